@@ -1,0 +1,64 @@
+"""The command `cart`: a thin layer over the Python calls.
+
+Promise: bad input gives one line on standard error and exit code 2; a run that failed gives exit code 1;
+Ctrl-C gives exit code 130. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from harness.cli import models, simulate, validate
+from harness.errors import InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cart",
+    help="CAR-T cell pharmacology at three scales: build, check, simulate and score the models.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    models.models,
+    models.build,
+    models.check,
+    simulate.simulate,
+    validate.validate,
+    validate.report,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        return app(args=arguments, standalone_mode=False) or 0
+    except InputError as error:
+        return _fail(str(error))
+    except typer.TyperException as error:
+        lines = error.format_message().splitlines()
+        if not arguments:
+            print("\n".join(lines))
+            return 2
+        return _fail(f"{' '.join(lines)} See: cart {arguments[0]} --help")
+    except KeyboardInterrupt:
+        print("cart: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _fail(message: str) -> int:
+    print(f"cart: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,65 @@
+"""Commands on the models themselves: models, build, check."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["build", "check", "models"]
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models; all when none is named.")
+]
+
+
+def models() -> None:
+    """List the models, their readings and their conditions."""
+    from harness.models.catalog import conditions, load_card, model_names
+
+    for name in model_names():
+        card = load_card(name)
+        print(f"{name}: {card.title} ({card.figure})")
+        for reading, declared in card.readings.items():
+            print(f"  --reading {reading}: {declared.statement} [{declared.ledger}]")
+        if card.conditions:
+            print(f"  --condition {', '.join(conditions(card))}")
+
+
+def build(
+    names: Names = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when sbml/ is not a fresh build.")
+    ] = False,
+) -> None:
+    """Compile Antimony to SBML, L3V2 and L3V1."""
+    from harness.models.build import build as compile_model
+    from harness.models.build import stale, write_sbml
+    from harness.models.catalog import load_card, model_names
+
+    cards = [load_card(name) for name in names or model_names()]
+    built = [(card, compile_model(card)) for card in cards]  # all compile before any is written
+    if check:
+        old = [path for card, text in built for path in stale(card, text)]
+        for path in old:
+            print(f"{path.name} is not a fresh build; run: cart build")
+        raise typer.Exit(1 if old else 0)
+    for card, text in built:
+        changed = {path.name for path in write_sbml(card, text)}
+        for version in ("l3v2", "l3v1"):
+            path = card.sbml_path(version)
+            print(f"{path.name}: {'written' if path.name in changed else 'up to date'}")
+
+
+def check(names: Names = None) -> None:
+    """Check the built SBML: libSBML with strict units, annotation, naming, provenance."""
+    from harness.models.catalog import load_card, model_names
+    from harness.models.check import DEFAULT_CHECKS, check_model
+
+    cards = [load_card(name) for name in names or model_names()]
+    issues = [issue for card in cards for issue in check_model(card)]
+    for issue in issues:
+        print(issue)
+    checks = ", ".join(type(check).__name__ for check in DEFAULT_CHECKS)
+    print(f"{2 * len(cards)} files checked ({checks}): {len(issues)} messages")
+    raise typer.Exit(1 if issues else 0)

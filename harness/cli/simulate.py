@@ -1,0 +1,105 @@
+"""The command simulate: one run of one model, to the terminal, a file or a picture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    model: Annotated[str, typer.Argument(help="Name of a model; `cart models` lists them.")],
+    dose: Annotated[
+        list[str] | None,
+        typer.Option(help="Cells, at time 0 or later: 450e6, 150e6@28, '1e8 cells @ 4 weeks'. Repeatable."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="ID=VALUE", help="Parameter, with an optional unit: 'K_12=0.07 1/h'. Repeatable."
+        ),
+    ] = None,
+    reading: Annotated[
+        list[str] | None, typer.Option(help="Reading of the article, by name. Repeatable.")
+    ] = None,
+    condition: Annotated[
+        str | None, typer.Option(help="Row of the model's table, such as a cell line.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="End, in the model's time unit or with a unit.")] = None,
+    times: Annotated[
+        str | None, typer.Option(help="Output times: 0,1,7,28 or start:stop:step, or both with commas.")
+    ] = None,
+    observable: Annotated[
+        list[str] | None,
+        typer.Option(help="What to read out; all observables and states by default. Repeatable."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: .csv, .parquet or .nc.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = None,
+) -> None:
+    """Simulate a model once."""
+    from harness.simulation.files import PICTURES, TABLES, check_path, write_dataset
+    from harness.simulation.simulate import simulate as run
+
+    if out is not None:
+        check_path(out, TABLES)
+    if plot is not None:
+        check_path(plot, PICTURES)
+    result = run(
+        model,
+        doses=dose,
+        changes=_changes(set_ or []),
+        readings=reading or [],
+        condition=condition,
+        until=until,
+        times=times,
+        observables=observable,
+    )
+    if result.attrs["status"] != "ok":
+        print(
+            f"cart: the simulation failed: {result.attrs['status']}: {result.attrs['reason']}",
+            file=sys.stderr,
+        )
+    if out is not None:
+        write_dataset(result, out)
+    if plot is not None:
+        from harness.figures.profiles import write_profiles
+
+        write_profiles(result, plot)
+    if out is None and plot is None:
+        _print_summary(result)
+    raise typer.Exit(0 if result.attrs["status"] == "ok" else 1)
+
+
+def _changes(texts: list[str]) -> dict[str, str]:
+    from harness.errors import InputError
+
+    changes: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise InputError(f"--set '{text}': write ID=VALUE, with an optional unit")
+        if name.strip() in changes:
+            raise InputError(f"--set {name.strip()} is given twice")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+def _print_summary(result) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    unit = result.time.attrs["units"]
+    table = Table(
+        title=f"{result.attrs['model']}, {float(result.time[0]):g} to {float(result.time[-1]):g} {unit}"
+    )
+    for column in ("observable", "unit", "first", "lowest", "highest", f"at ({unit})", "last"):
+        table.add_column(column, justify="left" if column in ("observable", "unit") else "right")
+    for name, values in result.items():
+        top = float(result.time[int(values.argmax())])
+        numbers = [values[0], values.min(), values.max(), top, values[-1]]
+        table.add_row(str(name), values.attrs["units"], *(f"{float(n):.4g}" for n in numbers))
+    Console().print(table)

@@ -1,0 +1,29 @@
+"""Errors that a user can act on: one line that says what is wrong and what would be right.
+
+Promise: every fault in what a user gave (a name, unit, number, time, dose, path or file) is raised as
+:class:`InputError`, whose text is that one line. Anything else that escapes is a defect of this project.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["InputError", "unknown_name"]
+
+
+class InputError(ValueError):
+    """A fault in the input, told in one line."""
+
+
+def unknown_name(kind: str, name: str, choices: Iterable[str]) -> InputError:
+    """Error for a name that is not among `choices`: the nearest ones first, or all when none is near."""
+    known = sorted(choices)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    lowered = {choice.lower(): choice for choice in known}
+    if name.lower() in lowered:
+        near = [lowered[name.lower()]]
+    if near:
+        return InputError(f"no {kind} '{name}'; nearest: {', '.join(near)}")
+    listing = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    return InputError(f"no {kind} '{name}'; known: {listing or 'none'}")

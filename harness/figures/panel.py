@@ -1,0 +1,93 @@
+"""The figure of a panel: its curves laid over its observations, as the panel's specification says."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes as MatplotlibAxes
+from matplotlib.figure import Figure
+
+from harness.figures.style import COLOURS, DASHES, INK, dress, new_figure
+from harness.validation.spec import Axes
+from harness.validation.suite import PanelResult
+
+__all__ = ["describe", "draw_panel"]
+
+MARKERS = ("o", "s", "^", "D")
+
+
+def draw_panel(result: PanelResult) -> Figure:
+    """Draw all axes of the panel in one row."""
+    figure, axes = new_figure(len(result.spec.axes), height=3.6)
+    for each, declared in zip(axes, result.spec.axes, strict=True):
+        _draw(each, result, declared)
+    return figure
+
+
+def describe(result: PanelResult) -> str:
+    """The text alternative of the figure: what each set of axes shows."""
+    parts = []
+    for declared in result.spec.axes:
+        drawn = ", ".join(result.spec.curves[curve].label for curve in declared.curves)
+        data = f", with observations of {', '.join(declared.arms)}" if declared.arms else ""
+        parts.append(f"{declared.title}: {declared.label} over time; curves {drawn}{data}.")
+    return f"{result.spec.figure}. " + " ".join(parts)
+
+
+def _draw(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None:
+    colours = {name: i for i, name in enumerate(result.spec.curves)}
+    _lines(axes, result, declared, colours)
+    for marker, arm in zip(MARKERS, declared.arms, strict=False):
+        data = result.observed(declared.observable, arm)
+        low = declared.low if declared.low is not None else -np.inf
+        shown = data.value > low if declared.scale == "log" else data.value >= low
+        axes.errorbar(
+            data.time[shown],
+            data.value[shown],
+            yerr=np.minimum(data.error, data.value)[shown],
+            fmt=marker,
+            color=INK,
+            markersize=3.6,
+            markerfacecolor="none" if marker == "s" else INK,
+            elinewidth=0.7,
+            linewidth=0.8,
+            label=f"observed: {arm.replace('cart_5e6', '5e6 CAR-T').replace('_', ' ')}",
+            zorder=5,
+        )
+    axes.set_title(declared.title, loc="left", fontweight="bold")
+    axes.set_ylabel(declared.label)
+    axes.set_xlabel(f"time ({next(iter(result.curves.values())).time.attrs['units']}s)")
+    axes.set_xlim(0, declared.until)
+    _limits(axes, declared)
+    legend = axes.legend(fontsize=7, frameon=False, loc="best", handlelength=2.6)
+    for text in legend.get_texts():
+        text.set_color(INK)
+    if declared.inset_until:
+        inset = axes.inset_axes((0.42, 0.52, 0.55, 0.4))
+        dress(inset, size=7)
+        _lines(inset, result, declared, colours)
+        inset.set_xlim(0, declared.inset_until)
+        _limits(inset, declared)
+        inset.set_title(f"first {declared.inset_until:g} days", fontsize=7, color=INK)
+        legend.remove()
+        handles = axes.get_legend_handles_labels()
+        below = axes.legend(*handles, fontsize=7, frameon=False, loc="lower left", handlelength=2.6)
+        for text in below.get_texts():
+            text.set_color(INK)
+
+
+def _lines(axes: MatplotlibAxes, result: PanelResult, declared: Axes, colours: dict[str, int]) -> None:
+    for name in declared.curves:
+        curve, i = result.curves[name], colours[name]
+        axes.plot(
+            curve.time,
+            curve[declared.observable],
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=1.6,
+            label=result.spec.curves[name].label,
+        )
+
+
+def _limits(axes: MatplotlibAxes, declared: Axes) -> None:
+    axes.set_yscale(declared.scale)
+    axes.set_ylim(declared.low, declared.high)

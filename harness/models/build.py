@@ -1,0 +1,132 @@
+"""Antimony to SBML: each .ant file compiled to L3V2 and to its L3V1 twin, byte for byte the same every time.
+
+Promise: :func:`build` returns the same text for the same source on every machine (no date of the day, no
+version of a tool), and a source with a syntax error raises :class:`InputError` with its file and line; it
+never yields the empty model that Antimony keeps after an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import antimony
+import libsbml
+
+from harness.errors import InputError
+from harness.models.catalog import ModelCard
+
+__all__ = ["Built", "build", "compile_antimony", "stale", "write_sbml"]
+
+CREATED = "2026-11-23T00:00:00Z"
+CREATOR = "The cart-pkpd developers"
+LICENCE = "MIT"
+
+
+@dataclass(frozen=True)
+class Built:
+    """SBML text of one model, in both versions."""
+
+    l3v2: str
+    l3v1: str
+
+
+def build(card: ModelCard) -> Built:
+    """Compile one model of the catalogue.
+
+    Raises
+    ------
+    InputError
+        With file and line, when the source has a syntax error or no model in it.
+    """
+    document = libsbml.readSBMLFromString(compile_antimony(card.antimony_path, card.id))
+    _finish(document, card)
+    l3v2 = libsbml.writeSBMLToString(document)
+    return Built(l3v2, _as_l3v1(document, card))
+
+
+def stale(card: ModelCard, built: Built) -> list[Path]:
+    """Files in sbml/ that are missing or differ from `built`."""
+    files = {card.sbml_path("l3v2"): built.l3v2, card.sbml_path("l3v1"): built.l3v1}
+    return [p for p, text in files.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
+
+
+def write_sbml(card: ModelCard, built: Built) -> list[Path]:
+    """Write both versions to their places; return the files that changed."""
+    changed = stale(card, built)
+    for path in changed:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(built.l3v1 if path == card.sbml_path("l3v1") else built.l3v2, encoding="utf-8")
+    return changed
+
+
+def compile_antimony(path: Path, model_id: str) -> str:
+    """Compile one Antimony file and return the raw SBML of the model `model_id`."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    antimony.clearPreviousLoads()  # otherwise every load is kept in memory
+    antimony.setBareNumbersAreDimensionless(True)
+    antimony.setWriteSBMLTimestamp(False)
+    if antimony.loadAntimonyFile(str(path)) == -1:
+        raise InputError(_where(path, antimony.getLastError()))
+    if model_id not in antimony.getModuleNames():
+        found = [name for name in antimony.getModuleNames() if name != "__main"]
+        raise InputError(f"{path}:1: declares model {', '.join(found) or 'nothing'}, not {model_id}")
+    sbml = antimony.getSBMLString(model_id)
+    antimony.clearPreviousLoads()
+    return sbml
+
+
+def _where(path: Path, message: str) -> str:
+    """Antimony's message as 'file:line: what is wrong'."""
+    line = re.search(r"line (\d+)", message)
+    text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
+    text = re.sub(r"^line \d+:\s*", "", text)
+    return f"{path}:{line[1] if line else 1}: {text}"
+
+
+def _finish(document: libsbml.SBMLDocument, card: ModelCard) -> None:
+    """What Antimony cannot say: the model's name, creator, dates and licence; and tidy units."""
+    model = document.getModel()
+    model.setName(f"Singh2021 anti-BCMA CAR-T, {card.scale.replace('_', ' ')}: {card.title}")
+    creator = libsbml.ModelCreator()
+    creator.setName(CREATOR)
+    history = libsbml.ModelHistory()
+    history.addCreator(creator)
+    history.setCreatedDate(libsbml.Date(CREATED))
+    history.setModifiedDate(libsbml.Date(CREATED))
+    model.setModelHistory(history)
+    model.appendNotes(
+        f'<p xmlns="http://www.w3.org/1999/xhtml">Encoded by {CREATOR}. Licence: {LICENCE}.</p>'
+    )
+    _tidy_units(model)
+
+
+def _tidy_units(model: libsbml.Model) -> None:
+    """Drop the idle `dimensionless` of 1/x, and the helper definitions of Antimony that nothing uses."""
+    for definition in model.getListOfUnitDefinitions():
+        if definition.getNumUnits() > 1:
+            for i in reversed(range(definition.getNumUnits())):
+                unit = definition.getUnit(i)
+                if unit.isDimensionless() and unit.getMultiplier() == 1 and unit.getScale() == 0:
+                    definition.removeUnit(i)
+    used = {model.getTimeUnits(), model.getVolumeUnits(), model.getSubstanceUnits(), model.getExtentUnits()}
+    used |= {element.getUnits() for element in model.getListOfParameters()}
+    used |= {element.getUnits() for element in model.getListOfCompartments()}
+    used |= {element.getSubstanceUnits() for element in model.getListOfSpecies()}
+    used |= set(re.findall(r'sbml:units="(\w+)"', libsbml.writeSBMLToString(model.getSBMLDocument())))
+    for i in reversed(range(model.getNumUnitDefinitions())):
+        if model.getUnitDefinition(i).getId() not in used:
+            model.removeUnitDefinition(i)
+
+
+def _as_l3v1(document: libsbml.SBMLDocument, card: ModelCard) -> str:
+    """The L3V1 twin, by libSBML's strict conversion."""
+    twin = document.clone()
+    properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(3, 1))
+    properties.addOption("setLevelAndVersion", True)
+    properties.addOption("strict", True)
+    if twin.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        raise InputError(f"{card.antimony_path}: uses what SBML L3V1 cannot say, so its twin cannot be made")
+    return libsbml.writeSBMLToString(twin)

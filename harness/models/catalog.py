@@ -1,0 +1,187 @@
+"""The catalogue: which models exist, where their files are, and what each declares about how it is run.
+
+Promise: a model is what ``models_antimony/NAME.yaml`` declares beside ``NAME.ant`` and the SBML built from
+it. Nothing particular to a model (what is dosed, which states are solved as logarithms, their tolerances,
+its observables, its readings) stands in code.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from harness.declarations import Declaration, read_declaration
+from harness.errors import InputError, unknown_name
+
+__all__ = [
+    "DoseTarget",
+    "ModelCard",
+    "Reading",
+    "Selection",
+    "SolverSettings",
+    "conditions",
+    "load_card",
+    "model_names",
+    "repository",
+    "select",
+]
+
+
+@cache
+def repository() -> Path:
+    """Folder that holds models_antimony, sbml and validation: the checkout, or the installed copy."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package.parent, package / "data"):
+        if (root / "models_antimony").is_dir():
+            return root
+    raise InputError(f"the model files are missing beside {package}; reinstall cart-pkpd")
+
+
+class DoseTarget(Declaration):
+    """What a dose changes: `parameter` holds the dose at time 0, `species` receives it, now or later."""
+
+    parameter: str
+    species: str
+
+
+class SolverSettings(Declaration):
+    """How the states are integrated: which as logarithms, and with which error control.
+
+    Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
+    named take `absolute_tolerance_default`, far below one cell.
+    """
+
+    logarithms: tuple[str, ...] = ()
+    relative_tolerance: float = 1e-8
+    absolute_tolerance: dict[str, float] = {}
+    absolute_tolerance_default: float = 1e-30
+    absolute_tolerance_logarithm: float = 1e-9
+
+
+class Reading(Declaration):
+    """A named way to read the article: values to set, or another file (and a reading of that file)."""
+
+    ledger: str
+    statement: str
+    set: dict[str, str] = {}
+    model: str | None = None
+    reading: str | None = None
+
+
+class ModelCard(Declaration):
+    """Everything declared about one model."""
+
+    id: str
+    title: str
+    scale: str
+    figure: str
+    time_unit: str
+    until: float
+    observables: tuple[str, ...]
+    plot: tuple[str, ...]
+    dose: DoseTarget | None = None
+    conditions: str | None = None
+    solver: SolverSettings = SolverSettings()
+    readings: dict[str, Reading] = {}
+
+    @property
+    def antimony_path(self) -> Path:
+        return repository() / "models_antimony" / f"{self.id}.ant"
+
+    def sbml_path(self, version: str = "l3v2") -> Path:
+        """Path of the built SBML, `version` l3v2 or l3v1."""
+        suffix = "" if version == "l3v2" else f"_{version}"
+        return repository() / "sbml" / f"{self.id}{suffix}.xml"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A model with the changes that the chosen readings and condition make: id to 'value unit'."""
+
+    card: ModelCard
+    changes: dict[str, str] = field(default_factory=dict)
+    readings: tuple[str, ...] = ()
+    condition: str | None = None
+
+
+@cache
+def model_names() -> tuple[str, ...]:
+    """Names of all models, in alphabetical order."""
+    return tuple(sorted(path.stem for path in (repository() / "models_antimony").glob("*.yaml")))
+
+
+@cache
+def load_card(name: str) -> ModelCard:
+    """Read what a model declares.
+
+    Raises
+    ------
+    InputError
+        When there is no such model, or its declaration is broken.
+    """
+    if name not in model_names():
+        raise unknown_name("model", name, model_names())
+    path = repository() / "models_antimony" / f"{name}.yaml"
+    card = read_declaration(path, ModelCard)
+    if card.id != name:
+        raise InputError(f"{path}: id is {card.id}, the file's name says {name}")
+    return card
+
+
+def select(name: str, readings: Sequence[str] = (), condition: str | None = None) -> Selection:
+    """Choose a model, any of its readings, and one of its conditions (such as a cell line).
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, or two readings name different files or set the same symbol differently.
+    """
+    card = load_card(name)
+    files = {reading.model for reading in (_reading(card, r) for r in readings) if reading.model}
+    if len(files) > 1:
+        raise InputError(f"readings {', '.join(readings)} name different models: {', '.join(sorted(files))}")
+    target = load_card(files.pop()) if files else card
+    changes: dict[str, str] = {}
+    if condition is not None:
+        changes.update(_condition(target, condition))
+    for chosen in readings:
+        reading = _reading(card, chosen)
+        if reading.model is None and target is not card:
+            reading = _reading(target, chosen)
+        values = dict(_reading(target, reading.reading).set) if reading.reading else dict(reading.set)
+        for symbol, value in values.items():
+            if changes.get(symbol, value) != value:
+                raise InputError(f"readings {', '.join(readings)} set {symbol} to different values")
+            changes[symbol] = value
+    return Selection(target, changes, tuple(readings), condition)
+
+
+def _reading(card: ModelCard, name: str) -> Reading:
+    if name not in card.readings:
+        raise unknown_name(f"reading of {card.id}", name, card.readings)
+    return card.readings[name]
+
+
+def _condition(card: ModelCard, name: str) -> dict[str, str]:
+    table = conditions(card)
+    if not table:
+        raise InputError(f"model {card.id} has no table of conditions")
+    if name not in table:
+        raise unknown_name(f"condition of {card.id}", name, table)
+    return table[name]
+
+
+def conditions(card: ModelCard) -> dict[str, dict[str, str]]:
+    """Table of conditions of a model: name to the values it sets, each 'value unit'; empty without one.
+
+    The second row of the file holds the unit of each column; the column `source` is prose.
+    """
+    if card.conditions is None:
+        return {}
+    with (card.antimony_path.parent / card.conditions).open(newline="", encoding="utf-8") as file:
+        units, *rows = csv.DictReader(file)
+    symbols = [column for column in units if column not in ("condition", "source")]
+    return {row["condition"]: {s: f"{row[s]} {units[s]}" for s in symbols} for row in rows}

@@ -1,0 +1,273 @@
+"""Checks of the built SBML: small classes, each of which collects issues and raises nothing.
+
+Promise: :func:`check_model` runs every check of :data:`DEFAULT_CHECKS` (a list that a user can extend) and
+returns all issues found; an empty list means that nothing was found at any severity.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import libsbml
+import pint
+
+from harness.models.catalog import ModelCard
+from harness.models.provenance import read_parameters, read_terms
+from harness.models.symbols import Kind, read_symbols
+from harness.models.units import registry
+
+__all__ = [
+    "DEFAULT_CHECKS",
+    "Annotations",
+    "Check",
+    "Consistency",
+    "Issue",
+    "Naming",
+    "NotEmpty",
+    "Portability",
+    "Provenance",
+    "Severity",
+    "Subject",
+    "check_model",
+]
+
+
+class Severity(StrEnum):
+    """How much an issue matters. Every severity counts: the aim is none of any."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One finding."""
+
+    check: str
+    severity: Severity
+    file: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.severity}: {self.check}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked: one SBML file of one model."""
+
+    card: ModelCard
+    path: Path
+    document: libsbml.SBMLDocument
+
+    @property
+    def model(self) -> libsbml.Model:
+        return self.document.getModel()
+
+
+class Check(ABC):
+    """One question about one file."""
+
+    @abstractmethod
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        """Yield severity and message of each finding."""
+
+    def run(self, subject: Subject) -> list[Issue]:
+        name = type(self).__name__
+        return [Issue(name, severity, subject.path.name, text) for severity, text in self.findings(subject)]
+
+
+class NotEmpty(Check):
+    """The file holds a model with states, processes and the symbols its card names.
+
+    After a syntax error Antimony keeps an empty model that exports as valid SBML.
+    """
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        model, card = subject.model, subject.card
+        if not (model.getNumSpecies() and model.getNumReactions() and model.getNumParameters()):
+            yield Severity.ERROR, "no species, no reactions or no parameters"
+        named = [*card.observables, *card.plot, *card.solver.logarithms, *card.solver.absolute_tolerance]
+        if card.dose:
+            named += [card.dose.parameter, card.dose.species]
+        for reading in card.readings.values():
+            named += reading.set
+        for symbol in dict.fromkeys(named):
+            if model.getElementBySId(symbol) is None:
+                yield Severity.ERROR, f"{card.id}.yaml names {symbol}, which the model does not have"
+
+
+class Consistency(Check):
+    """libSBML finds nothing, in every family of its checks, units taken strictly, at any severity."""
+
+    FAMILIES = (
+        libsbml.LIBSBML_CAT_GENERAL_CONSISTENCY,
+        libsbml.LIBSBML_CAT_IDENTIFIER_CONSISTENCY,
+        libsbml.LIBSBML_CAT_UNITS_CONSISTENCY,
+        libsbml.LIBSBML_CAT_MATHML_CONSISTENCY,
+        libsbml.LIBSBML_CAT_SBO_CONSISTENCY,
+        libsbml.LIBSBML_CAT_OVERDETERMINED_MODEL,
+        libsbml.LIBSBML_CAT_MODELING_PRACTICE,
+    )
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        document = libsbml.readSBMLFromFile(str(subject.path))
+        for family in self.FAMILIES:
+            document.setConsistencyChecks(family, True)
+        document.checkInternalConsistency()
+        document.checkConsistencyWithStrictUnits()
+        for i in range(document.getNumErrors()):
+            error = document.getError(i)
+            severity = {
+                libsbml.LIBSBML_SEV_INFO: Severity.INFO,
+                libsbml.LIBSBML_SEV_WARNING: Severity.WARNING,
+            }.get(error.getSeverity(), Severity.ERROR)
+            text = " ".join(error.getMessage().split())
+            yield severity, f"line {error.getLine()}: libSBML {error.getErrorId()}: {text}"
+
+
+class Annotations(Check):
+    """Every element has a name and an SBO term; the model, species and compartments are annotated.
+
+    A term that terms.csv does not list was not looked up, and is an error.
+    """
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        model, terms = subject.model, read_terms()
+        places = [*model.getListOfCompartments(), *model.getListOfSpecies()]
+        elements = [model, *places, *model.getListOfParameters(), *model.getListOfReactions()]
+        for element in elements:
+            if not element.getName():
+                yield Severity.ERROR, f"{element.getId()} has no name"
+            if not element.isSetSBOTerm():
+                yield Severity.ERROR, f"{element.getId()} has no SBO term"
+            elif element.getSBOTermID() not in terms:
+                yield Severity.ERROR, f"{element.getId()}: {element.getSBOTermID()} is not in terms.csv"
+            for term in annotated_terms(element):
+                if term not in terms:
+                    yield Severity.ERROR, f"{element.getId()}: {term} is not in terms.csv"
+        for element in [model, *places]:
+            if not annotated_terms(element):
+                yield Severity.ERROR, f"{element.getId()} has no MIRIAM annotation"
+        if not model.getModelHistory():
+            yield Severity.ERROR, "the model has no creator and dates"
+        if "10.1002/psp4.12598" not in model.getNotesString():
+            yield Severity.ERROR, "the notes do not name the article"
+
+
+def annotated_terms(element: libsbml.SBase) -> list[str]:
+    """Terms of the MIRIAM annotation of an element, as collection:id."""
+    terms = []
+    for i in range(element.getNumCVTerms()):
+        resources = element.getCVTerm(i).getResources()
+        terms += [
+            resources.getValue(j).removeprefix("https://identifiers.org/")
+            for j in range(resources.getNumAttributes())
+        ]
+    return terms
+
+
+class Naming(Check):
+    """Ids are plain identifiers, none hides a method of a simulator, and the model's id is the file's."""
+
+    RESERVED = frozenset({"reset", "model", "simulate", "time", "plot", "getIds", "steadyState"})
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        model = subject.model
+        if model.getId() != subject.card.id:
+            yield Severity.ERROR, f"the model's id is {model.getId()}, not {subject.card.id}"
+        for symbol in read_symbols(subject.path):
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", symbol):
+                yield Severity.ERROR, f"{symbol} is not a plain identifier"
+            if symbol in self.RESERVED or symbol == model.getId():
+                yield Severity.ERROR, f"{symbol} hides a name that a simulator uses"
+
+
+class Provenance(Check):
+    """parameters.csv and the model hold the same parameters with the same values and units."""
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        symbols = read_symbols(subject.path)
+        rows = {row.id: row for row in read_parameters() if row.scale == subject.card.id}
+        settable = {symbol.id for symbol in symbols.values() if symbol.settable}
+        for name in sorted(settable - rows.keys()):
+            yield Severity.ERROR, f"{name} is not in parameters.csv"
+        for name in sorted(rows.keys() - settable):
+            yield Severity.ERROR, f"parameters.csv lists {name}, which is no parameter of the model"
+        units = registry()
+        for name in sorted(settable & rows.keys()):
+            row, symbol = rows[name], symbols[name]
+            try:
+                value = units.Quantity(row.value, row.unit).to(symbol.unit).magnitude
+            except pint.PintError:
+                yield Severity.ERROR, f"{name}: {row.unit} in parameters.csv, {symbol.unit} in the model"
+                continue
+            if not math.isclose(value, symbol.value, rel_tol=1e-12):
+                yield Severity.ERROR, f"{name}: {row.value} {row.unit} in parameters.csv, {symbol.value} here"
+            if row.source == "unit conversion" and not _is_one(symbol.value, symbol.unit):
+                yield Severity.ERROR, f"{name}: {symbol.value:g} {symbol.unit} does not equal 1"
+
+
+def _is_one(value: float, unit: str) -> bool:
+    """Whether a conversion factor is right: with its unit it is the number 1 (86400 s/day)."""
+    quantity = registry().Quantity(value, unit)
+    return quantity.check("[]") and math.isclose(quantity.to("dimensionless").magnitude, 1, rel_tol=1e-12)
+
+
+class Portability(Check):
+    """Only features that the tools of the field share: amounts, plain reactions, no convenience functions."""
+
+    AVOIDED = (
+        "<piecewise",
+        "<max",
+        "<min/",
+        "rateOf",
+        "symbols/delay",
+        "functionDefinition",
+        "algebraicRule",
+    )
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        text = subject.path.read_text(encoding="utf-8")
+        for feature in self.AVOIDED:
+            if feature in text:
+                yield Severity.ERROR, f"uses {feature.strip('</')}, which not every tool reads"
+        for species in subject.model.getListOfSpecies():
+            if not species.getHasOnlySubstanceUnits():
+                yield Severity.ERROR, f"{species.getId()} is a concentration; cells and complexes are amounts"
+        for symbol in read_symbols(subject.path).values():
+            if symbol.kind is not Kind.RULE and not symbol.unit:
+                yield Severity.ERROR, f"{symbol.id} has no unit"
+
+
+DEFAULT_CHECKS: tuple[Check, ...] = (
+    NotEmpty(),
+    Consistency(),
+    Annotations(),
+    Naming(),
+    Provenance(),
+    Portability(),
+)
+
+
+def check_model(card: ModelCard, checks: Sequence[Check] = DEFAULT_CHECKS) -> list[Issue]:
+    """Check both SBML files of a model, and return all issues found."""
+    issues = []
+    for version in ("l3v2", "l3v1"):
+        path = card.sbml_path(version)
+        if not path.is_file():
+            issues.append(Issue("NotEmpty", Severity.ERROR, path.name, "is missing; run: cart build"))
+            continue
+        subject = Subject(card, path, libsbml.readSBMLFromFile(str(path)))
+        if subject.model is None:
+            issues.append(Issue("NotEmpty", Severity.ERROR, path.name, "holds no model"))
+            continue
+        issues += [issue for check in checks for issue in check.run(subject)]
+    return issues

@@ -1,0 +1,69 @@
+"""Where each number comes from: parameters.csv, and the ontology terms that were looked up in terms.csv.
+
+Promise: the tables are read as they stand, with file and line in every error; comparing them with the
+models is the work of the checks.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError, field_validator
+
+from harness.declarations import Declaration
+from harness.errors import InputError
+from harness.models.catalog import repository
+
+__all__ = ["Parameter", "read_parameters", "read_terms"]
+
+
+class Parameter(Declaration):
+    """One row of parameters.csv: a value of one model, with status, RSE in %, omega and source."""
+
+    id: str
+    scale: str
+    value: float
+    unit: str
+    status: Literal["fixed", "estimated", "assumed", "input", "constant"]
+    RSE: float | None
+    omega: float | None
+    source: str
+
+    @field_validator("RSE", "omega", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_given(cls, value: str) -> str:
+        if not value:
+            raise ValueError("a source is needed")
+        return value
+
+
+@cache
+def read_parameters(path: Path | None = None) -> tuple[Parameter, ...]:
+    """Rows of parameters.csv; `scale` holds the name of the model."""
+    path = path or repository() / "models_antimony" / "parameters.csv"
+    rows = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for line, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                rows.append(Parameter.model_validate(row))
+            except ValidationError as error:
+                first = error.errors()[0]
+                field = ".".join(str(part) for part in first["loc"])
+                raise InputError(f"{path}:{line}: {field}: {first['msg']}") from None
+    return tuple(rows)
+
+
+@cache
+def read_terms(path: Path | None = None) -> dict[str, str]:
+    """Ontology terms that were looked up: term to label."""
+    path = path or repository() / "models_antimony" / "terms.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["term"]: row["label"] for row in csv.DictReader(file)}

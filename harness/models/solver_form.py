@@ -1,0 +1,121 @@
+"""The solver form of a model: a copy in which chosen species are integrated as logarithms.
+
+Promise: :func:`to_solver_form` turns the exchange SBML into SBML with the same symbols and the same
+solution, in which each chosen species S follows the state ``ln_S`` by the rule S = exp(ln_S). The plain
+file is only read. Written for pools that pass below one cell and grow again: in amounts, the noise of the
+error control makes such a pool negative and the expansion term then grows the negative value.
+
+For dS/dt = sum of n_r * v_r over the reactions r, the state obeys d(ln S)/dt = sum of n_r * v_r / S. The
+quotient is taken term by term: S is cancelled where it is a factor of v_r, and another chosen species P
+becomes exp(ln_P - ln_S), so no quotient of two vanishing numbers is ever evaluated.
+
+The logarithms start at 0 (one cell): who runs the form sets them from the amounts of the plain file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libsbml
+
+__all__ = ["log_state", "to_solver_form"]
+
+
+def log_state(species: str) -> str:
+    """Id of the state that carries the logarithm of a species."""
+    return f"ln_{species}"
+
+
+def to_solver_form(sbml: str, species: Sequence[str]) -> str:
+    """Return SBML in which `species` are integrated as logarithms.
+
+    Parameters
+    ----------
+    sbml
+        The exchange SBML, as text.
+    species
+        Ids of species changed by reactions with plain kinetic laws and by nothing else.
+
+    Raises
+    ------
+    ValueError
+        When a species is absent, or is set by a rule or an event, so that its equation is not the sum
+        of its reactions.
+    """
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
+    for name in species:
+        _require_reaction_species(model, name)
+    for name in species:
+        _add_log_state(model, name, species)
+    return libsbml.writeSBMLToString(document)
+
+
+def _require_reaction_species(model: libsbml.Model, name: str) -> None:
+    target = model.getSpecies(name)
+    if target is None:
+        raise ValueError(f"no species {name} to solve as a logarithm")
+    if not target.getHasOnlySubstanceUnits():
+        raise ValueError(f"species {name} is a concentration; only amounts are solved as logarithms")
+    if target.getBoundaryCondition() or target.getConstant() or model.getRuleByVariable(name):
+        raise ValueError(f"species {name} is not changed by reactions alone")
+    for event in model.getListOfEvents():
+        if event.getEventAssignmentByVariable(name):
+            raise ValueError(f"species {name} is changed by event {event.getId()}")
+
+
+def _add_log_state(model: libsbml.Model, name: str, logged: Sequence[str]) -> None:
+    terms = [
+        f"({stoichiometry!r})*({_quotient(law, name, logged)})" for stoichiometry, law in _terms(model, name)
+    ]
+    state = model.createParameter()
+    state.setId(log_state(name))
+    state.setConstant(False)
+    state.setValue(0.0)
+    state.setUnits("dimensionless")
+    rate = model.createRateRule()
+    rate.setVariable(state.getId())
+    rate.setMath(libsbml.parseL3Formula(" + ".join(terms) or "0"))
+
+    target = model.getSpecies(name)
+    model.removeInitialAssignment(name)
+    target.unsetInitialAmount()
+    target.setBoundaryCondition(True)
+    rule = model.createAssignmentRule()
+    rule.setVariable(name)
+    rule.setMath(libsbml.parseL3Formula(f"exp({state.getId()})"))
+
+
+def _terms(model: libsbml.Model, name: str) -> list[tuple[float, libsbml.ASTNode]]:
+    """Net stoichiometry and kinetic law of each reaction that changes the species."""
+    terms = []
+    for reaction in model.getListOfReactions():
+        net = sum(p.getStoichiometry() for p in reaction.getListOfProducts() if p.getSpecies() == name)
+        net -= sum(r.getStoichiometry() for r in reaction.getListOfReactants() if r.getSpecies() == name)
+        if net:
+            terms.append((net, reaction.getKineticLaw().getMath()))
+    return terms
+
+
+def _quotient(law: libsbml.ASTNode, name: str, logged: Sequence[str]) -> str:
+    """Formula of law / name, with name cancelled, or paired with another logarithm, where it is a factor."""
+    factors = _factors(law)
+    for index, factor in enumerate(factors):
+        if factor.isName() and factor.getName() == name:
+            return _product(factors, skip=index)
+    for index, factor in enumerate(factors):
+        if factor.isName() and factor.getName() in logged:
+            rest = _product(factors, skip=index)
+            return f"({rest})*exp({log_state(factor.getName())} - {log_state(name)})"
+    return f"({libsbml.formulaToL3String(law)})/{name}"
+
+
+def _factors(node: libsbml.ASTNode) -> list[libsbml.ASTNode]:
+    if node.getType() != libsbml.AST_TIMES:
+        return [node]
+    return [factor for i in range(node.getNumChildren()) for factor in _factors(node.getChild(i))]
+
+
+def _product(factors: Sequence[libsbml.ASTNode], skip: int) -> str:
+    rest = [f"({libsbml.formulaToL3String(f)})" for i, f in enumerate(factors) if i != skip]
+    return "*".join(rest) or "1"

@@ -1,0 +1,128 @@
+"""The symbols of a model, read from its SBML: what may be set, what may be read out, and in which unit.
+
+Promise: a name that reaches the engine stands in this table, so a misspelt one is never accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+import libsbml
+
+from harness.errors import InputError, unknown_name
+from harness.models.units import parse_quantity, unit_of
+
+__all__ = ["Kind", "Symbol", "SymbolTable", "read_symbols"]
+
+
+class Kind(StrEnum):
+    """What a symbol is in the model."""
+
+    COMPARTMENT = "compartment"
+    PARAMETER = "parameter"
+    SPECIES = "species"
+    STATE = "state"  # a parameter under a rate rule
+    RULE = "rule"  # given by an assignment rule: a rate, a ratio, an observable
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One symbol: `value` is what the file declares, NaN where a rule or an initial assignment gives it."""
+
+    id: str
+    name: str
+    unit: str
+    kind: Kind
+    value: float
+
+    @property
+    def settable(self) -> bool:
+        """Whether a user may give it a value: parameters and compartments that no rule decides."""
+        return self.kind in (Kind.PARAMETER, Kind.COMPARTMENT)
+
+
+@dataclass(frozen=True)
+class SymbolTable(Mapping[str, Symbol]):
+    """All symbols of one model, by id, in the order of the file; `time_unit` in pint's syntax."""
+
+    model: str
+    time_unit: str
+    symbols: dict[str, Symbol]
+
+    def __getitem__(self, name: str) -> Symbol:
+        if name not in self.symbols:
+            raise unknown_name(f"symbol in {self.model}", name, self.symbols)
+        return self.symbols[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.symbols
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.symbols)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def parse(self, name: str, text: str | float) -> float:
+        """Value of a settable symbol in the model's unit, from a number or 'VALUE UNIT'.
+
+        Raises
+        ------
+        InputError
+            When the symbol is unknown or not to be set, the text is no number, the unit does not
+            convert, or a volume is not positive.
+        """
+        settable = [symbol.id for symbol in self.symbols.values() if symbol.settable]
+        if name not in self:
+            raise unknown_name(f"parameter in {self.model}", name, settable)
+        symbol = self.symbols[name]
+        if not symbol.settable:
+            raise InputError(f"{name} is a {symbol.kind} of {self.model}: the model computes it")
+        value = parse_quantity(str(text), symbol.unit, name)
+        if symbol.kind is Kind.COMPARTMENT and value <= 0:
+            raise InputError(f"{name}: a volume must be positive, not {value:g} {symbol.unit}")
+        if value < 0:
+            raise InputError(f"{name}: must not be negative, not {value:g} {symbol.unit}")
+        return value
+
+    def parse_all(self, changes: Mapping[str, str | float]) -> dict[str, float]:
+        """Values of several symbols in the model's units."""
+        return {name: self.parse(name, text) for name, text in changes.items()}
+
+
+@cache
+def read_symbols(path: Path) -> SymbolTable:
+    """Read the symbols of an SBML file."""
+    model = libsbml.readSBMLFromFile(str(path)).getModel()
+    if model is None:
+        raise InputError(f"{path}: no model in it; is it SBML?")
+    symbols = [*_compartments(model), *_species(model), *_parameters(model)]
+    time_unit = unit_of(model, model.getTimeUnits())
+    return SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})
+
+
+def _compartments(model: libsbml.Model) -> Iterator[Symbol]:
+    for element in model.getListOfCompartments():
+        unit = unit_of(model, element.getUnits() or model.getVolumeUnits())
+        kind = Kind.RULE if model.getRuleByVariable(element.getId()) else Kind.COMPARTMENT
+        yield Symbol(element.getId(), element.getName(), unit, kind, element.getSize())
+
+
+def _species(model: libsbml.Model) -> Iterator[Symbol]:
+    for element in model.getListOfSpecies():
+        unit = unit_of(model, element.getSubstanceUnits() or model.getSubstanceUnits())
+        yield Symbol(element.getId(), element.getName(), unit, Kind.SPECIES, element.getInitialAmount())
+
+
+def _parameters(model: libsbml.Model) -> Iterator[Symbol]:
+    for element in model.getListOfParameters():
+        rule = model.getRuleByVariable(element.getId())
+        kind = Kind.PARAMETER
+        if rule is not None:
+            kind = Kind.STATE if rule.isRate() else Kind.RULE
+        unit = unit_of(model, element.getUnits())
+        yield Symbol(element.getId(), element.getName(), unit, kind, element.getValue())

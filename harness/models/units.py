@@ -1,0 +1,110 @@
+"""Units at the border: what a user writes, and what an SBML file declares, as pint units.
+
+Promise: a value given with a unit is converted to the model's unit or refused; a value without one is in
+the model's unit already. Cells, complexes and transgene copies are counted: `item` is a dimension of its
+own here, with the aliases cell and copy, so that a number per cell is never taken for a pure number.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+
+import libsbml
+import pint
+
+from harness.errors import InputError
+
+__all__ = ["convert", "parse_quantity", "registry", "unit_of"]
+
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol", "item": "item"}
+
+
+@cache
+def registry() -> pint.UnitRegistry:
+    """The one unit registry of the project."""
+    units = pint.UnitRegistry()
+    units.define("item = [item] = item = cell = copy = copies")
+    return units
+
+
+def parse_quantity(text: str, unit: str, what: str) -> float:
+    """Read 'VALUE' or 'VALUE UNIT' and return the value in `unit`.
+
+    Parameters
+    ----------
+    text
+        Such as ``20.304``, ``0.846 1/hour`` or ``2.5e6 cells/mL``.
+    unit
+        Unit of the model, in pint's syntax.
+    what
+        What is being set, for the error line.
+
+    Raises
+    ------
+    InputError
+        When there is no finite number, the unit is unknown, or it does not convert to `unit`.
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise InputError(f"{what}: '{text}' is not a number, with or without a unit (here {unit})")
+    value, given = float(match[1]), match[2].strip()
+    if not math.isfinite(value):
+        raise InputError(f"{what}: '{text}' is not a finite number")
+    return convert(value, given, unit, what) if given else value
+
+
+def convert(value: float, given: str, unit: str, what: str) -> float:
+    """Convert `value` from the unit `given` to `unit`; a leading slash reads as one over it."""
+    units = registry()
+    try:
+        source = units.Unit("1" + given if given.startswith("/") else given)
+    except Exception:  # pint raises many kinds for a text that is no unit
+        raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit}") from None
+    try:
+        return float(units.Quantity(value, source).to(unit).magnitude)
+    except pint.DimensionalityError:
+        raise InputError(f"{what}: {given} does not convert to {unit}") from None
+
+
+def unit_of(model: libsbml.Model, unit_id: str) -> str:
+    """Unit of an SBML model, by its id, in pint's syntax (such as ``1/day`` or ``L/mol/s``)."""
+    definition = model.getUnitDefinition(unit_id)
+    if definition is None:
+        return _SHORT.get(unit_id, unit_id)
+    parts = [_factor(definition.getUnit(i)) for i in range(definition.getNumUnits())]
+    parts = [(name, power) for name, power in parts if name]
+    above = [name + (f"^{power:g}" if power != 1 else "") for name, power in parts if power > 0]
+    below = [name + (f"^{-power:g}" if power != -1 else "") for name, power in parts if power < 0]
+    return "/".join(["*".join(above) or "1", *below]) if parts else "dimensionless"
+
+
+_NAMED = {
+    ("second", 60.0): "min",
+    ("second", 3600.0): "hour",
+    ("second", 86400.0): "day",
+    ("dimensionless", 0.01): "percent",
+    ("metre", 1e-3): "mm",
+    ("litre", 1e-3): "mL",
+    ("litre", 1e-6): "uL",
+    ("gram", 1e-3): "mg",
+    ("gram", 1e-6): "ug",
+    ("gram", 1e-9): "ng",
+    ("gram", 1e-12): "pg",
+}
+
+
+def _factor(unit: libsbml.Unit) -> tuple[str, float]:
+    """Name and exponent of one factor of a unit definition, with its scale in the name."""
+    kind = libsbml.UnitKind_toString(unit.getKind())
+    exponent = unit.getExponentAsDouble()
+    size = unit.getMultiplier() * 10.0 ** unit.getScale()
+    for (named, factor), name in _NAMED.items():
+        if kind == named and math.isclose(size, factor, rel_tol=1e-9):
+            return name, exponent
+    if kind == "dimensionless" and size == 1.0:
+        return "", exponent
+    short = _SHORT.get(kind, kind)
+    return (short if size == 1.0 else f"({size:g}*{short})"), exponent

@@ -1,0 +1,278 @@
+"""One libRoadRunner, used safely: numbers in, one trajectory and its status out.
+
+Promises:
+- A run does not depend on the runs before it.
+- The pools that fall below one cell are integrated as logarithms (see harness.models.solver_form); a run in
+  which nothing was ever dosed is integrated in the plain form and holds exactly 0 CAR-T cells for ever.
+- A dose is exact: the integration stops at it, the cells are added, and it starts again. A value read out
+  at the time of a dose is the value after it.
+- A run that fails (an error of the integrator, a value that is not finite, a negative amount) is NaN with
+  a status and a reason. It is never dropped and never raised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import roadrunner
+
+from harness.models.solver_form import log_state
+from harness.simulation.program import Program
+from harness.simulation.regimen import Dose
+
+__all__ = ["Engine", "Status", "Trajectory"]
+
+roadrunner.Logger.disableLogging()
+
+SEED = 1e-15
+"""Share of the first dose that an empty logarithmic pool starts from (a logarithm cannot hold 0)."""
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    OK = "ok"
+    INTEGRATION_FAILED = "integration failed"
+    NOT_FINITE = "not finite"
+    NEGATIVE = "negative amount"
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One run: `values` is (times, observables), NaN throughout when `status` is not OK."""
+
+    values: np.ndarray
+    status: Status
+    reason: str = ""
+
+
+class RunFailed(Exception):
+    """Raised inside the engine; leaves it only as a status."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Engine:
+    """Runs one program, again and again.
+
+    Parameters
+    ----------
+    program
+        What to run.
+    relative_tolerance
+        In place of the program's own, for references and for the second try.
+    """
+
+    def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
+        self._program = program
+        self._tolerance = relative_tolerance or program.solver.relative_tolerance
+        self._forms: dict[bool, _Form] = {}
+
+    def run(
+        self,
+        values: Mapping[str, float],
+        doses: Sequence[Dose] | None,
+        times: np.ndarray,
+        observables: Sequence[str],
+    ) -> Trajectory:
+        """Run the model once.
+
+        Parameters
+        ----------
+        values
+            Parameters and compartment sizes to set, by id, in the model's units. The names must be of
+            the model; the caller has checked them.
+        doses
+            Doses in order of time; None gives the model's own dose, an empty sequence gives none.
+        times
+            Output times, ascending, from 0 or later; shape (n,).
+        observables
+            Ids to read out; k of them.
+
+        Returns
+        -------
+        Trajectory
+            Values of shape (n, k), in the model's units.
+        """
+        times = np.asarray(times, float)
+        try:
+            return Trajectory(self._integrate(values, doses, times, observables, self._tolerance), Status.OK)
+        except RunFailed as error:
+            first = error
+        tighter = self._tolerance * 1e-2
+        try:
+            rows = self._integrate(values, doses, times, observables, tighter)
+            return Trajectory(rows, Status.OK, f"second try, at a relative tolerance of {tighter:g}: {first}")
+        except RunFailed as error:
+            nothing = np.full((len(times), len(observables)), np.nan)
+            return Trajectory(nothing, error.status, str(error))
+
+    def _integrate(
+        self,
+        values: Mapping[str, float],
+        doses: Sequence[Dose] | None,
+        times: np.ndarray,
+        observables: Sequence[str],
+        tolerance: float,
+    ) -> np.ndarray:
+        values, later = self._split(values, doses)
+        form = self._form(logarithmic=False)
+        form.start(values)
+        if form.anything_to_log():
+            form = self._continue_in_logarithms(form.state(), values)
+        form.read_out(observables, tolerance)
+        end = max(times[-1], 0.0)
+        stops = [dose for dose in later if dose.time <= end]
+        rows, start = [], 0.0
+        for dose in [*stops, None]:
+            stop = dose.time if dose else end
+            inside = (times >= start) & (times < stop if dose else times <= stop)
+            rows.append(form.advance(start, times[inside], stop))
+            if dose:
+                state = form.state()
+                state[self._program.dose.species] += dose.amount
+                if self._program.solver.logarithms:
+                    form = self._continue_in_logarithms(state, values)
+                    form.read_out(observables, tolerance)
+                else:
+                    form.set_state(state)
+                start = stop
+        return np.concatenate(rows)
+
+    def _split(
+        self, values: Mapping[str, float], doses: Sequence[Dose] | None
+    ) -> tuple[dict[str, float], list[Dose]]:
+        """Values with the dose at time 0 among them, and the doses after it."""
+        changed = dict(values)
+        if doses is None:
+            return changed, []
+        target = self._program.dose
+        if target is None:
+            raise ValueError(f"model {self._program.model} takes no dose")
+        changed[target.parameter] = sum(dose.amount for dose in doses if dose.time == 0)
+        return changed, [dose for dose in doses if dose.time > 0 and dose.amount > 0]
+
+    def _continue_in_logarithms(self, state: Mapping[str, float], values: Mapping[str, float]) -> _Form:
+        form = self._form(logarithmic=True)
+        form.start(values)
+        form.set_state(state)
+        return form
+
+    def _form(self, logarithmic: bool) -> _Form:
+        if logarithmic not in self._forms:
+            self._forms[logarithmic] = _Form(self._program, logarithmic)
+        return self._forms[logarithmic]
+
+
+class _Form:
+    """One compiled RoadRunner: the plain form, or the solver form with logarithms."""
+
+    def __init__(self, program: Program, logarithmic: bool) -> None:
+        self.logarithmic = logarithmic
+        self._program = program
+        self._logged = program.solver.logarithms if logarithmic else ()
+        with quiet():
+            self._engine = roadrunner.RoadRunner(program.solver_sbml if logarithmic else program.plain_sbml)
+        states = self._engine.model.getNumFloatingSpecies() + self._engine.model.getNumRateRules()
+        self._states = [self._engine.model.getStateVectorId(i) for i in range(states)]
+        species = self._engine.model.getFloatingSpeciesIds()
+        self._amounts = [name for name in self._states if name in species]
+        self._read: list[str] = []
+        self._tolerance = 0.0
+
+    def start(self, values: Mapping[str, float]) -> None:
+        """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
+        self._engine.resetToOrigin()
+        for name, value in values.items():
+            self._engine[name] = value
+        self._engine.reset()
+
+    def anything_to_log(self) -> bool:
+        """Whether a pool that would be solved as a logarithm holds anything."""
+        return any(self._engine[name] > 0 for name in self._program.solver.logarithms)
+
+    def read_out(self, observables: Sequence[str], tolerance: float) -> None:
+        """Say what to read out, and how accurately to integrate."""
+        guarded = [name for name in self._amounts if name not in observables]
+        self._wanted = len(observables)
+        self._signs = [i for i, n in enumerate([*observables, *guarded]) if n in self._amounts]
+        read = ["time", *observables, *guarded]
+        if read != self._read:
+            self._engine.selections = self._read = read
+        if tolerance != self._tolerance:
+            settings = self._program.solver
+            self._engine.integrator.relative_tolerance = tolerance
+            # A vector: a scalar would be scaled by the state at the start, and so change with the dose.
+            self._engine.integrator.absolute_tolerance = [
+                settings.absolute_tolerance_logarithm
+                if name in map(log_state, self._logged)
+                else settings.absolute_tolerance.get(name, settings.absolute_tolerance_default)
+                for name in self._states
+            ]
+            self._tolerance = tolerance
+
+    def advance(self, start: float, times: np.ndarray, stop: float) -> np.ndarray:
+        """Integrate from `start` to `stop`; return the rows at `times`, shape (len(times), wanted)."""
+        grid = np.union1d(times, [start, stop])
+        if len(grid) == 1:  # nothing to integrate: output at the very start
+            with quiet():
+                row = [self._engine.getValue(name) for name in self._read[1:]]
+            rows = np.array([row])
+        else:
+            with quiet():
+                try:
+                    rows = np.array(self._engine.simulate(times=grid.tolist()))[:, 1:]
+                except RuntimeError as error:
+                    text = " ".join(str(error).split()).split("; In virtual")[0]
+                    raise RunFailed(Status.INTEGRATION_FAILED, text) from None
+        self._verify(rows)
+        return rows[np.searchsorted(grid, times), : self._wanted]
+
+    def _verify(self, rows: np.ndarray) -> None:
+        if not np.isfinite(rows).all():
+            name = self._read[1 + int(np.argwhere(~np.isfinite(rows))[0, 1])]
+            raise RunFailed(Status.NOT_FINITE, f"{name} is not finite")
+        amounts = rows[:, self._signs]
+        # An amount may stray below 0 by its own error, far under one cell; never by more.
+        low = amounts < -1e-6
+        if low.any():
+            column = int(np.argwhere(low)[0, 1])
+            name = self._read[1 + self._signs[column]]
+            raise RunFailed(Status.NEGATIVE, f"{name} falls to {amounts[:, column].min():.3g}")
+
+    def state(self) -> dict[str, float]:
+        """Amounts and rate-rule values now, the logged pools as amounts."""
+        names = [name for name in self._states if name not in map(log_state, self._logged)]
+        return {name: self._engine[name] for name in [*names, *self._logged]}
+
+    def set_state(self, state: Mapping[str, float]) -> None:
+        """Take over a state, as :meth:`state` of either form gives it."""
+        seed = SEED * max((state[name] for name in self._logged), default=0.0)
+        for name, value in state.items():
+            if name in self._logged:
+                self._engine[log_state(name)] = np.log(max(value, seed))
+            else:
+                self._engine[name] = value
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what CVODE writes to standard output and error, even with logging off, from the terminal."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(1), os.dup(2)
+    try:
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for descriptor in (sink, *kept):
+            os.close(descriptor)

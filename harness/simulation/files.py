@@ -1,0 +1,78 @@
+"""Results to files: csv, parquet or netCDF by the suffix, whole or not at all.
+
+Promise: a path is checked before work starts, and a file appears under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from harness.errors import InputError
+
+__all__ = ["PICTURES", "TABLES", "check_path", "write_dataset", "write_whole"]
+
+TABLES = (".csv", ".parquet", ".nc")
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def check_path(path: Path, suffixes: Sequence[str]) -> Path:
+    """Refuse a path that cannot be written, before any work is done.
+
+    Raises
+    ------
+    InputError
+        When the suffix is not among `suffixes`, or the folder is missing or not writable.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{path}: the suffix must be one of {', '.join(suffixes)}")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: folder {path.parent} does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: folder {path.parent} is not writable")
+    return path
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` on a temporary file beside `path`, and move it there when it is complete.
+
+    Raises
+    ------
+    InputError
+        When the file system refuses, such as a full disk. Nothing is left behind.
+    """
+    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_dataset(dataset: xr.Dataset, path: Path) -> None:
+    """Write labelled results; csv and parquet get one row per point, netCDF keeps units and attributes."""
+    check_path(path, TABLES)
+    match path.suffix.lower():
+        case ".csv":
+            write_whole(path, lambda p: dataset.to_dataframe().reset_index().to_csv(p, index=False))
+        case ".parquet":
+            write_whole(path, lambda p: dataset.to_dataframe().reset_index().to_parquet(p, index=False))
+        case _:
+            write_whole(path, lambda p: dataset.to_netcdf(p, engine="scipy"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

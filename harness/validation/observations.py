@@ -1,0 +1,77 @@
+"""Observed numbers: a table with value, unit, arm, source and reading error.
+
+Promise: every value comes with its unit and source, and is converted to the unit asked for or refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import InputError, unknown_name
+from harness.models.units import convert
+
+__all__ = ["COLUMNS", "Observed", "observed", "read_observations"]
+
+COLUMNS = ("observable", "arm", "time", "time_unit", "value", "unit", "reading_error", "source")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Observations of one observable in one arm: arrays of the same shape, time ascending."""
+
+    time: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+
+
+def read_observations(path: Path) -> pd.DataFrame:
+    """Read a table of observations.
+
+    Raises
+    ------
+    InputError
+        With file and line, when a column is missing, a number is none, or a unit or source is empty.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise InputError(f"{path}:1: column missing: {', '.join(missing)}")
+    for column in ("time", "value", "reading_error"):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        bad = table.index[~np.isfinite(numbers)]
+        if len(bad):
+            raise InputError(f"{path}: row {bad[0] + 1}: {column} '{table[column][bad[0]]}' is not a number")
+        table[column] = numbers
+    for column in ("observable", "arm", "time_unit", "unit", "source"):
+        bad = table.index[table[column] == ""]
+        if len(bad):
+            raise InputError(f"{path}: row {bad[0] + 1}: {column} is empty")
+    return table
+
+
+def observed(table: pd.DataFrame, observable: str, arm: str, unit: str, time_unit: str) -> Observed:
+    """Observations of one observable in one arm, in the units asked for."""
+    if arm not in set(table["arm"]):
+        raise unknown_name("arm", arm, set(table["arm"]))
+    rows = table[(table["arm"] == arm) & (table["observable"] == observable)]
+    if rows.empty:
+        raise unknown_name(f"observable in arm {arm}", observable, set(table["observable"]))
+
+    def converted(column: str, given: str, wanted: str) -> np.ndarray:
+        pairs = zip(rows[column], rows[given], strict=True)
+        return np.array([convert(value, u, wanted, f"{observable}, {arm}") for value, u in pairs])
+
+    time = converted("time", "time_unit", time_unit)
+    order = np.argsort(time, kind="stable")
+    return Observed(
+        time[order], converted("value", "unit", unit)[order], converted("reading_error", "unit", unit)[order]
+    )

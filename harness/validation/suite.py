@@ -1,0 +1,217 @@
+"""The suite: simulate the curves of a panel, measure its targets, and say which are met.
+
+Promise: a verdict follows from the score and the threshold alone. Whether it is the expected one is told
+beside it, never put in its place.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from harness.analysis import endpoints
+from harness.errors import InputError
+from harness.models.catalog import load_card
+from harness.models.symbols import read_symbols
+from harness.models.units import convert
+from harness.simulation.simulate import simulate
+from harness.validation import metrics
+from harness.validation.observations import Observed, observed, read_observations
+from harness.validation.spec import (
+    Arithmetic,
+    Cases,
+    Comparison,
+    Curve,
+    DataEndpoint,
+    PanelSpec,
+    Quantity,
+    Residual,
+    Target,
+    read_panel,
+)
+
+__all__ = ["PanelResult", "Score", "Verdict", "run_panel"]
+
+
+class Verdict(StrEnum):
+    """What a score says about its target."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    NOT_REPRODUCIBLE = "not reproducible from the published specification"
+    SHOWN = "shown"
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of one target. `holds` is False when the verdict is not the expected one."""
+
+    target: Target
+    value: float
+    verdict: Verdict
+    holds: bool
+
+
+@dataclass(frozen=True)
+class PanelResult:
+    """All that a panel yields: its curves, its observations and its scores."""
+
+    spec: PanelSpec
+    curves: dict[str, xr.Dataset]
+    observations: pd.DataFrame | None
+    scores: list[Score] = field(default_factory=list)
+
+    def observed(self, observable: str, arm: str) -> Observed:
+        """Observations in the units of the panel's curves."""
+        if self.observations is None:
+            raise InputError(f"panel {self.spec.panel} has no table of observations")
+        curve = next(c for c in self.curves.values() if observable in c)
+        units = curve[observable].attrs["units"], curve.time.attrs["units"]
+        return observed(self.observations, observable, arm, *units)
+
+
+def run_panel(name: str) -> PanelResult:
+    """Simulate and score one panel.
+
+    Raises
+    ------
+    InputError
+        When the specification or a table of it is missing or broken.
+    """
+    spec = read_panel(name)
+    table = read_observations(spec.folder / spec.observations) if spec.observations else None
+    curves = {curve: _simulate(spec, declared) for curve, declared in spec.curves.items()}
+    result = PanelResult(spec, curves, table)
+    return PanelResult(spec, curves, table, [_score(result, target) for target in spec.targets])
+
+
+def _simulate(spec: PanelSpec, curve: Curve, **changed: object) -> xr.Dataset:
+    declared = curve.model_copy(update=changed)
+    dataset = simulate(
+        declared.model,
+        doses=declared.doses,
+        changes=declared.changes,
+        readings=declared.readings,
+        condition=declared.condition,
+        until=declared.until,
+        times=declared.times,
+    )
+    if dataset.attrs["status"] != "ok":
+        raise InputError(f"{spec.panel}: {declared.label}: the simulation failed: {dataset.attrs['reason']}")
+    return dataset
+
+
+def _score(result: PanelResult, target: Target) -> Score:
+    value = _measure(result, target)
+    if target.threshold is None:
+        return Score(target, value, Verdict.SHOWN, holds=math.isfinite(value))
+    low, high = target.threshold.bounds()
+    met = low <= value <= high
+    if met:
+        verdict = Verdict.MET
+    else:
+        verdict = Verdict.NOT_REPRODUCIBLE if target.expected == "not met" else Verdict.NOT_MET
+    return Score(target, value, verdict, holds=met == (target.expected == "met"))
+
+
+def _measure(result: PanelResult, target: Target) -> float:
+    measure = target.measure
+    match measure:
+        case Residual():
+            return _residual(result, measure)
+        case DataEndpoint():
+            data = result.observed(measure.observable, measure.arm)
+            if measure.endpoint == "growth_rate":
+                return float(
+                    np.log(2) / -endpoints.half_life(data.time, data.value, measure.start, measure.stop)
+                )
+            return _endpoint(data.time, data.value, measure)
+        case Comparison():
+            return _quantity(result, measure.of) / _quantity(result, measure.over)
+        case Cases():
+            return _cases(result, measure)
+        case Arithmetic():
+            return _arithmetic(measure)
+        case _:
+            return _quantity(result, measure)
+
+
+def _residual(result: PanelResult, measure: Residual) -> float:
+    curve = result.curves[measure.curve]
+    data = result.observed(measure.observable, measure.arm)
+    inside = (data.time >= measure.start) & (data.time <= measure.stop)
+    predicted = endpoints.value_at(
+        curve.time.to_numpy(), curve[measure.observable].to_numpy(), data.time[inside]
+    )
+    return getattr(metrics, measure.metric)(predicted, data.value[inside])
+
+
+def _quantity(result: PanelResult, quantity: Quantity) -> float:
+    curve = result.curves[quantity.curve]
+    return _endpoint(curve.time.to_numpy(), curve[quantity.observable].to_numpy(), quantity)
+
+
+def _endpoint(time: np.ndarray, value: np.ndarray, wanted: Quantity | Cases | DataEndpoint) -> float:
+    match wanted.endpoint:
+        case "value":
+            return float(endpoints.value_at(time, value, wanted.at))
+        case "peak_height":
+            return endpoints.peak(time, value, wanted.after)[0]
+        case "peak_time":
+            return endpoints.peak(time, value, wanted.after)[1]
+        case "fall_time":
+            return endpoints.fall_time(time, value, wanted.share)
+        case "lowest" | "highest":
+            inside = (time >= getattr(wanted, "start", 0)) & (time <= getattr(wanted, "stop", np.inf))
+            return float(value[inside].min() if wanted.endpoint == "lowest" else value[inside].max())
+        case "half_life" | "fold_fall":
+            return getattr(endpoints, wanted.endpoint)(time, value, wanted.start, wanted.stop)
+    raise ValueError(f"no endpoint {wanted.endpoint}")
+
+
+def _cases(result: PanelResult, measure: Cases) -> float:
+    """Largest error of the endpoint over the rows of the table."""
+    path = result.spec.folder / measure.table
+    try:
+        table = pd.read_csv(path, comment="#")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    if measure.expected not in table.columns:
+        raise InputError(f"{path}:1: column missing: {measure.expected}")
+    curve = result.spec.curves[measure.curve]
+    symbols = read_symbols(load_card(curve.model).sbml_path())
+    set_by = [c for c in table.columns if c in symbols and c not in ("dose", measure.expected)]
+    errors = []
+    for row in table.to_dict("records"):
+        dataset = _simulate(
+            result.spec,
+            curve,
+            condition=row.get("condition", curve.condition),
+            readings=(row["reading"],) if "reading" in row else curve.readings,
+            doses=(repr(row["dose"]),) if "dose" in row else curve.doses,
+            changes={**curve.changes, **{name: repr(row[name]) for name in set_by}},
+            times=measure.times,
+        )
+        value = _endpoint(dataset.time.to_numpy(), dataset[measure.observable].to_numpy(), measure)
+        error = abs(value - row[measure.expected])
+        errors.append(error / abs(row[measure.expected]) if measure.error == "relative" else error)
+    return float(np.max(errors))
+
+
+def _arithmetic(measure: Arithmetic) -> float:
+    symbol = read_symbols(load_card(measure.model).sbml_path())[measure.parameter]
+    match measure.kind:
+        case "parameter_value":
+            return convert(symbol.value, symbol.unit, measure.unit, symbol.id)
+        case "half_life_of_rate":
+            return np.log(2) / convert(symbol.value, symbol.unit, f"1/{measure.unit}", symbol.id)
+        case "total_transit":
+            return measure.count * convert(symbol.value, symbol.unit, measure.unit, symbol.id)
+        case _:
+            other = read_symbols(load_card(measure.over_model).sbml_path())[measure.parameter]
+            return symbol.value / convert(other.value, other.unit, symbol.unit, symbol.id)
