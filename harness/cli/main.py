@@ -15,6 +15,8 @@ from harness.errors import InputError
 
 __all__ = ["app", "main"]
 
+INTERRUPTED = 130  # what typer returns for Ctrl-C
+
 app = typer.Typer(
     name="cart",
     help="CAR-T cell pharmacology at three scales: build, check, simulate and score the models.",
@@ -42,7 +44,10 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     try:
-        return app(args=arguments, standalone_mode=False) or 0
+        code = app(args=arguments, standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            print("cart: interrupted", file=sys.stderr)
+        return code
     except InputError as error:
         return _fail(str(error))
     except typer.TyperException as error:
@@ -51,9 +56,6 @@ def run(arguments: list[str]) -> int:
             print("\n".join(lines))
             return 2
         return _fail(f"{' '.join(lines)} See: cart {arguments[0]} --help")
-    except KeyboardInterrupt:
-        print("cart: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["simulate"]
 
@@ -88,18 +91,15 @@ def _changes(texts: list[str]) -> dict[str, str]:
     return changes
 
 
-def _print_summary(result) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _print_summary(result: xr.Dataset) -> None:
+    from harness.cli.terminal import console, plain_table
 
     unit = result.time.attrs["units"]
-    table = Table(
-        title=f"{result.attrs['model']}, {float(result.time[0]):g} to {float(result.time[-1]):g} {unit}"
-    )
-    for column in ("observable", "unit", "first", "lowest", "highest", f"at ({unit})", "last"):
-        table.add_column(column, justify="left" if column in ("observable", "unit") else "right")
+    numbers = ("first", "lowest", "highest", f"at ({unit})", "last")
+    table = plain_table("observable", "unit", *numbers, right=numbers)
     for name, values in result.items():
-        top = float(result.time[int(values.argmax())])
-        numbers = [values[0], values.min(), values.max(), top, values[-1]]
-        table.add_row(str(name), values.attrs["units"], *(f"{float(n):.4g}" for n in numbers))
-    Console().print(table)
+        array = values.to_numpy()
+        top = result.time.to_numpy()[array.argmax()]
+        cells = [array[0], array.min(), array.max(), top, array[-1]]
+        table.add_row(str(name), values.attrs["units"], *(f"{cell:.4g}" for cell in cells))
+    console().print(table)

@@ -53,18 +53,12 @@ def _run(panels: list[str] | None) -> list:
 
 def _print_scores(results: list) -> int:
     """Print one row a target; the statements too where the terminal is wide enough."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from harness.cli.terminal import console, plain_table
     from harness.validation.suite import Verdict
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = 180
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("target", "evidence", "score", "threshold", "verdict"):
-        table.add_column(column, no_wrap=True, justify="right" if column == "score" else "left")
-    wide = console.width >= 120
+    out = console()
+    table = plain_table("target", "evidence", "score", "threshold", "verdict", right=("score",))
+    wide = out.width >= 120
     if wide:
         table.add_column("statement", overflow="fold")
     scores = [score for result in results for score in result.scores]
@@ -83,7 +77,7 @@ def _print_scores(results: list) -> int:
             verdict,
         ]
         table.add_row(*row, *([target.statement] if wide else []))
-    console.print(table)
+    out.print(table)
     counts = [f"{sum(s.verdict is v for s in scores)} {v}" for v in Verdict]
     print(f"{len(scores)} targets: {'; '.join(counts)}")
     return int(any(not score.holds for score in scores))

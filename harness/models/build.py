@@ -87,8 +87,9 @@ def _where(path: Path, message: str) -> str:
 
 
 def _finish(document: libsbml.SBMLDocument, card: ModelCard) -> None:
-    """What Antimony cannot say: the model's name, creator, dates and licence; and tidy units."""
+    """What Antimony cannot say: the model's name, creator, dates and licence; descriptions; tidy units."""
     model = document.getModel()
+    _describe(model)
     model.setName(f"Singh2021 anti-BCMA CAR-T, {card.scale.replace('_', ' ')}: {card.title}")
     creator = libsbml.ModelCreator()
     creator.setName(CREATOR)
@@ -101,6 +102,20 @@ def _finish(document: libsbml.SBMLDocument, card: ModelCard) -> None:
         f'<p xmlns="http://www.w3.org/1999/xhtml">Encoded by {CREATOR}. Licence: {LICENCE}.</p>'
     )
     _tidy_units(model)
+
+
+def _describe(model: libsbml.Model) -> None:
+    """Move the display name of each element into its notes.
+
+    COPASI and SimBiology show and address elements by name; without one they use the id, so that the
+    symbols of the article are the same in every tool.
+    """
+    places = [*model.getListOfCompartments(), *model.getListOfSpecies()]
+    for element in [*places, *model.getListOfParameters(), *model.getListOfReactions()]:
+        text = element.getName().replace("&", "&amp;").replace("<", "&lt;")
+        element.unsetName()
+        if text:
+            element.setNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{text}</p>')
 
 
 def _tidy_units(model: libsbml.Model) -> None:

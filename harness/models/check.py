@@ -19,7 +19,7 @@ import pint
 
 from harness.models.catalog import ModelCard
 from harness.models.provenance import read_parameters, read_terms
-from harness.models.symbols import Kind, read_symbols
+from harness.models.symbols import Kind, description, read_symbols
 from harness.models.units import registry
 
 __all__ = [
@@ -134,7 +134,7 @@ class Consistency(Check):
 
 
 class Annotations(Check):
-    """Every element has a name and an SBO term; the model, species and compartments are annotated.
+    """Every element has a description and an SBO term; the model, species and compartments are annotated.
 
     A term that terms.csv does not list was not looked up, and is an error.
     """
@@ -144,8 +144,8 @@ class Annotations(Check):
         places = [*model.getListOfCompartments(), *model.getListOfSpecies()]
         elements = [model, *places, *model.getListOfParameters(), *model.getListOfReactions()]
         for element in elements:
-            if not element.getName():
-                yield Severity.ERROR, f"{element.getId()} has no name"
+            if not description(element):
+                yield Severity.ERROR, f"{element.getId()} has no description"
             if not element.isSetSBOTerm():
                 yield Severity.ERROR, f"{element.getId()} has no SBO term"
             elif element.getSBOTermID() not in terms:

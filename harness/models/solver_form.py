@@ -111,7 +111,8 @@ def _quotient(law: libsbml.ASTNode, name: str, logged: Sequence[str]) -> str:
 
 
 def _factors(node: libsbml.ASTNode) -> list[libsbml.ASTNode]:
-    if node.getType() != libsbml.AST_TIMES:
+    # Not getType(): once libsedml is imported (tellurium does), it returns no number any more.
+    if not (node.isOperator() and node.getCharacter() == "*"):
         return [node]
     return [factor for i in range(node.getNumChildren()) for factor in _factors(node.getChild(i))]
 

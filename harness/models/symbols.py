@@ -5,6 +5,8 @@ Promise: a name that reaches the engine stands in this table, so a misspelt one 
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +18,7 @@ import libsbml
 from harness.errors import InputError, unknown_name
 from harness.models.units import parse_quantity, unit_of
 
-__all__ = ["Kind", "Symbol", "SymbolTable", "read_symbols"]
+__all__ = ["Kind", "Symbol", "SymbolTable", "description", "read_symbols"]
 
 
 class Kind(StrEnum):
@@ -109,13 +111,13 @@ def _compartments(model: libsbml.Model) -> Iterator[Symbol]:
     for element in model.getListOfCompartments():
         unit = unit_of(model, element.getUnits() or model.getVolumeUnits())
         kind = Kind.RULE if model.getRuleByVariable(element.getId()) else Kind.COMPARTMENT
-        yield Symbol(element.getId(), element.getName(), unit, kind, element.getSize())
+        yield Symbol(element.getId(), description(element), unit, kind, element.getSize())
 
 
 def _species(model: libsbml.Model) -> Iterator[Symbol]:
     for element in model.getListOfSpecies():
         unit = unit_of(model, element.getSubstanceUnits() or model.getSubstanceUnits())
-        yield Symbol(element.getId(), element.getName(), unit, Kind.SPECIES, element.getInitialAmount())
+        yield Symbol(element.getId(), description(element), unit, Kind.SPECIES, element.getInitialAmount())
 
 
 def _parameters(model: libsbml.Model) -> Iterator[Symbol]:
@@ -125,4 +127,10 @@ def _parameters(model: libsbml.Model) -> Iterator[Symbol]:
         if rule is not None:
             kind = Kind.STATE if rule.isRate() else Kind.RULE
         unit = unit_of(model, element.getUnits())
-        yield Symbol(element.getId(), element.getName(), unit, kind, element.getValue())
+        yield Symbol(element.getId(), description(element), unit, kind, element.getValue())
+
+
+def description(element: libsbml.SBase) -> str:
+    """Description of an element: its notes as plain text, or its name when it has no notes."""
+    text = " ".join(re.sub(r"<[^>]+>", " ", element.getNotesString()).split())
+    return html.unescape(text) or element.getName()

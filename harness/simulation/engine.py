@@ -2,8 +2,9 @@
 
 Promises:
 - A run does not depend on the runs before it.
-- The pools that fall below one cell are integrated as logarithms (see harness.models.solver_form); a run in
-  which nothing was ever dosed is integrated in the plain form and holds exactly 0 CAR-T cells for ever.
+- The pools that fall below one cell are integrated as logarithms (see harness.models.solver_form). While one
+  of them is empty and nothing flows into it, the plain form is integrated, in which it stays exactly empty:
+  a run in which nothing was ever dosed holds exactly 0 CAR-T cells for ever.
 - A dose is exact: the integration stops at it, the cells are added, and it starts again. A value read out
   at the time of a dose is the value after it.
 - A run that fails (an error of the integrator, a value that is not finite, a negative amount) is NaN with
@@ -29,8 +30,9 @@ __all__ = ["Engine", "Status", "Trajectory"]
 
 roadrunner.Logger.disableLogging()
 
-SEED = 1e-15
-"""Share of the first dose that an empty logarithmic pool starts from (a logarithm cannot hold 0)."""
+MOMENT = 1e-12
+"""An empty pool that cells flow into starts, as a logarithm, from what flows in during this time (in the
+model's time unit): a logarithm cannot hold 0. The solution is shifted by that time and no more."""
 
 
 class Status(StrEnum):
@@ -112,6 +114,9 @@ class Engine:
             return Trajectory(rows, Status.OK, f"second try, at a relative tolerance of {tighter:g}: {first}")
         except RunFailed as error:
             nothing = np.full((len(times), len(observables)), np.nan)
+            undefined = self._undefined_at_start(values, doses)
+            if undefined:
+                return Trajectory(nothing, Status.NOT_FINITE, f"{undefined} is not finite at the start")
             return Trajectory(nothing, error.status, str(error))
 
     def _integrate(
@@ -123,28 +128,38 @@ class Engine:
         tolerance: float,
     ) -> np.ndarray:
         values, later = self._split(values, doses)
-        form = self._form(logarithmic=False)
-        form.start(values)
-        if form.anything_to_log():
-            form = self._continue_in_logarithms(form.state(), values)
-        form.read_out(observables, tolerance)
+        plain = self._form(logarithmic=False)
+        plain.start(values)
+        form = self._choose(plain, values)
         end = max(times[-1], 0.0)
-        stops = [dose for dose in later if dose.time <= end]
         rows, start = [], 0.0
-        for dose in [*stops, None]:
+        for dose in [*(d for d in later if d.time <= end), None]:
             stop = dose.time if dose else end
             inside = (times >= start) & (times < stop if dose else times <= stop)
+            form.read_out(observables, tolerance)
             rows.append(form.advance(start, times[inside], stop))
             if dose:
                 state = form.state()
                 state[self._program.dose.species] += dose.amount
-                if self._program.solver.logarithms:
-                    form = self._continue_in_logarithms(state, values)
-                    form.read_out(observables, tolerance)
-                else:
-                    form.set_state(state)
-                start = stop
+                plain.set_state(state)
+                form, start = self._choose(plain, values), stop
         return np.concatenate(rows)
+
+    def _undefined_at_start(self, values: Mapping[str, float], doses: Sequence[Dose] | None) -> str:
+        """First state that is not finite at time 0, or whose rate of change is not; empty when all are."""
+        plain = self._form(logarithmic=False)
+        plain.start(self._split(values, doses)[0])
+        return plain.undefined()
+
+    def _choose(self, plain: _Form, values: Mapping[str, float]) -> _Form:
+        """The form to go on with from the state that `plain` holds: logarithms, where all can be taken."""
+        logarithms = plain.logarithms()
+        if not logarithms:
+            return plain
+        form = self._form(logarithmic=True)
+        form.start(values)
+        form.set_state({**plain.state(), **logarithms})
+        return form
 
     def _split(
         self, values: Mapping[str, float], doses: Sequence[Dose] | None
@@ -158,12 +173,6 @@ class Engine:
             raise ValueError(f"model {self._program.model} takes no dose")
         changed[target.parameter] = sum(dose.amount for dose in doses if dose.time == 0)
         return changed, [dose for dose in doses if dose.time > 0 and dose.amount > 0]
-
-    def _continue_in_logarithms(self, state: Mapping[str, float], values: Mapping[str, float]) -> _Form:
-        form = self._form(logarithmic=True)
-        form.start(values)
-        form.set_state(state)
-        return form
 
     def _form(self, logarithmic: bool) -> _Form:
         if logarithmic not in self._forms:
@@ -194,9 +203,26 @@ class _Form:
             self._engine[name] = value
         self._engine.reset()
 
-    def anything_to_log(self) -> bool:
-        """Whether a pool that would be solved as a logarithm holds anything."""
-        return any(self._engine[name] > 0 for name in self._program.solver.logarithms)
+    def logarithms(self) -> dict[str, float]:
+        """Logarithms of the pools to be solved so, from the amounts held now (plain form).
+
+        Empty when there are none, or when a pool is empty and nothing flows into it.
+        """
+        found = {}
+        for name in self._program.solver.logarithms:
+            amount = self._engine[name] or self._engine[f"{name}'"] * MOMENT
+            if not amount > 0:
+                return {}
+            found[log_state(name)] = np.log(amount)
+        return found
+
+    def undefined(self) -> str:
+        """First state that is not finite, or whose rate of change is not; empty when all are."""
+        for name in self._states:
+            for reading, said in ((name, name), (f"{name}'", f"the rate of change of {name}")):
+                if not np.isfinite(self._engine[reading]):
+                    return said
+        return ""
 
     def read_out(self, observables: Sequence[str], tolerance: float) -> None:
         """Say what to read out, and how accurately to integrate."""
@@ -253,12 +279,9 @@ class _Form:
         return {name: self._engine[name] for name in [*names, *self._logged]}
 
     def set_state(self, state: Mapping[str, float]) -> None:
-        """Take over a state, as :meth:`state` of either form gives it."""
-        seed = SEED * max((state[name] for name in self._logged), default=0.0)
+        """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""
         for name, value in state.items():
-            if name in self._logged:
-                self._engine[log_state(name)] = np.log(max(value, seed))
-            else:
+            if name not in self._logged:
                 self._engine[name] = value
 
 

@@ -1,0 +1,140 @@
+"""The command line, as a user types it."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+from harness.cli.main import run
+
+
+@pytest.fixture
+def cart(capfd):
+    """Run a command; return exit code, standard output and standard error."""
+
+    def call(*arguments):
+        code = run(list(arguments))
+        return code, *capfd.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["simulate"], "Missing argument"),
+        (["simulate", "clincal"], "no model 'clincal'; nearest: clinical"),
+        (["simulate", "clinical", "--dose", "lots"], "'lots' is not a number"),
+        (["simulate", "clinical", "--dose", "-1"], "must not be negative"),
+        (["simulate", "clinical", "--set", "K_12"], "write ID=VALUE"),
+        (["simulate", "clinical", "--set", "K_12="], "write ID=VALUE"),
+        (["simulate", "clinical", "--set", "K_12=1", "--set", "K_12=2"], "is given twice"),
+        (["simulate", "clinical", "--set", "K12=1"], "nearest: K_12"),
+        (["simulate", "clinical", "--set", "K_12=1 L"], "L does not convert to 1/day"),
+        (["simulate", "clinical", "--reading", "as_rum"], "nearest: as_run"),
+        (["simulate", "clinical", "--until", "soon"], "'soon' is not a number"),
+        (["simulate", "clinical", "--times", "3:1:1"], "is empty"),
+        (["simulate", "clinical", "--observable", "transgen"], "nearest: transgene"),
+        (["simulate", "clinical", "--out", "a.xls"], "the suffix must be one of"),
+        (["simulate", "clinical", "--out", "absent/a.csv"], "does not exist"),
+        (["simulate", "clinical", "--plot", "a.csv"], "the suffix must be one of"),
+        (["simulate", "in_vitro", "--condition", "Jeko"], "nearest: JeKo"),
+        (["simulate", "clinical", "--bogus"], "No such option"),
+        (["simulat"], "No such command"),
+        (["build", "klinical"], "nearest: clinical"),
+        (["check", "klinical"], "nearest: clinical"),
+        (["validate", "fig9"], "nearest: fig"),
+        (["report", "--out", "report.txt"], "the suffix must be one of .html"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(cart, arguments, said):
+    code, out, err = cart(*arguments)
+    assert code == 2
+    assert out == ""
+    assert said in err
+    assert err.startswith("cart: ")
+    assert err.count("\n") == 1
+
+
+def test_simulate_prints_a_summary(cart):
+    code, out, err = cart("simulate", "clinical", "--dose", "450e6", "--until", "30")
+    assert (code, err) == (0, "")
+    assert "transgene" in out
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "nc"])
+def test_simulate_writes_what_was_asked_for(cart, tmp_path, suffix):
+    path = tmp_path / f"out.{suffix}"
+    code, out, err = cart(
+        "simulate", "clinical", "--dose", "150e6", "--dose", "150e6@28", "--set", "K_12=0.07 1/h",
+        "--times", "0,28,56", "--observable", "transgene", "--out", str(path),
+    )  # fmt: skip
+    assert (code, out, err) == (0, "", "")
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "nc": xr.load_dataset}[suffix](path)
+    assert list(read["time"]) == [0, 28, 56]
+    assert float(read["transgene"][0]) == pytest.approx(60000)
+    assert float(read["transgene"][1]) > 60000
+
+
+def test_simulate_draws_a_picture(cart, tmp_path):
+    code, _, err = cart("simulate", "xenograft", "--reading", "literal", "--plot", str(tmp_path / "a.png"))
+    assert (code, err) == (0, "")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_failed_simulation_is_exit_code_1_with_one_line(cart):
+    code, _, err = cart("simulate", "clinical", "--set", "KC50=0")
+    assert code == 1
+    assert err.startswith("cart: the simulation failed: not finite: the rate of change of ")
+    assert err.count("\n") == 1
+
+
+def test_models_lists_readings_and_conditions(cart):
+    code, out, _ = cart("models")
+    assert code == 0
+    assert "--reading literal" in out
+    assert "JeKo" in out
+
+
+def test_build_check_and_check_are_clean(cart):
+    assert cart("build", "--check")[0] == 0
+    code, out, _ = cart("check")
+    assert code == 0
+    assert out.strip().endswith(": 0 messages")
+
+
+def test_validate_prints_every_target_and_exits_0(cart):
+    code, out, _ = cart("validate", "fig2b")
+    assert code == 0
+    assert "X1-A-rmse" in out
+    assert "not reproducible (D01)" in out
+
+
+def test_report_prints_the_scores_and_writes_the_page(cart, tmp_path):
+    code, out, _ = cart("report", "--out", str(tmp_path / "report.html"))
+    assert code == 0
+    assert "C1-Cmax" in out
+    assert (tmp_path / "report.html").exists()
+
+
+def test_help_imports_nothing_heavy():
+    heavy = ("roadrunner", "libsbml", "antimony", "pandas", "xarray", "matplotlib", "scipy", "pint", "numpy")
+    code = (
+        "import sys; from harness.cli.main import run; run(['--help']);"
+        f"assert not [m for m in {heavy!r} if m in sys.modules], sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interrupt_is_one_line_and_exit_code_130(cart, monkeypatch):
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.validation.suite.run_panel", interrupt)
+    code, _, err = cart("validate")
+    assert code == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err

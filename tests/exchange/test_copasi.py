@@ -1,0 +1,43 @@
+"""The SBML files run in COPASI: every declared observable equals that of libRoadRunner and of the engine."""
+
+import basico
+import numpy as np
+import pytest
+
+from harness.models.catalog import load_card, model_names, select
+from harness.models.symbols import read_symbols
+from harness.simulation.engine import Engine
+from harness.simulation.program import load_program
+
+CASES = [(name, reading) for name in model_names() for reading in ("", *load_card(name).readings)]
+
+
+@pytest.mark.parametrize("version", ["l3v2", "l3v1"])
+@pytest.mark.parametrize(("name", "reading"), CASES)
+def test_copasi_agrees_with_the_engine_within_1e_5(name, reading, version):
+    selection = select(name, [reading] if reading else [])
+    card = selection.card
+    changes = read_symbols(card.sbml_path()).parse_all(selection.changes)
+    times = np.linspace(0, min(card.until, 120), 61)
+    found = copasi(card, changes, times, version)
+    engine = Engine(load_program(card.id), relative_tolerance=1e-10)
+    ours = engine.run(changes, None, times, card.observables).values
+    allowed = 1e-9 * np.abs(ours).max(axis=0) + 1e-5 * np.abs(ours)
+    assert (np.abs(found - ours) <= allowed).all()
+
+
+def copasi(card, changes, times, version):
+    model = basico.load_model(str(card.sbml_path(version)))
+    compartments = set(basico.get_compartments(model=model).index)
+    for name, value in changes.items():
+        if name in compartments:
+            basico.set_compartment(name, initial_value=value, exact=True, model=model)
+        else:
+            basico.set_parameters(name, initial_value=value, exact=True, model=model)
+    output = ["Time", *(f"Values[{observable}]" for observable in card.observables)]
+    table = basico.run_time_course_with_output(
+        output, values=times.tolist(), start_time=0, use_initial_values=True, method="deterministic",
+        r_tol=1e-10, a_tol=1e-18, model=model,
+    )  # fmt: skip
+    basico.remove_datamodel(model)
+    return table.to_numpy()[:, 1:]

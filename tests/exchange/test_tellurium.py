@@ -1,0 +1,26 @@
+"""The SBML files load and run in tellurium, plainly, as a newcomer would do it."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from harness.models.catalog import load_card, model_names
+from harness.simulation.simulate import simulate
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import tellurium
+
+
+@pytest.mark.parametrize("version", ["l3v2", "l3v1"])
+@pytest.mark.parametrize("name", model_names())
+def test_tellurium_gives_the_numbers_of_the_engine(name, version):
+    card = load_card(name)
+    model = tellurium.loadSBMLModel(str(card.sbml_path(version)))
+    end = min(card.until, 60)
+    rows = np.array(model.simulate(0, end, 31, ["time", *card.observables]))
+    ours = simulate(name, times=np.linspace(0, end, 31), observables=card.observables)
+    for i, observable in enumerate(card.observables, start=1):
+        expected = ours[observable].to_numpy()
+        np.testing.assert_allclose(rows[:, i], expected, rtol=2e-3, atol=1e-4 * np.abs(expected).max())

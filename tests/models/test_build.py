@@ -1,0 +1,65 @@
+import libsbml
+import pytest
+
+from harness.errors import InputError
+from harness.models.build import build, compile_antimony, stale
+from harness.models.catalog import load_card, model_names
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_sbml_folder_equals_a_fresh_build(name):
+    card = load_card(name)
+    assert stale(card, build(card)) == []
+
+
+def test_a_build_is_the_same_every_time_and_names_no_tool_or_moment():
+    card = load_card("clinical")
+    first = build(card)
+    assert first == build(card)
+    assert "Created by" not in first.l3v2
+    assert "libAntimony" not in first.l3v2
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_both_versions_hold_the_same_model(name):
+    card = load_card(name)
+    new, old = (libsbml.readSBMLFromFile(str(card.sbml_path(v))) for v in ("l3v2", "l3v1"))
+    assert (new.getLevel(), new.getVersion()) == (3, 2)
+    assert (old.getLevel(), old.getVersion()) == (3, 1)
+    for count in ("getNumSpecies", "getNumReactions", "getNumParameters", "getNumRules"):
+        assert getattr(new.getModel(), count)() == getattr(old.getModel(), count)() > 0
+
+
+def test_every_unit_definition_is_used():
+    for name in model_names():
+        model = libsbml.readSBMLFromFile(str(load_card(name).sbml_path())).getModel()
+        text = libsbml.writeSBMLToString(model.getSBMLDocument())
+        for definition in model.getListOfUnitDefinitions():
+            assert text.count(f'"{definition.getId()}"') > 1
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        ("model broken()\n  x = 1;\n  y = = 2;\nend\n", 3, "syntax error"),
+        ("model broken()\n  A -> B; k*\nend\n", 2, "syntax error"),
+    ],
+)
+def test_a_syntax_error_is_told_with_file_and_line(tmp_path, source, line, said):
+    path = tmp_path / "broken.ant"
+    path.write_text(source)
+    with pytest.raises(InputError) as caught:
+        compile_antimony(path, "broken")
+    message = str(caught.value)
+    assert message.startswith(f"{path}:{line}: ")
+    assert said in message
+    assert "\n" not in message
+
+
+def test_a_source_without_the_model_is_refused(tmp_path):
+    path = tmp_path / "other.ant"
+    path.write_text("model something()\n  x = 1;\nend\n")
+    with pytest.raises(InputError, match="declares model something, not other"):
+        compile_antimony(path, "other")
+    with pytest.raises(InputError, match="no such file"):
+        compile_antimony(tmp_path / "absent.ant", "absent")

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import libsbml
+import pytest
+
+from harness.models.catalog import load_card
+from harness.models.solver_form import to_solver_form
+
+
+@pytest.fixture
+def clinical():
+    return load_card("clinical").sbml_path().read_text()
+
+
+def rules(sbml):
+    model = libsbml.readSBMLFromString(sbml).getModel()
+    return {rule.getVariable(): libsbml.formulaToL3String(rule.getMath()) for rule in model.getListOfRules()}
+
+
+def test_the_logarithms_follow_the_reactions_with_the_species_cancelled(clinical):
+    found = rules(to_solver_form(clinical, ["CARTe_b", "CARTe_t"]))
+    assert found["CARTe_b"] == "exp(ln_CARTe_b)"
+    assert found["ln_CARTe_b"] == "-1 * K_12 + 1 * K_21 * exp(ln_CARTe_t - ln_CARTe_b) + -1 * K_el_e"
+    assert found["ln_CARTe_t"] == "1 * K_12 * exp(ln_CARTe_b - ln_CARTe_t) + -1 * K_21 + 1 * k_exp + -1 * R_m"
+
+
+def test_everything_else_stays_as_it_is(clinical):
+    before, after = rules(clinical), rules(to_solver_form(clinical, ["CARTe_b", "CARTe_t"]))
+    assert {name: after[name] for name in before} == before
+
+
+def test_without_species_the_model_is_unchanged(clinical):
+    assert rules(to_solver_form(clinical, [])) == rules(clinical)
+
+
+@pytest.mark.parametrize(("species", "said"), [("Absent", "no species Absent"), ("M_protein", "no species")])
+def test_a_species_that_reactions_do_not_decide_is_refused(clinical, species, said):
+    with pytest.raises(ValueError, match=said):
+        to_solver_form(clinical, [species])
+
+
+def test_a_species_under_a_rule_is_refused(clinical):
+    once = to_solver_form(clinical, ["CARTe_b"])
+    with pytest.raises(ValueError, match="not changed by reactions alone"):
+        to_solver_form(once, ["CARTe_b"])
+
+
+def test_the_form_is_the_same_after_tellurium_was_imported(clinical):
+    """libsedml, which tellurium imports, spoils some of libSBML's functions in the same process."""
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore'); import libsbml, tellurium;"
+        "from harness.models.solver_form import to_solver_form;"
+        "sys.stdout.write(to_solver_form(sys.stdin.read(), ['CARTe_b', 'CARTe_t']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=clinical,
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    )
+    assert done.stdout == to_solver_form(clinical, ["CARTe_b", "CARTe_t"])

@@ -1,0 +1,70 @@
+import math
+
+import pytest
+
+from harness.errors import InputError
+from harness.models.catalog import load_card, model_names
+from harness.models.symbols import Kind, read_symbols
+from harness.models.units import registry
+
+
+@pytest.fixture
+def clinical():
+    return read_symbols(load_card("clinical").sbml_path())
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_unit_is_one_that_pint_knows(name):
+    symbols = read_symbols(load_card(name).sbml_path())
+    assert registry().Unit(symbols.time_unit) == registry().Unit(load_card(name).time_unit)
+    for symbol in symbols.values():
+        registry().Unit(symbol.unit)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("K_12", "1.5", 1.5),
+        ("K_12", "0.07 1/h", 1.68),
+        ("K_12", "0.07/h", 1.68),
+        ("K_on", "7.103e4 1/M/s", 71030),
+        ("Tumor_0", "2.5e6 cells/mL", 2.5e9),
+        ("V_b", "5000 mL", 5),
+        ("P_m", "12.1e-12 g/cell/day", 12.1),
+        ("dose", "450e6 cells", 450e6),
+        ("K_12", 0.5, 0.5),
+    ],
+)
+def test_a_value_is_converted_to_the_unit_of_the_model(clinical, name, text, value):
+    assert clinical.parse(name, text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("K_13", "1", "no parameter in clinical 'K_13'; nearest: K_"),
+        ("k_12", "1", "nearest: K_12"),
+        ("K_12", "fast", "'fast' is not a number"),
+        ("K_12", "nan", "is not a number"),
+        ("K_12", "1e999", "not a finite number"),
+        ("K_12", "1 blorps", "'blorps' is not a unit"),
+        ("K_12", "1 mL", "mL does not convert to 1/day"),
+        ("dose", "3 dimensionless", "dimensionless does not convert to item"),
+        ("V_b", "0", "must be positive"),
+        ("K_12", "-1", "must not be negative"),
+        ("transgene", "5", "transgene is a rule of clinical"),
+        ("Tumor", "5", "Tumor is a species of clinical"),
+        ("M_protein", "5", "M_protein is a state of clinical"),
+    ],
+)
+def test_a_bad_value_gives_one_clear_line(clinical, name, text, said):
+    with pytest.raises(InputError) as caught:
+        clinical.parse(name, text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_kinds_are_told_apart(clinical):
+    kinds = {name: clinical[name].kind for name in ("V_b", "K_12", "Tumor", "M_protein", "transgene")}
+    assert list(kinds.values()) == [Kind.COMPARTMENT, Kind.PARAMETER, Kind.SPECIES, Kind.STATE, Kind.RULE]
+    assert math.isnan(clinical["transgene"].value)

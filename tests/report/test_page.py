@@ -1,0 +1,64 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.report.page import render_page, write_page
+from harness.validation.suite import run_panel
+
+
+@pytest.fixture(scope="module")
+def results():
+    return [run_panel(name) for name in ("fig2b", "fig3")]
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return render_page(results)
+
+
+class Tags(HTMLParser):
+    """Collects tags, and what is opened and never closed."""
+
+    VOID = frozenset({"meta", "br", "link", "path", "use", "rect", "line", "image"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href") and value]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_needs_no_network(page):
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert all(link.startswith(("#", "https://doi.org/")) for link in tags.links)
+
+
+def test_every_target_of_the_panels_is_on_the_page(page, results):
+    for result in results:
+        for score in result.scores:
+            assert f">{score.target.id}<" in page
+
+
+def test_each_set_of_axes_says_what_it_was_scored_against(page, results):
+    for result in results:
+        for axes in result.spec.axes:
+            assert f"<b>{axes.title}</b> scored against {axes.scored_against}." in page
+
+
+def test_figures_have_text_alternatives(page):
+    assert len(re.findall(r"<svg role=\"img\" aria-label=\"Figure", page)) == 2
+
+
+def test_a_page_is_written_whole(tmp_path, results):
+    write_page(results, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text("utf-8").rstrip().endswith("</html>")

@@ -1,0 +1,163 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.models.catalog import load_card
+from harness.simulation.engine import Engine, Status
+from harness.simulation.program import load_program
+from harness.simulation.regimen import Dose
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import accuracy
+
+READ_OUT = ("transgene", "M_protein_change", "sBCMA_change", "Tumor")
+DAYS = np.arange(0.0, 641.0)
+
+
+@pytest.fixture(scope="module")
+def clinical():
+    return Engine(load_program("clinical"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dose": 50e6},
+        {"dose": 800e6, "K_on": 7.103e4, "K_off": 2.385e-3},
+        {"K_12": 4.2, "K_21": 0.4, "K_el_e": 60.0, "K_el_m": 0.1, "K_exp_max": 2.1, "gamma_b": 3.0},
+        {"K_12": 0.8, "K_21": 0.35, "K_el_e": 250.0, "K_kill_max": 0.9, "Tumor_0": 4.75e9},
+        {"V_b": 4.0, "V_bm": 2.0, "R_m": 1e-4, "P_m": 20.0},
+    ],
+)
+def test_the_engine_agrees_with_an_independent_integration(clinical, independent, changes):
+    run = clinical.run(changes, None, DAYS, READ_OUT)
+    truth = independent(DAYS, **changes)
+    assert run.status is Status.OK
+    floors = [1e-4, 0.1, 0.01, 1e-12]
+    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), floors)
+    assert error[1:].max() < 1e-3
+
+
+def test_repeated_doses_agree_with_an_independent_integration(clinical, independent):
+    doses = [(0.0, 150e6), (28.0, 150e6), (200.5, 450e6)]
+    run = clinical.run({}, [Dose(*dose) for dose in doses], DAYS, READ_OUT)
+    truth = independent(DAYS, doses)
+    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    assert error[1:].max() < 1e-3
+
+
+def test_random_patients_neither_fail_nor_err_silently():
+    worst, failed, second = accuracy.errors(count=25, seed=20)
+    assert worst.shape == (100, 3)
+    assert (failed, second) == (0, 0)
+    assert worst.max() < accuracy.LIMIT
+
+
+def test_the_plain_form_errs_where_the_solver_form_does_not():
+    """The reason for the logarithms: the same tolerances, the same patients, amounts instead."""
+    program = load_program("clinical")
+    amounts = program.solver.model_copy(update={"logarithms": ()})
+    plain = Engine(replace(program, solver=amounts))
+    exact = Engine(accuracy.reference_program(), relative_tolerance=1e-11)
+    wrong = 0
+    for row in accuracy.patients(100, seed=1)[::2]:
+        run = plain.run(row, None, DAYS, ["transgene"])
+        truth = exact.run(row, None, DAYS, ["transgene"])
+        error = np.abs(run.values - truth.values) / np.maximum(truth.values, 1e-4)
+        wrong += run.status is not Status.OK or bool(run.reason) or error.max() > 0.01
+    assert wrong > 0
+
+
+@pytest.mark.parametrize("model", ["clinical", "xenograft", "xenograft_constant_volume"])
+@pytest.mark.parametrize("doses", [[], [Dose(0, 0)], [Dose(0, 0), Dose(30, 0)]])
+def test_without_a_dose_there_are_exactly_no_cells_for_ever(model, doses):
+    card = load_card(model)
+    cells = [name for name in ("CARTe_b", "CARTm_b", "CARTe_t", "CARTm_t", "Cplx") if name in states(card)]
+    run = Engine(load_program(model)).run({}, doses, np.arange(0.0, 2001.0, 10), cells)
+    assert run.status is Status.OK
+    assert (run.values == 0).all()
+
+
+def states(card):
+    from harness.models.symbols import read_symbols
+
+    return read_symbols(card.sbml_path())
+
+
+def test_a_dose_into_nothing_waits_for_its_time(clinical):
+    late = clinical.run({}, [Dose(100, 150e6)], np.array([0, 99.999, 100, 120.0]), ["CARTe_b", "transgene"])
+    assert (late.values[:2] == 0).all()
+    assert late.values[2, 0] == pytest.approx(150e6, rel=1e-12)
+    assert late.values[3, 1] > 1e4
+
+
+def test_a_pool_that_nothing_flows_into_stays_empty(clinical):
+    run = clinical.run({"K_12": 0.0}, None, DAYS, ["CARTe_t", "Cplx", "Tumor"])
+    assert run.status is Status.OK
+    assert (run.values[:, :2] == 0).all()
+    np.testing.assert_allclose(run.values[:, 2], 9.125e9 * np.exp(0.008 * DAYS), rtol=1e-5)
+
+
+def test_a_start_that_is_not_finite_is_named(clinical):
+    run = clinical.run({"K_m": 0.0}, None, DAYS, READ_OUT)
+    assert (run.status, run.reason) == (Status.NOT_FINITE, "M_protein is not finite at the start")
+
+
+def test_a_dose_is_exact_in_a_case_with_a_known_solution(clinical):
+    """Without distribution and expansion the blood pool is a sum of exponentials, one a dose."""
+    doses = [Dose(0, 1e8), Dose(0.01, 5e7), Dose(0.05, 2e8)]
+    times = np.array([0, 0.005, 0.01, 0.02, 0.05, 0.08])
+    run = clinical.run({"K_12": 0.0, "K_21": 0.0}, doses, times, ["CARTe_b"])
+    expected = sum(d.amount * np.exp(-113 * (times - d.time)) * (times >= d.time) for d in doses)
+    np.testing.assert_allclose(run.values[:, 0], expected, rtol=1e-6)
+
+
+def test_a_run_does_not_depend_on_the_runs_before_it(clinical):
+    times = np.arange(0.0, 100.0)
+    fresh = Engine(load_program("clinical")).run({"K_12": 2.0}, None, times, READ_OUT)
+    clinical.run({"K_exp_max": 3.0, "V_bm": 1.0, "Tumor_0": 1e9}, [Dose(5, 1e9)], DAYS, ["Tumor"])
+    clinical.run({"K_on": float("nan")}, None, times, READ_OUT)
+    clinical.run({}, [], times, READ_OUT)
+    again = clinical.run({"K_12": 2.0}, None, times, READ_OUT)
+    np.testing.assert_array_equal(fresh.values, again.values)
+
+
+def test_a_model_dose_and_a_given_dose_are_the_same_run(clinical):
+    times = np.arange(0.0, 100.0)
+    own = clinical.run({"dose": 450e6}, None, times, READ_OUT)
+    given = clinical.run({}, [Dose(0, 450e6)], times, READ_OUT)
+    np.testing.assert_array_equal(own.values, given.values)
+
+
+def test_what_starts_from_a_parameter_follows_it(clinical):
+    changes = {"P_m": 30.0, "K_b": 2.0, "Tumor_0": 1e9, "V_bm": 2.0}
+    names = ["M_protein_change", "sBCMA_change", "Tumor", "tumor_conc"]
+    run = clinical.run(changes, None, np.array([0.0, 1.0]), names)
+    np.testing.assert_allclose(run.values[0], [0, 0, 2e9, 1e9], atol=1e-9)
+
+
+@pytest.mark.parametrize("changes", [{"K_on": float("nan")}, {"KC50": 0.0}, {"Tumor_0": 0.0}, {"K_m": 0.0}])
+def test_a_run_that_fails_is_nan_with_a_status_and_a_reason(clinical, changes):
+    run = clinical.run(changes, None, DAYS, READ_OUT)
+    assert run.status is not Status.OK
+    assert run.reason
+    assert run.values.shape == (641, 4)
+    assert np.isnan(run.values).all()
+
+
+def test_nothing_of_the_integrator_reaches_the_terminal(clinical, capfd):
+    clinical.run({"K_on": float("nan")}, None, DAYS, READ_OUT)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_without_a_dose_refuses_one():
+    with pytest.raises(ValueError, match="takes no dose"):
+        Engine(load_program("in_vitro")).run({}, [Dose(0, 1)], np.array([0.0, 4.0]), ["viability"])
+
+
+def test_output_at_the_start_alone_is_the_start(clinical):
+    run = clinical.run({}, None, np.array([0.0]), ["transgene", "Tumor"])
+    np.testing.assert_allclose(run.values, [[60000, 9.125e9]], rtol=1e-12)

@@ -1,0 +1,92 @@
+import pytest
+import yaml
+
+from harness.declarations import read_declaration
+from harness.errors import InputError
+from harness.models.catalog import repository
+from harness.validation.spec import PanelSpec, Threshold, panel_names, read_panel
+
+
+@pytest.fixture
+def spoiled(tmp_path):
+    """A copy of a panel's specification, changed by a function of its content."""
+
+    def make(change):
+        content = yaml.safe_load((repository() / "validation" / "fig2b" / "spec.yaml").read_text("utf-8"))
+        change(content)
+        path = tmp_path / "spec.yaml"
+        path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("name", panel_names())
+def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
+    assert read_panel(name).panel == name
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["targets"][0].update(threshhold=1), "targets.0.threshhold: Extra inputs"),
+        (
+            lambda c: c["targets"][0]["threshold"].update(at_most="low"),
+            "at_most: Input should be a valid number",
+        ),
+        (lambda c: c["targets"][0].pop("unit"), "targets.0.unit: Field required"),
+        (lambda c: c["targets"][0]["measure"].update(curve="C"), "no curve for target X1-A-rmse 'C'"),
+        (lambda c: c["targets"][0]["measure"].update(kind="guess"), "targets.0.measure"),
+        (lambda c: c["targets"][1].update(id="X1-A-rmse"), "target id given twice: X1-A-rmse"),
+        (lambda c: c["targets"][0].update(expected="not met", ledger=None), "names its ledger row"),
+        (lambda c: c["axes"][0].update(curves=["Z"]), "no curve for axes Tumour volume 'Z'"),
+    ],
+)
+def test_a_broken_specification_is_told_with_file_line_and_field(spoiled, change, said):
+    path = spoiled(change)
+    with pytest.raises(InputError) as caught:
+        read_declaration(path, PanelSpec)
+    message = str(caught.value)
+    assert message.startswith(f"{path}:")
+    assert message.removeprefix(f"{path}:").split(":")[0].isdigit()
+    assert said in message
+    assert "\n" not in message
+
+
+def test_the_line_is_that_of_the_field(tmp_path):
+    path = tmp_path / "threshold.yaml"
+    path.write_text("# a comment\nat_least: 1\nat_most: high\n")
+    with pytest.raises(InputError, match=r"threshold.yaml:3: at_most: "):
+        read_declaration(path, Threshold)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a: [1\n", "not YAML"), ("- 1\n", "expected a mapping"), ("", "expected a mapping")],
+)
+def test_what_is_no_mapping_is_told(tmp_path, text, said):
+    path = tmp_path / "spec.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_declaration(path, Threshold)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "bounds", "text"),
+    [
+        ({"at_most": 45}, (float("-inf"), 45), "≤ 45"),
+        ({"at_least": 10}, (10, float("inf")), "≥ 10"),
+        ({"at_least": 14, "at_most": 21}, (14, 21), "≥ 14 and ≤ 21"),
+        ({"near": 455, "within_percent": 25}, (341.25, 568.75), "455 ± 25 %"),
+        ({"near": 12, "within": 1.5}, (10.5, 13.5), "12 ± 1.5"),
+    ],
+)
+def test_a_threshold_is_a_pair_of_bounds(threshold, bounds, text):
+    assert Threshold(**threshold).bounds() == bounds
+    assert str(Threshold(**threshold)) == text
+
+
+@pytest.mark.parametrize("threshold", [{}, {"near": 1}, {"near": 1, "at_most": 2, "within": 1}])
+def test_a_threshold_that_says_nothing_or_two_things_is_refused(threshold):
+    with pytest.raises(ValueError, match=r"give at_least|near needs"):
+        Threshold(**threshold)
