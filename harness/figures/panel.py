@@ -10,16 +10,16 @@ from harness.figures.style import COLOURS, DASHES, INK, dress, new_figure
 from harness.validation.spec import Axes
 from harness.validation.suite import PanelResult
 
-__all__ = ["describe", "draw_panel"]
+__all__ = ["describe", "draw_axes", "draw_panel"]
 
 MARKERS = ("o", "s", "^", "D")
 
 
 def draw_panel(result: PanelResult) -> Figure:
     """Draw all axes of the panel in one row."""
-    figure, axes = new_figure(len(result.spec.axes), height=3.6)
+    figure, axes = new_figure(len(result.spec.axes), width=4.2, height=4.1)
     for each, declared in zip(axes, result.spec.axes, strict=True):
-        _draw(each, result, declared)
+        draw_axes(each, result, declared)
     return figure
 
 
@@ -33,7 +33,8 @@ def describe(result: PanelResult) -> str:
     return f"{result.spec.figure}. " + " ".join(parts)
 
 
-def _draw(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None:
+def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None:
+    """Draw one set of axes of a panel."""
     colours = {name: i for i, name in enumerate(result.spec.curves)}
     _lines(axes, result, declared, colours)
     for marker, arm in zip(MARKERS, declared.arms, strict=False):
@@ -53,26 +54,23 @@ def _draw(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None:
             label=f"observed: {arm.replace('cart_5e6', '5e6 CAR-T').replace('_', ' ')}",
             zorder=5,
         )
-    axes.set_title(declared.title, loc="left", fontweight="bold")
+    axes.set_title(declared.title, loc="left", fontweight="bold", color=INK, fontsize=10)
     axes.set_ylabel(declared.label)
     axes.set_xlabel(f"time ({next(iter(result.curves.values())).time.attrs['units']}s)")
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
-    legend = axes.legend(fontsize=7, frameon=False, loc="best", handlelength=2.6)
+    legend = axes.legend(
+        fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.17), borderaxespad=0, handlelength=2.8
+    )
     for text in legend.get_texts():
         text.set_color(INK)
     if declared.inset_until:
-        inset = axes.inset_axes((0.42, 0.52, 0.55, 0.4))
-        dress(inset, size=7)
+        inset = axes.inset_axes((0.44, 0.6, 0.55, 0.36))
+        dress(inset, size=7.5)
         _lines(inset, result, declared, colours)
         inset.set_xlim(0, declared.inset_until)
         _limits(inset, declared)
-        inset.set_title(f"first {declared.inset_until:g} days", fontsize=7, color=INK)
-        legend.remove()
-        handles = axes.get_legend_handles_labels()
-        below = axes.legend(*handles, fontsize=7, frameon=False, loc="lower left", handlelength=2.6)
-        for text in below.get_texts():
-            text.set_color(INK)
+        inset.set_title(f"first {declared.inset_until:g} days", fontsize=7.5, color=INK)
 
 
 def _lines(axes: MatplotlibAxes, result: PanelResult, declared: Axes, colours: dict[str, int]) -> None:

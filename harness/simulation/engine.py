@@ -137,7 +137,10 @@ class Engine:
             stop = dose.time if dose else end
             inside = (times >= start) & (times < stop if dose else times <= stop)
             form.read_out(observables, tolerance)
-            rows.append(form.advance(start, times[inside], stop))
+            block = form.advance(start, times[inside], stop)
+            if form is not plain and inside.any() and times[inside][0] == start:
+                block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
+            rows.append(block)
             if dose:
                 state = form.state()
                 state[self._program.dose.species] += dose.amount
@@ -248,9 +251,7 @@ class _Form:
         """Integrate from `start` to `stop`; return the rows at `times`, shape (len(times), wanted)."""
         grid = np.union1d(times, [start, stop])
         if len(grid) == 1:  # nothing to integrate: output at the very start
-            with quiet():
-                row = [self._engine.getValue(name) for name in self._read[1:]]
-            rows = np.array([row])
+            rows = self.now(self._read[1:])[np.newaxis]
         else:
             with quiet():
                 try:
@@ -260,6 +261,10 @@ class _Form:
                     raise RunFailed(Status.INTEGRATION_FAILED, text) from None
         self._verify(rows)
         return rows[np.searchsorted(grid, times), : self._wanted]
+
+    def now(self, names: Sequence[str]) -> np.ndarray:
+        """Values of `names` at the present state."""
+        return np.array([self._engine[name] for name in names])
 
     def _verify(self, rows: np.ndarray) -> None:
         if not np.isfinite(rows).all():

@@ -57,6 +57,8 @@ def _valid(dose: Dose, what: str) -> Dose:
         raise InputError(f"{what}: the amount and the time must be finite")
     if dose.amount < 0:
         raise InputError(f"{what}: the amount must not be negative")
+    if 0 < dose.amount < 1:
+        raise InputError(f"{what}: a dose is 0 or at least one cell")
     if dose.time < 0:
         raise InputError(f"{what}: the time must not be negative")
     return dose

@@ -17,7 +17,7 @@ from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.simulation.engine import Engine
 from harness.simulation.program import load_program
-from harness.simulation.regimen import Dose, regimen
+from harness.simulation.regimen import Dose, parse_dose, regimen
 from harness.simulation.times import default_times, parse_times, parse_until
 
 __all__ = ["simulate"]
@@ -70,6 +70,8 @@ def simulate(
     card = selection.card
     symbols = read_symbols(card.sbml_path())
     values = symbols.parse_all({**selection.changes, **(changes or {})})
+    if card.dose and card.dose.parameter in values:
+        parse_dose(values[card.dose.parameter])
     given = _doses(selection, symbols, doses, changes)
     grid = _times(until, times, card.until, symbols.time_unit)
     names = _observables(symbols, card.observables, observables)

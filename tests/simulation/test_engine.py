@@ -158,6 +158,13 @@ def test_a_model_without_a_dose_refuses_one():
         Engine(load_program("in_vitro")).run({}, [Dose(0, 1)], np.array([0.0, 4.0]), ["viability"])
 
 
-def test_output_at_the_start_alone_is_the_start(clinical):
-    run = clinical.run({}, None, np.array([0.0]), ["transgene", "Tumor"])
-    np.testing.assert_allclose(run.values, [[60000, 9.125e9]], rtol=1e-12)
+@pytest.mark.parametrize("times", [[0.0], [0.0, 1.0]])
+def test_output_at_the_start_is_the_start_itself(clinical, times):
+    run = clinical.run({}, None, np.array(times), ["transgene", "Tumor", "CARTe_b", "CARTe_t"])
+    assert run.values[0].tolist() == [60000, 9.125e9, 150e6, 0]
+
+
+def test_output_at_a_dose_is_the_value_after_it(clinical):
+    before = clinical.run({}, None, np.array([0.0, 28.0]), ["CARTe_b"]).values[1, 0]
+    run = clinical.run({}, [Dose(0, 150e6), Dose(28, 1e8)], np.array([0.0, 28.0]), ["CARTe_b"])
+    assert run.values[1, 0] == pytest.approx(before + 1e8, rel=1e-14)

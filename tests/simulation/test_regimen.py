@@ -27,6 +27,7 @@ def test_a_dose_is_read_with_its_time_and_units(text, dose):
         ("lots", "'lots' is not a number"),
         ("", "is not a number"),
         ("-5e6", "must not be negative"),
+        ("1e-3", "0 or at least one cell"),
         ("5e6@-1", "time must not be negative"),
         ("5e6@", "'' is not a number"),
         ("5e6@soon", "'soon' is not a number"),

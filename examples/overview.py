@@ -1,0 +1,20 @@
+"""Draw the picture of the README: the xenograft model over the mouse data, and the clinical profiles by dose.
+
+    python examples/overview.py [docs/overview.png]
+"""
+
+import sys
+from pathlib import Path
+
+from harness.figures.panel import draw_axes
+from harness.figures.style import new_figure
+from harness.validation.suite import run_panel
+
+PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/overview.png")
+
+mouse, patients = run_panel("fig2b"), run_panel("fig3")
+chosen = [(mouse, "Tumour volume"), (mouse, "Blood CAR-T cells"), (patients, "Blood transgene")]
+figure, axes = new_figure(len(chosen), width=4.2, height=4.1)
+for each, (result, title) in zip(axes, chosen, strict=True):
+    draw_axes(each, result, next(a for a in result.spec.axes if a.title == title))
+figure.savefig(PICTURE, dpi=110, facecolor="white")
