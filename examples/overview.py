@@ -1,6 +1,6 @@
 """Draw the picture of the README: the xenograft model over the mouse data, and the clinical profiles by dose.
 
-    python examples/overview.py [docs/overview.png]
+python examples/overview.py [docs/overview.png]
 """
 
 import sys

@@ -59,9 +59,8 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
     axes.set_xlabel(f"time ({next(iter(result.curves.values())).time.attrs['units']}s)")
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
-    legend = axes.legend(
-        fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.17), borderaxespad=0, handlelength=2.8
-    )
+    below = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
+    legend = axes.legend(fontsize=7.5, frameon=False, handlelength=2.8, **below)
     for text in legend.get_texts():
         text.set_color(INK)
     if declared.inset_until:
