@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import InputError
 
-__all__ = ["Declaration", "read_declaration"]
+__all__ = ["Declaration", "describe", "read_declaration"]
 
 
 class Declaration(BaseModel):
@@ -47,15 +47,39 @@ def read_declaration(path: Path, schema: type[T]) -> T:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         raise InputError(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    doubled = _doubled_key(node)
+    if doubled is not None:
+        raise InputError(f"{path}:{doubled.start_mark.line + 1}: {doubled.value}: is given twice")
     if not isinstance(content, dict):
         raise InputError(f"{path}:1: expected a mapping of fields")
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        line = _line_of(node, first["loc"])
-        raise InputError(f"{path}:{line}: {field}: {first['msg']}") from None
+        # An unknown field is the likelier fault than the field that it leaves missing.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        raise InputError(f"{path}:{_line_of(node, first['loc'])}: {describe(first)}") from None
+
+
+def describe(error: dict) -> str:
+    """One fault that pydantic found, as 'field: what is wrong'."""
+    field = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message
+
+
+def _doubled_key(node: yaml.Node | None) -> yaml.Node | None:
+    """First key that stands twice in one mapping, which YAML readers accept silently."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+            if found := _doubled_key(value):
+                return found
+    if isinstance(node, yaml.SequenceNode):
+        return next((found for value in node.value if (found := _doubled_key(value))), None)
+    return None
 
 
 def _line_of(node: yaml.Node, location: tuple) -> int:

@@ -25,5 +25,5 @@ def unknown_name(kind: str, name: str, choices: Iterable[str]) -> InputError:
         near = [lowered[name.lower()]]
     if near:
         return InputError(f"no {kind} '{name}'; nearest: {', '.join(near)}")
-    listing = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    listing = ", ".join(known[:60]) + (", ..." if len(known) > 60 else "")
     return InputError(f"no {kind} '{name}'; known: {listing or 'none'}")

@@ -7,6 +7,7 @@ Ctrl-C gives exit code 130. Nothing heavy is imported before a command needs it.
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -25,6 +26,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """CAR-T cell pharmacology at three scales: build, check, simulate and score the models."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"cart-pkpd {installed('cart-pkpd')}")
+        raise typer.Exit(0)
+
+
 for command in (
     models.models,
     models.build,
@@ -43,10 +58,14 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets a ? for it
     try:
         code = app(args=arguments, standalone_mode=False) or 0
         if code == INTERRUPTED:
-            print("cart: interrupted", file=sys.stderr)
+            return _interrupted()
+        sys.stdout.flush()
         return code
     except InputError as error:
         return _fail(str(error))
@@ -56,11 +75,22 @@ def run(arguments: list[str]) -> int:
             print("\n".join(lines))
             return 2
         return _fail(f"{' '.join(lines)} See: cart {arguments[0]} --help")
+    except KeyboardInterrupt:
+        return _interrupted()
     except BrokenPipeError:
-        sys.stderr.close()
+        sys.stdout = None  # the reader has gone; nothing more to say to it
+        return 1
+    except OSError as error:
+        sys.stdout = None
+        print(f"cart: {error.strerror or error}", file=sys.stderr)
         return 1
 
 
+def _interrupted() -> int:
+    print("cart: interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
 def _fail(message: str) -> int:
-    print(f"cart: {message}", file=sys.stderr)
+    print(f"cart: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -66,6 +66,7 @@ def simulate(
             f"cart: the simulation failed: {result.attrs['status']}: {result.attrs['reason']}",
             file=sys.stderr,
         )
+        raise typer.Exit(1)
     if out is not None:
         write_dataset(result, out)
     if plot is not None:
@@ -74,7 +75,6 @@ def simulate(
         write_profiles(result, plot)
     if out is None and plot is None:
         _print_summary(result)
-    raise typer.Exit(0 if result.attrs["status"] == "ok" else 1)
 
 
 def _changes(texts: list[str]) -> dict[str, str]:

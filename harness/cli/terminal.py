@@ -9,10 +9,12 @@ __all__ = ["console", "plain_table"]
 
 
 def console() -> Console:
-    """Console on standard output; 180 columns where there is no terminal to ask."""
+    """Console on standard output: 180 columns where there is no terminal to ask, and never below 100.
+
+    A terminal that is narrower wraps the lines; nothing is cut.
+    """
     found = Console()
-    if not found.is_terminal:
-        found.width = 180
+    found.width = max(found.width, 100) if found.is_terminal else 180
     return found
 
 

@@ -49,7 +49,7 @@ def build(card: ModelCard) -> Built:
 def stale(card: ModelCard, built: Built) -> list[Path]:
     """Files in sbml/ that are missing or differ from `built`."""
     files = {card.sbml_path("l3v2"): built.l3v2, card.sbml_path("l3v1"): built.l3v1}
-    return [p for p, text in files.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
+    return [p for p, text in files.items() if not p.exists() or p.read_bytes() != text.encode()]
 
 
 def write_sbml(card: ModelCard, built: Built) -> list[Path]:
@@ -68,6 +68,10 @@ def compile_antimony(path: Path, model_id: str) -> str:
     antimony.clearPreviousLoads()  # otherwise every load is kept in memory
     antimony.setBareNumbersAreDimensionless(True)
     antimony.setWriteSBMLTimestamp(False)
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None
     if antimony.loadAntimonyFile(str(path)) == -1:
         raise InputError(_where(path, antimony.getLastError()))
     if model_id not in antimony.getModuleNames():

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import ValidationError, field_validator
 
-from harness.declarations import Declaration
+from harness.declarations import Declaration, describe
 from harness.errors import InputError
 from harness.models.catalog import repository
 
@@ -55,9 +55,7 @@ def read_parameters(path: Path | None = None) -> tuple[Parameter, ...]:
             try:
                 rows.append(Parameter.model_validate(row))
             except ValidationError as error:
-                first = error.errors()[0]
-                field = ".".join(str(part) for part in first["loc"])
-                raise InputError(f"{path}:{line}: {field}: {first['msg']}") from None
+                raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
     return tuple(rows)
 
 

@@ -101,7 +101,7 @@ def read_symbols(path: Path) -> SymbolTable:
     """Read the symbols of an SBML file."""
     model = libsbml.readSBMLFromFile(str(path)).getModel()
     if model is None:
-        raise InputError(f"{path}: no model in it; is it SBML?")
+        raise InputError(f"{path}: missing, or no model in it; run: cart build")
     symbols = [*_compartments(model), *_species(model), *_parameters(model)]
     time_unit = unit_of(model, model.getTimeUnits())
     return SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})

@@ -18,7 +18,7 @@ from harness.errors import InputError
 
 __all__ = ["convert", "parse_quantity", "registry", "unit_of"]
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(.*)", re.DOTALL)
 _SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol", "item": "item"}
 
 
@@ -64,9 +64,12 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     except Exception:  # pint raises many kinds for a text that is no unit
         raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit}") from None
     try:
-        return float(units.Quantity(value, source).to(unit).magnitude)
+        converted = float(units.Quantity(value, source).to(unit).magnitude)
     except pint.DimensionalityError:
         raise InputError(f"{what}: {given} does not convert to {unit}") from None
+    if not math.isfinite(converted):
+        raise InputError(f"{what}: {value:g} {given} is not a finite number of {unit}")
+    return converted
 
 
 def unit_of(model: libsbml.Model, unit_id: str) -> str:

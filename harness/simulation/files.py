@@ -30,12 +30,17 @@ def check_path(path: Path, suffixes: Sequence[str]) -> Path:
     """
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{path}: the suffix must be one of {', '.join(suffixes)}")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: folder {path.parent} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: folder {path.parent} is not writable")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: folder {path.parent} does not exist")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"{path}: folder {path.parent} is not writable")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise InputError(f"{path}: is there and not writable")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
 
 
@@ -47,17 +52,20 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     InputError
         When the file system refuses, such as a full disk. Nothing is left behind.
     """
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        target = path.resolve()  # a link is followed, not replaced
+        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".cart-", dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
         write(temporary)
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_dataset(dataset: xr.Dataset, path: Path) -> None:

@@ -44,12 +44,18 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "item", time_unit: s
     )
 
 
-def regimen(doses: Iterable[str | float | Dose], time_unit: str = "day") -> tuple[Dose, ...]:
-    """Doses in order of time, those at the same time added up."""
-    totals: dict[float, float] = {}
-    for dose in (parse_dose(d, time_unit=time_unit) for d in doses):
-        totals[dose.time] = totals.get(dose.time, 0.0) + dose.amount
-    return tuple(Dose(time, totals[time]) for time in sorted(totals))
+def regimen(
+    doses: str | float | Dose | Iterable[str | float | Dose], time_unit: str = "day"
+) -> tuple[Dose, ...]:
+    """Doses in order of time, those at the same time added up; a single dose may stand for itself."""
+    if isinstance(doses, str | float | int | Dose):
+        doses = [doses]
+    merged: list[Dose] = []
+    for dose in sorted(parse_dose(d, time_unit=time_unit) for d in doses):
+        if merged and math.isclose(merged[-1].time, dose.time, rel_tol=1e-12, abs_tol=1e-12):
+            dose = Dose(merged[-1].time, merged.pop().amount + dose.amount)
+        merged.append(_valid(dose, f"doses at {dose.time:g}"))
+    return tuple(merged)
 
 
 def _valid(dose: Dose, what: str) -> Dose:

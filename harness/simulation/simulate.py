@@ -26,7 +26,7 @@ __all__ = ["simulate"]
 def simulate(
     model: str,
     *,
-    doses: Iterable[str | float | Dose] | None = None,
+    doses: str | float | Dose | Iterable[str | float | Dose] | None = None,
     changes: Mapping[str, str | float] | None = None,
     readings: Sequence[str] = (),
     condition: str | None = None,
@@ -75,6 +75,9 @@ def simulate(
     given = _doses(selection, symbols, doses, changes)
     grid = _times(until, times, card.until, symbols.time_unit)
     names = _observables(symbols, card.observables, observables)
+    late = [dose for dose in given or () if dose.time > grid.max()]
+    if late:
+        raise InputError(f"dose at {late[0].time:g} lies after the end, {grid.max():g} {symbols.time_unit}")
     trajectory = _engine(card.id).run(values, given, grid, names)
     dataset = xr.Dataset(
         {
@@ -128,14 +131,20 @@ def _times(
 ) -> np.ndarray:
     if times is None:
         return default_times(parse_until(until, unit) if until is not None else default)
-    grid = parse_times(times, unit) if isinstance(times, str) else np.asarray(times, float)
+    try:
+        grid = parse_times(times, unit) if isinstance(times, str) else np.asarray(times, float)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("times: expected finite, non-negative numbers") from None
     if grid.ndim != 1 or grid.size == 0 or not np.isfinite(grid).all() or (grid < 0).any():
         raise InputError("times: expected finite, non-negative numbers")
     if until is not None:
         end = parse_until(until, unit)
         if grid.max() > end:
             raise InputError(f"times: {grid.max():g} lies after until = {end:g} {unit}")
-    return np.unique(grid)
+    grid = np.unique(grid)
+    return grid[np.diff(grid, prepend=-np.inf) > 1e-12 * np.maximum(1.0, grid)]
 
 
 def _observables(

@@ -58,7 +58,7 @@ def _range(text: str, unit: str) -> np.ndarray:
     start, stop, step = (_time(part, unit) for part in parts)
     if step <= 0 or stop < start:
         raise InputError(f"times: range '{text.strip()}' is empty; write start:stop:step with step above 0")
-    count = int(np.floor((stop - start) / step * (1 + 1e-12) + 1e-9)) + 1
-    if count > MOST:
-        raise InputError(f"times: range '{text.strip()}' has {count} times; at most {MOST} are allowed")
-    return start + step * np.arange(count)
+    steps = (stop - start) / step * (1 + 1e-12) + 1e-9
+    if not steps < MOST:
+        raise InputError(f"times: range '{text.strip()}' has too many times; at most {MOST} are allowed")
+    return start + step * np.arange(int(steps) + 1)

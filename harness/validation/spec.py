@@ -59,6 +59,12 @@ class Quantity(Declaration):
     stop: float = float("inf")
     share: float = 0.5
 
+    @model_validator(mode="after")
+    def _a_value_has_a_time(self) -> Quantity:
+        if (self.endpoint == "value") != (self.at is not None):
+            raise ValueError("at goes with the endpoint value, and only with it")
+        return self
+
 
 class Residual(Declaration):
     """Distance of a curve from the observations of one arm."""
@@ -101,7 +107,8 @@ class Comparison(Declaration):
 class Cases(Declaration):
     """A table of simulations with the value expected of each; the largest error over all rows.
 
-    Columns of the table: `condition`, `reading` and `dose`, symbols of the model, and expected values.
+    The first line of the table is ``# expected: `` and the columns that hold expected values. The other
+    columns are `condition`, `reading`, `dose`, `source` and symbols of the model, in its units.
     """
 
     kind: Literal["cases"]
@@ -125,6 +132,12 @@ class Arithmetic(Declaration):
     unit: str = "dimensionless"
     count: int = 1
     over_model: str | None = None
+
+    @model_validator(mode="after")
+    def _a_ratio_has_two_models(self) -> Arithmetic:
+        if (self.kind == "parameter_ratio") != (self.over_model is not None):
+            raise ValueError("over_model goes with parameter_ratio, and only with it")
+        return self
 
 
 Measure = Annotated[

@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from harness.analysis import endpoints
-from harness.errors import InputError
-from harness.models.catalog import load_card
-from harness.models.symbols import read_symbols
+from harness.errors import InputError, unknown_name
+from harness.models.catalog import ModelCard, load_card, select
+from harness.models.symbols import SymbolTable, read_symbols
 from harness.models.units import convert
 from harness.simulation.simulate import simulate
 from harness.validation import metrics
@@ -84,10 +85,36 @@ def run_panel(name: str) -> PanelResult:
         When the specification or a table of it is missing or broken.
     """
     spec = read_panel(name)
+    _require_symbols(spec)
     table = read_observations(spec.folder / spec.observations) if spec.observations else None
     curves = {curve: _simulate(spec, declared) for curve, declared in spec.curves.items()}
     result = PanelResult(spec, curves, table)
     return PanelResult(spec, curves, table, [_score(result, target) for target in spec.targets])
+
+
+def _require_symbols(spec: PanelSpec) -> None:
+    """Every observable that is drawn or measured is a symbol of the model of its curve."""
+    read = [(curve, axes.observable) for axes in spec.axes for curve in axes.curves]
+    for target in spec.targets:
+        match target.measure:
+            case Comparison(of=of, over=over):
+                read += [(of.curve, of.observable), (over.curve, over.observable)]
+            case Arithmetic() as measure:
+                for model in filter(None, (measure.model, measure.over_model)):
+                    if measure.parameter not in (symbols := read_symbols(load_card(model).sbml_path())):
+                        raise unknown_name(f"parameter in {model}", measure.parameter, symbols)
+            case DataEndpoint():
+                pass
+            case measure:
+                read.append((measure.curve, measure.observable))
+    for curve, observable in read:
+        symbols = read_symbols(_card_of(spec.curves[curve]).sbml_path())
+        if observable not in symbols:
+            raise InputError(f"{spec.panel}/spec.yaml: {unknown_name('observable', observable, symbols)}")
+
+
+def _card_of(curve: Curve) -> ModelCard:
+    return select(curve.model, curve.readings, curve.condition).card
 
 
 def _simulate(spec: PanelSpec, curve: Curve, **changed: object) -> xr.Dataset:
@@ -176,16 +203,10 @@ def _endpoint(time: np.ndarray, value: np.ndarray, wanted: Quantity | Cases | Da
 
 def _cases(result: PanelResult, measure: Cases) -> float:
     """Largest error of the endpoint over the rows of the table."""
-    path = result.spec.folder / measure.table
-    try:
-        table = pd.read_csv(path, comment="#")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    if measure.expected not in table.columns:
-        raise InputError(f"{path}:1: column missing: {measure.expected}")
     curve = result.spec.curves[measure.curve]
-    symbols = read_symbols(load_card(curve.model).sbml_path())
-    set_by = [c for c in table.columns if c in symbols and c not in ("dose", measure.expected)]
+    symbols = read_symbols(_card_of(curve).sbml_path())
+    table = _read_cases(result.spec.folder / measure.table, measure.expected, symbols)
+    set_by = [c for c in table.columns if c in symbols and c != "dose"]
     errors = []
     for row in table.to_dict("records"):
         dataset = _simulate(
@@ -201,6 +222,38 @@ def _cases(result: PanelResult, measure: Cases) -> float:
         error = abs(value - row[measure.expected])
         errors.append(error / abs(row[measure.expected]) if measure.error == "relative" else error)
     return float(np.max(errors))
+
+
+def _read_cases(path: Path, expected: str, symbols: SymbolTable) -> pd.DataFrame:
+    """Read a table of cases; every column but the sources and the expected values sets something.
+
+    Columns that hold values expected by another target are those whose name is no symbol but is listed
+    in the file's first comment line, ``# expected: NAME, NAME``.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = file.readline()
+        table = pd.read_csv(path, comment="#")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    declared = [name.strip() for name in first.removeprefix("# expected:").split(",")]
+    if not first.startswith("# expected:") or expected not in declared:
+        raise InputError(
+            f"{path}:1: the first line must be '# expected: ' and the columns of expected values"
+        )
+    for column in declared:
+        if column not in table.columns:
+            raise InputError(f"{path}:2: column missing: {column}")
+        if not np.isfinite(pd.to_numeric(table[column], errors="coerce")).all():
+            raise InputError(f"{path}: {column}: every row needs a number")
+    for column in table.columns:
+        if column not in ("condition", "reading", "dose", "source", *declared) and column not in symbols:
+            raise InputError(f"{path}:2: {unknown_name('symbol', column, symbols)}")
+    if table.empty or table.isna().any(axis=None):
+        raise InputError(f"{path}: no rows, or an empty cell")
+    return table.drop(columns=[name for name in declared if name != expected])
 
 
 def _arithmetic(measure: Arithmetic) -> float:

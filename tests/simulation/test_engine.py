@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,3 +169,20 @@ def test_output_at_a_dose_is_the_value_after_it(clinical):
     before = clinical.run({}, None, np.array([0.0, 28.0]), ["CARTe_b"]).values[1, 0]
     run = clinical.run({}, [Dose(0, 150e6), Dose(28, 1e8)], np.array([0.0, 28.0]), ["CARTe_b"])
     assert run.values[1, 0] == pytest.approx(before + 1e8, rel=1e-14)
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-15, -1e-15])
+def test_times_that_only_rounding_holds_apart_are_one(clinical, off):
+    times = np.array([0, 7, 14, 28.0]) * (1 + off)
+    run = clinical.run({}, [Dose(0, 150e6), Dose(7, 1e8), Dose(28, 1e8)], times, ["CARTe_b"])
+    assert run.status is Status.OK
+    assert (run.values[[1, 3], 0] > 1e8).all()
+
+
+def test_threads_take_turns_and_get_the_numbers_of_one(clinical):
+    times = np.arange(0.0, 100.0)
+    rows = [{"K_12": 1 + 0.1 * i} for i in range(12)]
+    alone = [clinical.run(row, None, times, READ_OUT).values for row in rows]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda row: clinical.run(row, None, times, READ_OUT).values, rows))
+    np.testing.assert_array_equal(alone, together)

@@ -64,6 +64,9 @@ def test_a_failed_run_is_nan_with_its_reason():
         ({"model": "clinical", "times": [0, float("inf")]}, "expected finite"),
         ({"model": "clinical", "times": "0,100", "until": "10"}, "lies after until"),
         ({"model": "clinical", "until": "-1"}, "must be positive"),
+        ({"model": "clinical", "times": ["soon"]}, "expected finite"),
+        ({"model": "clinical", "doses": ["1e8@500"]}, "dose at 500 lies after the end, 360 day"),
+        ({"model": "clinical", "changes": {"dose": 0.5}}, "0 or at least one cell"),
     ],
 )
 def test_bad_arguments_give_one_clear_line(arguments, said):
@@ -71,3 +74,8 @@ def test_bad_arguments_give_one_clear_line(arguments, said):
         simulate(**arguments)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_single_dose_may_stand_for_itself():
+    assert simulate("clinical", doses="150e6", times="0,1").attrs["doses"] == "1.5e+08@0"
+    assert simulate("clinical", doses=150e6, times="0,1").attrs["doses"] == "1.5e+08@0"

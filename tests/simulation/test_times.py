@@ -30,6 +30,7 @@ def test_times_are_read(text, expected):
         ("0:10:0", "is empty"),
         ("10:0:1", "is empty"),
         ("0:1e9:1e-3", "at most 1000000"),
+        ("0:1e300:1e-300", "at most 1000000"),
         ("3 L", "L does not convert to day"),
     ],
 )

@@ -62,7 +62,12 @@ def test_the_line_is_that_of_the_field(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a: [1\n", "not YAML"), ("- 1\n", "expected a mapping"), ("", "expected a mapping")],
+    [
+        ("at_most: 1\nat_most: 2\n", "at_most: is given twice"),
+        ("a: [1\n", "not YAML"),
+        ("- 1\n", "expected a mapping"),
+        ("", "expected a mapping"),
+    ],
 )
 def test_what_is_no_mapping_is_told(tmp_path, text, said):
     path = tmp_path / "spec.yaml"

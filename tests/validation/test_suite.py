@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from harness.errors import InputError
+from harness.models.catalog import load_card
+from harness.models.symbols import read_symbols
 from harness.validation import suite
 from harness.validation.spec import Target, panel_names, read_panel
 from harness.validation.suite import Verdict, run_panel
@@ -84,3 +87,34 @@ def test_a_score_that_is_not_a_number_meets_nothing(monkeypatch):
 def test_panels_name_their_sources():
     for name in panel_names():
         assert "Singh 2021" in read_panel(name).source
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("condition,viability_percent\nJeKo,100\n", "the first line must be"),
+        (
+            "# expected: viability_percent\ncondition,ETratio,viability_percent\nJeKo,5,100\n",
+            "nearest: ET_ratio",
+        ),
+        ("# expected: viability_percent\ncondition,ET_ratio\nJeKo,5\n", "column missing: viability_percent"),
+        ("# expected: viability_percent\ncondition,viability_percent\nJeKo,\n", "every row needs a number"),
+        ("# expected: viability_percent\ncondition,viability_percent\n,100\n", "an empty cell"),
+        ("# expected: viability_percent\ncondition,viability_percent\n", "no rows"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_broken_table_of_cases_is_told(tmp_path, table, said):
+    path = tmp_path / "cases.csv"
+    path.write_text(table)
+    symbols = read_symbols(load_card("in_vitro").sbml_path())
+    with pytest.raises(InputError) as caught:
+        suite._read_cases(path, "viability_percent", symbols)
+    assert said in str(caught.value)
+
+
+def test_an_observable_that_the_model_lacks_is_told_before_anything_runs():
+    spec = read_panel("fig3")
+    axes = spec.axes[0].model_copy(update={"observable": "transgen"})
+    with pytest.raises(InputError, match="nearest: transgene"):
+        suite._require_symbols(spec.model_copy(update={"axes": (axes,)}))
