@@ -8,7 +8,7 @@ REPORT := build/report.html
 .PHONY: help reproduce test test-all lint sbml benchmark clean
 
 help:
-	@echo "make reproduce   simulate, score and draw everything: $(REPORT)"
+	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
 	@echo "make test        the tests (make test-all: the slow ones too)"
 	@echo "make lint        style checks"
 	@echo "make sbml        build sbml/ from models_antimony/"
@@ -33,6 +33,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/cart build --check
+	$(BIN)/cart check
 
 sbml: $(READY)
 	$(BIN)/cart build

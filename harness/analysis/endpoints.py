@@ -1,14 +1,15 @@
 """Endpoints: numbers read off one curve, with exact definitions.
 
-Promise: plain functions of arrays (time ascending, value of the same shape), interpolated linearly between
-output times, with NaN for an endpoint that the curve does not have.
+Promise: plain functions of arrays (time ascending, value of the same shape), with NaN for an endpoint that
+the curve does not have. Values and levels are interpolated linearly between output times, a peak by the
+parabola through its three highest neighbouring points.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fall_time", "fold_fall", "half_life", "nadir", "peak", "value_at"]
+__all__ = ["extremes", "fall_time", "fold_fall", "growth_rate", "half_life", "peak", "value_at"]
 
 
 def value_at(time: np.ndarray, value: np.ndarray, at: float | np.ndarray) -> np.ndarray:
@@ -25,30 +26,49 @@ def peak(time: np.ndarray, value: np.ndarray, after: float = 0.0) -> tuple[float
     inside = time >= after
     if not np.isfinite(value[inside]).all() or inside.sum() < 3:
         return np.nan, np.nan
-    top = int(value[inside].argmax())
-    if top in (0, int(inside.sum()) - 1):
+    t, v = time[inside], value[inside]
+    top = int(v.argmax())
+    if top in (0, v.size - 1):
         return np.nan, np.nan
-    return float(value[inside][top]), float(time[inside][top])
+    return _vertex(t[top - 1 : top + 2], v[top - 1 : top + 2])
 
 
-def nadir(value: np.ndarray) -> float:
-    """Lowest value of the curve."""
-    return float(value.min())
+def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[float, float]:
+    """Height and time of the top of the parabola through three points (of their logarithms, if positive)."""
+    logarithmic = (value > 0).all()
+    y = np.log(value) if logarithmic else value
+    middle = time[1]
+    a, b, c = np.polyfit(time - middle, y, 2)
+    if not a < 0:  # flat
+        return float(value[1]), float(middle)
+    height = c - b * b / (4 * a)
+    return float(np.exp(height) if logarithmic else height), float(middle - b / (2 * a))
 
 
-def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
-    """Half-life by a log-linear least-squares fit from `start` to `stop`; negative while the curve rises."""
+def extremes(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> tuple[float, float]:
+    """Lowest and highest value at the output times from `start` to `stop`; NaN where there are none."""
+    inside = (time >= start) & (time <= stop)
+    if not inside.any():
+        return np.nan, np.nan
+    return float(value[inside].min()), float(value[inside].max())
+
+
+def growth_rate(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
+    """Slope of a log-linear least-squares fit from `start` to `stop`, per time unit; zeros are left out."""
     inside = (time >= start) & (time <= stop) & (value > 0)
     if inside.sum() < 2:
         return np.nan
-    slope = np.polyfit(time[inside], np.log(value[inside]), 1)[0]
-    return float(-np.log(2) / slope)
+    return float(np.polyfit(time[inside], np.log(value[inside]), 1)[0])
+
+
+def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
+    """Half-life by the same fit; negative while the curve rises."""
+    return -np.log(2) / growth_rate(time, value, start, stop)
 
 
 def fold_fall(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
     """How many times higher the value at `start` is than the lowest one up to `stop`."""
-    inside = (time >= start) & (time <= stop)
-    return float(value_at(time, value, start) / value[inside].min())
+    return float(value_at(time, value, start) / extremes(time, value, start, stop)[0])
 
 
 def fall_time(time: np.ndarray, value: np.ndarray, share: float = 0.5) -> float:

@@ -28,7 +28,7 @@ def describe(result: PanelResult) -> str:
     parts = []
     for declared in result.spec.axes:
         drawn = ", ".join(result.spec.curves[curve].label for curve in declared.curves)
-        data = f", with observations of {', '.join(declared.arms)}" if declared.arms else ""
+        data = f", with observations of {', '.join(declared.arms.values())}" if declared.arms else ""
         parts.append(f"{declared.title}: {declared.label} over time; curves {drawn}{data}.")
     return f"{result.spec.figure}. " + " ".join(parts)
 
@@ -37,7 +37,7 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
     """Draw one set of axes of a panel."""
     colours = {name: i for i, name in enumerate(result.spec.curves)}
     _lines(axes, result, declared, colours)
-    for marker, arm in zip(MARKERS, declared.arms, strict=False):
+    for marker, (arm, label) in zip(MARKERS, declared.arms.items(), strict=False):
         data = result.observed(declared.observable, arm)
         low = declared.low if declared.low is not None else -np.inf
         shown = data.value > low if declared.scale == "log" else data.value >= low
@@ -51,12 +51,13 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
             markerfacecolor="none" if marker == "s" else INK,
             elinewidth=0.7,
             linewidth=0.8,
-            label=f"observed: {arm.replace('cart_5e6', '5e6 CAR-T').replace('_', ' ')}",
+            label=f"observed: {label}",
             zorder=5,
         )
     axes.set_title(declared.title, loc="left", fontweight="bold", color=INK, fontsize=10)
     axes.set_ylabel(declared.label)
-    axes.set_xlabel(f"time ({next(iter(result.curves.values())).time.attrs['units']}s)")
+    unit = next(iter(result.curves.values())).time.attrs["units"]
+    axes.set_xlabel(f"time ({unit}s)")
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
     below = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
@@ -69,7 +70,7 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
         _lines(inset, result, declared, colours)
         inset.set_xlim(0, declared.inset_until)
         _limits(inset, declared)
-        inset.set_title(f"first {declared.inset_until:g} days", fontsize=7.5, color=INK)
+        inset.set_title(f"to {unit} {declared.inset_until:g}", fontsize=7.5, color=INK)
 
 
 def _lines(axes: MatplotlibAxes, result: PanelResult, declared: Axes, colours: dict[str, int]) -> None:

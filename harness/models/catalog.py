@@ -55,7 +55,7 @@ class SolverSettings(Declaration):
     """
 
     logarithms: tuple[str, ...] = ()
-    relative_tolerance: float = 1e-8
+    relative_tolerance: float = 1e-7
     absolute_tolerance: dict[str, float] = {}
     absolute_tolerance_default: float = 1e-30
     absolute_tolerance_logarithm: float = 1e-9
@@ -78,7 +78,6 @@ class ModelCard(Declaration):
     title: str
     scale: str
     figure: str
-    time_unit: str
     until: float
     observables: tuple[str, ...]
     plot: tuple[str, ...]
@@ -131,7 +130,7 @@ def load_card(name: str) -> ModelCard:
     return card
 
 
-def select(name: str, readings: Sequence[str] = (), condition: str | None = None) -> Selection:
+def select(name: str, readings: str | Sequence[str] = (), condition: str | None = None) -> Selection:
     """Choose a model, any of its readings, and one of its conditions (such as a cell line).
 
     Raises
@@ -140,6 +139,7 @@ def select(name: str, readings: Sequence[str] = (), condition: str | None = None
         When a name is unknown, or two readings name different files or set the same symbol differently.
     """
     card = load_card(name)
+    readings = (readings,) if isinstance(readings, str) else readings
     files = {reading.model for reading in (_reading(card, r) for r in readings) if reading.model}
     if len(files) > 1:
         raise InputError(f"readings {', '.join(readings)} name different models: {', '.join(sorted(files))}")

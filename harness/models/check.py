@@ -19,7 +19,7 @@ import pint
 
 from harness.models.catalog import ModelCard
 from harness.models.provenance import read_parameters, read_terms
-from harness.models.symbols import Kind, description, read_symbols
+from harness.models.symbols import description, read_symbols
 from harness.models.units import registry
 
 __all__ = [
@@ -222,29 +222,40 @@ def _is_one(value: float, unit: str) -> bool:
 
 
 class Portability(Check):
-    """Only features that the tools of the field share: amounts, plain reactions, no convenience functions."""
+    """Only features that the tools of the field share: amounts, plain reactions, no convenience functions.
 
-    AVOIDED = (
-        "<piecewise",
-        "<max",
-        "<min/",
-        "rateOf",
-        "symbols/delay",
-        "functionDefinition",
-        "algebraicRule",
-    )
+    COPASI stops on a compartment under a rule; AMICI takes no delay and no priority of events; max, min and
+    rateOf do not convert to L3V1.
+    """
+
+    FUNCTIONS = ("piecewise", "max", "min", "rateOf", "delay", "rem", "quotient", "implies")
 
     def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
-        text = subject.path.read_text(encoding="utf-8")
-        for feature in self.AVOIDED:
-            if feature in text:
-                yield Severity.ERROR, f"uses {feature.strip('</')}, which not every tool reads"
-        for species in subject.model.getListOfSpecies():
-            if not species.getHasOnlySubstanceUnits():
-                yield Severity.ERROR, f"{species.getId()} is a concentration; cells and complexes are amounts"
-        for symbol in read_symbols(subject.path).values():
-            if symbol.kind is not Kind.RULE and not symbol.unit:
-                yield Severity.ERROR, f"{symbol.id} has no unit"
+        model = subject.model
+        for element in model.getListOfSpecies():
+            if not element.getHasOnlySubstanceUnits():
+                yield Severity.ERROR, f"{element.getId()} is a concentration; cells and complexes are amounts"
+        for element in model.getListOfCompartments():
+            if model.getRuleByVariable(element.getId()):
+                yield Severity.ERROR, f"compartment {element.getId()} is under a rule"
+        for element in model.getListOfEvents():
+            for feature in ("Delay", "Priority"):
+                if getattr(element, f"isSet{feature}")():
+                    yield Severity.ERROR, f"event {element.getId()} has a {feature.lower()}"
+        if model.getNumFunctionDefinitions():
+            yield Severity.ERROR, "holds a function definition"
+        if any(rule.isAlgebraic() for rule in model.getListOfRules()):
+            yield Severity.ERROR, "holds an algebraic rule"
+        for i in range(subject.document.getNumPlugins()):
+            package = subject.document.getPlugin(i).getPackageName()
+            if package != "l3v2extendedmath":  # libSBML's own name for the mathematics of L3V2
+                yield Severity.ERROR, f"uses the SBML package {package}"
+        formulas = [e.getMath() for e in [*model.getListOfRules(), *model.getListOfInitialAssignments()]]
+        formulas += [reaction.getKineticLaw().getMath() for reaction in model.getListOfReactions()]
+        used = " ".join(libsbml.formulaToL3String(formula) for formula in formulas if formula)
+        for function in self.FUNCTIONS:
+            if re.search(rf"\b{function}\(", used):
+                yield Severity.ERROR, f"uses {function}, which not every tool reads"
 
 
 DEFAULT_CHECKS: tuple[Check, ...] = (

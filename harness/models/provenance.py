@@ -21,7 +21,7 @@ __all__ = ["Parameter", "read_parameters", "read_terms"]
 
 
 class Parameter(Declaration):
-    """One row of parameters.csv: a value of one model, with status, RSE in %, omega and source."""
+    """One row of parameters.csv: a value of one model, status, RSE in %, omega, its RSE in %, and source."""
 
     id: str
     scale: str
@@ -30,9 +30,10 @@ class Parameter(Declaration):
     status: Literal["fixed", "estimated", "assumed", "input", "constant"]
     RSE: float | None
     omega: float | None
+    omega_RSE: float | None
     source: str
 
-    @field_validator("RSE", "omega", mode="before")
+    @field_validator("RSE", "omega", "omega_RSE", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

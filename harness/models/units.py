@@ -1,8 +1,9 @@
 """Units at the border: what a user writes, and what an SBML file declares, as pint units.
 
 Promise: a value given with a unit is converted to the model's unit or refused; a value without one is in
-the model's unit already. Cells, complexes and transgene copies are counted: `item` is a dimension of its
-own here, with the aliases cell and copy, so that a number per cell is never taken for a pure number.
+the model's unit already. Cells, complexes and transgene copies are counted in `item`, with the aliases cell
+and copy, a dimension of its own. Molecules per cell are item/item, dimensionless; ``670 1/cell`` is
+accepted for them.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
         source = units.Unit("1" + given if given.startswith("/") else given)
     except Exception:  # pint raises many kinds for a text that is no unit
         raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit}") from None
+    if unit == "dimensionless" and source == units.Unit("1/item"):
+        return value
     try:
         converted = float(units.Quantity(value, source).to(unit).magnitude)
     except pint.DimensionalityError:

@@ -20,6 +20,7 @@ from harness.models.catalog import load_card, model_names, repository
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
 from harness.simulation.files import write_whole
+from harness.validation.ledger import read_ledger
 from harness.validation.suite import PanelResult, Verdict
 
 __all__ = ["render_page", "write_page"]
@@ -49,14 +50,24 @@ def render_page(results: Sequence[PanelResult]) -> str:
         total=len(scores),
         checks={card.id: check_model(card) for card in cards},
         cards=cards,
+        ledger=read_ledger(),
         parameters=[row for row in read_parameters() if row.status != "constant"],
-        versions={"Python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        versions={"Python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         commit=_commit(),
     )
 
 
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def _commit() -> str:
     """Commit of the checkout, with a mark when files differ from it; empty outside a checkout."""
+    if not (repository() / ".git").exists():
+        return ""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=10"],

@@ -14,6 +14,7 @@ Promises:
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +32,10 @@ __all__ = ["Engine", "Status", "Trajectory"]
 
 roadrunner.Logger.disableLogging()
 
-MOMENT = 1e-12
+MOMENT, SHARE = 1e-9, 1e-8
 """An empty pool that cells flow into starts, as a logarithm, from what flows in during this time (in the
-model's time unit): a logarithm cannot hold 0. The solution is shifted by that time and no more."""
+model's time unit), but from no more than this share of the other pools: a logarithm cannot hold 0. The
+solution is shifted by that time, or by that share, and no more."""
 
 ONE_AT_A_TIME = threading.RLock()
 """Threads take turns: silencing CVODE concerns the whole process, and libRoadRunner holds the GIL anyway."""
@@ -227,13 +229,14 @@ class _Form:
 
         Empty when there are none, or when a pool is empty and nothing flows into it.
         """
-        found = {}
-        for name in self._program.solver.logarithms:
-            amount = self._engine[name] or self._engine[f"{name}'"] * MOMENT
-            if not amount > 0:
-                return {}
-            found[log_state(name)] = np.log(amount)
-        return found
+        amounts = {name: self._engine[name] for name in self._program.solver.logarithms}
+        seed = SHARE * sum(amounts.values())
+        for name, amount in amounts.items():
+            if amount == 0:
+                amounts[name] = min(self._engine[f"{name}'"] * MOMENT, seed)
+        if not all(amount > 0 for amount in amounts.values()):
+            return {}
+        return {log_state(name): math.log(amount) for name, amount in amounts.items()}
 
     def undefined(self) -> str:
         """First state that is not finite, or whose rate of change is not; empty when all are."""

@@ -28,11 +28,11 @@ def simulate(
     *,
     doses: str | float | Dose | Iterable[str | float | Dose] | None = None,
     changes: Mapping[str, str | float] | None = None,
-    readings: Sequence[str] = (),
+    readings: str | Sequence[str] = (),
     condition: str | None = None,
     until: str | float | None = None,
     times: str | Sequence[float] | None = None,
-    observables: Sequence[str] | None = None,
+    observables: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Simulate one model once.
 
@@ -120,7 +120,7 @@ def _doses(
     target = selection.card.dose
     given = regimen(doses, symbols.time_unit)
     if target is None:
-        raise InputError(f"model {selection.card.id} takes no dose; set ET_ratio instead")
+        raise InputError(f"model {selection.card.id} takes no dose")
     if target.parameter in (changes or {}):
         raise InputError(f"give the dose once: as a dose or as {target.parameter}, not both")
     return given
@@ -148,8 +148,9 @@ def _times(
 
 
 def _observables(
-    symbols: SymbolTable, declared: Sequence[str], wanted: Sequence[str] | None
+    symbols: SymbolTable, declared: Sequence[str], wanted: str | Sequence[str] | None
 ) -> tuple[str, ...]:
+    wanted = (wanted,) if isinstance(wanted, str) else wanted
     if wanted is None:
         states = [symbol.id for symbol in symbols.values() if symbol.kind in ("species", "state")]
         return tuple(dict.fromkeys([*declared, *states]))

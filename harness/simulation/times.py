@@ -22,9 +22,8 @@ def parse_until(text: str | float, unit: str) -> float:
 
 def default_times(until: float) -> np.ndarray:
     """Even steps to `until`, and finer ones near 0, where cells leave the blood within minutes."""
-    return np.unique(
-        np.concatenate([[0.0], np.geomspace(until * 1e-5, until, 61), np.linspace(0, until, 501)])
-    )
+    times = np.unique(np.concatenate([np.geomspace(until * 1e-5, until, 61), np.linspace(0, until, 501)]))
+    return times[np.diff(times, prepend=-1.0) > 1e-9 * until]
 
 
 def parse_times(text: str, unit: str) -> np.ndarray:
@@ -61,4 +60,4 @@ def _range(text: str, unit: str) -> np.ndarray:
     steps = (stop - start) / step * (1 + 1e-12) + 1e-9
     if not steps < MOST:
         raise InputError(f"times: range '{text.strip()}' has too many times; at most {MOST} are allowed")
-    return start + step * np.arange(int(steps) + 1)
+    return np.minimum(start + step * np.arange(int(steps) + 1), stop)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.declarations import Declaration, read_declaration
-from harness.errors import unknown_name
+from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository
+from harness.validation.ledger import read_ledger
 
 __all__ = [
     "Arithmetic",
@@ -27,6 +28,7 @@ __all__ = [
     "Residual",
     "Target",
     "Threshold",
+    "curves_of",
     "panel_names",
     "read_panel",
 ]
@@ -117,9 +119,11 @@ class Cases(Declaration):
     error: Literal["absolute", "relative"]
     curve: str
     observable: str
-    endpoint: Literal["value", "peak_height", "peak_time", "lowest"]
+    endpoint: Literal["value", "peak_height", "peak_time", "lowest", "highest"]
     at: float | None = None
     after: float = 0.0
+    start: float = 0.0
+    stop: float = float("inf")
     times: str
 
 
@@ -194,6 +198,13 @@ class Target(Declaration):
     expected: Literal["met", "not met"] = "met"
     ledger: str | None = None
 
+    @field_validator("ledger")
+    @classmethod
+    def _the_ledger_has_the_row(cls, value: str | None) -> str | None:
+        if value is not None and value not in read_ledger():
+            raise ValueError(str(unknown_name("row in the ledger", value, read_ledger())))
+        return value
+
     @model_validator(mode="after")
     def _a_failure_has_a_reason(self) -> Target:
         if self.expected == "not met" and not self.ledger:
@@ -207,7 +218,7 @@ class Axes(Declaration):
     title: str
     observable: str
     curves: tuple[str, ...]
-    arms: tuple[str, ...] = ()
+    arms: dict[str, str] = {}  # arm of the observations to its label
     label: str
     scale: Literal["linear", "log"] = "linear"
     low: float | None = None
@@ -233,7 +244,7 @@ class PanelSpec(Declaration):
     @model_validator(mode="after")
     def _names_are_known(self) -> PanelSpec:
         for target in self.targets:
-            for curve in _curves_of(target.measure):
+            for curve in curves_of(target.measure):
                 if curve not in self.curves:
                     raise ValueError(str(unknown_name(f"curve for target {target.id}", curve, self.curves)))
         for axes in self.axes:
@@ -251,7 +262,8 @@ class PanelSpec(Declaration):
         return repository() / "validation" / self.panel
 
 
-def _curves_of(measure: Measure) -> list[str]:
+def curves_of(measure: Measure) -> list[str]:
+    """Names of the curves that a measure reads."""
     match measure:
         case Comparison():
             return [measure.of.curve, measure.over.curve]
@@ -276,4 +288,8 @@ def read_panel(name: str) -> PanelSpec:
     """
     if name not in panel_names():
         raise unknown_name("panel", name, panel_names())
-    return read_declaration(repository() / "validation" / name / "spec.yaml", PanelSpec)
+    path = repository() / "validation" / name / "spec.yaml"
+    spec = read_declaration(path, PanelSpec)
+    if spec.panel != name:
+        raise InputError(f"{path}:1: panel is {spec.panel}, the folder's name says {name}")
+    return spec

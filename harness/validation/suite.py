@@ -33,6 +33,7 @@ from harness.validation.spec import (
     Quantity,
     Residual,
     Target,
+    curves_of,
     read_panel,
 )
 
@@ -46,6 +47,7 @@ class Verdict(StrEnum):
     NOT_MET = "not met"
     NOT_REPRODUCIBLE = "not reproducible from the published specification"
     SHOWN = "shown"
+    FAILED = "the simulation failed"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def run_panel(name: str) -> PanelResult:
     spec = read_panel(name)
     _require_symbols(spec)
     table = read_observations(spec.folder / spec.observations) if spec.observations else None
-    curves = {curve: _simulate(spec, declared) for curve, declared in spec.curves.items()}
+    curves = {curve: _simulate(declared) for curve, declared in spec.curves.items()}
     result = PanelResult(spec, curves, table)
     return PanelResult(spec, curves, table, [_score(result, target) for target in spec.targets])
 
@@ -117,9 +119,9 @@ def _card_of(curve: Curve) -> ModelCard:
     return select(curve.model, curve.readings, curve.condition).card
 
 
-def _simulate(spec: PanelSpec, curve: Curve, **changed: object) -> xr.Dataset:
+def _simulate(curve: Curve, **changed: object) -> xr.Dataset:
     declared = curve.model_copy(update=changed)
-    dataset = simulate(
+    return simulate(
         declared.model,
         doses=declared.doses,
         changes=declared.changes,
@@ -128,13 +130,12 @@ def _simulate(spec: PanelSpec, curve: Curve, **changed: object) -> xr.Dataset:
         until=declared.until,
         times=declared.times,
     )
-    if dataset.attrs["status"] != "ok":
-        raise InputError(f"{spec.panel}: {declared.label}: the simulation failed: {dataset.attrs['reason']}")
-    return dataset
 
 
 def _score(result: PanelResult, target: Target) -> Score:
     value = _measure(result, target)
+    if any(result.curves[curve].attrs["status"] != "ok" for curve in curves_of(target.measure)):
+        return Score(target, math.nan, Verdict.FAILED, holds=False)
     if target.threshold is None:
         return Score(target, value, Verdict.SHOWN, holds=math.isfinite(value))
     low, high = target.threshold.bounds()
@@ -153,10 +154,6 @@ def _measure(result: PanelResult, target: Target) -> float:
             return _residual(result, measure)
         case DataEndpoint():
             data = result.observed(measure.observable, measure.arm)
-            if measure.endpoint == "growth_rate":
-                return float(
-                    np.log(2) / -endpoints.half_life(data.time, data.value, measure.start, measure.stop)
-                )
             return _endpoint(data.time, data.value, measure)
         case Comparison():
             return _quantity(result, measure.of) / _quantity(result, measure.over)
@@ -194,9 +191,8 @@ def _endpoint(time: np.ndarray, value: np.ndarray, wanted: Quantity | Cases | Da
         case "fall_time":
             return endpoints.fall_time(time, value, wanted.share)
         case "lowest" | "highest":
-            inside = (time >= getattr(wanted, "start", 0)) & (time <= getattr(wanted, "stop", np.inf))
-            return float(value[inside].min() if wanted.endpoint == "lowest" else value[inside].max())
-        case "half_life" | "fold_fall":
+            return endpoints.extremes(time, value, wanted.start, wanted.stop)[wanted.endpoint == "highest"]
+        case "half_life" | "fold_fall" | "growth_rate":
             return getattr(endpoints, wanted.endpoint)(time, value, wanted.start, wanted.stop)
     raise ValueError(f"no endpoint {wanted.endpoint}")
 
@@ -210,7 +206,6 @@ def _cases(result: PanelResult, measure: Cases) -> float:
     errors = []
     for row in table.to_dict("records"):
         dataset = _simulate(
-            result.spec,
             curve,
             condition=row.get("condition", curve.condition),
             readings=(row["reading"],) if "reading" in row else curve.readings,

@@ -1,10 +1,13 @@
 """The SBML files run in COPASI: every declared observable equals that of libRoadRunner and of the engine."""
 
+import re
+import warnings
+
 import basico
 import numpy as np
 import pytest
 
-from harness.models.catalog import load_card, model_names, select
+from harness.models.catalog import load_card, model_names, repository, select
 from harness.models.symbols import read_symbols
 from harness.simulation.engine import Engine
 from harness.simulation.program import load_program
@@ -41,3 +44,17 @@ def copasi(card, changes, times, version):
     )  # fmt: skip
     basico.remove_datamodel(model)
     return table.to_numpy()[:, 1:]
+
+
+def test_the_lines_of_the_readme_run():
+    readme = (repository() / "README.md").read_text("utf-8")
+    for tool in ("basico", "tellurium"):
+        lines = re.search(rf"```python\n(import {tool}\n.*?)```", readme, re.DOTALL)[1]
+        code = f"import os; os.chdir({str(repository())!r})\n{lines}"
+        found = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exec(code, found)
+        rows = found["table"].to_numpy() if tool == "basico" else np.array(found["rows"])
+        assert rows[-1, 0] == pytest.approx(360)
+        assert rows[:, 1].max() == pytest.approx(60000, rel=1e-6)

@@ -9,11 +9,48 @@ def test_the_four_models_are_there():
     assert model_names() == ("clinical", "in_vitro", "xenograft", "xenograft_constant_volume")
 
 
-@pytest.mark.parametrize("name", model_names())
-def test_every_reading_sets_known_symbols_in_convertible_units(name):
-    for reading in load_card(name).readings:
-        selection = select(name, [reading])
-        read_symbols(selection.card.sbml_path()).parse_all(selection.changes)
+READINGS = {
+    ("clinical", "table_1"): {"K_on": 7.1e4, "K_off": 2.39e-3},
+    ("clinical", "as_run"): {"K_on": 7.103e4, "K_off": 2.385e-3},
+    ("clinical", "table_1_density"): {"Ag_tumor": 12590},
+    ("clinical", "measured_density"): {"Ag_tumor": 670},
+    ("in_vitro", "well_100uL"): {"MV": 100},
+    ("in_vitro", "well_200uL"): {"MV": 200},
+    ("in_vitro", "table_1"): {"K_on": 7.1e4, "K_off": 2.39e-3},
+    ("in_vitro", "as_run"): {"K_on": 7.103e4, "K_off": 2.385e-3},
+    ("xenograft", "moving_volume"): {},
+    ("xenograft", "constant_volume"): {"K_12": 20.304},
+    ("xenograft", "literal"): {"K_12": 20304},
+    ("xenograft", "literal_dense"): {"K_12": 20304, "D_tumor": 1e8},
+    ("xenograft", "text_delay"): {"tau": 47.04},
+    ("xenograft", "table_1"): {"K_on": 7.1e4, "K_off": 2.39e-3},
+    ("xenograft", "as_run"): {"K_on": 7.103e4, "K_off": 2.385e-3},
+    ("xenograft_constant_volume", "decimal_comma"): {"K_12": 20.304},
+    ("xenograft_constant_volume", "literal"): {"K_12": 20304},
+    ("xenograft_constant_volume", "literal_dense"): {"K_12": 20304, "D_tumor": 1e8},
+    ("xenograft_constant_volume", "text_delay"): {"tau": 47.04},
+    ("xenograft_constant_volume", "table_1"): {"K_on": 7.1e4, "K_off": 2.39e-3},
+    ("xenograft_constant_volume", "as_run"): {"K_on": 7.103e4, "K_off": 2.385e-3},
+}
+
+
+def test_every_reading_sets_what_the_ledger_means():
+    found = {}
+    for model in model_names():
+        for reading in load_card(model).readings:
+            selection = select(model, [reading])
+            found[model, reading] = read_symbols(selection.card.sbml_path()).parse_all(selection.changes)
+    assert found == READINGS
+
+
+def test_the_default_readings_change_nothing():
+    for model, reading in (
+        ("clinical", "table_1"),
+        ("clinical", "table_1_density"),
+        ("in_vitro", "well_100uL"),
+    ):
+        symbols = read_symbols(load_card(model).sbml_path())
+        assert {n: symbols[n].value for n in READINGS[model, reading]} == READINGS[model, reading]
 
 
 def test_a_reading_may_be_another_file():
@@ -27,6 +64,7 @@ def test_readings_combine():
     both = select("xenograft", ["literal", "as_run"])
     assert both.card.id == "xenograft_constant_volume"
     assert set(both.changes) == {"K_12", "K_on", "K_off"}
+    assert select("clinical", "as_run") == select("clinical", ["as_run"])
 
 
 @pytest.mark.parametrize(
@@ -35,6 +73,8 @@ def test_readings_combine():
         ("xenograft_constant_volume", ["literal", "decimal_comma"], "set K_12 to different values"),
         ("in_vitro", ["well_100uL", "well_200uL"], "set MV to different values"),
         ("xenograft", ["moving_volume", "literal"], "name different models"),
+        ("xenograft", ["constant_volume", "literal"], "set K_12 to different values"),
+        ("clinical", ["table_1", "as_run"], "set K_on to different values"),
     ],
 )
 def test_readings_that_contradict_each_other_are_refused(model, readings, said):

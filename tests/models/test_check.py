@@ -6,7 +6,6 @@ from pymetadata.ontologies.sbo import SBO
 
 from harness.models.catalog import load_card, model_names
 from harness.models.check import (
-    DEFAULT_CHECKS,
     Annotations,
     Consistency,
     Naming,
@@ -37,11 +36,6 @@ def spoiled(tmp_path):
 @pytest.mark.parametrize("name", model_names())
 def test_no_check_says_anything_about_the_models(name):
     assert check_model(load_card(name)) == []
-
-
-def test_every_check_is_among_the_default_ones():
-    kinds = {type(check) for check in DEFAULT_CHECKS}
-    assert kinds == {NotEmpty, Consistency, Annotations, Naming, Provenance, Portability}
 
 
 def test_an_empty_model_is_found(spoiled):
@@ -105,6 +99,44 @@ def test_a_model_that_disagrees_with_parameters_csv_is_found(spoiled, change, sa
 def test_a_concentration_species_is_found(spoiled):
     issues = Portability().run(spoiled(lambda m: m.getSpecies("Tumor").setHasOnlySubstanceUnits(False)))
     assert any("Tumor is a concentration" in issue.message for issue in issues)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.getCompartment("V_b").setConstant(False) or rule(m, "V_b"), "V_b is under a rule"),
+        (lambda m: event(m).createDelay().setMath(libsbml.parseL3Formula("1")), "has a delay"),
+        (lambda m: event(m).createPriority().setMath(libsbml.parseL3Formula("1")), "has a priority"),
+        (lambda m: m.getRuleByVariable("k_exp").setMath(libsbml.parseL3Formula("max(1, 2)")), "uses max"),
+        (
+            lambda m: m.getRuleByVariable("k_exp").setMath(
+                libsbml.parseL3Formula("piecewise(1, Tumor > 2, 3)")
+            ),
+            "uses piecewise",
+        ),
+        (lambda m: m.createAlgebraicRule(), "algebraic rule"),
+        (lambda m: m.createFunctionDefinition().setId("f"), "function definition"),
+    ],
+)
+def test_a_feature_that_not_every_tool_reads_is_found(spoiled, change, said):
+    assert any(said in issue.message for issue in Portability().run(spoiled(change)))
+
+
+def rule(model, variable):
+    made = model.createAssignmentRule()
+    made.setVariable(variable)
+    made.setMath(libsbml.parseL3Formula("5"))
+
+
+def event(model):
+    made = model.createEvent()
+    made.setId("late")
+    made.setUseValuesFromTriggerTime(True)
+    trigger = made.createTrigger()
+    trigger.setInitialValue(False)
+    trigger.setPersistent(True)
+    trigger.setMath(libsbml.parseL3Formula("time >= 5"))
+    return made
 
 
 def test_sbo_terms_are_those_of_the_ontology_with_their_labels():

@@ -55,7 +55,7 @@ def test_a_failed_run_is_nan_with_its_reason():
     ("arguments", "said"),
     [
         ({"model": "klinical"}, "nearest: clinical"),
-        ({"model": "in_vitro", "doses": ["1e6"]}, "takes no dose; set ET_ratio"),
+        ({"model": "in_vitro", "doses": ["1e6"]}, "in_vitro takes no dose"),
         ({"model": "clinical", "doses": ["1e6"], "changes": {"dose": 1}}, "give the dose once"),
         ({"model": "clinical", "observables": ["transgen"]}, "nearest: transgene"),
         ({"model": "clinical", "observables": []}, "none given"),

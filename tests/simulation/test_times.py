@@ -54,5 +54,13 @@ def test_until_takes_a_unit_and_must_be_positive():
 def test_default_times_go_from_0_to_the_end():
     times = default_times(360.0)
     assert (times[0], times[-1]) == (0, 360)
-    assert (np.diff(times) > 0).all()
     assert times[1] < 0.01
+
+
+@pytest.mark.parametrize("until", [0.3, 4.0, 70.0, 120.0, 360.0, 640.0])
+def test_no_two_times_are_the_same_but_for_rounding(until):
+    assert np.diff(default_times(until)).min() > 1e-9 * until
+
+
+def test_a_range_does_not_pass_its_end():
+    assert parse_times("0:0.3:0.1", "day")[-1] == 0.3

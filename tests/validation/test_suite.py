@@ -118,3 +118,15 @@ def test_an_observable_that_the_model_lacks_is_told_before_anything_runs():
     axes = spec.axes[0].model_copy(update={"observable": "transgen"})
     with pytest.raises(InputError, match="nearest: transgene"):
         suite._require_symbols(spec.model_copy(update={"axes": (axes,)}))
+
+
+def test_a_curve_that_fails_is_a_verdict_and_not_an_end():
+    spec = read_panel("fig3")
+    broken = spec.curves["dose_50"].model_copy(update={"changes": {"KC50": "0"}})
+    curve = suite._simulate(broken)
+    assert curve.attrs["status"] == "not finite"
+    result = suite.PanelResult(spec, {**run_panel("fig3").curves, "dose_50": curve}, None)
+    scores = {target.id: suite._score(result, target) for target in spec.targets}
+    assert scores["C3-Cmax"].verdict is Verdict.FAILED
+    assert not scores["C3-Cmax"].holds
+    assert scores["C4-order"].verdict is Verdict.MET

@@ -1,0 +1,34 @@
+"""The ledger of discrepancies: where the article, its table, its code and its figures disagree.
+
+Promise: ``validation/ledger.yaml`` holds one row a discrepancy, and an id that anything cites is in it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from harness.declarations import Declaration, read_declaration
+from harness.models.catalog import repository
+
+__all__ = ["Discrepancy", "read_ledger"]
+
+
+class Discrepancy(Declaration):
+    """One row: what disagrees, what is done here, and why. `readings` are names for ``--reading``."""
+
+    statement: str
+    choice: str
+    reason: str
+    readings: dict[str, tuple[str, ...]] = {}  # model to its readings
+
+
+class Ledger(Declaration):
+    """The whole file."""
+
+    discrepancies: dict[str, Discrepancy]
+
+
+@cache
+def read_ledger() -> dict[str, Discrepancy]:
+    """All rows, by id."""
+    return read_declaration(repository() / "validation" / "ledger.yaml", Ledger).discrepancies
