@@ -20,7 +20,7 @@ __all__ = ["Declaration", "describe", "read_declaration"]
 class Declaration(BaseModel):
     """Base of everything read from a declarative file: immutable, and no field beyond the schema."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 T = TypeVar("T", bound=BaseModel)

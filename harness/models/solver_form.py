@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import libsbml
 
-__all__ = ["log_state", "to_solver_form"]
+__all__ = ["add_infusion", "log_state", "to_solver_form"]
 
 
 def log_state(species: str) -> str:
@@ -48,6 +48,25 @@ def to_solver_form(sbml: str, species: Sequence[str]) -> str:
         _require_reaction_species(model, name)
     for name in species:
         _add_log_state(model, name, species)
+    return libsbml.writeSBMLToString(document)
+
+
+def add_infusion(sbml: str, species: str, rate: str) -> str:
+    """Return SBML in which the reaction `infusion` adds `rate` (a new parameter, 0) to a species."""
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
+    parameter = model.createParameter()
+    parameter.setId(rate)
+    parameter.setConstant(True)
+    parameter.setValue(0.0)
+    reaction = model.createReaction()
+    reaction.setId("infusion")
+    reaction.setReversible(False)
+    product = reaction.createProduct()
+    product.setSpecies(species)
+    product.setStoichiometry(1)
+    product.setConstant(True)
+    reaction.createKineticLaw().setMath(libsbml.parseL3Formula(rate))
     return libsbml.writeSBMLToString(document)
 
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from harness.errors import InputError
 from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
-from harness.models.solver_form import to_solver_form
+from harness.models.solver_form import add_infusion, to_solver_form
 
 __all__ = ["Program", "load_program"]
 
@@ -25,6 +25,18 @@ class Program:
     solver_sbml: str
     dose: DoseTarget | None
     solver: SolverSettings
+
+    @property
+    def infusion_rate(self) -> str:
+        """Id of the parameter that the form with an infusion has: cells per time unit into the dosed pool."""
+        return f"infusion_rate_{self.dose.species}"
+
+    def sbml(self, logarithmic: bool, infusion: bool) -> str:
+        """SBML to run: as exchanged or as solved, with or without an inflow into the dosed pool."""
+        if not infusion:
+            return self.solver_sbml if logarithmic else self.plain_sbml
+        plain = add_infusion(self.plain_sbml, self.dose.species, self.infusion_rate)
+        return to_solver_form(plain, self.solver.logarithms) if logarithmic else plain
 
 
 def make_program(card: ModelCard) -> Program:

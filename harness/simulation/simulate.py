@@ -17,7 +17,7 @@ from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.simulation.engine import Engine
 from harness.simulation.program import load_program
-from harness.simulation.regimen import Dose, parse_dose, regimen
+from harness.simulation.regimen import Dose, Regimen, parse_dose, regimen
 from harness.simulation.times import default_times, parse_times, parse_until
 
 __all__ = ["simulate"]
@@ -26,7 +26,7 @@ __all__ = ["simulate"]
 def simulate(
     model: str,
     *,
-    doses: str | float | Dose | Iterable[str | float | Dose] | None = None,
+    doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None = None,
     changes: Mapping[str, str | float] | None = None,
     readings: str | Sequence[str] = (),
     condition: str | None = None,
@@ -75,7 +75,7 @@ def simulate(
     given = _doses(selection, symbols, doses, changes)
     grid = _times(until, times, card.until, symbols.time_unit)
     names = _observables(symbols, card.observables, observables)
-    late = [dose for dose in given or () if dose.time > grid.max()]
+    late = [dose for dose in given.doses if dose.time > grid.max()] if given else []
     if late:
         raise InputError(f"dose at {late[0].time:g} lies after the end, {grid.max():g} {symbols.time_unit}")
     trajectory = _engine(card.id).run(values, given, grid, names)
@@ -97,7 +97,7 @@ def simulate(
         "readings": ", ".join(selection.readings),
         "condition": selection.condition or "",
         "changes": ", ".join(f"{name}={value:g}" for name, value in values.items()),
-        "doses": "default" if given is None else ", ".join(f"{d.amount:g}@{d.time:g}" for d in given),
+        "doses": "default" if given is None else str(given),
         "status": str(trajectory.status),
         "reason": trajectory.reason,
     }
@@ -112,9 +112,9 @@ def _engine(model: str) -> Engine:
 def _doses(
     selection: Selection,
     symbols: SymbolTable,
-    doses: Iterable[str | float | Dose] | None,
+    doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
     changes: Mapping[str, str | float] | None,
-) -> tuple[Dose, ...] | None:
+) -> Regimen | None:
     if doses is None:
         return None
     target = selection.card.dose
@@ -123,7 +123,7 @@ def _doses(
         raise InputError(f"model {selection.card.id} takes no dose")
     if target.parameter in (changes or {}):
         raise InputError(f"give the dose once: as a dose or as {target.parameter}, not both")
-    return given
+    return given.absolute(symbols[target.parameter].value)
 
 
 def _times(

@@ -8,7 +8,7 @@ from benchmarks import accuracy
 from harness.models.catalog import load_card
 from harness.simulation.engine import Engine, Status
 from harness.simulation.program import load_program
-from harness.simulation.regimen import Dose
+from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 
 READ_OUT = ("transgene", "M_protein_change", "sBCMA_change", "Tumor")
 DAYS = np.arange(0.0, 641.0)
@@ -45,7 +45,7 @@ def test_the_engine_agrees_with_an_independent_integration(clinical, independent
 
 def test_repeated_doses_agree_with_an_independent_integration(clinical, independent):
     doses = [(0.0, 150e6), (28.0, 150e6), (200.5, 450e6)]
-    run = clinical.run({}, [Dose(*dose) for dose in doses], DAYS, READ_OUT)
+    run = clinical.run({}, regimen(Dose(*dose) for dose in doses), DAYS, READ_OUT)
     truth = independent(DAYS, doses)
     error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
     assert error[1:].max() < 1e-3
@@ -85,7 +85,7 @@ def test_the_plain_form_errs_where_the_solver_form_does_not():
 def test_without_a_dose_there_are_exactly_no_cells_for_ever(model, doses):
     card = load_card(model)
     cells = [name for name in ("CARTe_b", "CARTm_b", "CARTe_t", "CARTm_t", "Cplx") if name in states(card)]
-    run = Engine(load_program(model)).run({}, doses, np.arange(0.0, 2001.0, 10), cells)
+    run = Engine(load_program(model)).run({}, regimen(doses), np.arange(0.0, 2001.0, 10), cells)
     assert run.status is Status.OK
     assert (run.values == 0).all()
 
@@ -97,7 +97,9 @@ def states(card):
 
 
 def test_a_dose_into_nothing_waits_for_its_time(clinical):
-    late = clinical.run({}, [Dose(100, 150e6)], np.array([0, 99.999, 100, 120.0]), ["CARTe_b", "transgene"])
+    late = clinical.run(
+        {}, regimen([Dose(100, 150e6)]), np.array([0, 99.999, 100, 120.0]), ["CARTe_b", "transgene"]
+    )
     assert (late.values[:2] == 0).all()
     assert late.values[2, 0] == pytest.approx(150e6, rel=1e-12)
     assert late.values[3, 1] > 1e4
@@ -119,7 +121,7 @@ def test_a_dose_is_exact_in_a_case_with_a_known_solution(tight):
     """Without distribution and expansion the blood pool is a sum of exponentials, one a dose."""
     doses = [Dose(0, 1e8), Dose(0.01, 5e7), Dose(0.05, 2e8)]
     times = np.array([0, 0.005, 0.01, 0.02, 0.05, 0.08])
-    run = tight.run({"K_12": 0.0, "K_21": 0.0}, doses, times, ["CARTe_b"])
+    run = tight.run({"K_12": 0.0, "K_21": 0.0}, regimen(doses), times, ["CARTe_b"])
     expected = sum(d.amount * np.exp(-113 * (times - d.time)) * (times >= d.time) for d in doses)
     np.testing.assert_allclose(run.values[:, 0], expected, rtol=1e-6)
 
@@ -127,9 +129,9 @@ def test_a_dose_is_exact_in_a_case_with_a_known_solution(tight):
 def test_a_run_does_not_depend_on_the_runs_before_it(clinical):
     times = np.arange(0.0, 100.0)
     fresh = Engine(load_program("clinical")).run({"K_12": 2.0}, None, times, READ_OUT)
-    clinical.run({"K_exp_max": 3.0, "V_bm": 1.0, "Tumor_0": 1e9}, [Dose(5, 1e9)], DAYS, ["Tumor"])
+    clinical.run({"K_exp_max": 3.0, "V_bm": 1.0, "Tumor_0": 1e9}, regimen([Dose(5, 1e9)]), DAYS, ["Tumor"])
     clinical.run({"K_on": float("nan")}, None, times, READ_OUT)
-    clinical.run({}, [], times, READ_OUT)
+    clinical.run({}, regimen([]), times, READ_OUT)
     again = clinical.run({"K_12": 2.0}, None, times, READ_OUT)
     np.testing.assert_array_equal(fresh.values, again.values)
 
@@ -137,7 +139,7 @@ def test_a_run_does_not_depend_on_the_runs_before_it(clinical):
 def test_a_model_dose_and_a_given_dose_are_the_same_run(clinical):
     times = np.arange(0.0, 100.0)
     own = clinical.run({"dose": 450e6}, None, times, READ_OUT)
-    given = clinical.run({}, [Dose(0, 450e6)], times, READ_OUT)
+    given = clinical.run({}, regimen([Dose(0, 450e6)]), times, READ_OUT)
     np.testing.assert_array_equal(own.values, given.values)
 
 
@@ -164,7 +166,7 @@ def test_nothing_of_the_integrator_reaches_the_terminal(clinical, capfd):
 
 def test_a_model_without_a_dose_refuses_one():
     with pytest.raises(ValueError, match="takes no dose"):
-        Engine(load_program("in_vitro")).run({}, [Dose(0, 1)], np.array([0.0, 4.0]), ["viability"])
+        Engine(load_program("in_vitro")).run({}, regimen([Dose(0, 1)]), np.array([0.0, 4.0]), ["viability"])
 
 
 @pytest.mark.parametrize("times", [[0.0], [0.0, 1.0]])
@@ -175,14 +177,14 @@ def test_output_at_the_start_is_the_start_itself(clinical, times):
 
 def test_output_at_a_dose_is_the_value_after_it(clinical):
     before = clinical.run({}, None, np.array([0.0, 28.0]), ["CARTe_b"]).values[1, 0]
-    run = clinical.run({}, [Dose(0, 150e6), Dose(28, 1e8)], np.array([0.0, 28.0]), ["CARTe_b"])
+    run = clinical.run({}, regimen([Dose(0, 150e6), Dose(28, 1e8)]), np.array([0.0, 28.0]), ["CARTe_b"])
     assert run.values[1, 0] == pytest.approx(before + 1e8, rel=1e-14)
 
 
 @pytest.mark.parametrize("off", [0.0, 1e-15, -1e-15])
 def test_times_that_only_rounding_holds_apart_are_one(clinical, off):
     times = np.array([0, 7, 14, 28.0]) * (1 + off)
-    run = clinical.run({}, [Dose(0, 150e6), Dose(7, 1e8), Dose(28, 1e8)], times, ["CARTe_b"])
+    run = clinical.run({}, regimen([Dose(0, 150e6), Dose(7, 1e8), Dose(28, 1e8)]), times, ["CARTe_b"])
     assert run.status is Status.OK
     assert (run.values[[1, 3], 0] > 1e8).all()
 
@@ -194,3 +196,63 @@ def test_threads_take_turns_and_get_the_numbers_of_one(clinical):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda row: clinical.run(row, None, times, READ_OUT).values, rows))
     np.testing.assert_array_equal(alone, together)
+
+
+def test_an_infusion_is_exact_in_a_case_with_a_known_solution(tight):
+    """Without distribution the blood pool under a constant inflow r tends to r / k as 1 - exp(-k t)."""
+    given = regimen(["1e8", Dose(0.01, 5e7, duration=0.02), Dose(0.02, 3e7, duration=0.05)])
+    times = np.linspace(0, 0.12, 25)
+    run = tight.run({"K_12": 0.0, "K_21": 0.0}, given, times, ["CARTe_b"])
+    expected = 1e8 * np.exp(-113 * times)
+    for dose in given.doses[1:]:
+        inside = np.clip(times - dose.time, 0, dose.duration)
+        after = np.clip(times - dose.time - dose.duration, 0, None)
+        rate = dose.amount / dose.duration
+        expected += rate / 113 * (1 - np.exp(-113 * inside)) * np.exp(-113 * after)
+    np.testing.assert_allclose(run.values[:, 0], expected, rtol=1e-6)
+
+
+def test_an_infusion_from_the_start_gives_the_whole_dose(clinical):
+    times = np.arange(0.0, 60.0)
+    bolus = clinical.run({}, regimen(["150e6"]), times, ["transgene"]).values
+    short = clinical.run({}, regimen(["150e6 for 1 minute"]), times, ["transgene"]).values
+    long = clinical.run({}, regimen(["150e6 for 5 days"]), times, ["transgene"]).values
+    np.testing.assert_allclose(short[2:], bolus[2:], rtol=1e-2)
+    assert short[0, 0] == 0
+    assert long[20, 0] == pytest.approx(bolus[20, 0], rel=0.5)
+
+
+def test_an_infusion_that_ends_after_the_run_is_cut(clinical):
+    run = clinical.run({"K_12": 0.0}, regimen(["1e8@1 for 10 days"]), np.array([0, 1, 3.0]), ["CARTe_b"])
+    assert run.values[2, 0] == pytest.approx(1e7 / 113, rel=1e-5)
+
+
+def test_more_is_given_when_an_observable_has_risen_over_its_nadir(clinical):
+    rule = Redosing(amount=150e6, observable="M_protein", rise=0.25, every=28, start=28, at_most=2)
+    times = np.arange(0.0, 1500.0, 7)
+    run = clinical.run({}, Regimen((Dose(0, 150e6),), rule), times, ["M_protein", "CARTe_b"])
+    assert [dose.amount for dose in run.redoses] == [150e6, 150e6]
+    alone = clinical.run({}, regimen(["150e6"]), np.arange(28.0, 1500.0, 28), ["M_protein"]).values[:, 0]
+    risen = alone >= 1.25 * np.minimum.accumulate(alone)
+    first = 28 + 28 * int(risen.argmax())
+    assert run.redoses[0].time == first
+    before = run.values[(times > first - 7) & (times < first + 7), 1]
+    assert before.max() > 1e8
+    untreated = clinical.run({}, regimen(["150e6"]), times, ["M_protein"]).values[:, 0]
+    assert run.values[-1, 0] < untreated[-1]
+
+
+def test_a_rule_that_never_applies_changes_nothing_but_the_steps(clinical):
+    rule = Redosing(amount=1e8, observable="M_protein", rise=1e6, every=30, start=0)
+    times = np.arange(0.0, 300.0)
+    with_rule = clinical.run({}, Regimen((Dose(0, 150e6),), rule), times, READ_OUT)
+    without = clinical.run({}, regimen(["150e6"]), times, READ_OUT)
+    assert with_rule.redoses == ()
+    np.testing.assert_allclose(with_rule.values, without.values, rtol=1e-3, atol=1e-3)
+
+
+def test_a_regimen_does_not_linger_in_the_next_run(clinical):
+    times = np.arange(0.0, 60.0)
+    before = clinical.run({}, regimen(["150e6"]), times, READ_OUT).values
+    clinical.run({}, regimen(["150e6 for 3 days", "1e9@10 for 20 days"]), np.array([0.0, 15.0]), READ_OUT)
+    np.testing.assert_array_equal(clinical.run({}, regimen(["150e6"]), times, READ_OUT).values, before)

@@ -1,7 +1,9 @@
 import pytest
 
 from harness.errors import InputError
-from harness.simulation.regimen import Dose, parse_dose, regimen
+from harness.models.catalog import load_card
+from harness.models.symbols import read_symbols
+from harness.simulation.regimen import Dose, Redosing, Regimen, parse_dose, read_regimens, regimen
 
 
 @pytest.mark.parametrize(
@@ -13,12 +15,17 @@ from harness.simulation.regimen import Dose, parse_dose, regimen
         ("1e8 cells @ 4 weeks", Dose(28, 1e8)),
         ("1e8@48 hours", Dose(2, 1e8)),
         ("0", Dose(0, 0)),
+        ("1e8 for 2 hours", Dose(0, 1e8, 1 / 12)),
+        ("1e8@7 for 0.5", Dose(7, 1e8, 0.5)),
+        ("0.5x@28", Dose(28, 0.5, relative=True)),
     ],
 )
 def test_a_dose_is_read_with_its_time_and_units(text, dose):
     read = parse_dose(text)
     assert read.amount == pytest.approx(dose.amount)
     assert read.time == pytest.approx(dose.time)
+    assert read.duration == pytest.approx(dose.duration)
+    assert read.relative == dose.relative
 
 
 @pytest.mark.parametrize(
@@ -35,6 +42,9 @@ def test_a_dose_is_read_with_its_time_and_units(text, dose):
         ("5e6@3 L", "L does not convert to day"),
         ("nan", "is not a number"),
         ("5e6@1@2", "is not a unit"),
+        ("5e6 for a while", "'a while' is not a number"),
+        ("5e6 for -1", "must not be negative"),
+        ("twox", "is not a number"),
         (Dose(float("nan"), 1.0), "must be finite"),
     ],
 )
@@ -45,5 +55,68 @@ def test_a_bad_dose_gives_one_clear_line(text, said):
 
 
 def test_a_regimen_is_in_order_and_adds_up_doses_of_one_time():
-    assert regimen(["1e8@28", "2e8", "3e8@28"]) == (Dose(0, 2e8), Dose(28, 4e8))
-    assert regimen([]) == ()
+    assert regimen(["1e8@28", "2e8", "3e8@28"]).doses == (Dose(0, 2e8), Dose(28, 4e8))
+    assert regimen([]).doses == ()
+
+
+def test_relative_amounts_are_multiples_of_the_dose_of_the_run():
+    given = Regimen((Dose(0, 1, relative=True), Dose(28, 0.5, relative=True), Dose(30, 1e6)))
+    assert given.absolute(4e8).doses == (Dose(0, 4e8), Dose(28, 2e8), Dose(30, 1e6))
+    rule = Redosing(2, "M_protein", 0.25, 28, 28, relative=True)
+    assert Regimen((), rule).absolute(1e8).redosing.amount == 2e8
+    with pytest.raises(InputError, match="at least one cell"):
+        given.absolute(1.5)
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        path = tmp_path / "regimens.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def clinical():
+    return read_symbols(load_card("clinical").sbml_path())
+
+
+REDOSING = """
+regimens:
+  once: {doses: ["150e6"]}
+  at_relapse:
+    doses: ["1x"]
+    redosing: {amount: 0.5x, observable: M_protein, rise: 25 percent, every: 4 weeks, start: 56, at_most: 2}
+"""
+
+
+def test_regimens_are_read_from_a_file_with_units(file, clinical):
+    found = read_regimens(file(REDOSING), clinical)
+    assert found["once"].doses == (Dose(0, 150e6),)
+    rule = found["at_relapse"].redosing
+    assert (rule.rise, rule.every, rule.start, rule.at_most) == pytest.approx((0.25, 28, 56, 2))
+    assert rule.relative
+    assert rule.visits(112).tolist() == pytest.approx([56, 84, 112])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("M_protein", "M_protien", "nearest: M_protein"),
+        ("M_protein", "K_12", "K_12 is constant"),
+        ("25 percent", "-1", "must be positive"),
+        ("4 weeks", "4 litres", "litres does not convert to day"),
+        ("at_most: 2", "at_mots: 2", "at_mots: Extra inputs"),
+        ('"150e6"', '"lots"', "'lots' is not a number"),
+        ("at_most: 2", "at_most: 0", "must be positive"),
+    ],
+)
+def test_a_broken_file_of_regimens_gives_one_clear_line(file, clinical, old, new, said):
+    path = file(REDOSING.replace(old, new))
+    with pytest.raises(InputError) as caught:
+        read_regimens(path, clinical)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,182 @@
+"""One compiled libRoadRunner: the plain form of a model, or its solver form with logarithms.
+
+Promise: starting, stepping and reading out in the order that leaves nothing of an earlier run behind. Numbers
+only; who calls has checked every name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+import numpy as np
+import roadrunner
+
+from harness.models.solver_form import log_state
+from harness.simulation.program import Program
+
+__all__ = ["Form", "RunFailed", "Status", "quiet"]
+
+roadrunner.Logger.disableLogging()
+
+MOMENT, SHARE = 1e-9, 1e-8
+"""An empty pool that cells flow into starts, as a logarithm, from what flows in during this time (in the
+model's time unit), but from no more than this share of the other pools: a logarithm cannot hold 0. The
+solution is shifted by that time, or by that share, and no more."""
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    OK = "ok"
+    INTEGRATION_FAILED = "integration failed"
+    NOT_FINITE = "not finite"
+    NEGATIVE = "negative amount"
+
+
+class RunFailed(Exception):
+    """Raised while a form is run; leaves the engine only as a status."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Form:
+    """One compiled RoadRunner.
+
+    Parameters
+    ----------
+    program
+        The model.
+    logarithmic
+        Whether this is the solver form.
+    infusion
+        Whether cells can flow in at a rate, by the parameter `program.infusion_rate`.
+    """
+
+    def __init__(self, program: Program, logarithmic: bool, infusion: bool = False) -> None:
+        self._program = program
+        self._logged = program.solver.logarithms if logarithmic else ()
+        with quiet():
+            self._engine = roadrunner.RoadRunner(program.sbml(logarithmic, infusion))
+        states = self._engine.model.getNumFloatingSpecies() + self._engine.model.getNumRateRules()
+        self._states = [self._engine.model.getStateVectorId(i) for i in range(states)]
+        species = self._engine.model.getFloatingSpeciesIds()
+        self._amounts = [name for name in self._states if name in species]
+        self._read: list[str] = []
+        self._tolerance = 0.0
+
+    def start(self, values: Mapping[str, float]) -> None:
+        """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
+        self._engine.resetToOrigin()
+        for name, value in values.items():
+            self._engine[name] = value
+        self._engine.reset()
+
+    def logarithms(self) -> dict[str, float]:
+        """Logarithms of the pools to be solved so, from the amounts held now (plain form).
+
+        Empty when there are none, or when a pool is empty and nothing flows into it.
+        """
+        amounts = {name: self._engine[name] for name in self._program.solver.logarithms}
+        seed = SHARE * sum(amounts.values())
+        for name, amount in amounts.items():
+            if amount == 0:
+                amounts[name] = min(self._engine[f"{name}'"] * MOMENT, seed)
+        if not all(amount > 0 for amount in amounts.values()):
+            return {}
+        return {log_state(name): math.log(amount) for name, amount in amounts.items()}
+
+    def undefined(self) -> str:
+        """First state that is not finite, or whose rate of change is not; empty when all are."""
+        for name in self._states:
+            for reading, said in ((name, name), (f"{name}'", f"the rate of change of {name}")):
+                if not np.isfinite(self._engine[reading]):
+                    return said
+        return ""
+
+    def read_out(self, observables: Sequence[str], tolerance: float) -> None:
+        """Say what to read out, and how accurately to integrate."""
+        guarded = [name for name in self._amounts if name not in observables]
+        self._wanted = len(observables)
+        self._signs = [i for i, n in enumerate([*observables, *guarded]) if n in self._amounts]
+        read = ["time", *observables, *guarded]
+        if read != self._read:
+            self._engine.selections = self._read = read
+        if tolerance != self._tolerance:
+            settings = self._program.solver
+            self._engine.integrator.relative_tolerance = tolerance
+            # A vector: a scalar would be scaled by the state at the start, and so change with the dose.
+            self._engine.integrator.absolute_tolerance = [
+                settings.absolute_tolerance_logarithm
+                if name in map(log_state, self._logged)
+                else settings.absolute_tolerance.get(name, settings.absolute_tolerance_default)
+                for name in self._states
+            ]
+            self._tolerance = tolerance
+
+    def advance(self, start: float, times: np.ndarray, stop: float) -> np.ndarray:
+        """Integrate from `start` to `stop`; return the rows at `times`, shape (len(times), wanted)."""
+        asked = np.union1d(times, [start, stop])
+        # Times that rounding alone holds apart are one: CVODE takes no step that short.
+        apart = np.diff(asked, prepend=-np.inf) > 1e-12 * np.maximum(1.0, asked)
+        grid = asked[apart]
+        if len(grid) == 1:  # nothing to integrate: output at the very start
+            rows = self.now(self._read[1:])[np.newaxis]
+        else:
+            with quiet():
+                try:
+                    rows = np.array(self._engine.simulate(times=grid.tolist()))[:, 1:]
+                except RuntimeError as error:
+                    text = " ".join(str(error).split()).split("; In virtual")[0]
+                    raise RunFailed(Status.INTEGRATION_FAILED, text) from None
+        self._verify(rows)
+        row_of = np.cumsum(apart) - 1
+        return rows[row_of[np.searchsorted(asked, times)], : self._wanted]
+
+    def now(self, names: Sequence[str]) -> np.ndarray:
+        """Values of `names` at the present state."""
+        return np.array([self._engine[name] for name in names])
+
+    def _verify(self, rows: np.ndarray) -> None:
+        if not np.isfinite(rows).all():
+            name = self._read[1 + int(np.argwhere(~np.isfinite(rows))[0, 1])]
+            raise RunFailed(Status.NOT_FINITE, f"{name} is not finite")
+        amounts = rows[:, self._signs]
+        # An amount may stray below 0 by its own error, far under one cell; never by more.
+        low = amounts < -1e-6
+        if low.any():
+            column = int(np.argwhere(low)[0, 1])
+            name = self._read[1 + self._signs[column]]
+            raise RunFailed(Status.NEGATIVE, f"{name} falls to {amounts[:, column].min():.3g}")
+
+    def state(self) -> dict[str, float]:
+        """Amounts and rate-rule values now, the logged pools as amounts."""
+        names = [name for name in self._states if name not in map(log_state, self._logged)]
+        return {name: self._engine[name] for name in [*names, *self._logged]}
+
+    def set_state(self, state: Mapping[str, float]) -> None:
+        """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""
+        for name, value in state.items():
+            if name not in self._logged:
+                self._engine[name] = value
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what CVODE writes to standard output and error, even with logging off, from the terminal."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(1), os.dup(2)
+    try:
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for descriptor in (sink, *kept):
+            os.close(descriptor)

@@ -1,0 +1,89 @@
+"""The course of a regimen in one run: where the integration stops, and what flows in there.
+
+Promise: doses in order, infusions as a rate that starts and ends, and re-dosing decided at visits from the
+value of an observable. Holds the progress of one run; make a new one for each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.simulation.regimen import Dose, Regimen
+
+__all__ = ["Timeline"]
+
+
+class Timeline:
+    """The course of one regimen to the time `end`.
+
+    Attributes
+    ----------
+    rate
+        Cells that flow in per time unit now.
+    amount
+        Cells that the last stop adds at once.
+    redoses
+        Doses that were triggered so far.
+    """
+
+    def __init__(self, regimen: Regimen, end: float) -> None:
+        self.end = end
+        self.rate = self.amount = 0.0
+        self.redoses: list[Dose] = []
+        self.has_infusions = any(dose.duration > 0 for dose in regimen.doses)
+        self._redosing = regimen.redosing
+        self._nadir = np.inf
+        self._amounts: dict[float, float] = {}
+        self._rates: dict[float, float] = {}
+        for dose in regimen.doses:
+            self._plan(dose)
+        self.rate = self._rates.pop(0.0, 0.0)
+        self._amounts.pop(0.0, None)  # the model's own dose parameter holds it
+        visits = self._redosing.visits(end) if self._redosing else ()
+        self._visits = {float(visit) for visit in visits}
+        self._stops = sorted({*self._amounts, *self._rates, *self._visits})
+
+    @property
+    def watched(self) -> str:
+        """Observable that decides about re-dosing; empty without one."""
+        return self._redosing.observable if self._redosing else ""
+
+    def snap(self, times: np.ndarray) -> np.ndarray:
+        """Output times, moved to a stop where rounding alone holds them apart from it."""
+        for stop in self._stops:
+            times = np.where(np.isclose(times, stop, rtol=1e-12, atol=1e-12), stop, times)
+        self.end = max(times[-1], 0.0)
+        return times
+
+    def next_stop(self, after: float) -> float | None:
+        """First stop after a time and not after the end; None when there is no more."""
+        return next((stop for stop in self._stops if after < stop <= self.end), None)
+
+    def pass_stop(self, stop: float, watched: float) -> bool:
+        """Take note of a stop; return whether anything changes there, which `amount` and `rate` then tell."""
+        self.amount = self._amounts.get(stop, 0.0)
+        change = self._rates.get(stop, 0.0)
+        self.rate = max(self.rate + change, 0.0)
+        if stop in self._visits:
+            self.amount += self._decide(stop, watched)
+        return self.amount > 0 or change != 0
+
+    def _plan(self, dose: Dose) -> None:
+        if dose.amount == 0:
+            return
+        if dose.duration == 0:
+            self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
+            return
+        rate = dose.amount / dose.duration
+        for time, change in ((dose.time, rate), (dose.time + dose.duration, -rate)):
+            self._rates[time] = self._rates.get(time, 0.0) + change
+
+    def _decide(self, visit: float, watched: float) -> float:
+        """Cells to give at a visit: the observable has risen enough over its nadir, or nothing."""
+        rule = self._redosing
+        if len(self.redoses) < rule.at_most and watched >= self._nadir * (1 + rule.rise):
+            self._nadir = watched
+            self.redoses.append(Dose(visit, rule.amount))
+            return rule.amount
+        self._nadir = min(self._nadir, watched)
+        return 0.0
