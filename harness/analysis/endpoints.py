@@ -1,81 +1,168 @@
-"""Endpoints: numbers read off one curve, with exact definitions.
+"""Endpoints: numbers read off curves, with exact definitions.
 
-Promise: plain functions of arrays (time ascending, value of the same shape), with NaN for an endpoint that
-the curve does not have. Values and levels are interpolated linearly between output times, a peak by the
-parabola through its three highest neighbouring points.
+Promise: plain functions of `time`, shape (n,) and ascending, and `value`, shape (..., n); the result has the
+leading shape of `value`, with NaN for an endpoint that a curve does not have. Values and levels are
+interpolated linearly between output times, a peak by the parabola through its three highest neighbouring
+points, an area by smooth pieces.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.interpolate import Akima1DInterpolator, make_interp_spline
 
-__all__ = ["extremes", "fall_time", "fold_fall", "growth_rate", "half_life", "peak", "value_at"]
+__all__ = [
+    "area",
+    "fall_time",
+    "fold_fall",
+    "growth_rate",
+    "half_life",
+    "highest",
+    "last",
+    "lowest",
+    "peak_height",
+    "peak_time",
+    "time_above",
+    "value_at",
+]
 
 
-def value_at(time: np.ndarray, value: np.ndarray, at: float | np.ndarray) -> np.ndarray:
-    """Value at one time or several; NaN outside the curve."""
-    return np.interp(at, time, value, left=np.nan, right=np.nan)
+def value_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
+    """Value at one time; NaN outside the curve."""
+    if not time[0] <= at <= time[-1]:
+        return np.full(value.shape[:-1], np.nan)
+    right = min(max(int(np.searchsorted(time, at)), 1), time.size - 1) if time.size > 1 else 0
+    if time[right] == at:
+        return value[..., right].copy()
+    left = right - 1
+    share = (at - time[left]) / (time[right] - time[left])
+    return value[..., left] + share * (value[..., right] - value[..., left])
 
 
-def peak(time: np.ndarray, value: np.ndarray, after: float = 0.0) -> tuple[float, float]:
-    """Height and time of the highest value from `after` on.
+def last(time: np.ndarray, value: np.ndarray) -> np.ndarray:  # noqa: ARG001 - endpoints share one form
+    """Value at the end of the curve."""
+    return value[..., -1].copy()
 
-    Cmax and Tmax of the article are those after day 1, past the bolus. (NaN, NaN) when the highest value
-    stands at either end of that span, because then the curve has no peak there.
+
+def peak_height(
+    time: np.ndarray, value: np.ndarray, after: float = 0.0, before: float = np.inf
+) -> np.ndarray:
+    """Height of the highest value from `after` to `before`, when it is a peak.
+
+    Cmax of the article is that after day 1, past the bolus; with `before`, a re-expansion at relapse does
+    not count. NaN when the highest value stands at either end of that span, because then there is no peak.
     """
-    inside = time >= after
-    if not np.isfinite(value[inside]).all() or inside.sum() < 3:
-        return np.nan, np.nan
-    t, v = time[inside], value[inside]
-    top = int(v.argmax())
-    if top in (0, v.size - 1):
-        return np.nan, np.nan
-    return _vertex(t[top - 1 : top + 2], v[top - 1 : top + 2])
+    return _peak(time, value, after, before)[0]
 
 
-def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[float, float]:
-    """Height and time of the top of the parabola through three points (of their logarithms, if positive)."""
-    logarithmic = (value > 0).all()
-    y = np.log(value) if logarithmic else value
-    middle = time[1]
-    a, b, c = np.polyfit(time - middle, y, 2)
-    if not a < 0:  # flat
-        return float(value[1]), float(middle)
-    height = c - b * b / (4 * a)
-    return float(np.exp(height) if logarithmic else height), float(middle - b / (2 * a))
+def peak_time(time: np.ndarray, value: np.ndarray, after: float = 0.0, before: float = np.inf) -> np.ndarray:
+    """Time of the same peak (Tmax)."""
+    return _peak(time, value, after, before)[1]
 
 
-def extremes(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> tuple[float, float]:
-    """Lowest and highest value at the output times from `start` to `stop`; NaN where there are none."""
+def _peak(time: np.ndarray, value: np.ndarray, after: float, before: float) -> tuple[np.ndarray, np.ndarray]:
+    inside = (time >= after) & (time <= before)
+    t, v = time[inside], value[..., inside]
+    none = np.full(v.shape[:-1], np.nan)
+    if t.size < 3:
+        return none, none.copy()
+    top = v.argmax(axis=-1)
+    is_peak = (top > 0) & (top < t.size - 1) & np.isfinite(v).all(axis=-1)
+    middle = np.where(is_peak, top, 1)
+    picked = middle[..., np.newaxis] + np.array([-1, 0, 1])
+    height, where = _vertex(t[picked], np.take_along_axis(v, picked, axis=-1))
+    return np.where(is_peak, height, none), np.where(is_peak, where, none)
+
+
+def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Top of the parabola through three points, of their logarithms where they are positive."""
+    logarithmic = (value > 0).all(axis=-1, keepdims=True)
+    y = np.where(logarithmic, np.log(np.where(logarithmic, value, 1.0)), value)
+    left, right = time[..., 1] - time[..., 0], time[..., 2] - time[..., 1]
+    rise, fall = (y[..., 1] - y[..., 0]) / left, (y[..., 2] - y[..., 1]) / right
+    bend = (fall - rise) / (left + right)
+    slope = rise + bend * left  # at the middle point
+    curved = bend < 0
+    step = np.where(curved, -slope / (2 * np.where(curved, bend, -1.0)), 0.0)
+    height = y[..., 1] + step * (slope + bend * step)
+    return np.where(logarithmic[..., 0], np.exp(height), height), time[..., 1] + step
+
+
+def lowest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
+    """Lowest value at the output times from `start` to `stop` (a nadir)."""
     inside = (time >= start) & (time <= stop)
-    if not inside.any():
-        return np.nan, np.nan
-    return float(value[inside].min()), float(value[inside].max())
+    return value[..., inside].min(axis=-1) if inside.any() else np.full(value.shape[:-1], np.nan)
 
 
-def growth_rate(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
+def highest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
+    """Highest value at the output times from `start` to `stop`, at an end or not."""
+    inside = (time >= start) & (time <= stop)
+    return value[..., inside].max(axis=-1) if inside.any() else np.full(value.shape[:-1], np.nan)
+
+
+def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
+    """Area under the curve from `start` to `stop`; NaN when the curve ends before a finite `stop`.
+
+    The logarithm is interpolated by modified Akima pieces and their exponential integrated; a curve that
+    is not positive throughout is integrated by linear trapezoids.
+    """
+    if (np.isfinite(stop) and stop > time[-1] * (1 + 1e-12)) or time.size < 3:
+        return np.full(value.shape[:-1], np.nan)
+    low, high = max(start, time[0]), min(stop, time[-1])
+    inner = time[(time > low) & (time < high)]
+    edges = np.concatenate([[low], inner, [high]])
+    nodes, weights = np.polynomial.legendre.leggauss(4)
+    half = np.diff(edges)[:, np.newaxis] / 2
+    at = (edges[:-1, np.newaxis] + half + half * nodes).ravel()
+    weight = (half * weights).ravel()
+    positive = (value > 0).all(axis=-1, keepdims=True)
+    y = np.where(positive, np.log(np.where(positive, value, 1.0)), 0.0)
+    smooth = np.exp(Akima1DInterpolator(time, y, axis=-1, method="makima")(at)) @ weight
+    straight = make_interp_spline(time, np.nan_to_num(value), k=1, axis=-1)(at) @ weight
+    total = np.where(positive[..., 0], smooth, straight)
+    return np.where(np.isfinite(value).all(axis=-1), total, np.nan)
+
+
+def time_above(time: np.ndarray, value: np.ndarray, level: float) -> np.ndarray:
+    """Total time during which the value is above a level, crossings interpolated linearly."""
+    a, b = value[..., :-1] - level, value[..., 1:] - level
+    crossing = (a > 0) != (b > 0)
+    share = np.where(crossing, np.maximum(a, b) / np.where(crossing, np.abs(b - a), 1.0), a > 0)
+    total = (share * np.diff(time)).sum(axis=-1)
+    return np.where(np.isfinite(value).all(axis=-1), total, np.nan)
+
+
+def growth_rate(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """Slope of a log-linear least-squares fit from `start` to `stop`, per time unit; zeros are left out."""
-    inside = (time >= start) & (time <= stop) & (value > 0)
-    if inside.sum() < 2:
-        return np.nan
-    return float(np.polyfit(time[inside], np.log(value[inside]), 1)[0])
+    used = ((time >= start) & (time <= stop)) & (value > 0)
+    count = used.sum(axis=-1)
+    y = np.log(np.where(used, value, 1.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t_mean = (used * time).sum(axis=-1) / count
+        y_mean = y.sum(axis=-1) / count
+        spread = used * (time - t_mean[..., np.newaxis])
+        slope = (spread * (y - y_mean[..., np.newaxis])).sum(axis=-1) / (spread**2).sum(axis=-1)
+    return np.where(count >= 2, slope, np.nan)
 
 
-def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
+def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """Half-life by the same fit; negative while the curve rises."""
     return -np.log(2) / growth_rate(time, value, start, stop)
 
 
-def fold_fall(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> float:
+def fold_fall(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """How many times higher the value at `start` is than the lowest one up to `stop`."""
-    return float(value_at(time, value, start) / extremes(time, value, start, stop)[0])
+    return value_at(time, value, start) / lowest(time, value, start, stop)
 
 
-def fall_time(time: np.ndarray, value: np.ndarray, share: float = 0.5) -> float:
+def fall_time(time: np.ndarray, value: np.ndarray, share: float = 0.5) -> np.ndarray:
     """Time at which a curve has first made `share` of its fall from the start to its nadir."""
-    level = value[0] - share * (value[0] - value.min())
-    below = np.flatnonzero(value <= level)
-    if value.min() >= value[0] or below.size == 0:
-        return np.nan
-    i = below[0]
-    return float(np.interp(level, [value[i], value[i - 1]], [time[i], time[i - 1]])) if i else float(time[0])
+    first, nadir = value[..., 0], value.min(axis=-1)
+    level = first - share * (first - nadir)
+    below = value <= level[..., np.newaxis]
+    right = np.maximum(below.argmax(axis=-1), 1)[..., np.newaxis]
+    b, a = (np.take_along_axis(value, i, axis=-1)[..., 0] for i in (right, right - 1))
+    step = (time[right] - time[right - 1])[..., 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = time[right - 1][..., 0] + step * (a - level) / (a - b)
+    return np.where((nadir < first) & below.any(axis=-1), found, np.nan)

@@ -17,6 +17,7 @@ from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 
 __all__ = [
+    "DeclaredEndpoint",
     "DoseTarget",
     "ModelCard",
     "Reading",
@@ -71,6 +72,14 @@ class Reading(Declaration):
     reading: str | None = None
 
 
+class DeclaredEndpoint(Declaration):
+    """An endpoint by name: a function of harness.analysis.endpoints, its observable and its options."""
+
+    function: str
+    observable: str
+    options: dict[str, float] = {}
+
+
 class ModelCard(Declaration):
     """Everything declared about one model."""
 
@@ -81,6 +90,8 @@ class ModelCard(Declaration):
     until: float
     observables: tuple[str, ...]
     plot: tuple[str, ...]
+    endpoints: dict[str, DeclaredEndpoint] = {}
+    endpoint_times: str
     dose: DoseTarget | None = None
     conditions: str | None = None
     solver: SolverSettings = SolverSettings()

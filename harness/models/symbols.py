@@ -46,6 +46,11 @@ class Symbol:
         """Whether a user may give it a value: parameters and compartments that no rule decides."""
         return self.kind in (Kind.PARAMETER, Kind.COMPARTMENT)
 
+    @property
+    def is_volume(self) -> bool:
+        """Whether it is the size of a compartment."""
+        return self.kind is Kind.COMPARTMENT
+
 
 @dataclass(frozen=True)
 class SymbolTable(Mapping[str, Symbol]):
@@ -69,6 +74,16 @@ class SymbolTable(Mapping[str, Symbol]):
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def require_settable(self, name: str) -> Symbol:
+        """Symbol by id, refused when a user may not set it."""
+        if name not in self:
+            settable = [symbol.id for symbol in self.symbols.values() if symbol.settable]
+            raise unknown_name(f"parameter in {self.model}", name, settable)
+        symbol = self.symbols[name]
+        if not symbol.settable:
+            raise InputError(f"{name} is a {symbol.kind} of {self.model}: the model computes it")
+        return symbol
+
     def parse(self, name: str, text: str | float) -> float:
         """Value of a settable symbol in the model's unit, from a number or 'VALUE UNIT'.
 
@@ -78,14 +93,9 @@ class SymbolTable(Mapping[str, Symbol]):
             When the symbol is unknown or not to be set, the text is no number, the unit does not
             convert, or a volume is not positive.
         """
-        settable = [symbol.id for symbol in self.symbols.values() if symbol.settable]
-        if name not in self:
-            raise unknown_name(f"parameter in {self.model}", name, settable)
-        symbol = self.symbols[name]
-        if not symbol.settable:
-            raise InputError(f"{name} is a {symbol.kind} of {self.model}: the model computes it")
+        symbol = self.require_settable(name)
         value = parse_quantity(str(text), symbol.unit, name)
-        if symbol.kind is Kind.COMPARTMENT and value <= 0:
+        if symbol.is_volume and value <= 0:
             raise InputError(f"{name}: a volume must be positive, not {value:g} {symbol.unit}")
         if value < 0:
             raise InputError(f"{name}: must not be negative, not {value:g} {symbol.unit}")

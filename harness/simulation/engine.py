@@ -161,12 +161,12 @@ class Engine:
 
     def _choose(self, plain: Form, values: Mapping[str, float]) -> Form:
         """The form to go on with from the state that `plain` holds: logarithms, where all can be taken."""
-        logarithms = plain.logarithms()
+        state = plain.state()
+        logarithms = plain.logarithms(state)
         if not logarithms:
             return plain
         form = next(self._form(True, infusion) for (_, infusion), f in self._forms.items() if f is plain)
-        form.start(values)
-        form.set_state({**plain.state(), **logarithms})
+        form.take_over(values, {**state, **logarithms})
         return form
 
     def _with_first_dose(self, values: Mapping[str, float], regimen: Regimen | None) -> dict[str, float]:

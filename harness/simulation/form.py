@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 import roadrunner
@@ -63,26 +64,27 @@ class Form:
         self._logged = program.solver.logarithms if logarithmic else ()
         with quiet():
             self._engine = roadrunner.RoadRunner(program.sbml(logarithmic, infusion))
-        states = self._engine.model.getNumFloatingSpecies() + self._engine.model.getNumRateRules()
-        self._states = [self._engine.model.getStateVectorId(i) for i in range(states)]
-        species = self._engine.model.getFloatingSpeciesIds()
+        self._model = self._engine.model
+        states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
+        self._states = [self._model.getStateVectorId(i) for i in range(states)]
+        species = self._model.getFloatingSpeciesIds()
         self._amounts = [name for name in self._states if name in species]
+        self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
         self._read: list[str] = []
         self._tolerance = 0.0
 
     def start(self, values: Mapping[str, float]) -> None:
         """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
         self._engine.resetToOrigin()
-        for name, value in values.items():
-            self._engine[name] = value
+        self._set(values)
         self._engine.reset()
 
-    def logarithms(self) -> dict[str, float]:
-        """Logarithms of the pools to be solved so, from the amounts held now (plain form).
+    def logarithms(self, state: Mapping[str, float]) -> dict[str, float]:
+        """Logarithms of the pools to be solved so, from the state that this plain form holds.
 
         Empty when there are none, or when a pool is empty and nothing flows into it.
         """
-        amounts = {name: self._engine[name] for name in self._program.solver.logarithms}
+        amounts = {name: state[name] for name in self._program.solver.logarithms}
         seed = SHARE * sum(amounts.values())
         for name, amount in amounts.items():
             if amount == 0:
@@ -90,6 +92,24 @@ class Form:
         if not all(amount > 0 for amount in amounts.values()):
             return {}
         return {log_state(name): math.log(amount) for name, amount in amounts.items()}
+
+    def take_over(self, values: Mapping[str, float], state: Mapping[str, float]) -> None:
+        """Put the model at a whole state with `values` set; no start of its own is needed then."""
+        self._engine.resetToOrigin()
+        self._set(values)
+        self.set_state(state)
+
+    def _set(self, values: Mapping[str, float]) -> None:
+        """Set parameters, in one call, and whatever is none (compartments) by name."""
+        places, numbers = [], []
+        for name, value in values.items():
+            if name in self._parameters:
+                places.append(self._parameters[name])
+                numbers.append(value)
+            else:
+                self._engine[name] = value
+        if places:
+            self._model.setGlobalParameterValues(places, numbers)
 
     def undefined(self) -> str:
         """First state that is not finite, or whose rate of change is not; empty when all are."""
@@ -121,22 +141,18 @@ class Form:
 
     def advance(self, start: float, times: np.ndarray, stop: float) -> np.ndarray:
         """Integrate from `start` to `stop`; return the rows at `times`, shape (len(times), wanted)."""
-        asked = np.union1d(times, [start, stop])
-        # Times that rounding alone holds apart are one: CVODE takes no step that short.
-        apart = np.diff(asked, prepend=-np.inf) > 1e-12 * np.maximum(1.0, asked)
-        grid = asked[apart]
+        grid, rows_of = _grid(times.tobytes(), start, stop)
         if len(grid) == 1:  # nothing to integrate: output at the very start
             rows = self.now(self._read[1:])[np.newaxis]
         else:
             with quiet():
                 try:
-                    rows = np.array(self._engine.simulate(times=grid.tolist()))[:, 1:]
+                    rows = np.array(self._engine.simulate(times=grid))[:, 1:]
                 except RuntimeError as error:
                     text = " ".join(str(error).split()).split("; In virtual")[0]
                     raise RunFailed(Status.INTEGRATION_FAILED, text) from None
         self._verify(rows)
-        row_of = np.cumsum(apart) - 1
-        return rows[row_of[np.searchsorted(asked, times)], : self._wanted]
+        return rows[rows_of, : self._wanted]
 
     def now(self, names: Sequence[str]) -> np.ndarray:
         """Values of `names` at the present state."""
@@ -164,6 +180,17 @@ class Form:
         for name, value in state.items():
             if name not in self._logged:
                 self._engine[name] = value
+
+
+@lru_cache(maxsize=256)
+def _grid(times: bytes, start: float, stop: float) -> tuple[list[float], np.ndarray]:
+    """Output grid from `start` to `stop` through `times` (as bytes), and the row of each of them."""
+    wanted = np.frombuffer(times)
+    asked = np.union1d(wanted, [start, stop])
+    # Times that rounding alone holds apart are one: CVODE takes no step that short.
+    apart = np.diff(asked, prepend=-np.inf) > 1e-12 * np.maximum(1.0, asked)
+    rows = np.cumsum(apart) - 1
+    return asked[apart].tolist(), rows[np.searchsorted(asked, wanted)]
 
 
 @contextlib.contextmanager

@@ -6,8 +6,9 @@ only read.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from harness.errors import InputError
 from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
@@ -25,6 +26,12 @@ class Program:
     solver_sbml: str
     dose: DoseTarget | None
     solver: SolverSettings
+
+    @cached_property
+    def key(self) -> str:
+        """A name for the program that is the same for the same content."""
+        content = (self.model, self.plain_sbml, self.solver_sbml, self.solver.model_dump_json())
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()
 
     @property
     def infusion_rate(self) -> str:

@@ -169,9 +169,7 @@ def _residual(result: PanelResult, measure: Residual) -> float:
     curve = result.curves[measure.curve]
     data = result.observed(measure.observable, measure.arm)
     inside = (data.time >= measure.start) & (data.time <= measure.stop)
-    predicted = endpoints.value_at(
-        curve.time.to_numpy(), curve[measure.observable].to_numpy(), data.time[inside]
-    )
+    predicted = np.interp(data.time[inside], curve.time, curve[measure.observable], left=np.nan, right=np.nan)
     return getattr(metrics, measure.metric)(predicted, data.value[inside])
 
 
@@ -183,18 +181,14 @@ def _quantity(result: PanelResult, quantity: Quantity) -> float:
 def _endpoint(time: np.ndarray, value: np.ndarray, wanted: Quantity | Cases | DataEndpoint) -> float:
     match wanted.endpoint:
         case "value":
-            return float(endpoints.value_at(time, value, wanted.at))
-        case "peak_height":
-            return endpoints.peak(time, value, wanted.after)[0]
-        case "peak_time":
-            return endpoints.peak(time, value, wanted.after)[1]
+            found = endpoints.value_at(time, value, wanted.at)
+        case "peak_height" | "peak_time":
+            found = getattr(endpoints, wanted.endpoint)(time, value, wanted.after)
         case "fall_time":
-            return endpoints.fall_time(time, value, wanted.share)
-        case "lowest" | "highest":
-            return endpoints.extremes(time, value, wanted.start, wanted.stop)[wanted.endpoint == "highest"]
-        case "half_life" | "fold_fall" | "growth_rate":
-            return getattr(endpoints, wanted.endpoint)(time, value, wanted.start, wanted.stop)
-    raise ValueError(f"no endpoint {wanted.endpoint}")
+            found = endpoints.fall_time(time, value, wanted.share)
+        case name:
+            found = getattr(endpoints, name)(time, value, wanted.start, wanted.stop)
+    return float(found)
 
 
 def _cases(result: PanelResult, measure: Cases) -> float:

@@ -1,0 +1,250 @@
+"""Designs: a table with one row a run, whose columns are parameters, `dose`, `days` or `regimen`.
+
+Promise: a scan, a population and a sensitivity sample are the same thing, a design. Rows keep their place:
+row i of a random design depends on the seed and on i alone, whatever the number of rows. Nothing here
+knows a model; :meth:`Design.checked` holds a design against one, before anything runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import qmc
+
+from harness.errors import InputError, unknown_name
+from harness.models.symbols import SymbolTable
+from harness.models.units import convert
+
+__all__ = [
+    "Design",
+    "grid",
+    "latin_hypercube",
+    "parse_axis",
+    "random_effects",
+    "read_design",
+    "single",
+    "sobol",
+]
+
+SPECIAL = ("days", "regimen", "run")
+"""Columns that are no parameter: the end of a run, the name of its regimen, and a label, which is ignored."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A table of runs; `units` names the unit of a column where it is not the model's own."""
+
+    table: pd.DataFrame
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __mul__(self, other: Design) -> Design:
+        """Every row of this design with every row of the other; the other varies faster."""
+        shared = sorted(set(self.table.columns) & set(other.table.columns))
+        if shared:
+            raise InputError(f"design: both factors have the column {', '.join(shared)}")
+        return Design(self.table.merge(other.table, how="cross"), {**self.units, **other.units})
+
+    def checked(self, symbols: SymbolTable, regimens: Sequence[str] = ()) -> Design:
+        """The same design in the units of a model.
+
+        Raises
+        ------
+        InputError
+            One line, when there is no row, a column is unknown or cannot be set, a value is missing, not
+            a finite number, negative, or a volume of zero, a unit does not convert, or a regimen is unknown.
+        """
+        if self.table.empty:
+            raise InputError("design: no rows")
+        doubled = self.table.columns[self.table.columns.duplicated()]
+        if len(doubled):
+            raise InputError(f"design: column {doubled[0]} is given twice")
+        columns = {}
+        for name in self.table.columns:
+            values = self.table[name]
+            if name == "regimen":
+                columns[name] = _named(values, regimens)
+            elif name == "days":
+                columns[name] = self._numbers(name, "day", symbols.time_unit, values)
+                _refuse(name, values, columns[name] <= 0, "must be positive")
+            elif name != "run":
+                columns[name] = self._parameter(name, values, symbols)
+        if not columns:
+            raise InputError("design: no column but run")
+        return Design(pd.DataFrame(columns))
+
+    def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
+        symbols.require_settable(name)
+        symbol = symbols[name]
+        numbers = self._numbers(name, symbol.unit, symbol.unit, values)
+        _refuse(name, values, numbers < 0, "must not be negative")
+        if symbol.is_volume:
+            _refuse(name, values, numbers == 0, "a volume must be positive")
+        return numbers
+
+    def _numbers(self, name: str, default: str, unit: str, values: pd.Series) -> np.ndarray:
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+        _refuse(name, values, ~np.isfinite(numbers), "is not a finite number")
+        given = self.units.get(name, default)
+        return numbers if given == unit else numbers * convert(1.0, given, unit, f"design: column {name}")
+
+
+def _refuse(name: str, values: pd.Series, bad: np.ndarray, why: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        value = values.iloc[row]
+        shown = "empty" if pd.isna(value) or value == "" else f"'{value}'"
+        more = f" (and {bad.sum() - 1} more rows)" if bad.sum() > 1 else ""
+        raise InputError(f"design: row {row}, column {name}: {shown} {why}{more}")
+
+
+def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
+    for row, name in enumerate(values):
+        if name not in regimens:
+            raise InputError(f"design: row {row}: {unknown_name('regimen', str(name), regimens)}")
+    return values.to_numpy(object)
+
+
+def single(**values: float) -> Design:
+    """A design of one run."""
+    return Design(pd.DataFrame([values]))
+
+
+def grid(**axes: Sequence[float] | np.ndarray) -> Design:
+    """All combinations of the values of each axis; the last axis varies fastest."""
+    for name, values in axes.items():
+        if len(values) == 0:
+            raise InputError(f"grid: axis {name} has no points")
+    if not axes:
+        raise InputError("grid: no axes")
+    index = pd.MultiIndex.from_product([np.asarray(v, float) for v in axes.values()], names=list(axes))
+    return Design(index.to_frame(index=False))
+
+
+def latin_hypercube(
+    ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False
+) -> Design:
+    """Latin hypercube sample of `count` rows within (low, high) of each column, evenly or in logarithms."""
+    return _sampled(qmc.LatinHypercube(len(ranges), rng=seed), ranges, count, log)
+
+
+def sobol(ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False) -> Design:
+    """Scrambled Sobol sample; `count` should be a power of two, or the balance of the sample is lost."""
+    if count & (count - 1):
+        raise InputError(f"sobol: {count} is not a power of two")
+    return _sampled(qmc.Sobol(len(ranges), rng=seed), ranges, count, log)
+
+
+def _sampled(
+    sampler: qmc.QMCEngine, ranges: Mapping[str, tuple[float, float]], count: int, log: bool
+) -> Design:
+    if count < 1:
+        raise InputError(f"design: {count} rows asked for; at least one is needed")
+    low, high = (np.array([ends[i] for ends in ranges.values()], float) for i in (0, 1))
+    for name, (a, b) in ranges.items():
+        if not (np.isfinite(a) and np.isfinite(b) and a < b) or (log and a <= 0):
+            raise InputError(
+                f"design: column {name}: range {a:g} to {b:g} is empty, or not positive for logarithms"
+            )
+    if log:
+        low, high = np.log(low), np.log(high)
+    points = low + (high - low) * sampler.random(count)
+    return Design(pd.DataFrame(np.exp(points) if log else points, columns=list(ranges)))
+
+
+def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], count: int, seed: int) -> Design:
+    """Log-normal random effects: typical * exp(omega * z), z standard normal, independent between columns.
+
+    Row i comes from a stream of its own, keyed by the seed and i.
+    """
+    missing = sorted(set(omega) - set(typical))
+    if missing:
+        raise InputError(f"random effects: no typical value for {', '.join(missing)}")
+    if count < 1:
+        raise InputError(f"design: {count} rows asked for; at least one is needed")
+    if any(not (np.isfinite(w) and w >= 0) for w in omega.values()):
+        raise InputError("random effects: omega must be finite and not negative")
+    z = np.array(
+        [
+            np.random.Generator(np.random.Philox(key=[seed, i])).standard_normal(len(omega))
+            for i in range(count)
+        ]
+    )
+    values = np.array([typical[name] for name in omega]) * np.exp(z * np.array(list(omega.values())))
+    return Design(pd.DataFrame(values, columns=list(omega)))
+
+
+def read_design(path: Path) -> Design:
+    """Read a design from csv or parquet. A column may be named with its unit: ``K_12 [1/hour]``.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, is not of its format, or is truncated.
+    """
+    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise InputError(f"{path}: a design is a .csv or .parquet file")
+    try:
+        table = readers[path.suffix.lower()](path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except Exception as error:  # pandas and pyarrow raise many kinds for a broken file
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from None
+    names, units = {}, {}
+    for column in table.columns:
+        found = re.fullmatch(r"\s*(\w+)\s*(?:\[(.+)\])?\s*", str(column))
+        if found is None:
+            raise InputError(f"{path}: column '{column}' is no name, with or without [unit]")
+        names[column] = found[1]
+        if found[2]:
+            units[found[1]] = found[2].strip()
+    return Design(table.rename(columns=names), units)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, skipinitialspace=True, skip_blank_lines=True)
+
+
+def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:
+    """Read an axis: ``dose=50e6:800e6:log:40``, ``K_12=0.5:3:linear:6``, ``tau=1,2,3 day``.
+
+    Raises
+    ------
+    InputError
+        When the name is unknown, a number is none, or the axis has no points.
+    """
+    name, equals, rest = (part.strip() for part in text.partition("="))
+    if not (equals and name and rest):
+        raise InputError(
+            f"grid '{text}': write NAME=low:high:log:count, NAME=low:high:linear:count or NAME=a,b,c"
+        )
+    symbols.require_settable(name)
+    if ":" not in rest:
+        return name, np.array([symbols.parse(name, value) for value in _with_unit(rest)])
+    parts = rest.split(":")
+    if len(parts) != 4 or parts[2].strip() not in ("log", "linear"):
+        raise InputError(f"grid '{text}': a range is low:high:log:count or low:high:linear:count")
+    low, high = symbols.parse(name, parts[0]), symbols.parse(name, parts[1])
+    count = re.fullmatch(r"\s*([0-9]+)\s*", parts[3])
+    if count is None or int(count[1]) < 1:
+        raise InputError(f"grid '{text}': the number of points must be at least 1")
+    if parts[2].strip() == "linear":
+        return name, np.linspace(low, high, int(count[1]))
+    if low <= 0 or high <= 0:
+        raise InputError(f"grid '{text}': a logarithmic range must be positive")
+    return name, np.geomspace(low, high, int(count[1]))
+
+
+def _with_unit(text: str) -> list[str]:
+    """Values of a list; a unit behind the last one holds for all."""
+    values = [value.strip() for value in text.split(",")]
+    unit = re.sub(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?", "", values[-1]).strip()
+    return [value if value.endswith(unit) else f"{value} {unit}" for value in values]

@@ -1,0 +1,107 @@
+"""Finished chunks of a long run, kept beside its result until that is complete.
+
+Promise: a chunk is kept whole or not at all; unfinished work is never overwritten silently, and never mixed
+with that of another study; the result is put together in the order of the design, in constant memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from harness.errors import InputError
+from harness.simulation.files import check_path, write_whole
+from harness.simulation.study import ChunkResult
+
+if TYPE_CHECKING:
+    from harness.simulation.run import Plan
+
+__all__ = ["STREAMED", "Parts"]
+
+STREAMED = (".csv", ".parquet")
+
+
+class Parts:
+    """The folder ``NAME.parts`` beside the result NAME."""
+
+    def __init__(self, out: Path, planned: Plan, resume: bool) -> None:
+        check_path(out, STREAMED)
+        self._out = out
+        self._plan = planned
+        self.folder = out.with_name(out.name + ".parts")
+        fingerprint = self._fingerprint()
+        if self.folder.exists():
+            self._take_over(fingerprint, resume)
+            return
+        try:
+            self.folder.mkdir()
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be made: {error.strerror or error}") from None
+        write_whole(self.folder / "study.txt", lambda p: p.write_text(fingerprint, encoding="utf-8"))
+
+    def has(self, start: int) -> bool:
+        """Whether the chunk that starts at a row is kept already."""
+        return self._path(start).exists()
+
+    def add(self, result: ChunkResult) -> None:
+        """Keep one chunk."""
+        rows = pa.table(
+            {
+                "run": pa.array(range(result.start, result.start + len(result)), pa.int64()),
+                "status": pa.array(result.status, pa.string()),
+                **{name: pa.array(values, from_pandas=True) for name, values in result.columns.items()},
+                "reason": pa.array(result.reason, pa.string()),
+            }
+        )
+        write_whole(self._path(result.start), lambda p: pq.write_table(rows, p))
+
+    def merge(self) -> dict[str, int]:
+        """Write the result in the order of the design, remove the folder, and return runs by status."""
+        paths = [self._path(start) for start in range(0, len(self._plan), self._plan.chunk)]
+        counts: Counter[str] = Counter()
+
+        def write(path: Path) -> None:
+            schema = pq.read_schema(paths[0])
+            csv = self._out.suffix.lower() == ".csv"
+            writer = pacsv.CSVWriter(path, schema) if csv else pq.ParquetWriter(path, schema)
+            with writer:
+                for part in paths:
+                    rows = pq.read_table(part)
+                    counts.update(rows.column("status").to_pylist())
+                    writer.write_table(rows)
+
+        write_whole(self._out, write)
+        shutil.rmtree(self.folder)
+        return dict(counts)
+
+    def _take_over(self, fingerprint: str, resume: bool) -> None:
+        kept = len(list(self.folder.glob("*.parquet")))
+        if not resume:
+            raise InputError(
+                f"{self.folder}: {kept} chunks of an unfinished run; go on with --resume or remove the folder"
+            )
+        try:
+            found = (self.folder / "study.txt").read_text(encoding="utf-8")
+        except OSError:
+            found = ""
+        if found != fingerprint:
+            raise InputError(f"{self.folder}: belongs to another study; remove the folder to start anew")
+
+    def _path(self, start: int) -> Path:
+        return self.folder / f"{start:09d}.parquet"
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(self._plan.study.key().encode())
+        digest.update(str(self._plan.chunk).encode())
+        for name in self._plan.design.table.columns:
+            values = self._plan.design.table[name]
+            digest.update(name.encode())
+            digest.update("\n".join(map(repr, values.tolist())).encode())
+        return digest.hexdigest()

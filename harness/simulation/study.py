@@ -1,0 +1,214 @@
+"""A study: a model to be run over a design, validated, as plain data that travels to any worker.
+
+Promise: :func:`run_chunk` is the one function that every executor calls. Its result depends on the study
+and on the rows of the chunk alone, so it is bitwise the same in any order, chunk or process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.analysis import endpoints
+from harness.simulation.engine import Engine, Status
+from harness.simulation.program import Program
+from harness.simulation.regimen import Regimen
+
+__all__ = ["Chunk", "ChunkResult", "EndpointCall", "Study", "run_chunk"]
+
+
+@dataclass(frozen=True)
+class EndpointCall:
+    """One endpoint: a function of harness.analysis.endpoints of one observable, or a user's own.
+
+    A user's function has the import path ``module:function`` and takes `time`, shape (n,), and a mapping
+    of observables to values, shape (runs, n); it returns one number a run.
+    """
+
+    name: str
+    function: str
+    unit: str
+    observable: str = ""
+    options: Mapping[str, float] = field(default_factory=dict)
+
+    def load(self) -> Callable[..., np.ndarray]:
+        """The function itself.
+
+        Raises
+        ------
+        ImportError, AttributeError
+            When a user's function is not there.
+        """
+        module, colon, function = self.function.partition(":")
+        return getattr(importlib.import_module(module), function) if colon else getattr(endpoints, module)
+
+    def __call__(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        if self.observable:
+            found = self.load()(time, values[self.observable], **self.options)
+        else:
+            found = self.load()(time, dict(values))
+        return np.broadcast_to(np.asarray(found, float), next(iter(values.values())).shape[:1])
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is the same for every run.
+
+    Attributes
+    ----------
+    program
+        The model.
+    columns
+        Parameters that the design sets, in the order of a chunk's columns.
+    fixed
+        Parameters set in every run, under those of the design.
+    regimen
+        Regimen of every run, unless a row names its own; None gives the model's own dose.
+    regimens
+        Regimens that rows can name.
+    times
+        Output times of a run, ascending.
+    observables
+        What is read out.
+    endpoints, at, at_observables
+        What becomes of it: endpoints, and values of observables at given times.
+    keep
+        Whether trajectories are returned too.
+    """
+
+    program: Program
+    columns: tuple[str, ...]
+    fixed: Mapping[str, float]
+    regimen: Regimen | None
+    regimens: Mapping[str, Regimen]
+    times: np.ndarray
+    observables: tuple[str, ...]
+    endpoints: tuple[EndpointCall, ...] = ()
+    at: tuple[float, ...] = ()
+    at_observables: tuple[str, ...] = ()
+    keep: bool = False
+    default_dose: float = 0.0
+
+    def key(self) -> str:
+        """A name for the study that is the same for the same content, in any process."""
+        parts = [
+            self.program.key, self.columns, sorted(self.fixed.items()), self.regimen,
+            sorted(self.regimens.items()), self.times.tolist(), self.observables, self.endpoints, self.at,
+            self.at_observables, self.keep, self.default_dose,
+        ]  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive rows of a design: `values` is (rows, columns), `days` (rows,) or None."""
+
+    start: int
+    values: np.ndarray
+    days: np.ndarray | None = None
+    regimens: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What became of a chunk, row by row: status, reason, one array a column, and trajectories if kept."""
+
+    start: int
+    status: list[str]
+    reason: list[str]
+    columns: dict[str, np.ndarray]
+    trajectories: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+
+def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
+    """Run the rows of a chunk."""
+    engine = _engine(study.program)
+    runs = len(chunk)
+    status, reason = [""] * runs, [""] * runs
+    kept = np.full((runs, len(study.times), len(study.observables)), np.nan) if study.keep else None
+    names = [call.name for call in study.endpoints]
+    names += [f"{observable}_{time:g}" for observable in study.at_observables for time in study.at]
+    columns = {name: np.full(runs, np.nan) for name in names}
+    for rows, times in _same_times(study, chunk):
+        values = np.full((len(rows), len(times), len(study.observables)), np.nan)
+        for place, row in enumerate(rows):
+            settings, regimen = _settings(study, chunk, row)
+            run = engine.run(settings, regimen, times, study.observables)
+            values[place] = run.values
+            status[row], reason[row] = str(run.status), run.reason
+        _read_off(study, columns, rows, times, values)
+        if kept is not None:
+            kept[rows[:, np.newaxis], np.flatnonzero(np.isin(study.times, times))] = values[
+                :, np.isin(times, study.times)
+            ]
+    return ChunkResult(chunk.start, status, reason, columns, kept)
+
+
+def _same_times(study: Study, chunk: Chunk) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of a chunk that share their output times, and those times: to the end of each run."""
+    if chunk.days is None:
+        return [(np.arange(len(chunk)), study.times)]
+    groups = []
+    for days in np.unique(chunk.days):
+        times = np.append(study.times[study.times < days * (1 - 1e-12)], days)
+        groups.append((np.flatnonzero(chunk.days == days), times))
+    return groups
+
+
+def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], Regimen | None]:
+    """Parameters of one row, and its regimen in absolute amounts."""
+    settings = {**study.fixed, **dict(zip(study.columns, chunk.values[row].tolist(), strict=True))}
+    regimen = study.regimens[chunk.regimens[row]] if chunk.regimens else study.regimen
+    if regimen is None:
+        return settings, None
+    dose = settings.pop(study.program.dose.parameter, study.default_dose)
+    return settings, regimen.absolute(dose)
+
+
+def _read_off(
+    study: Study,
+    columns: dict[str, np.ndarray],
+    rows: np.ndarray,
+    times: np.ndarray,
+    values: np.ndarray,
+) -> None:
+    """Endpoints and values at given times of some rows, into their columns; NaN for a run that failed."""
+    failed = ~np.isfinite(values).all(axis=(1, 2))
+    by_name = {name: values[:, :, i] for i, name in enumerate(study.observables)}
+    for call in study.endpoints:
+        columns[call.name][rows] = np.where(failed, np.nan, call(times, by_name))
+    for observable in study.at_observables:
+        for time in study.at:
+            if time <= times[-1]:
+                place = int(np.argmin(np.abs(times - time)))
+                columns[f"{observable}_{time:g}"][rows] = by_name[observable][:, place]
+
+
+_ENGINES: OrderedDict[str, Engine] = OrderedDict()
+
+
+def _engine(program: Program) -> Engine:
+    """Engine of a program, compiled once a process and kept while it is among the last few used."""
+    key = program.key
+    if key not in _ENGINES:
+        _ENGINES[key] = Engine(program)
+        while len(_ENGINES) > 4:
+            _ENGINES.popitem(last=False)
+    _ENGINES.move_to_end(key)
+    return _ENGINES[key]
+
+
+def is_ok(status: str) -> bool:
+    """Whether a row of results is a run that ended well."""
+    return status == Status.OK
