@@ -117,9 +117,10 @@ def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = 
     weight = (half * weights).ravel()
     positive = (value > 0).all(axis=-1, keepdims=True)
     y = np.where(positive, np.log(np.where(positive, value, 1.0)), 0.0)
-    smooth = np.exp(Akima1DInterpolator(time, y, axis=-1, method="makima")(at)) @ weight
-    straight = make_interp_spline(time, np.nan_to_num(value), k=1, axis=-1)(at) @ weight
-    total = np.where(positive[..., 0], smooth, straight)
+    smooth = np.exp(Akima1DInterpolator(time, y, axis=-1, method="makima")(at))
+    straight = make_interp_spline(time, np.nan_to_num(value), k=1, axis=-1)(at)
+    # Not a product of matrices: that would add in an order that depends on the number of curves.
+    total = np.ascontiguousarray(np.where(positive, smooth, straight) * weight).sum(axis=-1)
     return np.where(np.isfinite(value).all(axis=-1), total, np.nan)
 
 

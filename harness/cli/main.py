@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import models, simulate, validate
+from harness.cli import design, models, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -40,14 +40,17 @@ def options(
         raise typer.Exit(0)
 
 
-for command in (
+COMMANDS = (
     models.models,
     models.build,
     models.check,
     simulate.simulate,
+    design.scan,
+    design.run,
     validate.validate,
     validate.report,
-):
+)
+for command in COMMANDS:
     app.command()(command)
 
 
@@ -87,7 +90,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    print("cart: interrupted", file=sys.stderr)
+    from harness.cli.terminal import interruption
+
+    print(" ".join(["cart: interrupted", interruption()]).strip(), file=sys.stderr)
     return INTERRUPTED
 
 

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["simulate"]
+__all__ = ["parse_changes", "simulate"]
 
 
 def simulate(
@@ -54,7 +54,7 @@ def simulate(
     result = run(
         model,
         doses=dose,
-        changes=_changes(set_ or []),
+        changes=parse_changes(set_ or []),
         readings=reading or [],
         condition=condition,
         until=until,
@@ -77,7 +77,8 @@ def simulate(
         _print_summary(result)
 
 
-def _changes(texts: list[str]) -> dict[str, str]:
+def parse_changes(texts: list[str]) -> dict[str, str]:
+    """Values of --set, by id."""
     from harness.errors import InputError
 
     changes: dict[str, str] = {}

@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from harness.errors import InputError
 
-__all__ = ["PICTURES", "TABLES", "check_path", "write_dataset", "write_whole"]
+__all__ = ["PICTURES", "TABLES", "check_path", "read_table", "write_dataset", "write_whole"]
 
 TABLES = (".csv", ".parquet", ".nc")
 PICTURES = (".png", ".svg", ".pdf")
@@ -77,7 +78,13 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
         case ".parquet":
             write_whole(path, lambda p: dataset.to_dataframe().reset_index().to_parquet(p, index=False))
         case _:
-            write_whole(path, lambda p: dataset.to_netcdf(p, engine="scipy"))
+            plain = dataset.map(lambda v: v.astype(str) if v.dtype == object else v)
+            write_whole(path, lambda p: plain.to_netcdf(p, engine="scipy"))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a csv or parquet file of results."""
+    return pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
 
 
 def _umask() -> int:

@@ -24,9 +24,10 @@ __all__ = ["Form", "RunFailed", "Status", "quiet"]
 roadrunner.Logger.disableLogging()
 
 MOMENT, SHARE = 1e-9, 1e-8
-"""An empty pool that cells flow into starts, as a logarithm, from what flows in during this time (in the
-model's time unit), but from no more than this share of the other pools: a logarithm cannot hold 0. The
-solution is shifted by that time, or by that share, and no more."""
+"""A pool that is empty, or nearly, and that cells flow into starts, as a logarithm, from what flows in during
+this time (in the model's time unit), but from no more than this share of the other pools: a logarithm cannot
+hold 0, nor follow a rise by fifty orders of magnitude at once. The solution is shifted by that time, or by
+that share, and no more."""
 
 
 class Status(StrEnum):
@@ -87,8 +88,8 @@ class Form:
         amounts = {name: state[name] for name in self._program.solver.logarithms}
         seed = SHARE * sum(amounts.values())
         for name, amount in amounts.items():
-            if amount == 0:
-                amounts[name] = min(self._engine[f"{name}'"] * MOMENT, seed)
+            if amount < seed:  # empty, or nearly so beside what flows in after a dose
+                amounts[name] = max(amount, min(self._engine[f"{name}'"] * MOMENT, seed))
         if not all(amount > 0 for amount in amounts.values()):
             return {}
         return {log_state(name): math.log(amount) for name, amount in amounts.items()}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from harness.errors import InputError
@@ -52,10 +52,12 @@ class Parts:
 
     def add(self, result: ChunkResult) -> None:
         """Keep one chunk."""
+        design = self._plan.design.table.iloc[result.start : result.start + len(result)]
         rows = pa.table(
             {
                 "run": pa.array(range(result.start, result.start + len(result)), pa.int64()),
                 "status": pa.array(result.status, pa.string()),
+                **{name: pa.array(design[name]) for name in self._plan.shown},
                 **{name: pa.array(values, from_pandas=True) for name, values in result.columns.items()},
                 "reason": pa.array(result.reason, pa.string()),
             }
@@ -67,19 +69,33 @@ class Parts:
         paths = [self._path(start) for start in range(0, len(self._plan), self._plan.chunk)]
         counts: Counter[str] = Counter()
 
+        def tables() -> Iterator[pa.Table]:
+            for part in paths:
+                rows = pq.read_table(part)
+                counts.update(rows.column("status").to_pylist())
+                yield rows
+
         def write(path: Path) -> None:
-            schema = pq.read_schema(paths[0])
-            csv = self._out.suffix.lower() == ".csv"
-            writer = pacsv.CSVWriter(path, schema) if csv else pq.ParquetWriter(path, schema)
-            with writer:
-                for part in paths:
-                    rows = pq.read_table(part)
-                    counts.update(rows.column("status").to_pylist())
+            if self._out.suffix.lower() == ".csv":
+                with path.open("w", newline="", encoding="utf-8") as file:
+                    for i, rows in enumerate(tables()):
+                        rows.to_pandas().to_csv(file, index=False, header=i == 0)
+                return
+            with pq.ParquetWriter(path, pq.read_schema(paths[0])) as writer:
+                for rows in tables():
                     writer.write_table(rows)
 
         write_whole(self._out, write)
         shutil.rmtree(self.folder)
         return dict(counts)
+
+    @staticmethod
+    def left_beside(out: Path, planned: Plan) -> str:
+        """What an interruption left: how many chunks are kept, and how to go on."""
+        folder = out.with_name(out.name + ".parts")
+        kept = len(list(folder.glob("*.parquet")))
+        total = -(-len(planned) // planned.chunk)
+        return f"with {kept} of {total} chunks kept in {folder}; --resume goes on with them"
 
     def _take_over(self, fingerprint: str, resume: bool) -> None:
         kept = len(list(self.folder.glob("*.parquet")))

@@ -37,11 +37,15 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked study and its design, ready for any executor."""
+    """A checked study and its design, ready for any executor.
+
+    `shown` are columns of the design that a streamed file repeats.
+    """
 
     study: Study
     design: Design
     symbols: SymbolTable
+    shown: tuple[str, ...] = ()
     chunk: int = CHUNK
 
     def __len__(self) -> int:
@@ -85,6 +89,7 @@ def plan(
     changes: Mapping[str, str | float] | None = None,
     readings: str | Sequence[str] = (),
     condition: str | None = None,
+    shown: Sequence[str] = (),
 ) -> Plan:
     """Check a study against its model, before anything runs.
 
@@ -106,6 +111,8 @@ def plan(
     times, until
         Output times; by default those that the model declares for endpoints, to `until` or the longest
         `days`.
+    shown
+        Columns of the design that a streamed file repeats.
     doses, regimens
         One regimen for all runs, and those that the column `regimen` can name.
 
@@ -120,7 +127,7 @@ def plan(
     fixed = symbols.parse_all({**selection.changes, **(changes or {})})
     checked = design.checked(symbols, tuple(regimens or {}))
     columns = tuple(c for c in checked.table.columns if c not in ("days", "regimen"))
-    shown = _observables(card, symbols, observables)
+    read_out = _observables(card, symbols, observables)
     asked = _at(at, symbols)
     if endpoints is None:
         endpoints = () if trajectories else tuple(card.endpoints)
@@ -130,7 +137,7 @@ def plan(
     end = _end(checked, until, card, symbols, asked)
     read = dict.fromkeys(call.observable for call in calls if call.observable)
     if asked or trajectories or any(":" in call.function for call in calls):
-        read |= dict.fromkeys(shown)
+        read |= dict.fromkeys(read_out)
     given = _regimen(card, symbols, doses, checked, fixed, end)
     study = Study(
         program=load_program(card.id),
@@ -142,11 +149,11 @@ def plan(
         observables=tuple(read),
         endpoints=calls,
         at=asked,
-        at_observables=shown if asked else (),
+        at_observables=read_out if asked else (),
         keep=trajectories,
         default_dose=_default_dose(card, symbols, fixed),
     )
-    return Plan(study, checked, symbols)
+    return Plan(study, checked, symbols, tuple(shown))
 
 
 def run(
@@ -194,6 +201,12 @@ class Summary:
 
     runs: int
     by_status: dict[str, int]
+
+    @classmethod
+    def of(cls, results: xr.Dataset) -> Summary:
+        """Summary of labelled results."""
+        statuses, counts = np.unique(results["status"].to_numpy().astype(str), return_counts=True)
+        return cls(results.sizes["run"], dict(zip(statuses.tolist(), counts.tolist(), strict=True)))
 
     def __str__(self) -> str:
         parts = [f"{count} {status}" for status, count in sorted(self.by_status.items(), key=lambda s: -s[1])]

@@ -43,6 +43,14 @@ def cart(capfd):
         (["simulate", "in_vitro", "--condition", "Jeko"], "nearest: JeKo"),
         (["simulate", "clinical", "--bogus"], "No such option"),
         (["simulat"], "No such command"),
+        (["scan", "clinical"], "Missing option"),
+        (["scan", "clinical", "--grid", "dose=1:2:log:0"], "at least 1"),
+        (["scan", "clinical", "--grid", "dose=1e8", "--grid", "dose=2e8"], "an axis is given twice"),
+        (["scan", "clinical", "--grid", "dose=1e8", "--plot", "a.txt"], "the suffix must be one of"),
+        (["scan", "clinical", "--grid", "dose=1e8", "--resume"], "resume: goes with --out"),
+        (["scan", "clinical", "--grid", "dose=1e8", "--workers", "0"], "at least 1, not 0"),
+        (["scan", "clinical", "--grid", "dose=1e8", "--scheduler", "nonsense"], "no dask scheduler"),
+        (["run", "clinical", "--design", "absent.csv"], "no such file"),
         (["build", "klinical"], "nearest: clinical"),
         (["check", "klinical"], "nearest: clinical"),
         (["validate", "fig9"], "nearest: fig"),
@@ -138,3 +146,77 @@ def test_an_interrupt_is_one_line_and_exit_code_130(cart, monkeypatch):
     assert code == 130
     assert "interrupted" in err
     assert "Traceback" not in err
+
+
+def test_scan_writes_the_map_and_its_picture(cart, tmp_path):
+    out, plot = tmp_path / "map.parquet", tmp_path / "map.png"
+    code, shown, err = cart(
+        "scan", "clinical", "--grid", "dose=50e6:800e6:log:3", "--grid", "Tumor_0=1e9,2.5e9", "--endpoint",
+        "Cmax,lowest(M_protein_change, start=5)", "--out", str(out), "--plot", str(plot), "--until", "60",
+        "--workers", "1",
+    )  # fmt: skip
+    assert (code, shown) == (0, "")
+    assert err == "cart: 6 runs: 6 ok\n"
+    table = pd.read_parquet(out)
+    assert list(table) == [
+        "run", "status", "dose", "Tumor_0", "Cmax", "lowest_M_protein_change_start_5", "reason"
+    ]  # fmt: skip
+    assert table["Tumor_0"].tolist() == [1e9, 2.5e9] * 3
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_scan_over_one_axis_prints_and_draws(cart, tmp_path):
+    code, shown, _ = cart("scan", "xenograft", "--grid", "K_21=0.2,0.3288")
+    assert code == 0
+    assert "Cmax" in shown
+    code, _, _ = cart("scan", "xenograft", "--grid", "K_21=0.2,0.3288", "--plot", str(tmp_path / "a.svg"))
+    assert code == 0
+    assert (tmp_path / "a.svg").exists()
+
+
+def test_run_writes_one_row_a_run_in_the_same_order(cart, tmp_path):
+    design, out = tmp_path / "design.csv", tmp_path / "out.csv"
+    design.write_text("dose,Tumor_0,days\n450e6,2.5e9,640\n150e6,2e9,100\n150e6,0,640\n")
+    code, _, err = cart(
+        "run", "clinical", "--design", str(design), "--endpoints", "Cmax,M_nadir",
+        "--at", "1,7,14,28,90,180,365,630", "--out", str(out),
+    )  # fmt: skip
+    assert (code, err) == (0, "cart: 3 runs: 2 ok, 1 not finite\n")
+    table = pd.read_csv(out)
+    assert list(table)[:5] == ["run", "status", "Cmax", "M_nadir", "transgene_1"]
+    assert {"transgene_630", "M_protein_change_28", "sBCMA_change_365"} <= set(table)
+    assert table["status"].tolist() == ["ok", "ok", "not finite"]
+    assert table["transgene_90"].notna().tolist() == [True, True, False]
+    assert table["transgene_180"].notna().tolist() == [True, False, False]
+    assert table["reason"].notna().tolist() == [False, False, True]
+
+
+def test_run_takes_regimens_from_a_file(cart, tmp_path):
+    (tmp_path / "regimens.yaml").write_text(
+        "regimens:\n  twice: {doses: [1x, 1x@28]}\n  once: {doses: [1x]}\n"
+    )
+    (tmp_path / "design.csv").write_text("dose,regimen\n150e6,twice\n150e6,once\n")
+    out = tmp_path / "out.csv"
+    code, _, _ = cart(
+        "run", "clinical", "--design", str(tmp_path / "design.csv"),
+        "--regimens", str(tmp_path / "regimens.yaml"),
+        "--at", "28", "--observable", "transgene", "--out", str(out),
+    )  # fmt: skip
+    assert code == 0
+    table = pd.read_csv(out)
+    assert table["transgene_28"][0] - table["transgene_28"][1] == pytest.approx(60000, rel=1e-6)
+
+
+def test_an_interrupted_run_says_what_is_kept(cart, tmp_path, monkeypatch):
+    (tmp_path / "design.csv").write_text("dose\n150e6\n")
+
+    def interrupt(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.simulation.execute.Serial.map", interrupt)
+    code, _, err = cart(
+        "run", "clinical", "--design", str(tmp_path / "design.csv"), "--out", str(tmp_path / "o.csv")
+    )
+    assert code == 130
+    assert err.startswith("cart: interrupted with 0 of 1 chunks kept in ")
+    assert err.count("\n") == 1

@@ -256,3 +256,14 @@ def test_a_regimen_does_not_linger_in_the_next_run(clinical):
     before = clinical.run({}, regimen(["150e6"]), times, READ_OUT).values
     clinical.run({}, regimen(["150e6 for 3 days", "1e9@10 for 20 days"]), np.array([0.0, 15.0]), READ_OUT)
     np.testing.assert_array_equal(clinical.run({}, regimen(["150e6"]), times, READ_OUT).values, before)
+
+
+def test_a_dose_into_pools_that_have_all_but_vanished_is_right(clinical, independent):
+    """On day 600 the effector pools hold far below 1e-30 cells, and the dose refills them within minutes."""
+    doses = [(0.0, 150e6), (600.0, 450e6)]
+    days = np.arange(0.0, 701.0)
+    run = clinical.run({"K_21": 0.35}, regimen(Dose(*dose) for dose in doses), days, READ_OUT)
+    assert run.status is Status.OK
+    truth = independent(days, doses, K_21=0.35)
+    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    assert error[1:].max() < 1e-3

@@ -1,0 +1,247 @@
+"""Commands that run a model over a design: scan over a grid, run over a table."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from harness.simulation.design import Design
+    from harness.simulation.run import Plan
+
+__all__ = ["run", "scan"]
+
+Model = Annotated[str, typer.Argument(help="Name of a model; `cart models` lists them.")]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--endpoint",
+        "--endpoints",
+        help="Cmax, 'lowest(tumor_volume, start=5)' or module:function; repeatable, or with commas. "
+        "All that the model declares by default.",
+    ),
+]
+At = Annotated[str | None, typer.Option(help="Times to read the observables out at: 1,7,28 or 0:360:30.")]
+Observables = Annotated[
+    list[str] | None, typer.Option("--observable", help="What --at reads out; all observables by default.")
+]
+Doses = Annotated[
+    list[str] | None, typer.Option("--dose", help="Doses of every run: 150e6@28, 0.5x@28. Repeatable.")
+]
+Regimens = Annotated[Path | None, typer.Option(help="YAML file of regimens for the column `regimen`.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="ID=VALUE", help="Set in every run.")]
+Readings = Annotated[list[str] | None, typer.Option("--reading", help="Reading of the article. Repeatable.")]
+Condition = Annotated[str | None, typer.Option(help="Row of the model's table, such as a cell line.")]
+Until = Annotated[str | None, typer.Option(help="End of every run.")]
+Times = Annotated[str | None, typer.Option(help="Output times that the endpoints are read off.")]
+Out = Annotated[Path | None, typer.Option(help="File: .csv or .parquet, one row a run; .nc, trajectories.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler, tcp://host:port.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+
+
+def scan(
+    model: Model,
+    grid: Annotated[
+        list[str],
+        typer.Option(help="Axis: dose=50e6:800e6:log:40, K_12=1:3:linear:5 or tau=1,2 day. Repeatable."),
+    ],
+    endpoint: Endpoints = None,
+    at: At = None,
+    observable: Observables = None,
+    dose: Doses = None,
+    set_: Changes = None,
+    reading: Readings = None,
+    condition: Condition = None,
+    until: Until = None,
+    times: Times = None,
+    out: Out = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture: .png, .svg or .pdf; one or two axes.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    resume: Resume = False,
+) -> None:
+    """Run a model over a grid of parameters, and read endpoints off."""
+    from harness.errors import InputError
+    from harness.models.catalog import select
+    from harness.models.symbols import read_symbols
+    from harness.simulation.design import grid as make_grid
+    from harness.simulation.design import parse_axis
+    from harness.simulation.files import PICTURES, check_path
+
+    symbols = read_symbols(select(model, reading or (), condition).card.sbml_path())
+    axes = dict(parse_axis(text, symbols) for text in grid)
+    if len(axes) < len(grid):
+        raise InputError("grid: an axis is given twice")
+    if plot is not None:
+        check_path(plot, PICTURES)
+        if len(axes) > 2:
+            raise InputError("plot: a picture shows one or two axes")
+    planned = _plan(
+        model,
+        make_grid(**axes),
+        out,
+        shown=tuple(axes),
+        endpoint=endpoint,
+        at=at,
+        observable=observable,
+        dose=dose,
+        set_=set_,
+        reading=reading,
+        condition=condition,
+        until=until,
+        times=times,
+    )
+    _execute(planned, out, plot, tuple(axes), workers, scheduler, resume)
+
+
+def run(
+    model: Model,
+    design: Annotated[
+        Path, typer.Option(help="Table, .csv or .parquet: parameters, dose, days or regimen; one row a run.")
+    ],
+    endpoint: Endpoints = None,
+    at: At = None,
+    observable: Observables = None,
+    dose: Doses = None,
+    regimens: Regimens = None,
+    set_: Changes = None,
+    reading: Readings = None,
+    condition: Condition = None,
+    until: Until = None,
+    times: Times = None,
+    out: Out = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    resume: Resume = False,
+) -> None:
+    """Run a model over a table, and write one row a run in the same order."""
+    from harness.simulation.design import read_design
+
+    planned = _plan(
+        model,
+        read_design(design),
+        out,
+        regimens=regimens,
+        endpoint=endpoint,
+        at=at,
+        observable=observable,
+        dose=dose,
+        set_=set_,
+        reading=reading,
+        condition=condition,
+        until=until,
+        times=times,
+    )
+    _execute(planned, out, None, (), workers, scheduler, resume)
+
+
+def _plan(
+    model: str,
+    design: Design,
+    out: Path | None,
+    *,
+    endpoint: list[str] | None,
+    at: str | None,
+    observable: list[str] | None,
+    dose: list[str] | None,
+    set_: list[str] | None,
+    reading: list[str] | None,
+    condition: str | None,
+    until: str | None,
+    times: str | None,
+    regimens: Path | None = None,
+    shown: tuple[str, ...] = (),
+) -> Plan:
+    from harness.cli.simulate import parse_changes
+    from harness.models.catalog import select
+    from harness.models.symbols import read_symbols
+    from harness.simulation.files import TABLES, check_path
+    from harness.simulation.regimen import read_regimens
+    from harness.simulation.run import plan
+
+    if out is not None:
+        check_path(out, TABLES)
+    symbols = read_symbols(select(model, reading or (), condition).card.sbml_path())
+    return plan(
+        model,
+        design,
+        endpoints=[name for text in endpoint for name in _names(text)] if endpoint else None,
+        at=at or (),
+        observables=[name for text in observable for name in _names(text)] if observable else None,
+        trajectories=out is not None and out.suffix.lower() == ".nc",
+        times=times,
+        until=until,
+        doses=dose,
+        regimens=read_regimens(regimens, symbols) if regimens else None,
+        changes=parse_changes(set_ or []),
+        readings=reading or (),
+        condition=condition,
+        shown=shown,
+    )
+
+
+def _names(text: str) -> list[str]:
+    """Names separated by commas, those inside parentheses left alone."""
+    return [name.strip() for name in re.split(r",(?![^(]*\))", text) if name.strip()]
+
+
+def _execute(
+    planned: Plan,
+    out: Path | None,
+    plot: Path | None,
+    axes: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    resume: bool,
+) -> None:
+    from harness.cli.terminal import if_interrupted, progress_bar
+    from harness.errors import InputError
+    from harness.simulation.execute import choose_executor
+    from harness.simulation.files import write_dataset
+    from harness.simulation.parts import Parts
+    from harness.simulation.run import Summary, stream
+    from harness.simulation.run import run as run_plan
+
+    streamed = out is not None and out.suffix.lower() in (".csv", ".parquet")
+    if resume and not streamed:
+        raise InputError("resume: goes with --out to a .csv or .parquet file")
+    if scheduler is None and workers is None and len(planned) <= planned.chunk:
+        workers = 1
+    executor = choose_executor(workers, scheduler)
+    with progress_bar("runs", len(planned)) as progress:
+        if streamed:
+            with if_interrupted(lambda: Parts.left_beside(out, planned)):
+                summary = stream(planned, out, executor, progress, resume)
+        else:
+            result = run_plan(planned, executor, progress)
+            summary = Summary.of(result)
+            if out is not None:
+                write_dataset(result, out)
+    if plot is not None:
+        from harness.figures.scan import write_scan
+        from harness.simulation.files import read_table
+
+        write_scan(read_table(out) if streamed else result.to_dataframe(), planned, axes, plot)
+    if out is None and plot is None:
+        _print_rows(result)
+    print(f"cart: {summary}", file=sys.stderr)
+
+
+def _print_rows(result: xr.Dataset) -> None:
+    from harness.cli.terminal import console, plain_table
+
+    table = result.drop_vars([n for n, v in result.data_vars.items() if v.ndim > 1]).to_dataframe()
+    names = [name for name in table if name not in ("status", "reason")]
+    shown = plain_table("run", "status", *names, right=tuple(names))
+    for label, row in table.head(40).iterrows():
+        shown.add_row(str(label), row["status"], *(f"{row[name]:.5g}" for name in names))
+    console().print(shown)
+    if len(table) > 40:
+        print(f"... and {len(table) - 40} more; write them with --out")
