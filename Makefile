@@ -12,7 +12,7 @@ help:
 	@echo "make test        the tests (make test-all: the slow ones too)"
 	@echo "make lint        style checks"
 	@echo "make sbml        build sbml/ from models_antimony/"
-	@echo "make benchmark   accuracy of the engine on 2000 random patients"
+	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -39,7 +39,8 @@ sbml: $(READY)
 	$(BIN)/cart build
 
 benchmark: $(READY)
-	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Accuracy of the engine on random patients: raised errors and silent errors, against a tight reference.
 
-    python benchmarks/accuracy.py [PATIENTS] [--seed N]
+    python -m benchmarks.accuracy [PATIENTS] [--seed N]
 
 Each patient is a draw of the published random effects (omega 0.22 on K_exp_max, 0.50 on K_kill_max, 0.21 on
 gamma_m, 1.0 on gamma_b) and of the assumed 50 % on K_12, K_21, K_el_e and K_el_m, at four doses, to day 640,
@@ -70,6 +70,7 @@ def reference_program() -> Program:
     settings = program.solver.model_copy(
         update={
             "logarithms": logarithms,
+            "more_logarithms": (),
             "absolute_tolerance_logarithm": 1e-12,
             "absolute_tolerance": {name: t * 1e-4 for name, t in program.solver.absolute_tolerance.items()},
         }

@@ -52,10 +52,12 @@ class SolverSettings(Declaration):
     """How the states are integrated: which as logarithms, and with which error control.
 
     Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
-    named take `absolute_tolerance_default`, far below one cell.
+    named take `absolute_tolerance_default`, far below one cell. A run that fails is tried once more with
+    `more_logarithms` beside the others: slower, and sturdier where those states all but vanish.
     """
 
     logarithms: tuple[str, ...] = ()
+    more_logarithms: tuple[str, ...] = ()
     relative_tolerance: float = 1e-7
     absolute_tolerance: dict[str, float] = {}
     absolute_tolerance_default: float = 1e-30

@@ -95,6 +95,8 @@ class NotEmpty(Check):
         if not (model.getNumSpecies() and model.getNumReactions() and model.getNumParameters()):
             yield Severity.ERROR, "no species, no reactions or no parameters"
         named = [*card.observables, *card.plot, *card.solver.logarithms, *card.solver.absolute_tolerance]
+        named += card.solver.more_logarithms
+        named += [endpoint.observable for endpoint in card.endpoints.values()]
         if card.dose:
             named += [card.dose.parameter, card.dose.species]
         for reading in card.readings.values():

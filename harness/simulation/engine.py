@@ -7,8 +7,9 @@ Promises:
   a run in which nothing was ever dosed holds exactly 0 CAR-T cells for ever.
 - A dose is exact: the integration stops at it, the cells are added, and it starts again. A value read out
   at the time of a dose is the value after it.
-- A run that fails (an error of the integrator, a value that is not finite, a negative amount) is NaN with
-  a status and a reason. It is never dropped and never raised.
+- A run that fails is tried once more, more accurately and with more states as logarithms.
+- A run that fails then (an error of the integrator, a value that is not finite, a negative amount) is NaN
+  with a status and a reason. It is never dropped and never raised.
 """
 
 from __future__ import annotations
@@ -52,13 +53,14 @@ class Engine:
     program
         What to run.
     relative_tolerance
-        In place of the program's own, for references and for the second try.
+        In place of the program's own, for references.
     """
 
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         self._program = program
         self._tolerance = relative_tolerance or program.solver.relative_tolerance
         self._forms: dict[tuple[bool, bool], Form] = {}
+        self._second: Engine | None = None
 
     def run(
         self,
@@ -101,10 +103,10 @@ class Engine:
             return self._integrate(values, regimen, times, observables, self._tolerance)
         except RunFailed as error:
             first = error
-        tighter = self._tolerance * 1e-2
         try:
-            run = self._integrate(values, regimen, times, observables, tighter)
-            said = f"second try, at a relative tolerance of {tighter:g}: {first}"
+            run = self._sturdier()._integrate(values, regimen, times, observables, self._tolerance * 0.1)
+            more = ", ".join(self._program.solver.more_logarithms)
+            said = f"second try, more accurate{f', {more} as a logarithm too' if more else ''}: {first}"
             return Trajectory(run.values, Status.OK, said, run.redoses)
         except RunFailed as error:
             nothing = np.full((len(times), len(observables)), np.nan)
@@ -149,6 +151,13 @@ class Engine:
                 plain.set_state({**state, **self._infusion(timeline)})
                 form = self._choose(plain, values)
             start = stop
+
+    def _sturdier(self) -> Engine:
+        """The engine of the second try."""
+        if self._second is None:
+            more = self._program.solver.more_logarithms
+            self._second = Engine(self._program.sturdier(), self._tolerance) if more else self
+        return self._second
 
     def _infusion(self, timeline: Timeline) -> dict[str, float]:
         return {self._program.infusion_rate: timeline.rate} if timeline.has_infusions else {}

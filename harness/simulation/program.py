@@ -7,7 +7,7 @@ only read.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from harness.errors import InputError
@@ -37,6 +37,12 @@ class Program:
     def infusion_rate(self) -> str:
         """Id of the parameter that the form with an infusion has: cells per time unit into the dosed pool."""
         return f"infusion_rate_{self.dose.species}"
+
+    def sturdier(self) -> Program:
+        """The same model with more states as logarithms, for a second try."""
+        every = (*self.solver.logarithms, *self.solver.more_logarithms)
+        settings = self.solver.model_copy(update={"logarithms": every, "more_logarithms": ()})
+        return replace(self, solver=settings, solver_sbml=to_solver_form(self.plain_sbml, every))
 
     def sbml(self, logarithmic: bool, infusion: bool) -> str:
         """SBML to run: as exchanged or as solved, with or without an inflow into the dosed pool."""
