@@ -22,7 +22,8 @@ from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.simulation.design import random_effects
 from harness.simulation.execute import Processes
-from harness.simulation.run import plan, stream
+from harness.simulation.plan import plan
+from harness.simulation.run import stream
 
 
 def held() -> float:

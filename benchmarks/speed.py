@@ -31,7 +31,8 @@ from harness.models.catalog import load_card
 from harness.simulation.design import Design
 from harness.simulation.execute import Executor, Processes, Serial
 from harness.simulation.form import quiet
-from harness.simulation.run import plan, run
+from harness.simulation.plan import plan
+from harness.simulation.run import run
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ __all__ = ["InputError", "plan", "run", "run_panel", "simulate", "stream"]
 
 _HOME = {
     "InputError": "harness.errors",
-    "plan": "harness.simulation.run",
+    "plan": "harness.simulation.plan",
     "run": "harness.simulation.run",
     "run_panel": "harness.validation.suite",
     "simulate": "harness.simulation.simulate",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from harness.simulation.design import Design
-    from harness.simulation.run import Plan
+    from harness.simulation.plan import Plan
 
 __all__ = ["run", "scan"]
 
@@ -163,8 +163,8 @@ def _plan(
     from harness.models.catalog import select
     from harness.models.symbols import read_symbols
     from harness.simulation.files import TABLES, check_path
+    from harness.simulation.plan import plan
     from harness.simulation.regimen import read_regimens
-    from harness.simulation.run import plan
 
     if out is not None:
         check_path(out, TABLES)

@@ -16,7 +16,7 @@ from harness.figures.style import COLOURS, INK, new_figure
 from harness.simulation.files import write_whole
 
 if TYPE_CHECKING:
-    from harness.simulation.run import Plan
+    from harness.simulation.plan import Plan
 
 __all__ = ["draw_scan", "write_scan"]
 

@@ -61,7 +61,7 @@ class Design:
             One line, when there is no row, a column is unknown or cannot be set, a value is missing, not
             a finite number, negative, or a volume of zero, a unit does not convert, or a regimen is unknown.
         """
-        if self.table.empty:
+        if not len(self):
             raise InputError("design: no rows")
         doubled = self.table.columns[self.table.columns.duplicated()]
         if len(doubled):
@@ -76,9 +76,7 @@ class Design:
                 _refuse(name, values, columns[name] <= 0, "must be positive")
             elif name != "run":
                 columns[name] = self._parameter(name, values, symbols)
-        if not columns:
-            raise InputError("design: no column but run")
-        return Design(pd.DataFrame(columns))
+        return Design(pd.DataFrame(columns, index=range(len(self))))
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
         symbols.require_settable(name)
@@ -113,8 +111,8 @@ def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
 
 
 def single(**values: float) -> Design:
-    """A design of one run."""
-    return Design(pd.DataFrame([values]))
+    """A design of one run, with or without columns."""
+    return Design(pd.DataFrame([values], index=[0]))
 
 
 def grid(**axes: Sequence[float] | np.ndarray) -> Design:

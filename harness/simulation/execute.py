@@ -13,6 +13,8 @@ import itertools
 import multiprocessing
 import os
 import signal
+import socket
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from typing import Protocol, TypeVar
@@ -83,8 +85,9 @@ class Dask:
         if isinstance(scheduler, distributed.Client):
             self._client = scheduler
             return
+        _require_listener(str(scheduler))
         try:
-            self._client = distributed.Client(scheduler, timeout="5s")
+            self._client = distributed.Client(scheduler, timeout="10s")
         except (OSError, ValueError, TimeoutError) as error:
             said = " ".join(str(error).split())[:120]
             raise InputError(f"no dask scheduler at {scheduler}: {said}") from None
@@ -101,6 +104,21 @@ class Dask:
                     running.add(submit(chunk))
         finally:
             self._client.cancel(list(running.futures))
+
+
+def _require_listener(address: str) -> None:
+    """Refuse an address at which nothing listens, before a client is made that would go on trying."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        scheme, host, port = "", None, None
+    if scheme not in ("tcp", "tls") or not host or not port:
+        raise InputError(f"no dask scheduler at {address}: write tcp://host:port")
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        raise InputError(f"no dask scheduler at {address}: {error.strerror or error}") from None
 
 
 def choose_executor(workers: int | None = None, scheduler: str | None = None) -> Executor:

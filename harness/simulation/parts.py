@@ -21,7 +21,7 @@ from harness.simulation.files import check_path, write_whole
 from harness.simulation.study import ChunkResult
 
 if TYPE_CHECKING:
-    from harness.simulation.run import Plan
+    from harness.simulation.plan import Plan
 
 __all__ = ["STREAMED", "Parts"]
 

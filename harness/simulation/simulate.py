@@ -1,4 +1,4 @@
-"""One simulation: a model, its readings and changes, a regimen and times, to labelled results.
+"""One simulation: a design of one run, whose trajectory is kept.
 
 Promise: every name, unit and number is checked before anything runs; what comes back carries units and a
 status, and a run that failed is NaN with its reason.
@@ -7,18 +7,16 @@ status, and a run that failed is NaN with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 
-import numpy as np
 import xarray as xr
 
-from harness.errors import InputError, unknown_name
-from harness.models.catalog import Selection, select
-from harness.models.symbols import SymbolTable, read_symbols
-from harness.simulation.engine import Engine
-from harness.simulation.program import load_program
-from harness.simulation.regimen import Dose, Regimen, parse_dose, regimen
-from harness.simulation.times import default_times, parse_times, parse_until
+from harness.models.catalog import select
+from harness.models.symbols import read_symbols
+from harness.simulation.design import single
+from harness.simulation.plan import plan
+from harness.simulation.regimen import Dose, Regimen
+from harness.simulation.run import run
+from harness.simulation.times import default_times, parse_until
 
 __all__ = ["simulate"]
 
@@ -42,7 +40,8 @@ def simulate(
         Name of a model of the catalogue.
     doses
         Doses in cells, each a number at time 0, a text such as ``150e6@28``, or a
-        :class:`~harness.simulation.regimen.Dose`. None gives the model's own dose; empty gives none.
+        :class:`~harness.simulation.regimen.Dose`; or a whole regimen. None gives the model's own dose;
+        empty gives none.
     changes
         Parameters and compartment sizes to set: a number in the model's unit or 'VALUE UNIT'. They go
         over what readings and condition set.
@@ -69,94 +68,36 @@ def simulate(
     selection = select(model, readings, condition)
     card = selection.card
     symbols = read_symbols(card.sbml_path())
-    values = symbols.parse_all({**selection.changes, **(changes or {})})
-    if card.dose and card.dose.parameter in values:
-        parse_dose(values[card.dose.parameter])
-    given = _doses(selection, symbols, doses, changes)
-    grid = _times(until, times, card.until, symbols.time_unit)
-    names = _observables(symbols, card.observables, observables)
-    late = [dose for dose in given.doses if dose.time > grid.max()] if given else []
-    if late:
-        raise InputError(f"dose at {late[0].time:g} lies after the end, {grid.max():g} {symbols.time_unit}")
-    trajectory = _engine(card.id).run(values, given, grid, names)
-    dataset = xr.Dataset(
-        {
-            name: (
-                "time",
-                trajectory.values[:, i],
-                {"units": symbols[name].unit, "long_name": symbols[name].name},
-            )
-            for i, name in enumerate(names)
-        },
-        coords={"time": ("time", grid, {"units": symbols.time_unit, "long_name": "time"})},
+    if times is None:
+        times = default_times(card.until if until is None else parse_until(until, symbols.time_unit))
+    if observables is None:
+        states = [symbol.id for symbol in symbols.values() if symbol.kind in ("species", "state")]
+        observables = list(dict.fromkeys([*card.observables, *states]))
+    planned = plan(
+        model,
+        single(),
+        observables=observables,
+        trajectories=True,
+        times=times,
+        until=until,
+        doses=doses,
+        changes=changes,
+        readings=readings,
+        condition=condition,
     )
-    dataset.attrs = {
+    found = run(planned).isel(run=0, drop=True)
+    study = planned.study
+    given = "default" if study.regimen is None else str(study.regimen.absolute(study.default_dose))
+    result = found.drop_vars(["status", "reason"])
+    result.attrs = {
         "model": card.id,
         "title": card.title,
         "source": "Singh et al. 2021, doi:10.1002/psp4.12598",
         "readings": ", ".join(selection.readings),
         "condition": selection.condition or "",
-        "changes": ", ".join(f"{name}={value:g}" for name, value in values.items()),
-        "doses": "default" if given is None else str(given),
-        "status": str(trajectory.status),
-        "reason": trajectory.reason,
+        "changes": ", ".join(f"{name}={value:g}" for name, value in study.fixed.items()),
+        "doses": given,
+        "status": found["status"].item(),
+        "reason": found["reason"].item(),
     }
-    return dataset
-
-
-@cache
-def _engine(model: str) -> Engine:
-    return Engine(load_program(model))
-
-
-def _doses(
-    selection: Selection,
-    symbols: SymbolTable,
-    doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
-    changes: Mapping[str, str | float] | None,
-) -> Regimen | None:
-    if doses is None:
-        return None
-    target = selection.card.dose
-    given = regimen(doses, symbols.time_unit)
-    if target is None:
-        raise InputError(f"model {selection.card.id} takes no dose")
-    if target.parameter in (changes or {}):
-        raise InputError(f"give the dose once: as a dose or as {target.parameter}, not both")
-    return given.absolute(symbols[target.parameter].value)
-
-
-def _times(
-    until: str | float | None, times: str | Sequence[float] | None, default: float, unit: str
-) -> np.ndarray:
-    if times is None:
-        return default_times(parse_until(until, unit) if until is not None else default)
-    try:
-        grid = parse_times(times, unit) if isinstance(times, str) else np.asarray(times, float)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("times: expected finite, non-negative numbers") from None
-    if grid.ndim != 1 or grid.size == 0 or not np.isfinite(grid).all() or (grid < 0).any():
-        raise InputError("times: expected finite, non-negative numbers")
-    if until is not None:
-        end = parse_until(until, unit)
-        if grid.max() > end:
-            raise InputError(f"times: {grid.max():g} lies after until = {end:g} {unit}")
-    grid = np.unique(grid)
-    return grid[np.diff(grid, prepend=-np.inf) > 1e-12 * np.maximum(1.0, grid)]
-
-
-def _observables(
-    symbols: SymbolTable, declared: Sequence[str], wanted: str | Sequence[str] | None
-) -> tuple[str, ...]:
-    wanted = (wanted,) if isinstance(wanted, str) else wanted
-    if wanted is None:
-        states = [symbol.id for symbol in symbols.values() if symbol.kind in ("species", "state")]
-        return tuple(dict.fromkeys([*declared, *states]))
-    for name in wanted:
-        if name not in symbols:
-            raise unknown_name(f"observable in {symbols.model}", name, symbols.symbols)
-    if not wanted:
-        raise InputError("observables: none given")
-    return tuple(dict.fromkeys(wanted))
+    return result

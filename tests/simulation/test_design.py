@@ -101,7 +101,7 @@ def test_a_design_that_cannot_be_made_gives_one_clear_line(make, said):
         ({"V_b": [0]}, "column V_b: '0' a volume must be positive"),
         ({"K_12": [1], "days": [0]}, "column days: '0' must be positive"),
         ({"K_12": []}, "no rows"),
-        ({"run": [1]}, "no column but run"),
+        ({}, "no rows"),
         ({"regimen": ["twcie"]}, "row 0: no regimen 'twcie'; nearest: twice"),
     ],
 )

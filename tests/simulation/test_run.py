@@ -9,8 +9,9 @@ from harness.errors import InputError
 from harness.simulation.design import Design, grid, random_effects
 from harness.simulation.engine import Status
 from harness.simulation.execute import Processes, Serial, choose_executor
+from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Redosing, Regimen
-from harness.simulation.run import Summary, plan, run, stream
+from harness.simulation.run import Summary, run, stream
 from harness.simulation.simulate import simulate
 
 TYPICAL = {"K_12": 1.71, "K_21": 0.176, "K_el_e": 113.0, "K_el_m": 0.219, "K_exp_max": 1.73}
@@ -62,13 +63,14 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(reference):
         np.testing.assert_array_equal(alone[name], reference[name].to_numpy()[rows])
 
 
+@pytest.mark.filterwarnings("ignore")  # of dask's own sockets and event loops
 def test_a_local_dask_cluster_gives_the_same_results(planned, reference):
     distributed = pytest.importorskip("distributed")
     from harness.simulation.execute import Dask
 
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -301,6 +303,8 @@ def test_dose_and_end_are_given_once():
     design = Design(pd.DataFrame({"K_12": [1.0], "days": [10.0]}))
     with pytest.raises(InputError, match="give the end once"):
         plan("clinical", design, until=20)
+    with pytest.raises(InputError, match=r"row 1, column dose: 0.5: a dose is 0 or at least one cell"):
+        plan("clinical", grid(dose=[0.0, 0.5]))
     with pytest.raises(InputError, match="lies after the end, 10"):
         plan("clinical", design, doses="1e8@20")
     with pytest.raises(InputError, match="in_vitro takes no dose"):
@@ -312,8 +316,15 @@ def test_workers_and_schedulers_are_chosen():
     assert choose_executor(2).workers == 2
     with pytest.raises(InputError, match="at least 1, not 0"):
         choose_executor(0)
-    with pytest.raises(InputError, match="no dask scheduler at nonsense"):
-        choose_executor(scheduler="nonsense")
+    for address in (
+        "nonsense",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:many",
+        "http://127.0.0.1:80",
+        "tcp://127.0.0.1:1",
+    ):
+        with pytest.raises(InputError, match=f"no dask scheduler at {address}: "):
+            choose_executor(scheduler=address)
 
 
 def dies(_chunk):
