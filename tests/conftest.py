@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -14,12 +16,17 @@ CLINICAL = {
 }  # fmt: skip
 
 
-def integrate_clinical(times: np.ndarray, doses: list[tuple[float, float]] | None = None, **changes: float):
+def integrate_clinical(
+    times: np.ndarray,
+    doses: list[tuple[float, float]] | None = None,
+    infusions: tuple[tuple[float, float, float], ...] = (),
+    **changes: float,
+):
     """The clinical equations (Supporting Information 6 to 20), written out again and solved by scipy.
 
     Returns transgene (copies/ug), change of M-protein and of soluble BCMA (%), and tumour (cells) at `times`.
     Effector pools and tumour are integrated as logarithms, so late values are not noise. `doses` are
-    (time, amount); the first is at time 0.
+    (time, amount), the first at time 0; `infusions` are (start, duration, amount).
     """
     p = {**CLINICAL, **changes}
     doses = doses or [(0.0, p["dose"])]
@@ -27,6 +34,7 @@ def integrate_clinical(times: np.ndarray, doses: list[tuple[float, float]] | Non
     unbind = p["K_off"] * 86400
 
     def rhs(_t, y):
+        inflow = sum(a / d for s, d, a in infusions if s <= segment[0] and segment[1] <= s + d)
         e_b, m_b, e_t, m_t = np.exp(y[0]), y[1], np.exp(y[2]), y[3]
         tumor = np.exp(y[4])
         carts, antigen = (e_t + m_t) * p["Ag_CAR"], tumor * p["Ag_tumor"]
@@ -36,7 +44,7 @@ def integrate_clinical(times: np.ndarray, doses: list[tuple[float, float]] | Non
         kill = p["K_kill_max"] * per_tumor / (p["KC50"] + per_tumor)
         ratio = tumor / (p["Tumor_0"] * p["V_bm"])
         return [
-            -p["K_12"] + p["K_21"] * e_t / e_b - p["K_el_e"],
+            -p["K_12"] + (p["K_21"] * e_t + inflow) / e_b - p["K_el_e"],
             -p["K_12"] * m_b + p["K_21"] * m_t - p["K_el_m"] * m_b,
             p["K_12"] * e_b / e_t - p["K_21"] + expand - p["R_m"],
             p["K_12"] * m_b - p["K_21"] * m_t + p["R_m"] * e_t,
@@ -46,12 +54,17 @@ def integrate_clinical(times: np.ndarray, doses: list[tuple[float, float]] | Non
             p["K_b"] * (ratio ** p["gamma_b"] - y[7]),
         ]
 
+    segment = [0.0, 0.0]
     state = np.array([-np.inf, 0, -np.inf, 0, np.log(p["Tumor_0"] * p["V_bm"]), 0, 1.0, 1.0])
     rows = np.full((len(times), 4), np.nan)
-    stops = [*(time for time, _ in doses[1:]), max(times[-1], 1.0)]
-    for (start, amount), stop in zip(doses, stops, strict=True):
+    end = max(times[-1], 1.0)
+    edges = {edge for s, d, _ in infusions for edge in (s, s + d) if edge < end}
+    stops = sorted({0.0, *edges, *(time for time, _ in doses), end})
+    for start, stop in pairwise(stops):
+        segment[:] = start, stop
+        amount = sum(a for time, a in doses if time == start)
         state[0] = np.log(np.exp(state[0]) + amount)
-        state[2] = max(state[2], np.log(amount * 1e-15))
+        state[2] = max(state[2], np.log(np.exp(state[0]) * 1e-15))
         inside = (times >= start) & (times <= stop)
         grid = np.unique([start, *times[inside], stop])
         solution = solve_ivp(

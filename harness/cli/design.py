@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray as xr
 
     from harness.simulation.design import Design
+    from harness.simulation.execute import Executor
     from harness.simulation.plan import Plan
+    from harness.simulation.run import Summary
 
 __all__ = ["run", "scan"]
 
@@ -206,7 +210,7 @@ def _execute(
     from harness.simulation.execute import choose_executor
     from harness.simulation.files import write_dataset
     from harness.simulation.parts import Parts
-    from harness.simulation.run import Summary, stream
+    from harness.simulation.run import Summary
     from harness.simulation.run import run as run_plan
 
     streamed = out is not None and out.suffix.lower() in (".csv", ".parquet")
@@ -218,7 +222,7 @@ def _execute(
     with progress_bar("runs", len(planned)) as progress:
         if streamed:
             with if_interrupted(lambda: Parts.left_beside(out, planned)):
-                summary = stream(planned, out, executor, progress, resume)
+                summary = _stream(planned, out, executor, progress, resume)
         else:
             result = run_plan(planned, executor, progress)
             summary = Summary.of(result)
@@ -234,11 +238,28 @@ def _execute(
     print(f"cart: {summary}", file=sys.stderr)
 
 
+def _stream(
+    planned: Plan, out: Path, executor: Executor, progress: Callable[[int], object], resume: bool
+) -> Summary:
+    """Stream a plan; an error that stops it on the way says what is kept."""
+    from harness.errors import InputError
+    from harness.simulation.parts import Parts
+    from harness.simulation.run import stream
+
+    started: list[int] = []
+    try:
+        return stream(planned, out, executor, lambda runs: (started.append(runs), progress(runs)), resume)
+    except InputError as error:
+        if not started:
+            raise
+        raise InputError(f"{error}; stopped {Parts.left_beside(out, planned)}") from None
+
+
 def _print_rows(result: xr.Dataset) -> None:
     from harness.cli.terminal import console, plain_table
 
     table = result.drop_vars([n for n, v in result.data_vars.items() if v.ndim > 1]).to_dataframe()
-    names = [name for name in table if name not in ("status", "reason")]
+    names = list(table.select_dtypes("number"))
     shown = plain_table("run", "status", *names, right=tuple(names))
     for label, row in table.head(40).iterrows():
         shown.add_row(str(label), row["status"], *(f"{row[name]:.5g}" for name in names))

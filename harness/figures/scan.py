@@ -26,6 +26,8 @@ MOST = 6
 def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Figure:
     """Draw the first few columns of results over one or two axes of a grid."""
     apart = {"run", "status", "reason", *axes}
+    moving = tuple(axis for axis in axes if planned.design.table[axis].nunique() > 1)
+    axes = moving or axes[:1]
     names = [c for c in results if c not in apart and not c.startswith("design_")][:MOST]
     design = planned.design.table
     figure, places = new_figure(len(names))
@@ -39,6 +41,7 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
                 design[axes[0]].to_numpy()[order], values[order], color=COLOURS[0], marker=".", linewidth=1.5
             )
             place.set_ylabel(label)
+            place.ticklabel_format(axis="y", useOffset=False)
         else:
             column, row = (np.searchsorted(g, design[axis]) for g, axis in zip(grid, axes, strict=True))
             field = np.full((grid[1].size, grid[0].size), np.nan)
@@ -54,6 +57,8 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
             place.set_title(label, fontsize=10)
         place.set_xlabel(_label(axes[0], planned))
         _set_scale(place, "x", grid[0])
+        if not np.isfinite(values).any():
+            place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     return figure
 
 

@@ -7,7 +7,9 @@ knows a model; :meth:`Design.checked` holds a design against one, before anythin
 
 from __future__ import annotations
 
+import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +35,9 @@ __all__ = [
 
 SPECIAL = ("days", "regimen", "run")
 """Columns that are no parameter: the end of a run, the name of its regimen, and a label, which is ignored."""
+
+MOST = 10_000_000
+"""Rows of a grid: more than any machine here runs in a day."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class Design:
         return numbers
 
     def _numbers(self, name: str, default: str, unit: str, values: pd.Series) -> np.ndarray:
+        if values.dtype == bool:
+            raise InputError(f"design: column {name}: true and false are no numbers")
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
         _refuse(name, values, ~np.isfinite(numbers), "is not a finite number")
         given = self.units.get(name, default)
@@ -122,6 +129,9 @@ def grid(**axes: Sequence[float] | np.ndarray) -> Design:
             raise InputError(f"grid: axis {name} has no points")
     if not axes:
         raise InputError("grid: no axes")
+    rows = math.prod(len(values) for values in axes.values())
+    if rows > MOST:
+        raise InputError(f"grid: {rows} combinations; at most {MOST} are allowed")
     index = pd.MultiIndex.from_product([np.asarray(v, float) for v in axes.values()], names=list(axes))
     return Design(index.to_frame(index=False))
 
@@ -208,7 +218,9 @@ def read_design(path: Path) -> Design:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, skipinitialspace=True, skip_blank_lines=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # pandas only warns of a row that is longer than the heading
+        return pd.read_csv(path, skipinitialspace=True, skip_blank_lines=True, index_col=False)
 
 
 def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:
@@ -232,8 +244,8 @@ def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:
         raise InputError(f"grid '{text}': a range is low:high:log:count or low:high:linear:count")
     low, high = symbols.parse(name, parts[0]), symbols.parse(name, parts[1])
     count = re.fullmatch(r"\s*([0-9]+)\s*", parts[3])
-    if count is None or int(count[1]) < 1:
-        raise InputError(f"grid '{text}': the number of points must be at least 1")
+    if count is None or not 1 <= int(count[1]) <= MOST:
+        raise InputError(f"grid '{text}': the number of points must be at least 1 and at most {MOST}")
     if parts[2].strip() == "linear":
         return name, np.linspace(low, high, int(count[1]))
     if low <= 0 or high <= 0:

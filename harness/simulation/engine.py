@@ -129,7 +129,9 @@ class Engine:
         plain = self._form(logarithmic=False, infusion=timeline.has_infusions)
         plain.start(values)
         plain.set_state(self._infusion(timeline))
-        form = self._choose(plain, values)
+        if timeline.watched:
+            timeline.note_start(plain.now([timeline.watched])[0])
+        form = self._choose(plain, {**values, **self._infusion(timeline)})
         rows, start, fresh = [], 0.0, True
         while True:
             stop = timeline.next_stop(after=start)
@@ -149,7 +151,7 @@ class Engine:
                 state = form.state()
                 state[self._program.dose.species] += timeline.amount
                 plain.set_state({**state, **self._infusion(timeline)})
-                form = self._choose(plain, values)
+                form = self._choose(plain, {**values, **self._infusion(timeline)})
             start = stop
 
     def _sturdier(self) -> Engine:

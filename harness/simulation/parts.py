@@ -44,7 +44,11 @@ class Parts:
             self.folder.mkdir()
         except OSError as error:
             raise InputError(f"{self.folder}: cannot be made: {error.strerror or error}") from None
-        write_whole(self.folder / "study.txt", lambda p: p.write_text(fingerprint, encoding="utf-8"))
+        try:
+            write_whole(self.folder / "study.txt", lambda p: p.write_text(fingerprint, encoding="utf-8"))
+        except InputError:
+            shutil.rmtree(self.folder)
+            raise
 
     def has(self, start: int) -> bool:
         """Whether the chunk that starts at a row is kept already."""

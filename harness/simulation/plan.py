@@ -28,6 +28,9 @@ __all__ = ["Plan", "plan"]
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
 
+VISITS = 10_000
+"""Visits of a re-dosing rule in one run."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -135,7 +138,9 @@ def plan(
     read = dict.fromkeys(call.observable for call in calls if call.observable)
     if asked or trajectories or any(":" in call.function for call in calls):
         read |= dict.fromkeys(read_out)
-    given = _regimen(card, symbols, doses, checked, fixed, end)
+    given = _regimen(card, symbols, doses, checked, fixed)
+    for name, regime in {"": given, **(regimens or {})}.items():
+        _require_course(name, regime, end, symbols)
     study = Study(
         program=load_program(card.id),
         columns=columns,
@@ -150,6 +155,7 @@ def plan(
         keep=trajectories,
         default_dose=_default_dose(card, symbols, fixed),
     )
+    _require_distinct([*shown, *study.column_names()])
     return Plan(study, checked, symbols, tuple(shown))
 
 
@@ -185,19 +191,25 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
         call = EndpointCall(text.partition(":")[2], text, "")
         try:
             call.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever a user's module raises while it is imported
             raise InputError(f"endpoint {text}: cannot be imported: {error}") from None
         return call
     match = re.fullmatch(r"(\w+)\(\s*(\w+)\s*((?:,\s*\w+\s*=\s*[^,=]+)*)\)", text)
     if match is None:
         raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *library.__all__])
-    options = dict(part.split("=") for part in match[3].split(",") if part.strip())
+    options = [part.split("=") for part in match[3].split(",") if part.strip()]
     try:
-        numbers = {name.strip(): float(value) for name, value in options.items()}
+        numbers = {name.strip(): float(value) for name, value in options}
     except ValueError:
         raise InputError(f"endpoint {text}: an option is no number") from None
+    if len(numbers) < len(options):
+        raise InputError(f"endpoint {text}: an option is given twice")
+    if not np.isfinite(list(numbers.values())).all():
+        raise InputError(f"endpoint {text}: an option is not a finite number")
+    if numbers.get("start", 0.0) >= numbers.get("stop", np.inf):
+        raise InputError(f"endpoint {text}: start must be before stop")
     declared = DeclaredEndpoint(function=match[1], observable=match[2], **{"options": numbers})
-    return _checked_call(re.sub(r"[^\w.]+", "_", text).strip("_"), declared, symbols)
+    return _checked_call(re.sub(r"[^\w.-]+", "_", text).strip("_"), declared, symbols)
 
 
 def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -> EndpointCall:
@@ -295,7 +307,6 @@ def _regimen(
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
     design: Design,
     fixed: Mapping[str, float],
-    end: float,
 ) -> Regimen | None:
     if doses is None:
         if "regimen" in design.table and card.dose is None:
@@ -309,10 +320,29 @@ def _regimen(
     relative = any(dose.relative for dose in given.doses)
     if (card.dose.parameter in design.table or card.dose.parameter in fixed) and not relative:
         raise InputError(f"give the dose once: as doses or as {card.dose.parameter}, not both")
+    return given
+
+
+def _require_course(name: str, given: Regimen | None, end: float, symbols: SymbolTable) -> None:
+    """The doses of a regimen fall within the longest run, and its visits are not beyond number."""
+    if given is None:
+        return
+    what = f"regimen {name}: " if name else ""
     for dose in given.doses:
         if dose.time > end:
-            raise InputError(f"dose at {dose.time:g} lies after the end, {end:g} {symbols.time_unit}")
-    return given
+            raise InputError(f"{what}dose at {dose.time:g} lies after the end, {end:g} {symbols.time_unit}")
+    if given.redosing and (end - given.redosing.start) / given.redosing.every > VISITS:
+        raise InputError(
+            f"{what}more than {VISITS} visits; look less often than every {given.redosing.every:g}"
+        )
+
+
+def _require_distinct(names: Sequence[str]) -> None:
+    """No two columns of the results share a name."""
+    every = ["run", "status", "reason", *names]
+    doubled = sorted({name for name in every if every.count(name) > 1})
+    if doubled:
+        raise InputError(f"the results would have two columns {', '.join(doubled)}")
 
 
 def _default_dose(card: ModelCard, symbols: SymbolTable, fixed: Mapping[str, float]) -> float:

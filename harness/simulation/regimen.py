@@ -40,7 +40,8 @@ class Redosing:
     """More cells when an observable has risen over its lowest value so far.
 
     The observable is looked at every `every` from `start` on; when it is at least 1 + `rise` times its
-    lowest value at the visits so far, `amount` cells are given at that visit, `at_most` times in a run.
+    lowest value at the visits since the last such dose (or the first visit), `amount` cells are given at
+    that visit, `at_most` times in a run.
     """
 
     amount: float

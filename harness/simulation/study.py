@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.analysis import endpoints
+from harness.errors import InputError
 from harness.simulation.engine import Engine, Status
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
@@ -49,10 +50,24 @@ class EndpointCall:
 
     def __call__(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if self.observable:
-            found = self.load()(time, values[self.observable], **self.options)
-        else:
-            found = self.load()(time, dict(values))
-        return np.broadcast_to(np.asarray(found, float), next(iter(values.values())).shape[:1])
+            return self.load()(time, values[self.observable], **self.options)
+        return self._of_user(time, values)
+
+    def _of_user(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """A user's function on arrays that it cannot change, its result held against what is wanted."""
+        for array in values.values():
+            array.flags.writeable = False
+        runs = next(iter(values.values())).shape[:1]
+        try:
+            found = np.asarray(self.load()(time, dict(values)), float)
+        except Exception as error:  # whatever a user's function raises
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"endpoint {self.function}: {said}") from None
+        if found.shape != runs:
+            raise InputError(
+                f"endpoint {self.function}: gives shape {found.shape}, not one number a run {runs}"
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,11 @@ class Study:
     at_observables: tuple[str, ...] = ()
     keep: bool = False
     default_dose: float = 0.0
+
+    def column_names(self) -> list[str]:
+        """Columns of the results: endpoints, then each observable at each time."""
+        at = [f"{observable}_{time:g}" for observable in self.at_observables for time in self.at]
+        return [call.name for call in self.endpoints] + at
 
     def key(self) -> str:
         """A name for the study that is the same for the same content, in any process."""
@@ -137,9 +157,7 @@ def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
     runs = len(chunk)
     status, reason = [""] * runs, [""] * runs
     kept = np.full((runs, len(study.times), len(study.observables)), np.nan) if study.keep else None
-    names = [call.name for call in study.endpoints]
-    names += [f"{observable}_{time:g}" for observable in study.at_observables for time in study.at]
-    columns = {name: np.full(runs, np.nan) for name in names}
+    columns = {name: np.full(runs, np.nan) for name in study.column_names()}
     for rows, times in _same_times(study, chunk):
         values = np.full((len(rows), len(times), len(study.observables)), np.nan)
         for place, row in enumerate(rows):

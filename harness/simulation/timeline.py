@@ -55,6 +55,11 @@ class Timeline:
         self.end = max(times[-1], 0.0)
         return times
 
+    def note_start(self, watched: float) -> None:
+        """Take note of the observable at time 0, when a visit falls there."""
+        if 0.0 in self._visits:
+            self._nadir = watched
+
     def next_stop(self, after: float) -> float | None:
         """First stop after a time and not after the end; None when there is no more."""
         return next((stop for stop in self._stops if after < stop <= self.end), None)

@@ -220,3 +220,32 @@ def test_an_interrupted_run_says_what_is_kept(cart, tmp_path, monkeypatch):
     assert code == 130
     assert err.startswith("cart: interrupted with 0 of 1 chunks kept in ")
     assert err.count("\n") == 1
+
+
+def test_run_without_a_file_prints_the_rows(cart, tmp_path):
+    (tmp_path / "regimens.yaml").write_text("regimens:\n  once: {doses: [1x]}\n")
+    (tmp_path / "design.csv").write_text("dose,regimen\n150e6,once\n")
+    arguments = ["--design", str(tmp_path / "design.csv"), "--regimens", str(tmp_path / "regimens.yaml")]
+    code, shown, _ = cart("run", "clinical", *arguments)
+    assert code == 0
+    assert "Cmax" in shown
+
+
+def test_an_error_on_the_way_says_what_is_kept(cart, tmp_path, monkeypatch):
+    from harness.errors import InputError
+
+    (tmp_path / "design.csv").write_text("dose\n" + "150e6\n" * 70)
+    real = __import__("harness.simulation.parts", fromlist=["Parts"]).Parts.add
+
+    def full(self, result):
+        if result.start:
+            raise InputError("No space left on device")
+        real(self, result)
+
+    monkeypatch.setattr("harness.simulation.parts.Parts.add", full)
+    code, _, err = cart(
+        "run", "clinical", "--design", str(tmp_path / "design.csv"), "--out", str(tmp_path / "o.csv"),
+        "--workers", "1", "--until", "10",
+    )  # fmt: skip
+    assert code == 2
+    assert err.startswith("cart: No space left on device; stopped with 1 of 2 chunks kept in ")

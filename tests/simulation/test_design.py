@@ -72,6 +72,7 @@ def test_a_row_of_random_effects_depends_on_the_seed_and_its_place_alone():
     [
         (lambda: grid(dose=[]), "axis dose has no points"),
         (lambda: grid(), "no axes"),
+        (lambda: grid(a=range(5000), b=range(5000)), "25000000 combinations; at most"),
         (lambda: latin_hypercube(RANGES, 0, 1), "at least one is needed"),
         (lambda: latin_hypercube({"K_12": (2, 1)}, 4, 1), "range 2 to 1 is empty"),
         (lambda: latin_hypercube({"K_12": (0, 1)}, 4, 1, log=True), "not positive for logarithms"),
@@ -97,6 +98,7 @@ def test_a_design_that_cannot_be_made_gives_one_clear_line(make, said):
             r"row 1, column K_12: 'inf' is not a finite number \(and 1 more",
         ),
         ({"K_12": ["1", "fast"]}, "row 1, column K_12: 'fast' is not a finite number"),
+        ({"K_12": [True, False]}, "true and false are no numbers"),
         ({"V_b": [5, -1]}, "row 1, column V_b: '-1' must not be negative"),
         ({"V_b": [0]}, "column V_b: '0' a volume must be positive"),
         ({"K_12": [1], "days": [0]}, "column days: '0' must be positive"),
@@ -136,6 +138,7 @@ def test_a_file_is_read_with_units_in_its_heading(tmp_path, clinical, suffix):
         ("broken.parquet", b"PAR1 and nothing", "cannot be read"),
         ("binary.csv", b"\xff\xfe\x00\x01", "cannot be read"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),
+        ("long.csv", b"a,b\n1,2,3\n4,5,6\n", "cannot be read"),
         ("heading.csv", b"K_12 (1/h)\n1\n", "column 'K_12 \\(1/h\\)' is no name"),
     ],
 )
@@ -173,6 +176,7 @@ def test_an_axis_is_read(clinical, text, values):
         ("K_12=1:2:lgo:3", "a range is low:high"),
         ("K_12=1:2:log:0", "at least 1"),
         ("K_12=1:2:log:many", "at least 1"),
+        ("K_12=1:2:log:99999999999", "at most 10000000"),
         ("K_12=0:2:log:3", "must be positive"),
         ("K_12=a,b", "is not a number"),
         ("V_b=0,1", "a volume must be positive"),

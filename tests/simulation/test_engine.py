@@ -310,3 +310,35 @@ def test_a_second_try_says_so_and_is_right(independent, monkeypatch):
     truth = independent(DAYS)
     error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
     assert error[1:].max() < 1e-3
+
+
+def test_infusions_that_overlap_add_up(clinical, independent):
+    given = regimen(["1e6", Dose(2, 1e8, duration=10.0), Dose(7, 2e8, duration=10.0), Dose(9, 1e8, 1.0)])
+    days = np.array([0, 1.9, 3, 5, 6.9, 7.1, 8, 9.5, 10.5, 11.9, 12.1, 14, 16.9, 17.1, 20, 28, 60, 120])
+    run = clinical.run({}, given, days, READ_OUT)
+    truth = independent(days, [(0.0, 1e6)], infusions=((2, 10, 1e8), (7, 10, 2e8), (9, 1, 1e8)))
+    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    assert run.status is Status.OK
+    assert error[1:].max() < 1e-3
+
+
+def test_a_visit_at_the_start_notes_the_nadir(clinical):
+    """M-protein rises 9 % in 60 days without treatment: dosed at the first visit after the start."""
+    rule = Redosing(amount=1e8, observable="M_protein", rise=0.05, every=60, start=0)
+    run = clinical.run({}, Regimen((), rule), np.array([0.0, 60, 120, 180]), ["CARTe_b"])
+    assert run.redoses == (Dose(60, 1e8),)
+    assert run.values[:2, 0].tolist() == [0, 1e8]
+
+
+def test_a_rise_counts_from_the_last_dose_of_the_rule(clinical):
+    rule = Redosing(amount=1e8, observable="sBCMA", rise=0.25, every=7, start=0, at_most=50)
+    times = np.arange(0.0, 141.0, 7)
+    run = clinical.run({"K_kill_max": 0.0}, Regimen((), rule), times, ["sBCMA"])
+    nadir, expected = np.inf, []
+    for time, value in zip(times, run.values[:, 0], strict=True):
+        if value >= 1.25 * nadir:
+            expected.append(time)
+            nadir = value
+        nadir = min(nadir, value)
+    assert [dose.time for dose in run.redoses] == expected
+    assert len(expected) > 2

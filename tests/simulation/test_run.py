@@ -337,3 +337,69 @@ def test_a_worker_that_dies_is_told():
     with pytest.raises(InputError, match="a worker process died"):
         list(Processes(1).map(dies, [1, 2]))
     assert list(Processes(1).map(abs, [-1])) == [1]
+
+
+def breaks(_time, _values):
+    raise KeyError("no such thing")
+
+
+def wide(_time, values):
+    return next(iter(values.values()))
+
+
+def changes(_time, values):
+    values["transgene"][:] = 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("breaks", "KeyError: 'no such thing'"),
+        ("wide", "not one number a run"),
+        ("changes", "read-only"),
+        ("TYPICAL", "TypeError"),
+    ],
+)
+def test_a_function_of_the_user_that_fails_is_told(name, said):
+    planned = plan("clinical", grid(dose=[1e8, 2e8]), endpoints=[f"tests.simulation.test_run:{name}", "Cmax"])
+    with pytest.raises(InputError) as caught:
+        run(planned)
+    assert str(caught.value).startswith(f"endpoint tests.simulation.test_run:{name}: ")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"endpoints": ["Cmax", "Cmax"]}, "two columns Cmax"),
+        ({"at": [28, 28.0000001]}, "two columns"),
+        ({"endpoints": ["area(transgene, start=30, stop=10)"]}, "start must be before stop"),
+        ({"endpoints": ["lowest(Tumor, start=nan)"]}, "not a finite number"),
+        ({"endpoints": ["lowest(Tumor, start=1, start=2)"]}, "given twice"),
+    ],
+)
+def test_columns_and_options_that_make_no_sense_are_refused(arguments, said):
+    with pytest.raises(InputError, match=said):
+        plan("clinical", grid(dose=[1e8]), **arguments)
+
+
+def test_regimens_are_held_against_the_end_of_the_runs():
+    design = Design(pd.DataFrame({"regimen": ["late"]}))
+    late = {"late": Regimen((Dose(9999, 1e8),))}
+    with pytest.raises(InputError, match="regimen late: dose at 9999 lies after the end"):
+        plan("clinical", design, regimens=late)
+    often = {"late": Regimen((Dose(0, 1e8),), Redosing(1e8, "M_protein", 0.25, every=1e-9, start=0))}
+    with pytest.raises(InputError, match="regimen late: more than 10000 visits"):
+        plan("clinical", design, regimens=often)
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_nothing(tmp_path, planned, monkeypatch):
+    from harness.simulation import parts
+
+    def full(path, _write):
+        raise InputError(f"{path}: No space left on device")
+
+    monkeypatch.setattr(parts, "write_whole", full)
+    with pytest.raises(InputError, match="No space left"):
+        stream(planned, tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
