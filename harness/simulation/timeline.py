@@ -28,20 +28,21 @@ class Timeline:
 
     def __init__(self, regimen: Regimen, end: float) -> None:
         self.end = end
-        self.rate = self.amount = 0.0
+        self.amount = 0.0
         self.redoses: list[Dose] = []
         self.has_infusions = any(dose.duration > 0 for dose in regimen.doses)
         self._redosing = regimen.redosing
         self._nadir = np.inf
+        self._infusions = [dose for dose in regimen.doses if dose.duration > 0 and dose.amount > 0]
         self._amounts: dict[float, float] = {}
-        self._rates: dict[float, float] = {}
         for dose in regimen.doses:
-            self._plan(dose)
-        self.rate = self._rates.pop(0.0, 0.0)
-        self._amounts.pop(0.0, None)  # the model's own dose parameter holds it
+            if dose.duration == 0 and dose.amount > 0 and dose.time > 0:  # at 0 the dose parameter holds it
+                self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
+        self.rate = self._rate_from(0.0)
+        edges = {t for d in self._infusions for t in (d.time, d.time + d.duration) if t > 0}
         visits = self._redosing.visits(end) if self._redosing else ()
         self._visits = {float(visit) for visit in visits}
-        self._stops = sorted({*self._amounts, *self._rates, *self._visits})
+        self._stops = sorted({*self._amounts, *edges, *self._visits})
 
     @property
     def watched(self) -> str:
@@ -67,21 +68,15 @@ class Timeline:
     def pass_stop(self, stop: float, watched: float) -> bool:
         """Take note of a stop; return whether anything changes there, which `amount` and `rate` then tell."""
         self.amount = self._amounts.get(stop, 0.0)
-        change = self._rates.get(stop, 0.0)
-        self.rate = max(self.rate + change, 0.0)
+        before, self.rate = self.rate, self._rate_from(stop)
         if stop in self._visits:
             self.amount += self._decide(stop, watched)
-        return self.amount > 0 or change != 0
+        return self.amount > 0 or self.rate != before
 
-    def _plan(self, dose: Dose) -> None:
-        if dose.amount == 0:
-            return
-        if dose.duration == 0:
-            self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
-            return
-        rate = dose.amount / dose.duration
-        for time, change in ((dose.time, rate), (dose.time + dose.duration, -rate)):
-            self._rates[time] = self._rates.get(time, 0.0) + change
+    def _rate_from(self, time: float) -> float:
+        """Cells per time unit of the infusions that run from a time on; exactly 0 when none does."""
+        running = (d for d in self._infusions if d.time <= time < d.time + d.duration)
+        return sum(dose.amount / dose.duration for dose in running)
 
     def _decide(self, visit: float, watched: float) -> float:
         """Cells to give at a visit: the observable has risen enough over its nadir, or nothing."""

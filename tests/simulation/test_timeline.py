@@ -1,0 +1,50 @@
+import numpy as np
+
+from harness.simulation.regimen import Dose, Redosing, Regimen
+from harness.simulation.timeline import Timeline
+
+
+def course(regimen, end, watched=lambda _time: 0.0):
+    """Stops of a regimen: time, cells added at once, and rate from there on."""
+    timeline, found, at = Timeline(regimen, end), [], 0.0
+    while (stop := timeline.next_stop(at)) is not None:
+        changed = timeline.pass_stop(stop, watched(stop))
+        found.append((stop, timeline.amount, timeline.rate, changed))
+        at = stop
+    return found
+
+
+def test_overlapping_infusions_add_up_and_end_at_exactly_nothing():
+    given = Regimen((Dose(0.1, 3e7, 0.7), Dose(0.3, 1e7, 0.9), Dose(0.5, 1e6)))
+    stops = course(given, 10)
+    assert [stop for stop, *_ in stops] == [0.1, 0.3, 0.5, 0.1 + 0.7, 0.3 + 0.9]
+    assert [amount for _, amount, *_ in stops] == [0, 0, 1e6, 0, 0]
+    np.testing.assert_allclose([r for *_, r, _ in stops[:2]], [3e7 / 0.7, 3e7 / 0.7 + 1e7 / 0.9])
+    assert stops[-1][2] == 0
+
+
+def test_what_is_given_at_the_start_is_no_stop():
+    timeline = Timeline(Regimen((Dose(0, 1e8), Dose(0, 1e7, 2.0))), 10)
+    assert timeline.rate == 5e6
+    assert timeline.next_stop(0) == 2
+
+
+def test_stops_after_the_end_are_left_out():
+    assert course(Regimen((Dose(5, 1e8), Dose(20, 1e8), Dose(8, 1e8, 10.0))), 10) == [
+        (5, 1e8, 0, True),
+        (8, 0, 1e7, True),
+    ]
+
+
+def test_a_visit_changes_nothing_unless_the_rule_applies():
+    rule = Redosing(1e8, "M", rise=0.5, every=10, start=10, at_most=1)
+    stops = course(
+        Regimen((), rule), 60, watched=dict(zip(range(10, 70, 10), [4, 2, 2.9, 3, 9, 9], strict=True)).get
+    )
+    assert [(stop, amount) for stop, amount, _, changed in stops if changed] == [(40, 1e8)]
+
+
+def test_times_that_rounding_holds_apart_from_a_stop_are_moved_to_it():
+    timeline = Timeline(Regimen((Dose(7, 1e8),)), 14)
+    moved = timeline.snap(np.array([0, 7 * (1 - 1e-15), 14]))
+    assert moved.tolist() == [0, 7, 14]
