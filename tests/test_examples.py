@@ -1,0 +1,30 @@
+"""The examples, and the Python lines of the README, run as they stand."""
+
+import re
+import runpy
+import sys
+
+import pytest
+
+from harness.models.catalog import repository
+
+
+def test_the_picture_of_the_readme_is_drawn(tmp_path, monkeypatch):
+    picture = tmp_path / "overview.png"
+    monkeypatch.setattr(sys, "argv", ["overview.py", str(picture)])
+    runpy.run_path(str(repository() / "examples" / "overview.py"), run_name="__main__")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_example_of_three_doses_runs(capsys):
+    runpy.run_path(str(repository() / "examples" / "scan_by_hand.py"), run_name="__main__")
+    assert capsys.readouterr().out.count("copies/ug") == 3
+
+
+@pytest.mark.parametrize("first", ["from harness import simulate", "from harness import plan, run"])
+def test_the_lines_of_the_readme_on_the_harness_run(first):
+    readme = (repository() / "README.md").read_text("utf-8")
+    lines = re.search(rf"```python\n({first}\n.*?)```", readme, re.DOTALL)[1]
+    found = {}
+    exec(lines, found)
+    assert "result" in found or "results" in found
