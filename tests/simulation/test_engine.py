@@ -62,7 +62,8 @@ def test_random_patients_neither_fail_nor_err_silently():
 @pytest.mark.slow
 def test_many_random_patients_neither_fail_nor_err_silently():
     worst, failed, second = accuracy.errors(count=500, seed=7)
-    assert (failed, second) == (0, 0)
+    assert failed == 0
+    assert second < 0.01 * len(worst)  # a second try is part of the engine, and is to stay rare
     assert worst.max() < accuracy.LIMIT
 
 
