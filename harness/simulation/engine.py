@@ -90,19 +90,20 @@ class Engine:
         """
         times = np.asarray(times, float)
         with ONE_AT_A_TIME:
-            return self._run(values, regimen, times, observables)
+            try:
+                return self._integrate(values, regimen, times, observables, self._tolerance)
+            except RunFailed as first:
+                return self._try_again(values, regimen, times, observables, first)
 
-    def _run(
+    def _try_again(
         self,
         values: Mapping[str, float],
         regimen: Regimen | None,
         times: np.ndarray,
         observables: Sequence[str],
+        first: RunFailed,
     ) -> Trajectory:
-        try:
-            return self._integrate(values, regimen, times, observables, self._tolerance)
-        except RunFailed as error:
-            first = error
+        """The second try, or NaN with what went wrong."""
         try:
             run = self._sturdier()._integrate(values, regimen, times, observables, self._tolerance * 0.1)
             more = ", ".join(self._program.solver.more_logarithms)
@@ -131,7 +132,7 @@ class Engine:
         plain.set_state(self._infusion(timeline))
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
-        form = self._choose(plain, {**values, **self._infusion(timeline)})
+        form = self._choose(plain, values, timeline)
         rows, start, fresh = [], 0.0, True
         while True:
             stop = timeline.next_stop(after=start)
@@ -151,7 +152,7 @@ class Engine:
                 state = form.state()
                 state[self._program.dose.species] += timeline.amount
                 plain.set_state({**state, **self._infusion(timeline)})
-                form = self._choose(plain, {**values, **self._infusion(timeline)})
+                form = self._choose(plain, values, timeline)
             start = stop
 
     def _sturdier(self) -> Engine:
@@ -170,14 +171,14 @@ class Engine:
         plain.start(self._with_first_dose(values, regimen))
         return plain.undefined()
 
-    def _choose(self, plain: Form, values: Mapping[str, float]) -> Form:
+    def _choose(self, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
         """The form to go on with from the state that `plain` holds: logarithms, where all can be taken."""
         state = plain.state()
         logarithms = plain.logarithms(state)
         if not logarithms:
             return plain
-        form = next(self._form(True, infusion) for (_, infusion), f in self._forms.items() if f is plain)
-        form.take_over(values, {**state, **logarithms})
+        form = self._form(logarithmic=True, infusion=timeline.has_infusions)
+        form.take_over({**values, **self._infusion(timeline)}, {**state, **logarithms})
         return form
 
     def _with_first_dose(self, values: Mapping[str, float], regimen: Regimen | None) -> dict[str, float]:

@@ -208,7 +208,7 @@ def _read_off(
         columns[call.name][rows] = np.where(failed, np.nan, call(times, by_name))
     for observable in study.at_observables:
         for time in study.at:
-            if time <= times[-1]:
+            if time <= times[-1] * (1 + 1e-12):
                 place = int(np.argmin(np.abs(times - time)))
                 columns[f"{observable}_{time:g}"][rows] = by_name[observable][:, place]
 

@@ -138,6 +138,8 @@ def _score(result: PanelResult, target: Target) -> Score:
         return Score(target, math.nan, Verdict.FAILED, holds=False)
     if target.threshold is None:
         return Score(target, value, Verdict.SHOWN, holds=math.isfinite(value))
+    if math.isnan(value):  # no score is no evidence, not even of a target that is not expected to be met
+        return Score(target, value, Verdict.NOT_MET, holds=False)
     low, high = target.threshold.bounds()
     met = low <= value <= high
     if met:

@@ -133,6 +133,11 @@ def test_each_run_ends_at_its_own_days():
     np.testing.assert_allclose(found["transgene_28"][2], whole["transgene_28"][0], rtol=1e-4)
 
 
+def test_an_end_that_rounding_puts_before_a_read_out_still_gives_it():
+    design = Design(pd.DataFrame({"dose": [150e6], "days": [28 * (1 - 2e-16)]}))
+    assert np.isfinite(run(plan("clinical", design, at="28"))["transgene_28"][0])
+
+
 def test_rows_name_their_regimens_and_doses_are_multiples_of_theirs():
     regimens = {
         "once": Regimen((Dose(0, 1, relative=True),)),
