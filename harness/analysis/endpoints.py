@@ -84,6 +84,7 @@ def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray
     slope = rise + bend * left  # at the middle point
     curved = bend < 0
     step = np.where(curved, -slope / (2 * np.where(curved, bend, -1.0)), 0.0)
+    step = np.clip(step, -left, right)  # moves the vertex of a peak nowhere; of anything else it is not used
     height = y[..., 1] + step * (slope + bend * step)
     return np.where(logarithmic[..., 0], np.exp(height), height), time[..., 1] + step
 

@@ -75,7 +75,7 @@ class Reading(Declaration):
 
 
 class DeclaredEndpoint(Declaration):
-    """An endpoint by name: a function of harness.analysis.endpoints, its observable and its options."""
+    """An endpoint by name: a function of harness.analysis.library, its observable and its options."""
 
     function: str
     observable: str

@@ -220,7 +220,9 @@ def read_design(path: Path) -> Design:
 def _read_csv(path: Path) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # pandas only warns of a row that is longer than the heading
-        return pd.read_csv(path, skipinitialspace=True, skip_blank_lines=True, index_col=False)
+        return pd.read_csv(
+            path, skipinitialspace=True, skip_blank_lines=True, index_col=False, float_precision="round_trip"
+        )
 
 
 def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:

@@ -84,7 +84,9 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a csv or parquet file of results."""
-    return pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+    if path.suffix.lower() == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, float_precision="round_trip")  # the default parser loses the last digit
 
 
 def _umask() -> int:

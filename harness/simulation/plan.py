@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis import endpoints as library
+from harness.analysis.library import FUNCTIONS
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable, read_symbols
@@ -196,7 +196,7 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
         return call
     match = re.fullmatch(r"(\w+)\(\s*(\w+)\s*((?:,\s*\w+\s*=\s*[^,=]+)*)\)", text)
     if match is None:
-        raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *library.__all__])
+        raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *FUNCTIONS])
     options = [part.split("=") for part in match[3].split(",") if part.strip()]
     try:
         numbers = {name.strip(): float(value) for name, value in options}
@@ -213,11 +213,11 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
 
 
 def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -> EndpointCall:
-    if declared.function not in library.__all__:
-        raise unknown_name("endpoint function", declared.function, library.__all__)
+    if declared.function not in FUNCTIONS:
+        raise unknown_name("endpoint function", declared.function, FUNCTIONS)
     if declared.observable not in symbols:
         raise unknown_name(f"observable in {symbols.model}", declared.observable, symbols)
-    accepted = inspect.signature(getattr(library, declared.function)).parameters
+    accepted = inspect.signature(FUNCTIONS[declared.function]).parameters
     options = [option for option in accepted if option not in ("time", "value")]
     for option in declared.options:
         if option not in options:
@@ -229,6 +229,7 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     units = {
         "peak_time": time, "half_life": time, "time_above": time, "fall_time": time,
         "area": f"{unit}*{time}", "growth_rate": f"1/{time}", "fold_fall": "dimensionless",
+        "progression_time": time, "time_to_response": time, "best_response": "dimensionless",
     }  # fmt: skip
     return EndpointCall(
         name,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.analysis import endpoints
+from harness.analysis.library import FUNCTIONS
 from harness.errors import InputError
 from harness.simulation.engine import Engine, Status
 from harness.simulation.program import Program
@@ -25,7 +25,7 @@ __all__ = ["Chunk", "ChunkResult", "EndpointCall", "Study", "run_chunk"]
 
 @dataclass(frozen=True)
 class EndpointCall:
-    """One endpoint: a function of harness.analysis.endpoints of one observable, or a user's own.
+    """One endpoint: a function of harness.analysis.library of one observable, or a user's own.
 
     A user's function has the import path ``module:function`` and takes `time`, shape (n,), and a mapping
     of observables to values, shape (runs, n); it returns one number a run.
@@ -46,7 +46,7 @@ class EndpointCall:
             When a user's function is not there.
         """
         module, colon, function = self.function.partition(":")
-        return getattr(importlib.import_module(module), function) if colon else getattr(endpoints, module)
+        return getattr(importlib.import_module(module), function) if colon else FUNCTIONS[module]
 
     def __call__(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if self.observable:

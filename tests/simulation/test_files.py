@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from harness.errors import InputError
-from harness.simulation.files import PICTURES, TABLES, check_path, write_dataset, write_whole
+from harness.simulation.files import PICTURES, TABLES, check_path, read_table, write_dataset, write_whole
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def dataset():
 def test_what_is_written_reads_back_to_the_last_digit(tmp_path, dataset, suffix):
     path = tmp_path / f"out{suffix}"
     write_dataset(dataset, path)
-    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".nc": xr.load_dataset}[suffix](path)
+    read = {".csv": read_table, ".parquet": pd.read_parquet, ".nc": xr.load_dataset}[suffix](path)
     np.testing.assert_array_equal(np.asarray(read["rate"]), dataset["rate"])
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 

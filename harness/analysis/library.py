@@ -1,0 +1,18 @@
+"""The functions that an endpoint can name, by name: those of curves in general, and those of response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.analysis import endpoints, response
+
+__all__ = ["FUNCTIONS"]
+
+FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
+    **{name: getattr(endpoints, name) for name in endpoints.__all__},
+    "best_response": response.best_response,
+    "progression_time": response.progression_time,
+    "time_to_response": response.time_to_response,
+}

@@ -1,0 +1,140 @@
+"""Response and progression from the change of serum M-protein against baseline.
+
+Promise: categories and rules are the data of ``response.yaml``, nowhere else. Functions take `time`, shape
+(n,) and ascending, and `value`, shape (..., n), the change in percent, and give one number a curve; NaN for
+a curve that is NaN, and for an event that does not come within the curve.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from harness.declarations import Declaration, read_declaration
+from harness.errors import InputError, unknown_name
+
+__all__ = [
+    "Criteria",
+    "best_response",
+    "category",
+    "category_names",
+    "criteria",
+    "is_responder",
+    "progression_time",
+    "time_to_response",
+]
+
+
+class Category(Declaration):
+    """One category: changes at or below `at_most` percent that no better one holds; the last has no bound."""
+
+    name: str
+    at_most: float = float("inf")
+
+
+class Rule(Declaration):
+    """One rule of progression, of the nadir so far and of the baseline, both as factors."""
+
+    of_nadir: float
+    of_baseline: float
+
+
+class Criteria(Declaration):
+    """All bounds of response."""
+
+    categories: tuple[Category, ...]
+    responders: tuple[str, ...]
+    rules: dict[str, Rule]
+
+
+@cache
+def criteria() -> Criteria:
+    """The bounds, from ``response.yaml``."""
+    return read_declaration(Path(__file__).with_name("response.yaml"), Criteria)
+
+
+def category_names() -> tuple[str, ...]:
+    """Names of the categories, best first; a category's number is its place here."""
+    return tuple(found.name for found in criteria().categories)
+
+
+def category(change: np.ndarray, cr_bound: float | None = None) -> np.ndarray:
+    """Number of the category of a change in percent, 0 the best; NaN where the change is NaN.
+
+    Parameters
+    ----------
+    change
+        Change from baseline (%), any shape.
+    cr_bound
+        Bound of a complete response (%), in place of the declared one; at or below that of VGPR.
+    """
+    change = np.asarray(change, float)
+    bounds = np.array([found.at_most for found in criteria().categories[:-1]])
+    if cr_bound is not None:
+        if not cr_bound <= bounds[1]:
+            raise InputError(f"the bound of CR must be at or below that of VGPR, {bounds[1]:g} %")
+        bounds[0] = cr_bound
+    # A rise at the last bound itself is progression; every other bound belongs to the better category.
+    found = np.searchsorted(bounds, change, side="left") + (change == bounds[-1])
+    return np.where(np.isnan(change), np.nan, found)
+
+
+def is_responder(number: np.ndarray) -> np.ndarray:
+    """Whether a category, by its number, is a response (partial or better)."""
+    worst = max(category_names().index(name) for name in criteria().responders)
+    return np.asarray(number) <= worst
+
+
+def best_response(time: np.ndarray, value: np.ndarray, stop: float = np.inf) -> np.ndarray:
+    """Number of the category of the lowest change up to `stop`, 0 the best.
+
+    The criterion's confirmation by a second visit is not asked for: the model has no noise. A patient
+    whose M-protein never falls has the category of the first visit's change, or the lowest one, of the curve
+    after its start, so that progression as best response exists.
+    """
+    inside = (time > time[0]) & (time <= stop)
+    if not inside.any():
+        return np.full(value.shape[:-1], np.nan)
+    return category(value[..., inside].min(axis=-1))
+
+
+def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Time at which the change first reaches that of a partial response, interpolated linearly."""
+    bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
+    return _first_crossing(time, bound - value)
+
+
+def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
+    """Time at which M-protein first meets a rule of progression, interpolated linearly.
+
+    Parameters
+    ----------
+    rule
+        Name of a rule of ``response.yaml``; the readings of ledger row D18.
+
+    Raises
+    ------
+    InputError
+        When there is no such rule.
+    """
+    if rule not in criteria().rules:
+        raise unknown_name("rule of progression", rule, criteria().rules)
+    chosen = criteria().rules[rule]
+    level = 1 + value / 100
+    nadir = np.minimum.accumulate(level, axis=-1)
+    needed = np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
+    return _first_crossing(time, level - needed)
+
+
+def _first_crossing(time: np.ndarray, excess: np.ndarray) -> np.ndarray:
+    """First time at which `excess`, (..., n), reaches 0 from below, interpolated; NaN where it never does."""
+    reached = excess >= 0
+    right = reached.argmax(axis=-1)[..., np.newaxis]
+    left = np.maximum(right - 1, 0)
+    high, low = (np.take_along_axis(excess, i, axis=-1)[..., 0] for i in (right, left))
+    rise = high - low
+    share = np.where(rise > 0, high / np.where(rise > 0, rise, 1.0), 0.0)
+    found = time[right[..., 0]] - share * (time[right[..., 0]] - time[left[..., 0]])
+    return np.where(reached.any(axis=-1) & np.isfinite(excess).all(axis=-1), found, np.nan)

@@ -1,0 +1,68 @@
+"""The form of every study: declared, run on an executor, and answered by numbers and tables.
+
+Promise: a study names its numbers before it runs, so that a target that asks for another is refused at once;
+what it computes depends on its declaration alone, whatever the executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from harness.declarations import Declaration
+from harness.simulation.execute import Executor
+
+__all__ = ["Outcome", "Progress", "StudyDeclaration"]
+
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study found.
+
+    Attributes
+    ----------
+    numbers
+        Scalars that targets score, by name.
+    tables
+        Tables by name, each column one quantity; what ``--out`` writes and figures draw.
+    runs, failed
+        Simulations made, and how many of them failed; failures are in the tables, never dropped silently.
+    notes
+        Sentences that a reader of the numbers must know (failures and how they were handled, assumptions).
+    """
+
+    numbers: Mapping[str, float]
+    tables: Mapping[str, pd.DataFrame]
+    runs: int = 0
+    failed: int = 0
+    notes: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StudyDeclaration(Declaration):
+    """Base of the declarations of studies; `kind` tells them apart."""
+
+    kind: str
+
+    def number_names(self) -> tuple[str, ...]:
+        """Names of the numbers that :meth:`run` will give."""
+        raise NotImplementedError
+
+    def size(self) -> int:
+        """About how many simulations it takes, for the progress bar."""
+        raise NotImplementedError
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        """Do it.
+
+        Raises
+        ------
+        InputError
+            When what is declared does not fit the model.
+        """
+        raise NotImplementedError

@@ -1,0 +1,63 @@
+"""Response and progression: exact bounds, events interpolated, and nothing made up where there is none."""
+
+import numpy as np
+import pytest
+
+from harness.analysis.response import (
+    best_response,
+    category,
+    category_names,
+    is_responder,
+    progression_time,
+    time_to_response,
+)
+from harness.errors import InputError
+
+TIME = np.array([0.0, 10, 20, 30, 40])
+
+
+def names(change, **options):
+    return [category_names()[int(n)] for n in category(np.array(change), **options)]
+
+
+def test_a_bound_belongs_to_the_better_category_except_that_of_progression():
+    assert names([-100, -95, -94.9, -90, -89.9, -50, -49, -25, -24, 24.9, 25, 80]) == [
+        "CR", "CR", "VGPR", "VGPR", "PR", "PR", "MR", "MR", "SD", "SD", "PD", "PD",
+    ]  # fmt: skip
+    assert np.isnan(category(np.array([np.nan]))).all()
+
+
+def test_the_bound_of_a_complete_response_can_be_moved_down_only():
+    assert names([-96, -99, -99.5], cr_bound=-99) == ["VGPR", "CR", "CR"]
+    with pytest.raises(InputError, match="at or below that of VGPR"):
+        category(np.zeros(1), cr_bound=-80)
+
+
+def test_best_response_is_that_of_the_lowest_change_after_the_start():
+    value = np.array([[0, -60, -96, -50, 10.0], [0, 30, 60, 90, 120], [0, np.nan, 0, 0, 0]])
+    best = best_response(TIME, value)
+    assert [category_names()[int(n)] for n in best[:2]] == ["CR", "PD"]
+    assert np.isnan(best[2])
+    assert is_responder(best).tolist() == [True, False, False]
+    assert category_names()[int(best_response(TIME, value[0], stop=10))] == "PR"
+
+
+def test_time_to_response_is_interpolated():
+    assert time_to_response(TIME, np.array([0, -25, -75, -80, -80.0])) == pytest.approx(15)
+    assert np.isnan(time_to_response(TIME, np.array([0, -10, -20, -30, -49.0])))
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("nadir_25", 21.25), ("nadir_25_and_5", 22.5), ("baseline_25", 32.5)]
+)
+def test_progression_follows_the_rule(rule, expected):
+    # nadir 10 % of baseline on day 20, then 20 % more a step: 10, 30, 50
+    value = np.array([0, -50, -90, -70, -50.0])
+    assert progression_time(TIME, value, rule) == pytest.approx(expected)
+
+
+def test_growth_from_the_start_is_progression_and_a_steady_fall_is_none():
+    assert progression_time(TIME, np.array([0, 20, 30, 40, 50.0])) == pytest.approx(15)
+    assert np.isnan(progression_time(TIME, np.array([0, -20, -30, -40, -50.0])))
+    with pytest.raises(InputError, match="no rule of progression"):
+        progression_time(TIME, np.zeros(5), "nadir")
