@@ -3,55 +3,79 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.validation.suite import PanelResult, Score
 
 __all__ = ["report", "validate"]
 
 Panels = Annotated[
     list[str] | None, typer.Argument(metavar="[PANEL]...", help="Panels; all when none is named.")
 ]
+Readings = Annotated[
+    list[str] | None,
+    typer.Option(help="Run everything that knows this reading and names no other under it. Repeatable."),
+]
+Workers = Annotated[int | None, typer.Option(help="Processes for the studies; all cores by default.")]
 
 
-def validate(panels: Panels = None) -> None:
+def validate(
+    panels: Panels = None,
+    reading: Readings = None,
+    out: Annotated[Path | None, typer.Option(help="Table of the scores to write: .csv or .parquet.")] = None,
+    workers: Workers = None,
+) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
-    results = _run(panels)
-    raise typer.Exit(_print_scores(results))
+    from harness.simulation.files import check_path, write_table
+
+    if out is not None:
+        check_path(out, (".csv", ".parquet"))
+    results = _run(panels, reading, workers)
+    failed = _print_scores(results)
+    if out is not None:
+        from harness.validation.suite import score_table
+
+        write_table(score_table(results), out)
+    raise typer.Exit(failed)
 
 
 def report(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     panels: Panels = None,
+    reading: Readings = None,
+    workers: Workers = None,
 ) -> None:
     """Score the panels, print the table, and write one HTML page with the figures."""
     from harness.report.page import write_page
     from harness.simulation.files import check_path
 
     check_path(out, (".html",))
-    results = _run(panels)
+    results = _run(panels, reading, workers)
     failed = _print_scores(results)
-    write_page(results, out)
+    write_page(results, out, tuple(reading or ()))
     print(f"report: {out}")
     raise typer.Exit(failed)
 
 
-def _run(panels: list[str] | None) -> list:
-    from rich.console import Console
-    from rich.progress import track
-
+def _run(panels: list[str] | None, readings: list[str] | None, workers: int | None) -> list[PanelResult]:
+    from harness.cli.terminal import progress_bar
+    from harness.simulation.execute import Serial, choose_executor
     from harness.validation.spec import panel_names, read_panel
-    from harness.validation.suite import run_panel
+    from harness.validation.suite import run_panel, under_readings
 
-    names = panels or panel_names()
-    for name in names:
-        read_panel(name)  # a broken specification is told before any work
-    console = Console(stderr=True)
-    steps = track(names, "scoring", console=console, transient=True, disable=not console.is_terminal)
-    return [run_panel(name) for name in steps]
+    names = list(dict.fromkeys(panels or panel_names()))
+    # A broken specification is told before any work.
+    specs = [under_readings(read_panel(name), readings or ()) for name in names]
+    simulations = sum(study.size() for spec in specs for study in spec.studies.values())
+    executor = choose_executor(workers) if simulations > 500 else Serial()
+    with progress_bar("simulations", simulations) as progress:
+        return [run_panel(name, readings or (), executor, progress) for name in names]
 
 
-def _print_scores(results: list) -> int:
+def _print_scores(results: list[PanelResult]) -> int:
     """Print one row a target; the statements too where the terminal is wide enough."""
     from harness.cli.terminal import console, plain_table
     from harness.validation.suite import Verdict
@@ -64,20 +88,21 @@ def _print_scores(results: list) -> int:
     scores = [score for result in results for score in result.scores]
     for score in scores:
         target = score.target
-        verdict = str(score.verdict)
-        if score.verdict is Verdict.NOT_REPRODUCIBLE:
-            verdict = f"not reproducible ({target.ledger})"
-        if not score.holds:
-            verdict += "  <- unexpected"
-        row = [
-            target.id,
-            target.evidence,
-            f"{score.value:.4g} {target.unit}",
-            str(target.threshold or "-"),
-            verdict,
-        ]
+        shown = (
+            "-" if score.verdict in (Verdict.NO_DATA, Verdict.PENDING) else f"{score.value:.4g} {target.unit}"
+        )
+        row = [target.id, target.evidence, shown, str(target.threshold or "-"), _verdict(score)]
         table.add_row(*row, *([target.statement] if wide else []))
     out.print(table)
     counts = [f"{sum(s.verdict is v for s in scores)} {v}" for v in Verdict]
     print(f"{len(scores)} targets: {'; '.join(counts)}")
     return int(any(not score.holds for score in scores))
+
+
+def _verdict(score: Score) -> str:
+    from harness.validation.suite import Verdict
+
+    text = str(score.verdict)
+    if score.verdict is Verdict.NOT_REPRODUCIBLE:
+        text = f"not reproducible ({score.target.ledger})"
+    return text if score.holds else f"{text}  <- unexpected"

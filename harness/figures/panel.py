@@ -1,4 +1,7 @@
-"""The figure of a panel: its curves laid over its observations, as the panel's specification says."""
+"""The figures of a panel: its curves laid over its observations, and what is left between the two.
+
+Promise: everything drawn is declared in the panel's specification; nothing here knows a panel.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes as MatplotlibAxes
 from matplotlib.figure import Figure
 
-from harness.figures.style import COLOURS, DASHES, INK, dress, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, dress, ink_legend, new_figure
+from harness.validation.curves import NoData
+from harness.validation.observations import Observed
 from harness.validation.spec import Axes
 from harness.validation.suite import PanelResult
 
-__all__ = ["describe", "draw_axes", "draw_panel"]
+__all__ = ["describe", "draw_axes", "draw_panel", "draw_residuals"]
 
 MARKERS = ("o", "s", "^", "D")
 
@@ -38,7 +43,9 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
     colours = {name: i for i, name in enumerate(result.spec.curves)}
     _lines(axes, result, declared, colours)
     for marker, (arm, label) in zip(MARKERS, declared.arms.items(), strict=False):
-        data = result.observed(declared.observable, arm)
+        data = _observed(result, declared, arm)
+        if data is None:
+            continue
         low = declared.low if declared.low is not None else -np.inf
         shown = data.value > low if declared.scale == "log" else data.value >= low
         axes.errorbar(
@@ -56,14 +63,13 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
         )
     axes.set_title(declared.title, loc="left", fontweight="bold", color=INK, fontsize=10)
     axes.set_ylabel(declared.label)
-    unit = next(iter(result.curves.values())).time.attrs["units"]
+    unit = next(iter(result.evidence.curves.values())).time.attrs["units"]
     axes.set_xlabel(f"time ({unit}s)")
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
     below = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
     legend = axes.legend(fontsize=7.5, frameon=False, handlelength=2.8, **below)
-    for text in legend.get_texts():
-        text.set_color(INK)
+    ink_legend(legend)
     if declared.inset_until:
         inset = axes.inset_axes((0.44, 0.6, 0.55, 0.36))
         dress(inset, size=7.5)
@@ -73,9 +79,78 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
         inset.set_title(f"to {unit} {declared.inset_until:g}", fontsize=7.5, color=INK)
 
 
+def _observed(result: PanelResult, declared: Axes, arm: str) -> Observed | None:
+    """Observations of an arm; None while its slot is empty."""
+    try:
+        return result.evidence.observed(declared.observable, arm)
+    except NoData:
+        return None
+
+
+def draw_residuals(result: PanelResult) -> Figure | None:
+    """What is left between each curve and the observations of its axes; None when there are none.
+
+    On linear axes observed minus predicted, with the reading error; on logarithmic ones the ratio, which a
+    zero does not have.
+    """
+    drawn = [axes for axes in result.spec.axes if _compared(result, axes)]
+    if not drawn:
+        return None
+    figure, axes = new_figure(len(drawn), width=4.2, height=3.4)
+    for each, declared in zip(axes, drawn, strict=True):
+        _draw_residuals(each, result, declared)
+    return figure
+
+
+def _compared(result: PanelResult, declared: Axes) -> list[tuple[str, Observed]]:
+    """Curves of some axes with the observations that a residual target holds them against."""
+    arms = {
+        (target.measure.curve, target.measure.arm)
+        for target in result.spec.targets
+        if target.measure is not None
+        and target.measure.kind == "residual"
+        and target.measure.observable == declared.observable
+    }
+    pairs = [
+        (c, _observed(result, declared, a)) for c in declared.curves for a in declared.arms if (c, a) in arms
+    ]
+    return [(curve, data) for curve, data in pairs if data is not None]
+
+
+def _draw_residuals(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None:
+    places = {name: i for i, name in enumerate(result.spec.curves)}
+    logarithmic = declared.scale == "log"
+    for name, data in _compared(result, declared):
+        predicted = result.evidence.at(name, declared.observable, data.time)
+        shown = (data.value > 0) & (predicted > 0) if logarithmic else np.isfinite(predicted)
+        left = data.value[shown] / predicted[shown] if logarithmic else data.value[shown] - predicted[shown]
+        error = data.error[shown] / predicted[shown] if logarithmic else data.error[shown]
+        i = places[name]
+        axes.errorbar(
+            data.time[shown],
+            left,
+            yerr=np.minimum(error, 0.999 * left) if logarithmic else error,
+            fmt=MARKERS[i % len(MARKERS)],
+            color=COLOURS[i % len(COLOURS)],
+            markersize=4,
+            elinewidth=0.6,
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=0.7,
+            label=result.spec.curves[name].label,
+        )
+    axes.axhline(1 if logarithmic else 0, color=INK, linewidth=0.8)
+    axes.set_yscale(declared.scale)
+    axes.set_title(f"{declared.title}: residuals", loc="left", color=INK, fontsize=10)
+    what = "observed / predicted" if logarithmic else "observed minus predicted"
+    axes.set_ylabel(what if logarithmic else f"{what} {declared.label[declared.label.find('(') :]}")
+    unit = next(iter(result.evidence.curves.values())).time.attrs["units"]
+    axes.set_xlabel(f"time ({unit}s)")
+    ink_legend(axes.legend(fontsize=7.5, frameon=False))
+
+
 def _lines(axes: MatplotlibAxes, result: PanelResult, declared: Axes, colours: dict[str, int]) -> None:
     for name in declared.curves:
-        curve, i = result.curves[name], colours[name]
+        curve, i = result.evidence.curves[name], colours[name]
         axes.plot(
             curve.time,
             curve[declared.observable],

@@ -13,19 +13,22 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
-__all__ = ["COLOURS", "DASHES", "INK", "dress", "new_figure", "svg"]
+__all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
 INK = "#1f2328"
 
 
-def new_figure(columns: int, width: float = 4.4, height: float = 3.3) -> tuple[Figure, list[Axes]]:
-    """A figure with one row of axes, and its axes."""
-    figure = Figure(figsize=(width * columns, height), layout="constrained")
+def new_figure(
+    columns: int, width: float = 4.4, height: float = 3.3, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A figure with rows of axes, each `width` by `height` inches, and its axes, row by row."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = [figure.add_subplot(1, columns, i + 1) for i in range(columns)]
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(columns * rows)]
     for each in axes:
         dress(each)
     return figure, axes
@@ -42,6 +45,12 @@ def dress(axes: Axes, size: float = 9) -> None:
         text.set_color(INK)
         text.set_fontsize(size)
     axes.patch.set_alpha(0)
+
+
+def ink_legend(legend: Legend) -> None:
+    """Ink for the words of a legend."""
+    for text in legend.get_texts():
+        text.set_color(INK)
 
 
 def svg(figure: Figure, description: str) -> str:

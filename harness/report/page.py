@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page, scores first, then each panel, the checks and the parameters.
+"""The report: one self-contained HTML page, scores first, then each panel, the ledger, checks and parameters.
 
 Promise: the page needs no network, reads in light and dark and in print, and its figures are SVG with text
 alternatives.
@@ -9,44 +9,69 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.figures.panel import describe, draw_panel
+from harness.figures.panel import describe, draw_panel, draw_residuals
+from harness.figures.scan_panel import describe_scan, draw_scan_axes
+from harness.figures.studies import draw_study
 from harness.figures.style import svg
 from harness.models.catalog import load_card, model_names, repository
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
 from harness.simulation.files import write_whole
+from harness.studies.outcome import Outcome
 from harness.validation.ledger import read_ledger
 from harness.validation.suite import PanelResult, Verdict
 
 __all__ = ["render_page", "write_page"]
 
-PACKAGES = ("cart-pkpd", "libroadrunner", "antimony", "python-libsbml", "numpy", "scipy", "matplotlib")
+PACKAGES = (
+    "cart-pkpd", "libroadrunner", "antimony", "python-libsbml", "numpy", "scipy", "pandas", "SALib",
+    "lifelines", "matplotlib",
+)  # fmt: skip
+
+ROWS = 40
+"""Longest table of a study that is printed on the page."""
 
 
-def write_page(results: Sequence[PanelResult], path: Path) -> None:
+@dataclass(frozen=True)
+class Picture:
+    """An SVG element with its title."""
+
+    title: str
+    svg: str
+
+
+def write_page(results: Sequence[PanelResult], path: Path, readings: Sequence[str] = ()) -> None:
     """Render the page to a file, whole or not at all."""
-    page = render_page(results)
+    page = render_page(results, readings)
     write_whole(path, lambda p: p.write_text(page, encoding="utf-8"))
 
 
-def render_page(results: Sequence[PanelResult]) -> str:
-    """Render the page to text."""
+def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) -> str:
+    """Render the page to text. `readings` are those that everything was run under."""
     environment = Environment(
         loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["number"] = lambda value: f"{value:.4g}"
+    environment.filters["number"] = _number
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
     return environment.get_template("page.html").render(
         results=results,
-        figures={r.spec.panel: svg(draw_panel(r), describe(r)) for r in results if r.spec.axes},
+        readings=readings,
+        figures={r.spec.panel: _figures(r) for r in results},
+        residuals={r.spec.panel: _residuals(r) for r in results},
+        tables={r.spec.panel: _tables(r) for r in results},
+        studies={r.spec.panel: _studies(r) for r in results},
         counts={verdict: sum(score.verdict is verdict for score in scores) for verdict in Verdict},
         surprises=[score for score in scores if not score.holds],
+        by_id={score.target.id: score for score in scores},
         total=len(scores),
         checks={card.id: check_model(card) for card in cards},
         cards=cards,
@@ -55,6 +80,52 @@ def render_page(results: Sequence[PanelResult]) -> str:
         versions={"Python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         commit=_commit(),
     )
+
+
+def _number(value: object) -> str:
+    """A number to four digits; anything else as it is, and nothing for what is missing."""
+    if isinstance(value, float | np.floating):
+        return "–" if np.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _figures(result: PanelResult) -> list[Picture]:
+    pictures = []
+    if result.spec.axes:
+        pictures.append(Picture("", svg(draw_panel(result), describe(result))))
+    if result.spec.scan_axes:
+        pictures.append(
+            Picture(result.spec.scan_axes.title, svg(draw_scan_axes(result), describe_scan(result)))
+        )
+    for name, study in result.spec.studies.items():
+        for drawing in draw_study(study, result.evidence.outcomes[name]):
+            pictures.append(Picture(drawing.title, svg(drawing.figure, drawing.description)))
+    return pictures
+
+
+def _residuals(result: PanelResult) -> Picture | None:
+    figure = draw_residuals(result)
+    if figure is None:
+        return None
+    return Picture("Residuals", svg(figure, f"{result.spec.figure}. Residuals of the curves over time."))
+
+
+def _tables(result: PanelResult) -> dict[str, pd.DataFrame]:
+    """Tables of the panel's studies that are short enough to read, by a title."""
+    return {
+        f"{study}: {name}": table
+        for study, outcome in result.evidence.outcomes.items()
+        for name, table in outcome.tables.items()
+        if 0 < len(table) <= ROWS
+    }
+
+
+def _studies(result: PanelResult) -> list[tuple[str, Outcome, int | None]]:
+    """Studies of a panel with their seeds."""
+    return [
+        (name, result.evidence.outcomes[name], getattr(study, "seed", None))
+        for name, study in result.spec.studies.items()
+    ]
 
 
 def _version(package: str) -> str:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from harness.errors import InputError
 
-__all__ = ["PICTURES", "TABLES", "check_path", "read_table", "write_dataset", "write_whole"]
+__all__ = ["PICTURES", "TABLES", "check_path", "read_table", "write_dataset", "write_table", "write_whole"]
 
 TABLES = (".csv", ".parquet", ".nc")
 PICTURES = (".png", ".svg", ".pdf")
@@ -73,13 +73,20 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     """Write labelled results; csv and parquet get one row per point, netCDF keeps units and attributes."""
     check_path(path, TABLES)
     match path.suffix.lower():
-        case ".csv":
-            write_whole(path, lambda p: dataset.to_dataframe().reset_index().to_csv(p, index=False))
-        case ".parquet":
-            write_whole(path, lambda p: dataset.to_dataframe().reset_index().to_parquet(p, index=False))
+        case ".csv" | ".parquet":
+            write_table(dataset.to_dataframe().reset_index(), path)
         case _:
             plain = dataset.map(lambda v: v.astype(str) if v.dtype == object else v)
             write_whole(path, lambda p: plain.to_netcdf(p, engine="scipy"))
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a plain table as csv or parquet."""
+    check_path(path, (".csv", ".parquet"))
+    if path.suffix.lower() == ".csv":
+        write_whole(path, lambda p: table.to_csv(p, index=False))
+    else:
+        write_whole(path, lambda p: table.to_parquet(p, index=False))
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import xarray as xr
 
-from harness.models.catalog import select
-from harness.models.symbols import read_symbols
+from harness.models.catalog import ModelCard, select
+from harness.models.symbols import SymbolTable, read_symbols
 from harness.simulation.design import single
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.run import run
 from harness.simulation.times import default_times, parse_until
 
-__all__ = ["simulate"]
+__all__ = ["default_observables", "simulate"]
 
 
 def simulate(
@@ -71,8 +71,7 @@ def simulate(
     if times is None:
         times = default_times(card.until if until is None else parse_until(until, symbols.time_unit))
     if observables is None:
-        states = [symbol.id for symbol in symbols.values() if symbol.kind in ("species", "state")]
-        observables = list(dict.fromkeys([*card.observables, *states]))
+        observables = default_observables(card, symbols)
     planned = plan(
         model,
         single(),
@@ -101,3 +100,9 @@ def simulate(
         "reason": found["reason"].item(),
     }
     return result
+
+
+def default_observables(card: ModelCard, symbols: SymbolTable) -> list[str]:
+    """What is read out of a single run: the observables of the model and then its states."""
+    states = [symbol.id for symbol in symbols.values() if symbol.kind in ("species", "state")]
+    return list(dict.fromkeys([*card.observables, *states]))

@@ -14,12 +14,17 @@ __all__ = ["Discrepancy", "read_ledger"]
 
 
 class Discrepancy(Declaration):
-    """One row: what disagrees, what is done here, and why. `readings` are names for ``--reading``."""
+    """One row: what disagrees, what is done here, and why.
+
+    `readings` are names for ``--reading``, model by model; `scored` are the targets whose scores tell what
+    each way of reading gives.
+    """
 
     statement: str
     choice: str
     reason: str
-    readings: dict[str, tuple[str, ...]] = {}  # model to its readings
+    readings: dict[str, tuple[str, ...]] = {}
+    scored: dict[str, tuple[str, ...]] = {}
 
 
 class Ledger(Declaration):

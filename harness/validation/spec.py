@@ -1,4 +1,4 @@
-"""The declarative form of a panel: which curves are simulated, what is drawn, and which targets are scored.
+"""The declarative form of a panel: which curves and studies are run, what is drawn, which targets are scored.
 
 Promise: a panel is a folder of ``validation/`` with a ``spec.yaml`` of this schema and the tables it names;
 thresholds stand there, before anything is scored.
@@ -7,146 +7,19 @@ thresholds stand there, before anything is scored.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository
+from harness.validation.curves import Curve
 from harness.validation.ledger import read_ledger
+from harness.validation.measures import AnyMeasure
+from harness.validation.studies import AnyStudy
 
-__all__ = [
-    "Arithmetic",
-    "Axes",
-    "Cases",
-    "Comparison",
-    "Curve",
-    "Endpoint",
-    "PanelSpec",
-    "Quantity",
-    "Residual",
-    "Target",
-    "Threshold",
-    "curves_of",
-    "panel_names",
-    "read_panel",
-]
-
-
-class Curve(Declaration):
-    """One simulation, by name."""
-
-    label: str
-    model: str
-    readings: tuple[str, ...] = ()
-    condition: str | None = None
-    doses: tuple[str, ...] | None = None
-    changes: dict[str, str] = {}
-    until: str | None = None
-    times: str | None = None
-
-
-class Quantity(Declaration):
-    """One endpoint of one observable of one curve. Times are in the model's time unit."""
-
-    curve: str
-    observable: str
-    endpoint: Literal[
-        "value", "peak_height", "peak_time", "half_life", "lowest", "highest", "fold_fall", "fall_time"
-    ]
-    at: float | None = None
-    after: float = 0.0
-    start: float = 0.0
-    stop: float = float("inf")
-    share: float = 0.5
-
-    @model_validator(mode="after")
-    def _a_value_has_a_time(self) -> Quantity:
-        if (self.endpoint == "value") != (self.at is not None):
-            raise ValueError("at goes with the endpoint value, and only with it")
-        return self
-
-
-class Residual(Declaration):
-    """Distance of a curve from the observations of one arm."""
-
-    kind: Literal["residual"]
-    metric: Literal["rmse", "log_rmse", "largest_fold"]
-    curve: str
-    observable: str
-    arm: str
-    start: float = 0.0
-    stop: float = float("inf")
-
-
-class Endpoint(Quantity):
-    """One endpoint of a curve."""
-
-    kind: Literal["endpoint"]
-
-
-class DataEndpoint(Declaration):
-    """The same endpoint of the observations themselves, for comparison."""
-
-    kind: Literal["data_endpoint"]
-    endpoint: Literal["peak_height", "peak_time", "half_life", "growth_rate"]
-    observable: str
-    arm: str
-    after: float = 0.0
-    start: float = 0.0
-    stop: float = float("inf")
-
-
-class Comparison(Declaration):
-    """One endpoint over another."""
-
-    kind: Literal["ratio"]
-    of: Quantity
-    over: Quantity
-
-
-class Cases(Declaration):
-    """A table of simulations with the value expected of each; the largest error over all rows.
-
-    The first line of the table is ``# expected: `` and the columns that hold expected values. The other
-    columns are `condition`, `reading`, `dose`, `source` and symbols of the model, in its units.
-    """
-
-    kind: Literal["cases"]
-    table: str
-    expected: str
-    error: Literal["absolute", "relative"]
-    curve: str
-    observable: str
-    endpoint: Literal["value", "peak_height", "peak_time", "lowest", "highest"]
-    at: float | None = None
-    after: float = 0.0
-    start: float = 0.0
-    stop: float = float("inf")
-    times: str
-
-
-class Arithmetic(Declaration):
-    """A number worked out from the parameters alone, as the article does in its text."""
-
-    kind: Literal["parameter_value", "half_life_of_rate", "total_transit", "parameter_ratio"]
-    model: str
-    parameter: str
-    unit: str = "dimensionless"
-    count: int = 1
-    over_model: str | None = None
-
-    @model_validator(mode="after")
-    def _a_ratio_has_two_models(self) -> Arithmetic:
-        if (self.kind == "parameter_ratio") != (self.over_model is not None):
-            raise ValueError("over_model goes with parameter_ratio, and only with it")
-        return self
-
-
-Measure = Annotated[
-    Residual | Endpoint | DataEndpoint | Comparison | Cases | Arithmetic, Field(discriminator="kind")
-]
+__all__ = ["Axes", "PanelSpec", "ScanAxes", "Target", "Threshold", "panel_names", "read_panel"]
 
 
 class Threshold(Declaration):
@@ -186,13 +59,17 @@ class Threshold(Declaration):
 
 
 class Target(Declaration):
-    """One scored statement. Without a threshold the number is shown, not judged."""
+    """One scored statement. Without a threshold the number is shown, not judged.
+
+    `pending` says, in place of a measure, what must be computed first.
+    """
 
     id: str
     claim: str
     statement: str
     evidence: Literal["data", "text", "golden", "internal"]
-    measure: Measure
+    measure: AnyMeasure | None = None
+    pending: str | None = None
     unit: str
     threshold: Threshold | None = None
     expected: Literal["met", "not met"] = "met"
@@ -206,14 +83,16 @@ class Target(Declaration):
         return value
 
     @model_validator(mode="after")
-    def _a_failure_has_a_reason(self) -> Target:
+    def _is_whole(self) -> Target:
+        if (self.measure is None) == (self.pending is None):
+            raise ValueError("give either a measure or, under pending, what must be computed first")
         if self.expected == "not met" and not self.ledger:
             raise ValueError("a target that is not expected to be met names its ledger row")
         return self
 
 
 class Axes(Declaration):
-    """One set of axes of the panel's figure."""
+    """One set of axes of the panel's figure: curves over time, and observations."""
 
     title: str
     observable: str
@@ -228,6 +107,29 @@ class Axes(Declaration):
     scored_against: str
 
 
+class ScanLine(Declaration):
+    """One line over a scan: a study and its name in the legend; `band` are the studies of its edges."""
+
+    study: str
+    label: str
+    band: tuple[str, str] | None = None
+
+
+class ScanAxes(Declaration):
+    """Axes over one axis of scans, one small plot for each condition, with observations by that axis."""
+
+    title: str
+    x: str
+    x_label: str
+    x_scale: Literal["linear", "log"] = "log"
+    y: str
+    y_label: str
+    observable: str  # of the observations, which carry a column `x` and whose arm is the condition
+    conditions: tuple[str, ...]
+    lines: tuple[ScanLine, ...]
+    scored_against: str
+
+
 class PanelSpec(Declaration):
     """One panel of the article, or one trial."""
 
@@ -237,20 +139,32 @@ class PanelSpec(Declaration):
     source: str
     summary: str
     observations: str | None = None
-    curves: dict[str, Curve]
+    slots: tuple[str, ...] = ()  # arms of observations that may still be without numbers
+    curves: dict[str, Curve] = {}
+    studies: dict[str, AnyStudy] = {}
     axes: tuple[Axes, ...] = ()
+    scan_axes: ScanAxes | None = None
     targets: tuple[Target, ...]
 
     @model_validator(mode="after")
     def _names_are_known(self) -> PanelSpec:
         for target in self.targets:
-            for curve in curves_of(target.measure):
-                if curve not in self.curves:
-                    raise ValueError(str(unknown_name(f"curve for target {target.id}", curve, self.curves)))
+            if target.measure is not None:
+                try:
+                    target.measure.check(self.curves, self.studies)
+                except InputError as error:
+                    raise ValueError(f"target {target.id}: {error}") from None
         for axes in self.axes:
             for curve in axes.curves:
                 if curve not in self.curves:
                     raise ValueError(str(unknown_name(f"curve for axes {axes.title}", curve, self.curves)))
+                if axes.observable not in (symbols := self.curves[curve].symbols):
+                    known = unknown_name(f"observable of curve {curve}", axes.observable, symbols)
+                    raise ValueError(f"axes {axes.title}: {known}")
+        for line in self.scan_axes.lines if self.scan_axes else ():
+            for study in (line.study, *(line.band or ())):
+                if study not in self.studies:
+                    raise ValueError(str(unknown_name("study of the axes", study, self.studies)))
         ids = [target.id for target in self.targets]
         doubled = {name for name in ids if ids.count(name) > 1}
         if doubled:
@@ -260,17 +174,6 @@ class PanelSpec(Declaration):
     @property
     def folder(self) -> Path:
         return repository() / "validation" / self.panel
-
-
-def curves_of(measure: Measure) -> list[str]:
-    """Names of the curves that a measure reads."""
-    match measure:
-        case Comparison():
-            return [measure.of.curve, measure.over.curve]
-        case Arithmetic() | DataEndpoint():
-            return []
-        case _:
-            return [measure.curve]
 
 
 def panel_names() -> tuple[str, ...]:

@@ -35,10 +35,17 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
             "at_most: Input should be a valid number",
         ),
         (lambda c: c["targets"][0].pop("unit"), "targets.0.unit: Field required"),
-        (lambda c: c["targets"][0]["measure"].update(curve="C"), "no curve for target X1-A-rmse 'C'"),
+        (lambda c: c["targets"][0]["measure"].update(curve="C"), "target X1-A-rmse: no curve 'C'"),
         (lambda c: c["targets"][0]["measure"].update(kind="guess"), "targets.0.measure"),
         (lambda c: c["targets"][1].update(id="X1-A-rmse"), "target id given twice: X1-A-rmse"),
         (lambda c: c["targets"][0].update(expected="not met", ledger=None), "names its ledger row"),
+        (lambda c: c["targets"][0].pop("measure"), "give either a measure or"),
+        (lambda c: c["targets"][0]["measure"].update(observable="blood"), "nearest: blood_cart"),
+        (lambda c: c["targets"][1]["measure"].update(endpoint="lowest"), "lowest takes no after"),
+        (
+            lambda c: c["axes"][0].update(observable="tumour"),
+            "axes Tumour volume: no observable of curve A_vehicle",
+        ),
         (lambda c: c["axes"][0].update(curves=["Z"]), "no curve for axes Tumour volume 'Z'"),
     ],
 )

@@ -1,19 +1,30 @@
 """The published check tables hold (V1, X1 to X5, C1); a verdict follows from score and threshold alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
-from harness.validation import suite
+from harness.validation.curves import Curve
+from harness.validation.measures.of_tables import read_cases
+from harness.validation.observations import read_observations
 from harness.validation.spec import Target, panel_names, read_panel
-from harness.validation.suite import Verdict, run_panel
+from harness.validation.suite import Verdict, judge, run_panel, score, score_table, under_readings
+
+QUICK = ("fig2a", "fig2b", "fig3", "statements")
 
 
 @pytest.fixture(scope="module")
-def scores():
-    return {s.target.id: s for name in panel_names() for s in run_panel(name).scores}
+def results():
+    return {name: run_panel(name) for name in QUICK}
+
+
+@pytest.fixture(scope="module")
+def scores(results):
+    return {s.target.id: s for result in results.values() for s in result.scores}
 
 
 def test_every_target_has_its_expected_verdict(scores):
@@ -52,37 +63,57 @@ def test_the_literal_reading_fails_and_says_why(scores):
         assert scores[name].target.ledger == "D01"
 
 
-def test_reading_a_is_as_tabulated():
+def test_reading_a_is_as_tabulated(results):
     """Blood CAR-T (cells/uL) of readings A and B at the days of the observations."""
-    result = run_panel("fig2b")
     days = [1.0, 2.1, 4.0, 8.0, 12, 15, 17.9, 22, 25, 29.2]
     tables = {
         "A": [0.2, 0.7, 4.3, 93, 404, 305, 131, 27, 7.5, 1.1],
         "B": [3.3, 5.8, 15.6, 115, 352, 306, 172, 59, 26, 8.1],
     }
     for name, table in tables.items():
-        curve = result.curves[name]
+        curve = results["fig2b"].evidence.curves[name]
         found = np.interp(days, curve.time, curve.blood_cart)
         np.testing.assert_allclose(found, table, rtol=0.02, atol=0.06)
 
 
-def test_a_missed_threshold_is_not_met_and_one_more_is_unexpected():
-    result = run_panel("fig3")
-    target = next(t for t in result.spec.targets if t.id == "C5-killing")
+def test_a_missed_threshold_is_not_met_and_one_more_is_unexpected(results):
+    target = next(t for t in results["fig3"].spec.targets if t.id == "C5-killing")
     strict = Target.model_validate({**target.model_dump(), "threshold": {"near": 3, "within": 0.1}})
-    missed = suite._score(result, strict)
+    missed = score(results["fig3"].evidence, strict)
     assert (missed.verdict, missed.holds) == (Verdict.NOT_MET, False)
     surprise = Target.model_validate({**target.model_dump(), "expected": "not met", "ledger": "D04"})
-    met = suite._score(result, surprise)
+    met = score(results["fig3"].evidence, surprise)
     assert (met.verdict, met.holds) == (Verdict.MET, False)
 
 
-def test_a_score_that_is_not_a_number_meets_nothing(monkeypatch):
-    result = run_panel("fig3")
-    monkeypatch.setattr(suite, "_measure", lambda *_: float("nan"))
+def test_a_score_that_is_not_a_number_meets_nothing(results):
     for name in ("C5-killing", "C3-Cmax"):  # one expected to be met, one expected not to be
-        score = suite._score(result, next(t for t in result.spec.targets if t.id == name))
-        assert (score.verdict, score.holds) == (Verdict.NOT_MET, False)
+        found = judge(next(t for t in results["fig3"].spec.targets if t.id == name), float("nan"))
+        assert (found.verdict, found.holds) == (Verdict.NOT_MET, False)
+
+
+def test_what_is_pending_is_shown_and_holds_nothing_up(results):
+    fields = {"measure": None, "pending": "the fits", "id": "P"}
+    target = results["fig3"].spec.targets[0].model_dump()
+    found = score(results["fig3"].evidence, Target.model_validate({**target, **fields}))
+    assert (found.verdict, found.holds) == (Verdict.PENDING, True)
+    assert np.isnan(found.value)
+
+
+def test_the_table_of_scores_has_a_row_a_target(results):
+    table = score_table(list(results.values()))
+    assert list(table["target"]) == [t.id for r in results.values() for t in r.spec.targets]
+    assert table.loc[table["target"] == "X1-A-rmse", "score"].item() == pytest.approx(39, rel=0.01)
+
+
+def test_a_reading_reaches_what_knows_it_and_does_not_name_another_way():
+    spec = under_readings(read_panel("fig2b"), ["literal", "well_200uL"])
+    assert spec.curves["A"].readings == ("literal",)
+    assert spec.curves["B"].readings == ("constant_volume",)  # names another value of K_12 itself
+    wells = under_readings(read_panel("fig2a"), ["well_200uL"])
+    assert wells.studies["wells"].readings == ("well_200uL",)
+    with pytest.raises(InputError, match="nearest: literal"):
+        under_readings(read_panel("fig2b"), ["litteral"])
 
 
 def test_panels_name_their_sources():
@@ -110,24 +141,88 @@ def test_a_broken_table_of_cases_is_told(tmp_path, table, said):
     path.write_text(table)
     symbols = read_symbols(load_card("in_vitro").sbml_path())
     with pytest.raises(InputError) as caught:
-        suite._read_cases(path, "viability_percent", symbols)
+        read_cases(path, "viability_percent", symbols)
     assert said in str(caught.value)
 
 
-def test_an_observable_that_the_model_lacks_is_told_before_anything_runs():
-    spec = read_panel("fig3")
-    axes = spec.axes[0].model_copy(update={"observable": "transgen"})
-    with pytest.raises(InputError, match="nearest: transgene"):
-        suite._require_symbols(spec.model_copy(update={"axes": (axes,)}))
-
-
-def test_a_curve_that_fails_is_a_verdict_and_not_an_end():
-    spec = read_panel("fig3")
-    broken = spec.curves["dose_50"].model_copy(update={"changes": {"KC50": "0"}})
-    curve = suite._simulate(broken)
+def test_a_curve_that_fails_is_a_verdict_and_not_an_end(results):
+    result = results["fig3"]
+    curve = result.spec.curves["dose_50"].simulate(changes={"KC50": "0"})
     assert curve.attrs["status"] == "not finite"
-    result = suite.PanelResult(spec, {**run_panel("fig3").curves, "dose_50": curve}, None)
-    scores = {target.id: suite._score(result, target) for target in spec.targets}
-    assert scores["C3-Cmax"].verdict is Verdict.FAILED
-    assert not scores["C3-Cmax"].holds
-    assert scores["C4-order"].verdict is Verdict.MET
+    evidence = replace(result.evidence, curves={**result.evidence.curves, "dose_50": curve})
+    found = {target.id: score(evidence, target) for target in result.spec.targets}
+    assert found["C3-Cmax"].verdict is Verdict.FAILED
+    assert not found["C3-Cmax"].holds
+    assert found["C4-order"].verdict is Verdict.MET
+
+
+def test_a_curve_reads_out_further_symbols_when_asked():
+    curve = Curve(label="x", model="in_vitro", times="0,1")
+    assert "k_kill" not in curve.simulate()
+    assert float(curve.simulate(also=["k_kill"])["k_kill"][-1]) > 0
+
+
+# ---- Slots: tables that somebody fills in, made up here and nowhere else ----
+
+
+@pytest.fixture
+def filled(tmp_path, results):
+    """Evidence of a panel whose slot holds a made-up table."""
+
+    def fill(panel, text):
+        path = tmp_path / "observed.csv"
+        path.write_text(text, encoding="utf-8")
+        return replace(results[panel].evidence, observations=read_observations(path))
+
+    return fill
+
+
+def verdicts(spec, evidence, prefix):
+    return {t.id: score(evidence, t) for t in spec.targets if t.id.startswith(prefix)}
+
+
+def test_an_empty_slot_is_no_data(results):
+    found = verdicts(results["fig3"].spec, results["fig3"].evidence, "C6")
+    assert len(found) == 12
+    assert {s.verdict for s in found.values()} == {Verdict.NO_DATA}
+
+
+def test_a_filled_slot_of_profiles_is_scored_at_the_next_run(results, filled):
+    curve = results["fig3"].evidence.curves["dose_450"]
+    rows = [
+        f"transgene,450e6,{t},day,{np.interp(t, curve.time, curve.transgene) * 2},copies/ug,0,made up"
+        for t in (7, 14, 28)
+    ]
+    header = "observable,arm,time,time_unit,value,unit,reading_error,source"
+    found = verdicts(results["fig3"].spec, filled("fig3", "\n".join([header, *rows])), "C6")
+    assert found["C6-transgene-450"].value == pytest.approx(np.log(2), rel=1e-3)
+    assert found["C6-transgene-450"].verdict is Verdict.SHOWN
+    assert found["C6-transgene-50"].verdict is Verdict.NO_DATA
+
+
+def test_a_filled_slot_of_wells_gives_residual_band_and_variability(results, filled):
+    lines = results["fig2a"].spec.slots
+    header = "observable,arm,ET_ratio,time,time_unit,value,unit,reading_error,source"
+    rows = []
+    for line, factor in zip(lines, (0.5, 0.5, 0.5, 1.5, 1.5, 1.5), strict=True):
+        for ratio in (1, 5):
+            changes = {"ET_ratio": str(ratio), "K_kill_max": str(0.353 * factor)}
+            curve = Curve(
+                label=line, model="in_vitro", condition=line, changes=changes, times="0,4"
+            ).simulate()
+            share = float(curve.viability[-1]) / 100
+            rows.append(f"viability,{line},{ratio},240,minute,{share},dimensionless,0,made up")
+    found = verdicts(results["fig2a"].spec, filled("fig2a", "\n".join([header, *rows])), "V")
+    assert found["V4-omega"].value == pytest.approx(np.std(np.log([0.5] * 3 + [1.5] * 3), ddof=1), abs=1e-3)
+    assert found["V3-rmse"].value > 5
+    assert found["V3-band"].value == pytest.approx(0.5)  # 0.5 lies outside exp(-0.62), 1.5 within exp(0.62)
+
+
+def test_a_filled_slot_with_a_foreign_column_or_unit_is_refused(results, filled):
+    header = "observable,arm,ETratio,time,time_unit,value,unit,reading_error,source"
+    rows = [f"viability,{line},1,4,hour,50,percent,1,made up" for line in results["fig2a"].spec.slots]
+    with pytest.raises(InputError, match="nearest: ET_ratio"):
+        verdicts(results["fig2a"].spec, filled("fig2a", "\n".join([header, *rows])), "V3")
+    bad = "\n".join([header.replace("ETratio", "ET_ratio"), *(r.replace("percent", "mg") for r in rows)])
+    with pytest.raises(InputError, match="mg does not convert"):
+        verdicts(results["fig2a"].spec, filled("fig2a", bad), "V3")

@@ -1,0 +1,74 @@
+"""A scan: one model over a grid of parameters and a list of conditions, endpoints for each.
+
+Promise: one row for every combination, in the order declared, whatever the executor; a run that failed is a
+row with its status and NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+
+from harness.models.catalog import select
+from harness.models.symbols import read_symbols
+from harness.simulation.design import Design, grid, parse_axis
+from harness.simulation.execute import Executor
+from harness.simulation.plan import Plan, plan
+from harness.simulation.run import Summary, run
+from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+
+__all__ = ["ScanStudy"]
+
+
+class ScanStudy(StudyDeclaration):
+    """Endpoints over a grid.
+
+    `grid` holds axes as ``cart scan`` takes them (``0.5:20:log:25`` or ``1,2,5``); `changes` are set in
+    every run. The table `runs` has the columns condition, one an axis, one an endpoint, status and reason.
+    """
+
+    kind: Literal["scan"]
+    model: str
+    readings: tuple[str, ...] = ()
+    conditions: tuple[str | None, ...] = (None,)
+    grid: dict[str, str]
+    endpoints: tuple[str, ...]
+    changes: dict[str, str] = {}
+    until: str | None = None
+    times: str | None = None
+
+    def number_names(self) -> tuple[str, ...]:
+        return ()
+
+    def size(self) -> int:
+        return sum(len(planned) for _, planned in self._plans())
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        tables, failed = [], 0
+        for condition, planned in self._plans():
+            found = run(planned, executor, progress)
+            failed += sum(n for status, n in Summary.of(found).by_status.items() if status != "ok")
+            table = found.to_dataframe().rename(columns=lambda name: name.removeprefix("design_"))
+            tables.append(table.assign(condition=condition or ""))
+        runs = pd.concat(tables, ignore_index=True)
+        order = ["condition", *self.grid, *self.endpoints, "status", "reason"]
+        return Outcome({}, {"runs": runs[order]}, runs=len(runs), failed=failed)
+
+    def _plans(self) -> list[tuple[str | None, Plan]]:
+        return [(condition, self._plan(condition)) for condition in self.conditions]
+
+    def _plan(self, condition: str | None) -> Plan:
+        symbols = read_symbols(select(self.model, self.readings, condition).card.sbml_path())
+        axes = dict(parse_axis(f"{name}={text}", symbols) for name, text in self.grid.items())
+        design: Design = grid(**axes)
+        return plan(
+            self.model,
+            design,
+            endpoints=self.endpoints,
+            changes=self.changes,
+            readings=self.readings,
+            condition=condition,
+            until=self.until,
+            times=self.times,
+        )

@@ -1,0 +1,152 @@
+"""Measures of single curves: distance from observations, endpoints, their ratios and crossings."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Literal
+
+import numpy as np
+from pydantic import model_validator
+
+from harness.analysis import metrics
+from harness.analysis.library import FUNCTIONS
+from harness.declarations import Declaration
+from harness.validation.curves import Evidence
+from harness.validation.measures.base import Measure
+
+__all__ = ["Comparison", "Crossing", "DataEndpoint", "Endpoint", "Quantity", "Residual", "read_endpoint"]
+
+Name = Literal[
+    "value_at", "peak_height", "peak_time", "half_life", "growth_rate", "lowest", "highest", "fold_fall",
+    "fall_time",
+]  # fmt: skip
+
+
+class Options(Declaration):
+    """Options of an endpoint, in the model's time unit; each endpoint takes its own."""
+
+    endpoint: Name
+    at: float | None = None
+    after: float | None = None
+    before: float | None = None
+    start: float | None = None
+    stop: float | None = None
+    share: float | None = None
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Options:
+        accepted = inspect.signature(FUNCTIONS[self.endpoint]).parameters
+        needed = [n for n, p in accepted.items() if p.default is p.empty and n not in ("time", "value")]
+        given = self.options()
+        for name in given:
+            if name not in accepted:
+                raise ValueError(f"{self.endpoint} takes no {name}")
+        for name in needed:
+            if name not in given:
+                raise ValueError(f"{self.endpoint} needs {name}")
+        return self
+
+    def options(self) -> dict[str, float]:
+        """Those that are given."""
+        names = ("at", "after", "before", "start", "stop", "share")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def read_endpoint(time: np.ndarray, value: np.ndarray, wanted: Options) -> float:
+    """Read an endpoint off one curve."""
+    return float(FUNCTIONS[wanted.endpoint](np.asarray(time), np.asarray(value), **wanted.options()))
+
+
+class Quantity(Options):
+    """One endpoint of one observable of one curve."""
+
+    curve: str
+    observable: str
+
+    def of(self, evidence: Evidence) -> float:
+        """Its value."""
+        curve = evidence.curves[self.curve]
+        return read_endpoint(curve.time, curve[self.observable], self)
+
+
+class Residual(Measure):
+    """Distance of a curve from the observations of one arm."""
+
+    kind: Literal["residual"]
+    metric: Literal[
+        "rmse", "log_rmse", "largest_fold", "geometric_fold", "share_within_fold", "rank_agreement"
+    ]
+    curve: str
+    observable: str
+    arm: str
+    start: float = 0.0
+    stop: float = float("inf")
+
+    def reads(self) -> tuple[tuple[str, str], ...]:
+        return ((self.curve, self.observable),)
+
+    def score(self, evidence: Evidence) -> float:
+        data = evidence.observed(self.observable, self.arm)
+        inside = (data.time >= self.start) & (data.time <= self.stop)
+        predicted = evidence.at(self.curve, self.observable, data.time[inside])
+        return getattr(metrics, self.metric)(predicted, data.value[inside])
+
+
+class Endpoint(Quantity, Measure):
+    """One endpoint of a curve."""
+
+    kind: Literal["endpoint"]
+
+    def reads(self) -> tuple[tuple[str, str], ...]:
+        return ((self.curve, self.observable),)
+
+    def score(self, evidence: Evidence) -> float:
+        return self.of(evidence)
+
+
+class DataEndpoint(Options, Measure):
+    """The same endpoint of the observations themselves, for comparison."""
+
+    kind: Literal["data_endpoint"]
+    observable: str
+    arm: str
+
+    def score(self, evidence: Evidence) -> float:
+        data = evidence.observed(self.observable, self.arm)
+        return read_endpoint(data.time, data.value, self)
+
+
+class Comparison(Measure):
+    """One endpoint over another."""
+
+    kind: Literal["ratio"]
+    of: Quantity
+    over: Quantity
+
+    def reads(self) -> tuple[tuple[str, str], ...]:
+        return tuple((part.curve, part.observable) for part in (self.of, self.over))
+
+    def score(self, evidence: Evidence) -> float:
+        return self.of.of(evidence) / self.over.of(evidence)
+
+
+class Crossing(Measure):
+    """Value of one observable where another of the same curve first crosses a level."""
+
+    kind: Literal["crossing"]
+    curve: str
+    observable: str
+    where: str
+    level: float
+
+    def reads(self) -> tuple[tuple[str, str], ...]:
+        return ((self.curve, self.observable), (self.curve, self.where))
+
+    def score(self, evidence: Evidence) -> float:
+        curve = evidence.curves[self.curve]
+        x, y = curve[self.where].to_numpy() - self.level, curve[self.observable].to_numpy()
+        crossed = np.flatnonzero((x[:-1] < 0) != (x[1:] < 0))
+        if not crossed.size:
+            return float("nan")
+        i = crossed[0]
+        return float(y[i] + (y[i + 1] - y[i]) * x[i] / (x[i] - x[i + 1]))

@@ -1,0 +1,67 @@
+"""Measures of parameters alone: arithmetic that the article does in its text."""
+
+from __future__ import annotations
+
+import math
+import tokenize
+from collections.abc import Mapping
+from typing import Literal
+
+import pint
+from pydantic import field_validator
+
+from harness.errors import InputError, unknown_name
+from harness.models.catalog import select
+from harness.models.symbols import read_symbols
+from harness.models.units import parse_quantity, registry
+from harness.studies.outcome import StudyDeclaration
+from harness.validation.curves import Curve, Evidence
+from harness.validation.measures.base import Measure
+
+__all__ = ["Formula"]
+
+
+class Formula(Measure):
+    """A formula of parameters with their units, such as ``ln2 / K`` with K = clinical.K_exp_max.
+
+    `symbols` gives each name as MODEL.PARAMETER or MODEL.READING.PARAMETER; `ln2` is known.
+    """
+
+    kind: Literal["formula"]
+    formula: str
+    symbols: dict[str, str]
+    unit: str
+
+    @field_validator("symbols")
+    @classmethod
+    def _places_have_a_form(cls, value: dict[str, str]) -> dict[str, str]:
+        for place in value.values():
+            if place.count(".") not in (1, 2):
+                raise ValueError(f"'{place}': write MODEL.PARAMETER or MODEL.READING.PARAMETER")
+        return value
+
+    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:  # noqa: ARG002
+        self._value()
+
+    def score(self, evidence: Evidence) -> float:  # noqa: ARG002
+        return self._value()
+
+    def _value(self) -> float:
+        known = {name: _parameter(place) for name, place in self.symbols.items()}
+        try:
+            found = registry().parse_expression(self.formula, ln2=math.log(2), **known)
+            return float(registry().Quantity(found).to(self.unit).magnitude)
+        except pint.UndefinedUnitError as error:
+            raise unknown_name("symbol of the formula", str(error.unit_names), [*known, "ln2"]) from None
+        except (pint.PintError, TypeError, ValueError, tokenize.TokenError) as error:
+            raise InputError(f"formula '{self.formula}': {' '.join(str(error).split())}") from None
+
+
+def _parameter(place: str) -> pint.Quantity:
+    model, *reading, name = place.split(".")
+    selection = select(model, reading)
+    symbol = read_symbols(selection.card.sbml_path())[name]
+    value = symbol.value
+    if name in selection.changes:
+        value = parse_quantity(selection.changes[name], symbol.unit, name)
+    return registry().Quantity(value, symbol.unit)
