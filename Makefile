@@ -34,6 +34,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/cart build --check
 	$(BIN)/cart check
+	$(BIN)/cart docs --check
 
 sbml: $(READY)
 	$(BIN)/cart build

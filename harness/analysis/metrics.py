@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 __all__ = [
     "excess",
+    "fold_range",
     "geometric_fold",
     "largest",
     "largest_fold",
@@ -83,6 +84,11 @@ def largest(values: np.ndarray) -> float:
 def smallest(values: np.ndarray) -> float:
     """Smallest value; NaN when any is."""
     return float(np.min(values))
+
+
+def fold_range(values: np.ndarray) -> float:
+    """Largest over smallest value; NaN unless all are positive."""
+    return float(np.max(values) / np.min(values)) if (values > 0).all() else float("nan")
 
 
 def largest_rise(values: np.ndarray) -> float:

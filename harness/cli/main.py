@@ -49,6 +49,7 @@ COMMANDS = (
     design.run,
     validate.validate,
     validate.report,
+    validate.docs,
 )
 for command in COMMANDS:
     app.command()(command)

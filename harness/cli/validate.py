@@ -1,4 +1,4 @@
-"""Commands that score the models against the article: validate and report."""
+"""Commands that score the models against the article: validate, report and docs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from harness.validation.suite import PanelResult, Score
 
-__all__ = ["report", "validate"]
+__all__ = ["docs", "report", "validate"]
 
 Panels = Annotated[
     list[str] | None, typer.Argument(metavar="[PANEL]...", help="Panels; all when none is named.")
@@ -58,6 +58,23 @@ def report(
     write_page(results, out, tuple(reading or ()))
     print(f"report: {out}")
     raise typer.Exit(failed)
+
+
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when a generated page is stale.")
+    ] = False,
+) -> None:
+    """Write the generated pages of docs/: schemas, and the comparison with other implementations."""
+    from harness.report.docs import stale, write_docs
+
+    if check:
+        old = stale()
+        for path in old:
+            print(f"{path.name} is stale; run: cart docs")
+        raise typer.Exit(1 if old else 0)
+    for path in write_docs():
+        print(f"{path.name}: written")
 
 
 def _run(panels: list[str] | None, readings: list[str] | None, workers: int | None) -> list[PanelResult]:

@@ -52,7 +52,7 @@ class ScanStudy(StudyDeclaration):
             table = found.to_dataframe().rename(columns=lambda name: name.removeprefix("design_"))
             tables.append(table.assign(condition=condition or ""))
         runs = pd.concat(tables, ignore_index=True)
-        order = ["condition", *self.grid, *self.endpoints, "status", "reason"]
+        order = ["condition", *self.grid, *planned.study.column_names(), "status", "reason"]
         return Outcome({}, {"runs": runs[order]}, runs=len(runs), failed=failed)
 
     def _plans(self) -> list[tuple[str | None, Plan]]:

@@ -3,6 +3,7 @@ import pytest
 
 from harness.analysis.metrics import (
     excess,
+    fold_range,
     geometric_fold,
     largest,
     largest_fold,
@@ -55,6 +56,8 @@ def test_excess_is_1_at_the_tolerance():
 
 def test_columns_are_summed_up_and_nothing_is_hidden():
     values = np.array([3.0, 1.0, 1.5])
+    assert fold_range(values) == 3
+    assert np.isnan(fold_range(np.array([0.0, 1.0])))
     assert (largest(values), smallest(values), largest_rise(values)) == (3.0, 1.0, 0.5)
     broken = np.array([1.0, np.nan, 2.0])
     assert all(np.isnan(f(broken)) for f in (largest, smallest, largest_rise))

@@ -187,7 +187,9 @@ class Number(Measure):
 
 
 class Statistic(Measure):
-    """A statistic of a column of a study's table: over all rows, or the worst over groups of rows.
+    """A statistic of a column of a study's table: over all rows, or over groups of rows.
+
+    Of the groups' values it is the largest, or their median with ``over_groups: median``.
 
     `against` is a second column, for metrics of two; `by` are the columns that make groups, within which
     the rows keep their order; `where` keeps the rows with these values.
@@ -198,8 +200,9 @@ class Statistic(Measure):
     table: str = "runs"
     column: str
     against: str | None = None
-    statistic: Literal["largest", "smallest", "largest_rise", "rank_agreement", "rmse", "largest_fold"]
+    statistic: Literal["largest", "smallest", "largest_rise", "fold_range", "rank_agreement"]
     by: tuple[str, ...] = ()
+    over_groups: Literal["largest", "median"] = "largest"
     where: dict[str, str | float] = {}
 
     def studies(self) -> tuple[str, ...]:
@@ -211,7 +214,9 @@ class Statistic(Measure):
         columns = [self.column, *([self.against] if self.against else [])]
         function = getattr(metrics, self.statistic)
         found = [function(*(group[c].to_numpy(float) for c in columns)) for group in groups]
-        return float(np.max(found)) if found else float("nan")
+        if not found:
+            return float("nan")
+        return float(np.median(found) if self.over_groups == "median" else np.max(found))
 
     def _rows(self, evidence: Evidence) -> pd.DataFrame:
         tables = evidence.outcomes[self.study].tables
