@@ -83,13 +83,13 @@ def _run(panels: list[str] | None, readings: list[str] | None, workers: int | No
     from harness.validation.spec import panel_names, read_panel
     from harness.validation.suite import run_panel, under_readings
 
-    names = list(dict.fromkeys(panels or panel_names()))
     # A broken specification is told before any work.
-    specs = [under_readings(read_panel(name), readings or ()) for name in names]
+    declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
+    specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
     simulations = sum(study.size() for spec in specs for study in spec.studies.values())
     executor = choose_executor(workers) if simulations > 500 else Serial()
     with progress_bar("simulations", simulations) as progress:
-        return [run_panel(name, readings or (), executor, progress) for name in names]
+        return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]
 
 
 def _print_scores(results: list[PanelResult]) -> int:

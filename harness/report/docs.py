@@ -1,6 +1,6 @@
-"""Generated pages of ``docs/``: the schemas of declarative files, and the comparison with other implementations.
+"""Generated pages of ``docs/``: schemas of declarative files, and the comparison with other implementations.
 
-Promise: what stands in those files is what the code and the suite give; :func:`stale` tells where it does not.
+Promise: what stands in those files is what the code and the suite give; :func:`stale` tells where not.
 """
 
 from __future__ import annotations

@@ -73,6 +73,7 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
         surprises=[score for score in scores if not score.holds],
         by_id={score.target.id: score for score in scores},
         total=len(scores),
+        evidence_kinds=("data", "text", "golden", "internal"),
         checks={card.id: check_model(card) for card in cards},
         cards=cards,
         ledger=read_ledger(),
@@ -85,7 +86,9 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
 def _number(value: object) -> str:
     """A number to four digits; anything else as it is, and nothing for what is missing."""
     if isinstance(value, float | np.floating):
-        return "–" if np.isnan(value) else f"{value:.4g}"
+        if np.isnan(value):
+            return "–"
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e6 else f"{value:.4g}"
     return "" if value is None else str(value)
 
 

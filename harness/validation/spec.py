@@ -134,6 +134,7 @@ class PanelSpec(Declaration):
     """One panel of the article, or one trial."""
 
     panel: str
+    place: int  # in lists of panels, ascending
     title: str
     figure: str
     source: str

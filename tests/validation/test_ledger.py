@@ -2,6 +2,7 @@ import re
 
 from harness.models.catalog import load_card, model_names, repository
 from harness.validation.ledger import read_ledger
+from harness.validation.spec import panel_names, read_panel
 
 
 def test_the_ledger_goes_from_d01_without_a_gap():
@@ -26,3 +27,15 @@ def test_every_row_that_a_model_or_a_page_names_is_in_the_ledger():
     files = [*(repository() / "models_antimony").iterdir(), *(repository() / "docs").glob("*.md")]
     named = {row for file in files for row in re.findall(r"\bD\d\d\b", file.read_text("utf-8"))}
     assert named <= set(read_ledger())
+
+
+def test_the_scores_of_the_ledger_are_of_targets_that_name_its_row():
+    targets = {target.id: target for name in panel_names() for target in read_panel(name).targets}
+    for row, entry in read_ledger().items():
+        for ids in entry.scored.values():
+            assert set(ids) <= set(targets), row
+    # what cannot be reproduced is scored in its row
+    for target in targets.values():
+        if target.expected == "not met":
+            scored = [name for ids in read_ledger()[target.ledger].scored.values() for name in ids]
+            assert target.id in scored, target.id
