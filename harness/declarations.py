@@ -14,13 +14,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import InputError
 
-__all__ = ["Declaration", "describe", "read_declaration"]
+__all__ = ["Declaration", "FieldError", "describe", "read_declaration"]
 
 
 class Declaration(BaseModel):
     """Base of everything read from a declarative file: immutable, and no field beyond the schema."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class FieldError(ValueError):
+    """What a validator of a whole declaration found wrong in one field of it, such as ``("targets", 3)``."""
+
+    def __init__(self, location: tuple[str | int, ...], message: object) -> None:
+        super().__init__(str(message))
+        self.location = location
 
 
 T = TypeVar("T", bound=BaseModel)
@@ -57,6 +65,8 @@ def read_declaration(path: Path, schema: type[T]) -> T:
     except ValidationError as error:
         # An unknown field is the likelier fault than the field that it leaves missing.
         first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        inner = getattr(first.get("ctx", {}).get("error"), "location", ())
+        first = {**first, "loc": (*first["loc"], *inner)}
         raise InputError(f"{path}:{_line_of(node, first['loc'])}: {describe(first)}") from None
 
 

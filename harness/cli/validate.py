@@ -81,14 +81,14 @@ def _run(panels: list[str] | None, readings: list[str] | None, workers: int | No
     from harness.cli.terminal import progress_bar
     from harness.simulation.execute import Serial, choose_executor
     from harness.validation.spec import panel_names, read_panel
-    from harness.validation.suite import run_panel, under_readings
+    from harness.validation.suite import run_panel, simulations, under_readings
 
     # A broken specification is told before any work.
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
     specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
-    simulations = sum(study.size() for spec in specs for study in spec.studies.values())
-    executor = choose_executor(workers) if simulations > 500 else Serial()
-    with progress_bar("simulations", simulations) as progress:
+    count = sum(simulations(spec) for spec in specs)
+    executor = choose_executor(workers) if count > 500 else Serial()
+    with progress_bar("simulations", count) as progress:
         return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]
 
 

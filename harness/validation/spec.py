@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from harness.declarations import Declaration, read_declaration
+from harness.declarations import Declaration, FieldError, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository
 from harness.validation.curves import Curve
@@ -149,28 +149,31 @@ class PanelSpec(Declaration):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> PanelSpec:
-        for target in self.targets:
+        for place, target in enumerate(self.targets):
             if target.measure is not None:
                 try:
                     target.measure.check(self.curves, self.studies)
                 except InputError as error:
-                    raise ValueError(f"target {target.id}: {error}") from None
-        for axes in self.axes:
-            for curve in axes.curves:
-                if curve not in self.curves:
-                    raise ValueError(str(unknown_name(f"curve for axes {axes.title}", curve, self.curves)))
-                if axes.observable not in (symbols := self.curves[curve].symbols):
-                    known = unknown_name(f"observable of curve {curve}", axes.observable, symbols)
-                    raise ValueError(f"axes {axes.title}: {known}")
+                    raise FieldError(("targets", place, "measure"), f"{target.id}: {error}") from None
+        for place, axes in enumerate(self.axes):
+            self._check_axes(("axes", place), axes)
         for line in self.scan_axes.lines if self.scan_axes else ():
             for study in (line.study, *(line.band or ())):
                 if study not in self.studies:
-                    raise ValueError(str(unknown_name("study of the axes", study, self.studies)))
+                    raise FieldError(("scan_axes", "lines"), unknown_name("study", study, self.studies))
         ids = [target.id for target in self.targets]
-        doubled = {name for name in ids if ids.count(name) > 1}
-        if doubled:
-            raise ValueError(f"target id given twice: {', '.join(sorted(doubled))}")
+        for place, name in enumerate(ids):
+            if name in ids[:place]:
+                raise FieldError(("targets", place), f"target id given twice: {name}")
         return self
+
+    def _check_axes(self, location: tuple[str | int, ...], axes: Axes) -> None:
+        for curve in axes.curves:
+            if curve not in self.curves:
+                raise FieldError(location, unknown_name("curve", curve, self.curves))
+            if axes.observable not in (symbols := self.curves[curve].symbols):
+                wrong = unknown_name(f"observable of curve {curve}", axes.observable, symbols)
+                raise FieldError((*location, "observable"), wrong)
 
     @property
     def folder(self) -> Path:

@@ -7,13 +7,14 @@ beside it, never put in its place.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pandas as pd
 
-from harness.errors import unknown_name
+from harness.errors import InputError, unknown_name
 from harness.models.catalog import load_card, model_names
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Progress
@@ -21,7 +22,7 @@ from harness.validation.curves import Evidence, NoData, readings_that_fit
 from harness.validation.observations import read_observations
 from harness.validation.spec import PanelSpec, Target, read_panel
 
-__all__ = ["PanelResult", "Score", "Verdict", "run_panel", "score_table", "under_readings"]
+__all__ = ["PanelResult", "Score", "Verdict", "run_panel", "score_table", "simulations", "under_readings"]
 
 
 class Verdict(StrEnum):
@@ -121,14 +122,34 @@ def under_readings(spec: PanelSpec, readings: Sequence[str]) -> PanelSpec:
     return spec.model_copy(update={"curves": curves, "studies": studies})
 
 
+def simulations(spec: PanelSpec) -> int:
+    """How many simulations the studies of a panel take; refuses a study that cannot be run."""
+    total = 0
+    for name, study in spec.studies.items():
+        with _named(spec, f"studies.{name}"):
+            total += study.size()
+    return total
+
+
+@contextmanager
+def _named(spec: PanelSpec, field: str) -> Iterator[None]:
+    """Name the file and the field in an error of what is run."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{spec.folder / 'spec.yaml'}: {field}: {error}") from None
+
+
 def _evidence(spec: PanelSpec, executor: Executor, progress: Progress | None) -> Evidence:
     table = read_observations(spec.folder / spec.observations) if spec.observations else None
     read = {pair for target in spec.targets if target.measure for pair in target.measure.reads()}
-    curves = {
-        name: curve.simulate(also=sorted(symbol for owner, symbol in read if owner == name))
-        for name, curve in spec.curves.items()
-    }
-    outcomes = {name: study.run(executor, progress) for name, study in spec.studies.items()}
+    curves, outcomes = {}, {}
+    for name, curve in spec.curves.items():
+        with _named(spec, f"curves.{name}"):
+            curves[name] = curve.simulate(also=sorted(symbol for owner, symbol in read if owner == name))
+    for name, study in spec.studies.items():
+        with _named(spec, f"studies.{name}"):
+            outcomes[name] = study.run(executor, progress)
     return Evidence(spec.folder, spec.curves, curves, outcomes, table, spec.slots)
 
 

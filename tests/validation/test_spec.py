@@ -35,7 +35,10 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
             "at_most: Input should be a valid number",
         ),
         (lambda c: c["targets"][0].pop("unit"), "targets.0.unit: Field required"),
-        (lambda c: c["targets"][0]["measure"].update(curve="C"), "target X1-A-rmse: no curve 'C'"),
+        (
+            lambda c: c["targets"][0]["measure"].update(curve="C"),
+            "targets.0.measure: X1-A-rmse: no curve 'C'",
+        ),
         (lambda c: c["targets"][0]["measure"].update(kind="guess"), "targets.0.measure"),
         (lambda c: c["targets"][1].update(id="X1-A-rmse"), "target id given twice: X1-A-rmse"),
         (lambda c: c["targets"][0].update(expected="not met", ledger=None), "names its ledger row"),
@@ -44,9 +47,9 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         (lambda c: c["targets"][1]["measure"].update(endpoint="lowest"), "lowest takes no after"),
         (
             lambda c: c["axes"][0].update(observable="tumour"),
-            "axes Tumour volume: no observable of curve A_vehicle",
+            "axes.0.observable: no observable of curve A_vehicle",
         ),
-        (lambda c: c["axes"][0].update(curves=["Z"]), "no curve for axes Tumour volume 'Z'"),
+        (lambda c: c["axes"][0].update(curves=["Z"]), "axes.0: no curve 'Z'"),
     ],
 )
 def test_a_broken_specification_is_told_with_file_line_and_field(spoiled, change, said):
@@ -65,6 +68,14 @@ def test_the_line_is_that_of_the_field(tmp_path):
     path.write_text("# a comment\nat_least: 1\nat_most: high\n")
     with pytest.raises(InputError, match=r"threshold.yaml:3: at_most: "):
         read_declaration(path, Threshold)
+
+
+def test_the_line_of_a_name_that_is_unknown_is_that_of_its_target(spoiled):
+    path = spoiled(lambda c: c["targets"][3]["measure"].update(curve="Z"))
+    with pytest.raises(InputError) as caught:
+        read_declaration(path, PanelSpec)
+    line = int(str(caught.value).removeprefix(f"{path}:").split(":")[0])
+    assert path.read_text("utf-8").splitlines()[line - 1].strip() == "measure:"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,20 @@ import pytest
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
+from harness.validation import suite
 from harness.validation.curves import Curve
 from harness.validation.measures.of_tables import read_cases
 from harness.validation.observations import read_observations
 from harness.validation.spec import Target, panel_names, read_panel
-from harness.validation.suite import Verdict, judge, run_panel, score, score_table, under_readings
+from harness.validation.suite import (
+    Verdict,
+    judge,
+    run_panel,
+    score,
+    score_table,
+    simulations,
+    under_readings,
+)
 
 QUICK = ("fig2a", "fig2b", "fig3", "statements")
 
@@ -154,6 +163,17 @@ def test_a_curve_that_fails_is_a_verdict_and_not_an_end(results):
     assert found["C3-Cmax"].verdict is Verdict.FAILED
     assert not found["C3-Cmax"].holds
     assert found["C4-order"].verdict is Verdict.MET
+
+
+def test_a_curve_or_study_that_cannot_be_run_is_named_with_its_file(monkeypatch):
+    spec = read_panel("fig2a")
+    broken = spec.curves["RPMI-8226"].model_copy(update={"until": "4 hoars"})
+    monkeypatch.setattr(suite, "read_panel", lambda _: spec.model_copy(update={"curves": {"wells": broken}}))
+    with pytest.raises(InputError, match=r"fig2a.spec\.yaml: curves\.wells: until: 'hoars' is not a unit"):
+        run_panel("fig2a")
+    study = spec.studies["wells"].model_copy(update={"grid": {"ET_ratio": "1:2"}})
+    with pytest.raises(InputError, match=r"fig2a.spec\.yaml: studies\.wells: grid 'ET_ratio=1:2'"):
+        simulations(spec.model_copy(update={"studies": {"wells": study}}))
 
 
 def test_a_curve_reads_out_further_symbols_when_asked():

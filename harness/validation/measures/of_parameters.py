@@ -52,7 +52,9 @@ class Formula(Measure):
             found = registry().parse_expression(self.formula, ln2=math.log(2), **known)
             return float(registry().Quantity(found).to(self.unit).magnitude)
         except pint.UndefinedUnitError as error:
-            raise unknown_name("symbol of the formula", str(error.unit_names), [*known, "ln2"]) from None
+            names = error.unit_names
+            name = names if isinstance(names, str) else names[0]
+            raise unknown_name("symbol of the formula", name, [*known, "ln2"]) from None
         except (pint.PintError, TypeError, ValueError, tokenize.TokenError) as error:
             raise InputError(f"formula '{self.formula}': {' '.join(str(error).split())}") from None
 
