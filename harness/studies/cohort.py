@@ -23,7 +23,7 @@ from harness.analysis.response import (
 )
 from harness.analysis.survival import kaplan_meier, median
 
-__all__ = ["fractions", "medians", "read_patients", "responses", "spiders", "survival"]
+__all__ = ["category_labels", "fractions", "medians", "read_patients", "responses", "spiders", "survival"]
 
 RESPONSES = ("orr", "cr", "cr_strict")
 
@@ -48,7 +48,7 @@ def read_patients(
     columns = {
         "patient": np.repeat(np.arange(patients), len(doses)),
         "dose": np.tile(doses, patients),
-        "best_response": _names(best),
+        "best_response": category_labels(best),
         "orr": is_responder(best),
         "cr": best == 0,
         "cr_strict": lowest == 0,
@@ -56,7 +56,7 @@ def read_patients(
     }
     for month in months:
         columns[f"change_{month:g}"] = value_at(time, flat, month)
-        columns[f"response_{month:g}"] = _names(category(columns[f"change_{month:g}"]))
+        columns[f"response_{month:g}"] = category_labels(category(columns[f"change_{month:g}"]))
     for rule in criteria().rules:
         columns[f"pfs_{rule}"], columns[f"progressed_{rule}"] = progression_free(time, flat, rule)
         columns[f"dor_{rule}"], columns[f"relapsed_{rule}"] = duration_of_response(time, flat, rule)
@@ -127,7 +127,7 @@ def _by_dose(runs: pd.DataFrame) -> list[tuple[float, pd.DataFrame]]:
     return [(dose, group[group["best_response"] != ""]) for dose, group in runs.groupby("dose")]
 
 
-def _names(numbers: np.ndarray) -> np.ndarray:
+def category_labels(numbers: np.ndarray) -> np.ndarray:
     """Names of categories; empty for one that is NaN."""
     names = np.array([*category_names(), ""], dtype=object)
     return names[np.where(np.isnan(numbers), len(names) - 1, numbers).astype(int)]

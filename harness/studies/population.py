@@ -19,6 +19,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
+from harness.simulation.times import parse_until
 from harness.studies import cohort
 from harness.studies.outcome import Outcome, Progress
 from harness.studies.published import Drawn, Published, predict, read_published
@@ -46,6 +47,8 @@ class Population(VirtualPatients):
         CAR+ T cells.
     months
         When response is read off against baseline, beside the best response.
+    until
+        End of follow-up.
     strict_cr
         Another bound of a complete response (%), shown beside the declared one.
     threshold
@@ -62,6 +65,7 @@ class Population(VirtualPatients):
     patients: int = Field(ge=1)
     doses: tuple[float, ...]
     months: tuple[float, ...] = (6, 21)
+    until: str = "48 months"
     strict_cr: float = -99
     threshold: float | None = None
     spiders: int = Field(default=250, ge=0)
@@ -83,7 +87,7 @@ class Population(VirtualPatients):
 
     def number_names(self) -> tuple[str, ...]:
         nothing_happens = np.zeros((1, len(self.doses), 2))
-        return tuple(self._numbers(self._tables(np.array([0.0, self.end()]), nothing_happens)))
+        return tuple(self._numbers(self._tables(np.array([0.0, self._end()]), nothing_happens)))
 
     def size(self) -> int:
         return self.patients * len(self.doses)
@@ -119,21 +123,21 @@ class Population(VirtualPatients):
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
         days = np.array(self.months) * self.month()
-        steps = [np.arange(start, min(stop, self.end()), step) for start, stop, step in STEPS]
+        steps = [np.arange(start, min(stop, self._end()), step) for start, stop, step in STEPS]
         return plan(
             self.model,
             self.patients_design(self.patients) * grid(dose=self.doses),
             trajectories=True,
             observables=[CHANGE],
-            times=np.unique(np.concatenate([*steps, days, [self.end()]])),
-            until=self.end(),
+            times=np.unique(np.concatenate([*steps, days, [self._end()]])),
+            until=self._end(),
             changes=self.changes,
             readings=self.readings,
         )
 
     def _tables(self, time: np.ndarray, change: np.ndarray) -> dict[str, pd.DataFrame]:
         """All tables, from `change` (%), shape (patients, doses, times), at `time` in the model's unit."""
-        if max(self.months) * self.month() > self.end():
+        if max(self.months) * self.month() > self._end():
             raise InputError(f"months: month {max(self.months):g} lies after the end, {self.until}")
         months = time / self.month()
         runs = cohort.read_patients(months, change, self.doses, self.months, self.strict_cr)
@@ -189,6 +193,9 @@ class Population(VirtualPatients):
                 numbers[f"{name}_{month:g}"] = sign * (of_dose[self.threshold] - of_dose[self.doses[0]]) + 0.0
                 numbers[f"{bin_.lower()}_flat_{month:g}"] = _spread(of_dose[of_dose.index >= self.threshold])
         return numbers
+
+    def _end(self) -> float:
+        return parse_until(self.until, self.symbols().time_unit)
 
     def _published(self) -> tuple[Published, ...]:
         rows = read_published(repository() / "validation" / self.published)

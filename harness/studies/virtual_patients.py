@@ -15,7 +15,6 @@ from harness.models.provenance import parameters_of
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
-from harness.simulation.times import parse_until
 from harness.studies.outcome import StudyDeclaration
 
 __all__ = ["ASSUMED", "CHANGE", "VirtualPatients", "omegas_of"]
@@ -45,8 +44,6 @@ class VirtualPatients(StudyDeclaration):
         them: ``Tumor_0: 0.8`` gives burden a distribution, ``K_12: 0`` takes that of K_12 away.
     seed
         Of the random effects.
-    until
-        End of follow-up.
     rule
         Rule of progression, of ``response.yaml`` (ledger D18).
     """
@@ -56,7 +53,6 @@ class VirtualPatients(StudyDeclaration):
     changes: dict[str, str] = {}
     omegas: dict[str, float] = {}
     seed: int = Field(default=1, ge=0, lt=2**64)
-    until: str = "48 months"
     rule: str = "nadir_25"
 
     @field_validator("rule")
@@ -73,10 +69,6 @@ class VirtualPatients(StudyDeclaration):
     def month(self) -> float:
         """A month, a twelfth of 365.25 days, in the model's time unit."""
         return convert(1.0, "month", self.symbols().time_unit, "month")
-
-    def end(self) -> float:
-        """End of follow-up in the model's time unit."""
-        return parse_until(self.until, self.symbols().time_unit)
 
     def patients_design(self, count: int) -> Design:
         """The random effects of the first `count` patients, one row each."""
