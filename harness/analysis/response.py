@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.analysis.curves import refined
+from harness.analysis.endpoints import nadir
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 
@@ -97,17 +99,18 @@ def best_response(time: np.ndarray, value: np.ndarray, stop: float = np.inf) -> 
     inside = (time > time[0]) & (time <= stop)
     if not inside.any():
         return np.full(value.shape[:-1], np.nan)
-    return category(value[..., inside].min(axis=-1))
+    return category(nadir(time[inside], value[..., inside]))
 
 
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Time at which the change first reaches that of a partial response, interpolated linearly."""
+    """Time at which the change first reaches that of a partial response, interpolated."""
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
-    return _first_crossing(time, bound - value)
+    time, level = refined(time, 1 + value / 100)
+    return _first_crossing(time, 1 + bound / 100 - level)
 
 
 def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
-    """Time at which M-protein first meets a rule of progression, interpolated linearly.
+    """Time at which M-protein first meets a rule of progression, interpolated.
 
     Parameters
     ----------
@@ -122,9 +125,9 @@ def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25"
     if rule not in criteria().rules:
         raise unknown_name("rule of progression", rule, criteria().rules)
     chosen = criteria().rules[rule]
-    level = 1 + value / 100
-    nadir = np.minimum.accumulate(level, axis=-1)
-    needed = np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
+    time, level = refined(time, 1 + value / 100)
+    so_far = np.minimum.accumulate(level, axis=-1)
+    needed = np.maximum(chosen.of_nadir * so_far, so_far + chosen.of_baseline)
     return _first_crossing(time, level - needed)
 
 
