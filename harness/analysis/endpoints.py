@@ -109,7 +109,7 @@ def nadir(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float =
 
 
 def lowest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
-    """Lowest value at the output times from `start` to `stop`: a trough, where doses may make the curve jump."""
+    """Lowest value at the output times from `start` to `stop`; for curves that doses make jump."""
     inside = (time >= start) & (time <= stop)
     return value[..., inside].min(axis=-1) if inside.any() else np.full(value.shape[:-1], np.nan)
 
