@@ -102,7 +102,7 @@ def test_ten_times_the_output_times_move_endpoints_by_less_than_0_2_percent():
     names += ["time_above(transgene, level=100)", "fall_time(sBCMA_change)"]
     names += ["doubling_time(transgene, start=4, stop=9)", "time_to_response(M_protein_change)"]
     for design in (low_and_high, population()):
-        planned = plan("clinical", design, endpoints=names)
+        planned = plan("clinical", design, endpoints=names, until=240)
         times = planned.study.times
         finer = np.append(times[:-1] + np.diff(times) * np.arange(10)[:, np.newaxis] / 10, times[-1])
         few, many = run(planned), run(plan("clinical", design, endpoints=names, times=finer))
