@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from harness.analysis.curves import refined
-from harness.analysis.endpoints import nadir
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 
@@ -99,7 +98,7 @@ def best_response(time: np.ndarray, value: np.ndarray, stop: float = np.inf) -> 
     inside = (time > time[0]) & (time <= stop)
     if not inside.any():
         return np.full(value.shape[:-1], np.nan)
-    return category(nadir(time[inside], value[..., inside]))
+    return category(value[..., inside].min(axis=-1))
 
 
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
