@@ -23,6 +23,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
+from harness.simulation.times import parse_times, parse_until
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
 __all__ = ["PANELS", "Burden", "Map"]
@@ -34,6 +35,9 @@ WEEKS = (13.5, 21.5)
 """The article's two to three weeks, to the nearest day."""
 
 ENDPOINTS = ("Cmax", "Tmax", "sBCMA_nadir", "M_nadir")
+
+STEPS = 640
+"""Even output steps: one a day over 21 months."""
 
 TOLERANCE = 0.01
 """Points of percent below which a fall that has saturated is not called less."""
@@ -49,21 +53,25 @@ class Burden(Declaration):
     low, high, points
         Axis in percent, in even steps.
     conversion
-        Percent to a value of the parameter, joined by straight lines. The article's own is not public; by
-        default 50 % is 2.5e9 cells/L, the burden of its other figures, in proportion.
+        Percent to a value of the parameter: one pair, in proportion to it, or several, joined by straight
+        lines. The article's own is not public; by default 50 % is 2.5e9 cells/L, the burden of its other
+        figures.
     """
 
     parameter: str = "Tumor_0"
     low: float = Field(5.0, ge=0)
     high: float = 95.0
     points: int = Field(40, ge=2, le=1000)
-    conversion: dict[float, str] = {0: "0 cells/L", 50: "2.5e9 cells/L", 100: "5e9 cells/L"}
+    conversion: dict[float, str] = {50: "2.5e9 cells/L"}
 
     @model_validator(mode="after")
     def _covers_the_axis(self) -> Burden:
         if not self.low < self.high:
             raise ValueError(f"low must be below high, not {self.low:g} and {self.high:g}")
-        if not (self.conversion and min(self.conversion) <= self.low and self.high <= max(self.conversion)):
+        known = sorted(self.conversion)
+        if not known or known[0] < 0 or (len(known) == 1 and known[0] == 0):
+            raise ValueError("conversion needs one percentage above 0, or several")
+        if len(known) > 1 and not (known[0] <= self.low and self.high <= known[-1]):
             raise ValueError(f"conversion must cover {self.low:g} to {self.high:g} percent")
         return self
 
@@ -81,8 +89,10 @@ class Burden(Declaration):
         """
         known = sorted(self.conversion)
         values = np.array([symbols.parse(self.parameter, self.conversion[percent]) for percent in known])
-        if not (np.diff(values) > 0).all():
+        if not (np.diff(values) > 0).all() or not values[-1] > 0:
             raise InputError(f"burden: the conversion to {self.parameter} must rise with the percentage")
+        if len(known) == 1:
+            return self.percent() * (values[0] / known[0])
         return np.interp(self.percent(), known, values)
 
 
@@ -166,18 +176,25 @@ class Map(StudyDeclaration):
             self.model,
             grid(**axes),
             endpoints=[*ENDPOINTS, _highest_of_run(card)[0]],
-            until=self.until,
+            times=self._times(card, symbols),
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,
         )
 
+    def _times(self, card: ModelCard, symbols: SymbolTable) -> np.ndarray:
+        """Output times of the model's endpoints, and even ones to the end, which resolve a relapse."""
+        end = parse_until(self.until, symbols.time_unit)
+        declared = parse_times(card.endpoint_times, symbols.time_unit)
+        return np.union1d(declared[declared <= end], np.linspace(0, end, STEPS + 1))
+
     def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:
         known = sorted(self.burden.conversion.items())
         conversion = ", ".join(f"{percent:g} % = {value}" for percent, value in known)
+        joined = "in proportion" if len(known) == 1 else "joined by straight lines"
         notes = [
-            f"Burden in percent of plasma cells is {self.burden.parameter} by {conversion}, joined by "
-            "straight lines; the article's conversion is not public.",
+            f"Burden in percent of plasma cells is {self.burden.parameter} by {conversion}, {joined}; the "
+            "article's conversion is not public.",
             f"{numbers['blank']:g} of {numbers['points']:g} cells have no early peak and are blank; in "
             f"{numbers['relapse_higher']:g} the transgene at a relapse, by {self.until}, is higher than the "
             "early peak.",
