@@ -1,18 +1,23 @@
 """Endpoints: numbers read off curves, with exact definitions.
 
 Promise: plain functions of `time`, shape (n,) and ascending, and `value`, shape (..., n); the result has the
-leading shape of `value`, with NaN for an endpoint that a curve does not have. Values and levels are
-interpolated linearly between output times, a peak by the parabola through its three highest neighbouring
-points, an area by smooth pieces.
+leading shape of `value`, with NaN for an endpoint that a curve does not have. Between output times a peak and
+a nadir are read off the parabola through the extreme point and its neighbours (of the logarithms where they
+are positive), areas, crossings of a level and doubling times off the smooth pieces of
+:mod:`harness.analysis.curves`, and a value linearly. Rates by regression, `highest`, `lowest` and
+`fold_fall` use the output times alone, as one does with measured points.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import Akima1DInterpolator, make_interp_spline
+from scipy.interpolate import make_interp_spline
+
+from harness.analysis.curves import between, refined
 
 __all__ = [
     "area",
+    "doubling_time",
     "fall_time",
     "fold_fall",
     "growth_rate",
@@ -20,6 +25,7 @@ __all__ = [
     "highest",
     "last",
     "lowest",
+    "nadir",
     "peak_height",
     "peak_time",
     "time_above",
@@ -75,22 +81,35 @@ def _peak(time: np.ndarray, value: np.ndarray, after: float, before: float) -> t
 
 
 def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Top of the parabola through three points, of their logarithms where they are positive."""
+    """Extreme of the parabola through three points, of their logarithms where they are positive."""
     logarithmic = (value > 0).all(axis=-1, keepdims=True)
     y = np.where(logarithmic, np.log(np.where(logarithmic, value, 1.0)), value)
     left, right = time[..., 1] - time[..., 0], time[..., 2] - time[..., 1]
     rise, fall = (y[..., 1] - y[..., 0]) / left, (y[..., 2] - y[..., 1]) / right
     bend = (fall - rise) / (left + right)
     slope = rise + bend * left  # at the middle point
-    curved = bend < 0
-    step = np.where(curved, -slope / (2 * np.where(curved, bend, -1.0)), 0.0)
-    step = np.clip(step, -left, right)  # moves the vertex of a peak nowhere; of anything else it is not used
+    curved = bend != 0
+    step = np.where(curved, -slope / (2 * np.where(curved, bend, 1.0)), 0.0)
+    step = np.clip(step, -left, right)  # moves the vertex of an extreme nowhere; of others it is not used
     height = y[..., 1] + step * (slope + bend * step)
     return np.where(logarithmic[..., 0], np.exp(height), height), time[..., 1] + step
 
 
+def nadir(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
+    """Lowest value of a smooth curve from `start` to `stop`, at an end or between, by the parabola there."""
+    inside = (time >= start) & (time <= stop)
+    t, v = time[inside], value[..., inside]
+    if t.size < 3:
+        return lowest(time, value, start, stop)
+    bottom = v.argmin(axis=-1)
+    inner = (bottom > 0) & (bottom < t.size - 1)
+    picked = np.where(inner, bottom, 1)[..., np.newaxis] + np.array([-1, 0, 1])
+    depth = _vertex(t[picked], np.take_along_axis(v, picked, axis=-1))[0]
+    return np.where(inner & np.isfinite(v).all(axis=-1), depth, v.min(axis=-1))
+
+
 def lowest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
-    """Lowest value at the output times from `start` to `stop` (a nadir)."""
+    """Lowest value at the output times from `start` to `stop`; for curves that doses make jump."""
     inside = (time >= start) & (time <= stop)
     return value[..., inside].min(axis=-1) if inside.any() else np.full(value.shape[:-1], np.nan)
 
@@ -104,8 +123,7 @@ def highest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float
 def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
     """Area under the curve from `start` to `stop`; NaN when the curve ends before a finite `stop`.
 
-    The logarithm is interpolated by modified Akima pieces and their exponential integrated; a curve that
-    is not positive throughout is integrated by linear trapezoids.
+    Smooth pieces are integrated; a curve that is not positive throughout, by linear trapezoids.
     """
     if (np.isfinite(stop) and stop > time[-1] * (1 + 1e-12)) or time.size < 3:
         return np.full(value.shape[:-1], np.nan)
@@ -117,8 +135,7 @@ def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = 
     at = (edges[:-1, np.newaxis] + half + half * nodes).ravel()
     weight = (half * weights).ravel()
     positive = (value > 0).all(axis=-1, keepdims=True)
-    y = np.where(positive, np.log(np.where(positive, value, 1.0)), 0.0)
-    smooth = np.exp(Akima1DInterpolator(time, y, axis=-1, method="makima")(at))
+    smooth = between(time, value, at)
     straight = make_interp_spline(time, np.nan_to_num(value), k=1, axis=-1)(at)
     # Not a product of matrices: that would add in an order that depends on the number of curves.
     total = np.ascontiguousarray(np.where(positive, smooth, straight) * weight).sum(axis=-1)
@@ -126,7 +143,8 @@ def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = 
 
 
 def time_above(time: np.ndarray, value: np.ndarray, level: float) -> np.ndarray:
-    """Total time during which the value is above a level, crossings interpolated linearly."""
+    """Total time during which the value is above a level."""
+    time, value = refined(time, value)
     a, b = value[..., :-1] - level, value[..., 1:] - level
     crossing = (a > 0) != (b > 0)
     share = np.where(crossing, np.maximum(a, b) / np.where(crossing, np.abs(b - a), 1.0), a > 0)
@@ -152,6 +170,21 @@ def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) ->
     return -np.log(2) / growth_rate(time, value, start, stop)
 
 
+def doubling_time(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
+    """Mean doubling time from `start` to `stop`, ln 2 (stop - start)/ln(value(stop)/value(start)).
+
+    Negative while the curve falls, infinite between equal values, NaN where the curve ends sooner or is not
+    positive throughout.
+    """
+    if not time[0] <= start < stop <= time[-1] * (1 + 1e-12):
+        return np.full(value.shape[:-1], np.nan)
+    ends = between(time, value, np.array([start, min(stop, time[-1])]))
+    positive = (value > 0).all(axis=-1)
+    with np.errstate(divide="ignore"):
+        found = np.log(2) * (stop - start) / np.diff(np.log(np.where(positive[..., np.newaxis], ends, 1.0)))
+    return np.where(positive, found[..., 0], np.nan)
+
+
 def fold_fall(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """How many times higher the value at `start` is than the lowest one up to `stop`."""
     return value_at(time, value, start) / lowest(time, value, start, stop)
@@ -159,12 +192,13 @@ def fold_fall(time: np.ndarray, value: np.ndarray, start: float, stop: float) ->
 
 def fall_time(time: np.ndarray, value: np.ndarray, share: float = 0.5) -> np.ndarray:
     """Time at which a curve has first made `share` of its fall from the start to its nadir."""
-    first, nadir = value[..., 0], value.min(axis=-1)
-    level = first - share * (first - nadir)
+    time, value = refined(time, value)
+    first, bottom = value[..., 0], value.min(axis=-1)
+    level = first - share * (first - bottom)
     below = value <= level[..., np.newaxis]
     right = np.maximum(below.argmax(axis=-1), 1)[..., np.newaxis]
     b, a = (np.take_along_axis(value, i, axis=-1)[..., 0] for i in (right, right - 1))
     step = (time[right] - time[right - 1])[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
         found = time[right - 1][..., 0] + step * (a - level) / (a - b)
-    return np.where((nadir < first) & below.any(axis=-1), found, np.nan)
+    return np.where((bottom < first) & below.any(axis=-1), found, np.nan)

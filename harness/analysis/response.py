@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.analysis.curves import refined
 from harness.analysis.endpoints import value_at
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
@@ -112,9 +113,10 @@ def response_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
 
 
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Time at which the change first reaches that of a partial response, interpolated linearly."""
+    """Time at which the change first reaches that of a partial response, interpolated."""
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
-    return _first_crossing(time, bound - value)
+    time, level = refined(time, 1 + value / 100)
+    return _first_crossing(time, 1 + bound / 100 - level)
 
 
 def over_progression(value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
@@ -139,8 +141,9 @@ def over_progression(value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
 
 
 def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
-    """Time at which M-protein first meets a rule of progression, interpolated linearly."""
-    return _first_crossing(time, over_progression(value, rule))
+    """Time at which M-protein first meets a rule of progression, interpolated between output times."""
+    time, level = refined(time, 1 + value / 100)
+    return _first_crossing(time, over_progression(100 * (level - 1), rule))
 
 
 def progression_free(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, models, simulate, validate
+from harness.cli import design, maps, models, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -47,12 +47,14 @@ COMMANDS = (
     simulate.simulate,
     design.scan,
     design.run,
+    maps.map_,
+    maps.sensitivity,
     validate.validate,
     validate.report,
     validate.docs,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:

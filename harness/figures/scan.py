@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from harness.figures.contours import draw_field, set_scale
 from harness.figures.style import COLOURS, INK, new_figure
 from harness.simulation.files import write_whole
 
@@ -47,16 +45,12 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
             field = np.full((grid[1].size, grid[0].size), np.nan)
             field[row, column] = values
             if min(field.shape) > 1 and np.isfinite(field).any():
-                levels, norm = _levels(field)
-                shown = np.ma.masked_invalid(field)
-                drawn = place.contourf(grid[0], grid[1], shown, levels=levels, norm=norm, cmap="viridis")
-                bar = figure.colorbar(drawn, ax=place, format=FuncFormatter(_number))
-                bar.ax.tick_params(labelsize=8, colors=INK)
+                draw_field(figure, place, grid[0], grid[1], field)
             place.set_ylabel(_label(axes[1], planned))
-            _set_scale(place, "y", grid[1])
+            set_scale(place, "y", grid[1])
             place.set_title(label, fontsize=10)
         place.set_xlabel(_label(axes[0], planned))
-        _set_scale(place, "x", grid[0])
+        set_scale(place, "x", grid[0])
         if not np.isfinite(values).any():
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     return figure
@@ -70,31 +64,3 @@ def write_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...], path
 
 def _label(axis: str, planned: Plan) -> str:
     return f"{axis} ({planned.symbols[axis].unit})"
-
-
-def _set_scale(axes: Axes, side: str, values: np.ndarray) -> None:
-    """Logarithmic where the values span more than a factor of five, with ticks at 1, 2 and 5."""
-    if not (values[0] > 0 and values[-1] > 5 * values[0]):
-        return
-    getattr(axes, f"set_{side}scale")("log")
-    axis = axes.xaxis if side == "x" else axes.yaxis
-    decades = np.log10(values[-1] / values[0])
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
-    axis.set_major_formatter(FuncFormatter(_number))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _levels(field: np.ndarray) -> tuple[np.ndarray, Normalize]:
-    """Contour levels, logarithmic where the values are positive and span more than a factor of thirty."""
-    low, high = np.nanmin(field), np.nanmax(field)
-    if low > 0 and high > 30 * low:
-        return np.geomspace(low, high, 13), LogNorm(low, high)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, 13), Normalize(low, high)
-
-
-def _number(value: float, _place: object = None) -> str:
-    """A short number for a tick: 50, 0.2, 5e7."""
-    mantissa, _, exponent = f"{value:.3g}".partition("e")
-    return f"{mantissa}e{int(exponent)}" if exponent else mantissa

@@ -229,7 +229,8 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     units = {
         "peak_time": time, "half_life": time, "time_above": time, "fall_time": time,
         "area": f"{unit}*{time}", "growth_rate": f"1/{time}", "fold_fall": "dimensionless",
-        "progression_time": time, "time_to_response": time, "best_response": "dimensionless",
+        "doubling_time": time, "progression_time": time, "time_to_response": time,
+        "best_response": "dimensionless",
     }  # fmt: skip
     return EndpointCall(
         name,

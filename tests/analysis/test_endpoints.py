@@ -4,6 +4,7 @@ import pytest
 from harness.analysis import endpoints
 from harness.analysis.endpoints import (
     area,
+    doubling_time,
     fall_time,
     fold_fall,
     growth_rate,
@@ -11,6 +12,7 @@ from harness.analysis.endpoints import (
     highest,
     last,
     lowest,
+    nadir,
     peak_height,
     peak_time,
     time_above,
@@ -101,8 +103,40 @@ def test_time_above_a_level_is_interpolated():
     assert time_above(TIME, np.zeros_like(TIME), 0) == 0
 
 
+def test_time_above_a_level_is_exact_for_exponentials_on_a_coarse_grid():
+    time = np.array([0, 1, 4, 9, 16.0])
+    assert time_above(time, 100 * np.exp(-0.5 * time), 7) == pytest.approx(2 * np.log(100 / 7), rel=2e-3)
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 1.0])
+def test_a_coarser_grid_moves_a_nadir_by_less_than_0_2_percent(step):
+    time = np.arange(0, 30, step)
+    value = -90 * np.exp(-(((time - 11.3) / 9) ** 2))
+    assert nadir(time, value) == pytest.approx(-90, rel=2e-3)
+    tumour = np.exp(((time - 11.3) / 4) ** 2)  # falls by a factor of thousands: the logarithm is a parabola
+    assert nadir(time, tumour) == pytest.approx(1)
+
+
+def test_a_nadir_may_stand_at_an_end_and_is_missing_outside_the_curve():
+    assert nadir(TIME, 10 - TIME) == pytest.approx(0)
+    assert nadir(TIME, 10 - TIME, 2, 5) == pytest.approx(5)
+    assert nadir(TIME, 3 + TIME) == pytest.approx(3)
+    assert np.isnan(nadir(TIME, TIME, 20, 30))
+    assert nadir(np.array([0, 1.0]), np.array([2, 1.0])) == 1
+
+
+def test_doubling_time_is_that_of_the_span_whatever_the_grid():
+    time = np.array([0, 0.7, 2, 3.1, 5, 9, 10.0])
+    assert doubling_time(time, 3 * 2 ** (time / 1.5), 1, 6) == pytest.approx(1.5)
+    assert doubling_time(time, 2**-time, 1, 6) == pytest.approx(-1)
+    assert doubling_time(TIME, np.ones_like(TIME), 1, 6) == np.inf
+    assert np.isnan([doubling_time(TIME, v, 1, 6) for v in (np.zeros_like(TIME), 1 - TIME)]).all()
+    assert np.isnan(doubling_time(TIME, np.ones_like(TIME), 6, 11))
+
+
 CALLS = {
     "area": {"stop": 5.0},
+    "doubling_time": {"start": 1.003, "stop": 5.0},
     "fall_time": {},
     "fold_fall": {"start": 1.0, "stop": 5.0},
     "growth_rate": {"start": 1.0, "stop": 5.0},
@@ -110,6 +144,7 @@ CALLS = {
     "highest": {},
     "last": {},
     "lowest": {},
+    "nadir": {},
     "peak_height": {"after": 1.0},
     "peak_time": {"after": 1.0},
     "time_above": {"level": 0.5},

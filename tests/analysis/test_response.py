@@ -14,6 +14,12 @@ from harness.analysis.response import (
 from harness.errors import InputError
 
 TIME = np.array([0.0, 10, 20, 30, 40])
+FINE = np.linspace(0, 40, 401)
+
+
+def straight(*value):
+    """The values at TIME, joined by straight lines."""
+    return np.interp(FINE, TIME, value)
 
 
 def names(change, **options):
@@ -43,7 +49,7 @@ def test_best_response_is_that_of_the_lowest_change_after_the_start():
 
 
 def test_time_to_response_is_interpolated():
-    assert time_to_response(TIME, np.array([0, -25, -75, -80, -80.0])) == pytest.approx(15)
+    assert time_to_response(FINE, straight(0, -25, -75, -80, -80)) == pytest.approx(15)
     assert np.isnan(time_to_response(TIME, np.array([0, -10, -20, -30, -49.0])))
 
 
@@ -52,12 +58,12 @@ def test_time_to_response_is_interpolated():
 )
 def test_progression_follows_the_rule(rule, expected):
     # nadir 10 % of baseline on day 20, then 20 % more a step: 10, 30, 50
-    value = np.array([0, -50, -90, -70, -50.0])
-    assert progression_time(TIME, value, rule) == pytest.approx(expected)
+    value = straight(0, -50, -90, -70, -50)
+    assert progression_time(FINE, value, rule) == pytest.approx(expected)
 
 
 def test_growth_from_the_start_is_progression_and_a_steady_fall_is_none():
-    assert progression_time(TIME, np.array([0, 20, 30, 40, 50.0])) == pytest.approx(15)
+    assert progression_time(FINE, straight(0, 20, 30, 40, 50)) == pytest.approx(15)
     assert np.isnan(progression_time(TIME, np.array([0, -20, -30, -40, -50.0])))
     with pytest.raises(InputError, match="no rule of progression"):
         progression_time(TIME, np.zeros(5), "nadir")

@@ -1,0 +1,52 @@
+"""Indices against time: one set of axes an observable, one line a parameter, with its bootstrap band."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from harness.figures.style import COLOURS, DASHES, INK, new_figure
+from harness.studies.outcome import Outcome
+
+__all__ = ["draw_sensitivity"]
+
+MOST = 6
+"""Lines of one set of axes: as many as the colours tell apart."""
+
+
+def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Figure:
+    """Draw an index (`total`, `first` or `prcc`) over time; the parameters that matter most anywhere."""
+    table = outcome.tables["indices"]
+    names = list(table["observable"].unique())
+    most = table[measure].abs().groupby(table["parameter"]).max().sort_values(ascending=False, kind="stable")
+    chosen = [name for name in table["parameter"].unique() if name in most.index[:MOST]]
+    figure, places = new_figure(len(names), width=3.9, height=3.6)
+    for place, name in zip(places, names, strict=True):
+        for i, parameter in enumerate(chosen):
+            rows = table[(table["observable"] == name) & (table["parameter"] == parameter)]
+            time = rows["time"].to_numpy(float)
+            low, high = rows[f"{measure}_low"].to_numpy(float), rows[f"{measure}_high"].to_numpy(float)
+            floor = -1.0 if measure == "prcc" else 0.0
+            place.fill_between(time, np.maximum(low, floor), high, color=COLOURS[i], alpha=0.18, linewidth=0)
+            place.plot(
+                time, rows[measure], color=COLOURS[i], linestyle=DASHES[i], linewidth=1.6, marker=".",
+                markersize=4, label=parameter,
+            )  # fmt: skip
+        place.set_title(name, fontsize=10, color=INK)
+        place.set_xlabel(f"time ({unit}s)")
+        place.set_ylim((-1.05, 1.05) if measure == "prcc" else (0, None))
+        if not np.isfinite(table[measure][table["observable"] == name]).any():
+            place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
+    places[0].set_ylabel(LABELS[measure])
+    lines, labels = places[0].get_legend_handles_labels()
+    legend = figure.legend(lines, labels, loc="outside lower center", ncols=MOST, fontsize=8, frameon=False)
+    for text in legend.get_texts():
+        text.set_color(INK)
+    return figure
+
+
+LABELS = {
+    "total": "total Sobol index",
+    "first": "first-order Sobol index",
+    "prcc": "partial rank correlation",
+}

@@ -1,0 +1,278 @@
+"""A map: dose by tumour burden, after Figure 4, with the numbers that its statements rest on.
+
+Promise: every cell of the grid is a row of the table, blank where there is no early peak, with its status
+where the simulation failed. The burden axis is in percent of plasma cells and becomes tumour cells through
+one table, the field `conversion` of :class:`Burden`, which a user can replace.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from harness.analysis.surface import largest_rise, main_effects, rank_trend, share_rising
+from harness.declarations import Declaration
+from harness.errors import InputError
+from harness.models.catalog import ModelCard, select
+from harness.models.symbols import SymbolTable, read_symbols
+from harness.simulation.design import grid, parse_axis
+from harness.simulation.execute import Executor
+from harness.simulation.plan import Plan, plan
+from harness.simulation.run import run
+from harness.simulation.study import is_ok
+from harness.simulation.times import parse_times, parse_until
+from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+
+__all__ = ["PANELS", "Burden", "Map"]
+
+PANELS = ("Cmax", "Tmax", "sBCMA_fall", "M_fall")
+"""Columns of the table that are drawn, in the order of Figure 4."""
+
+WEEKS = (13.5, 21.5)
+"""The article's two to three weeks, to the nearest day."""
+
+ENDPOINTS = ("Cmax", "Tmax", "sBCMA_nadir", "M_nadir")
+
+STEPS = 640
+"""Even output steps: one a day over 21 months."""
+
+TOLERANCE = 0.01
+"""Points of percent below which a fall that has saturated is not called less."""
+
+
+class Burden(Declaration):
+    """The burden axis: percent of plasma cells, and what that is in the model.
+
+    Attributes
+    ----------
+    parameter
+        Parameter of the model that the burden sets.
+    low, high, points
+        Axis in percent, in even steps.
+    conversion
+        Percent to a value of the parameter: one pair, in proportion to it, or several, joined by straight
+        lines. The article's own is not public; by default 50 % is 2.5e9 cells/L, the burden of its other
+        figures.
+    """
+
+    parameter: str = "Tumor_0"
+    low: float = Field(5.0, ge=0)
+    high: float = 95.0
+    points: int = Field(40, ge=2, le=1000)
+    conversion: dict[float, str] = {50: "2.5e9 cells/L"}
+
+    @model_validator(mode="after")
+    def _covers_the_axis(self) -> Burden:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, not {self.low:g} and {self.high:g}")
+        known = sorted(self.conversion)
+        if not known or known[0] < 0 or (len(known) == 1 and known[0] == 0):
+            raise ValueError("conversion needs one percentage above 0, or several")
+        if len(known) > 1 and not (known[0] <= self.low and self.high <= known[-1]):
+            raise ValueError(f"conversion must cover {self.low:g} to {self.high:g} percent")
+        return self
+
+    def percent(self) -> np.ndarray:
+        """The axis."""
+        return np.linspace(self.low, self.high, self.points)
+
+    def values(self, symbols: SymbolTable) -> np.ndarray:
+        """The axis as values of the parameter, in the model's unit.
+
+        Raises
+        ------
+        InputError
+            When a value of the conversion does not fit the parameter, or the values do not rise.
+        """
+        known = sorted(self.conversion)
+        values = np.array([symbols.parse(self.parameter, self.conversion[percent]) for percent in known])
+        if not (np.diff(values) > 0).all() or not values[-1] > 0:
+            raise InputError(f"burden: the conversion to {self.parameter} must rise with the percentage")
+        if len(known) == 1:
+            return self.percent() * (values[0] / known[0])
+        return np.interp(self.percent(), known, values)
+
+
+class Map(StudyDeclaration):
+    """Dose by burden, with Cmax, Tmax and the falls of both biomarkers.
+
+    Attributes
+    ----------
+    dose
+        Dose axis, ``low:high:log:count`` or a list, in cells.
+    burden
+        Burden axis.
+    until
+        End of every run, over which a fall is the deepest; the longest follow-up of the article by default.
+    """
+
+    kind: Literal["map"] = "map"
+    model: str = "clinical"
+    readings: tuple[str, ...] = ()
+    condition: str | None = None
+    changes: dict[str, str] = {}
+    dose: str = "50e6:800e6:log:40"
+    burden: Burden = Burden()
+    until: str = "21 months"
+
+    def number_names(self) -> tuple[str, ...]:
+        falls = ("rising_share", "slope_low", "slope_high", "dose_effect_low", "dose_effect_high")
+        return (
+            "Cmax_share_burden", "Cmax_share_dose", "Cmax_share_ratio", "Cmax_interaction",
+            "Tmax_largest_rise_with_dose", "Tmax_earliest", "Tmax_latest", "Tmax_in_2_to_3_weeks",
+            "Tmax_latest_where_highest", "Tmax_in_2_to_3_weeks_where_highest", "Tmax_burden_trend",
+            "Tmax_fall_to_minimum", "Tmax_rise_from_minimum", "Tmax_burden_of_minimum",
+            *(f"{fall}_{name}" for fall in ("sBCMA_fall", "M_fall") for name in falls),
+            "maps", "points", "points_dose", "points_burden", "blank", "relapse_higher", "failed",
+        )  # fmt: skip
+
+    def size(self) -> int:
+        return len(self._plan())
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        planned = self._plan()
+        found = run(planned, executor, progress)
+        dose = self._card().dose.parameter
+        shape = (len(planned) // self.burden.points, self.burden.points)
+        table = pd.DataFrame(
+            {
+                dose: planned.design.table[dose],
+                "burden_percent": np.tile(self.burden.percent(), shape[0]),
+                self.burden.parameter: planned.design.table[self.burden.parameter],
+                "status": found["status"].to_numpy(),
+                "Cmax": found["Cmax"].to_numpy(),
+                "Tmax": found["Tmax"].to_numpy(),
+                "Tmax_of_run": found[_highest_of_run(self._card())[1]].to_numpy(),
+                "sBCMA_fall": -found["sBCMA_nadir"].to_numpy(),
+                "M_fall": -found["M_nadir"].to_numpy(),
+                "reason": found["reason"].to_numpy(),
+            }
+        )
+        numbers = _numbers(table, shape, self._card().endpoints["Tmax"].options.get("before", np.inf))
+        units = {name: planned.unit(name) for name in ("Cmax", "Tmax")}
+        units |= {dose: planned.symbols[dose].unit, "dose": dose}
+        failed = int(numbers["failed"])
+        return Outcome(numbers, {"map": table}, len(table), failed, self._notes(numbers), {"units": units})
+
+    def _card(self) -> ModelCard:
+        return select(self.model, self.readings, self.condition).card
+
+    def _plan(self) -> Plan:
+        card = self._card()
+        missing = [name for name in ENDPOINTS if name not in card.endpoints]
+        if missing or card.dose is None:
+            raise InputError(f"map: model {card.id} declares no {', '.join(missing) or 'dose'}")
+        symbols = read_symbols(card.sbml_path())
+        _, doses = parse_axis(f"{card.dose.parameter}={self.dose}", symbols)
+        axes = {card.dose.parameter: doses, self.burden.parameter: self.burden.values(symbols)}
+        if len(axes) < 2 or len(doses) < 2 or not (np.diff(doses) > 0).all():
+            raise InputError(
+                "map: the dose axis is two rising doses or more, and the burden another parameter"
+            )
+        return plan(
+            self.model,
+            grid(**axes),
+            endpoints=[*ENDPOINTS, _highest_of_run(card)[0]],
+            times=self._times(card, symbols),
+            changes=self.changes,
+            readings=self.readings,
+            condition=self.condition,
+        )
+
+    def _times(self, card: ModelCard, symbols: SymbolTable) -> np.ndarray:
+        """Output times of the model's endpoints, and even ones to the end, which resolve a relapse."""
+        end = parse_until(self.until, symbols.time_unit)
+        declared = parse_times(card.endpoint_times, symbols.time_unit)
+        return np.union1d(declared[declared <= end], np.linspace(0, end, STEPS + 1))
+
+    def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:
+        known = sorted(self.burden.conversion.items())
+        conversion = ", ".join(f"{percent:g} % = {value}" for percent, value in known)
+        joined = "in proportion" if len(known) == 1 else "joined by straight lines"
+        notes = [
+            f"Burden in percent of plasma cells is {self.burden.parameter} by {conversion}, {joined}; the "
+            "article's conversion is not public.",
+            f"{numbers['blank']:g} of {numbers['points']:g} cells have no early peak and are blank; in "
+            f"{numbers['relapse_higher']:g} the transgene at a relapse, by {self.until}, is higher than the "
+            "early peak.",
+        ]
+        if numbers["failed"]:
+            notes.append(
+                f"{numbers['failed']:g} simulations failed; their cells are blank and count nowhere."
+            )
+        return tuple(notes)
+
+
+def _highest_of_run(card: ModelCard) -> tuple[str, str]:
+    """Call and column of the time of the highest peak after day 1 of the whole run."""
+    observable = card.endpoints["Tmax"].observable
+    return f"peak_time({observable}, after=1)", f"peak_time_{observable}_after_1"
+
+
+def _numbers(table: pd.DataFrame, shape: tuple[int, int], late: float) -> dict[str, float]:
+    """All numbers of a map; its rows are doses by burdens, the burden varying faster."""
+    field = {name: table[name].to_numpy(float).reshape(shape) for name in (*PANELS, "Tmax_of_run")}
+    percent = table["burden_percent"].to_numpy()[: shape[1]]
+    ok = np.array([is_ok(status) for status in table["status"]]).reshape(shape)
+    early = np.isfinite(field["Tmax"])
+    highest = early & (field["Tmax_of_run"] <= late)
+    by_dose, by_burden = main_effects(np.log(field["Cmax"]))
+    numbers = {
+        "Cmax_share_burden": by_burden,
+        "Cmax_share_dose": by_dose,
+        "Cmax_share_ratio": by_burden / by_dose if by_dose > 0 else np.nan,
+        "Cmax_interaction": 1 - by_burden - by_dose,
+        **_peaks(field["Tmax"], highest, percent),
+    }
+    for fall in ("sBCMA_fall", "M_fall"):
+        numbers |= {f"{fall}_{name}": value for name, value in _saturation(field[fall], percent).items()}
+    return numbers | {
+        "maps": float(sum(np.isfinite(field[name]).any() for name in PANELS)),
+        "points": float(table.shape[0]),
+        "points_dose": float(shape[0]),
+        "points_burden": float(shape[1]),
+        "blank": float((ok & ~early).sum()),
+        "relapse_higher": float((early & ~highest).sum()),
+        "failed": float((~ok).sum()),
+    }
+
+
+def _peaks(tmax: np.ndarray, highest: np.ndarray, percent: np.ndarray) -> dict[str, float]:
+    """Where Tmax lies, and how it moves with dose and burden."""
+    low, high = WEEKS
+    inside = (tmax >= low) & (tmax <= high)
+    mean = np.where(np.isfinite(tmax).all(axis=0), tmax.mean(axis=0), np.nan)
+    known = np.flatnonzero(np.isfinite(mean))
+    bottom = known[mean[known].argmin()] if known.size else 0
+    some = np.isfinite(tmax).any()
+    return {
+        "Tmax_largest_rise_with_dose": largest_rise(tmax),
+        "Tmax_earliest": float(np.nanmin(tmax)) if some else np.nan,
+        "Tmax_latest": float(np.nanmax(tmax)) if some else np.nan,
+        "Tmax_in_2_to_3_weeks": float(inside[np.isfinite(tmax)].mean()) if some else np.nan,
+        "Tmax_latest_where_highest": float(tmax[highest].max()) if highest.any() else np.nan,
+        "Tmax_in_2_to_3_weeks_where_highest": float(inside[highest].mean()) if highest.any() else np.nan,
+        "Tmax_burden_trend": rank_trend(tmax),
+        "Tmax_fall_to_minimum": float(mean[known[0]] - mean[bottom]) if known.size else np.nan,
+        "Tmax_rise_from_minimum": float(mean[known[-1]] - mean[bottom]) if known.size else np.nan,
+        "Tmax_burden_of_minimum": float(percent[bottom]) if known.size else np.nan,
+    }
+
+
+def _saturation(fall: np.ndarray, percent: np.ndarray) -> dict[str, float]:
+    """How a fall rises with burden, in the first and last quarter of the axis, and with dose at its ends."""
+    quarter = max((percent.size - 1) // 4, 1)
+    slopes = np.diff(fall[:, [0, quarter, -1 - quarter, -1]].mean(axis=0))[[0, 2]] / (
+        percent[quarter] - percent[0]
+    )
+    dose_effect = np.ptp(fall, axis=0)
+    return {
+        "rising_share": share_rising(fall, TOLERANCE),
+        "slope_low": float(slopes[0]),
+        "slope_high": float(slopes[1]),
+        "dose_effect_low": float(dose_effect[0]),
+        "dose_effect_high": float(dose_effect[-1]),
+    }
