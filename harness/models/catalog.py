@@ -205,7 +205,7 @@ def select(name: str, readings: str | Sequence[str] = (), condition: str | None 
         changes.update(_condition(target, condition))
     for chosen in readings:
         reading = _reading(card, chosen)
-        if reading.model is None and target is not card:
+        if reading.model is None and target is not card and card not in target.bases:
             reading = _reading(target, chosen)
         values = dict(_reading(target, reading.reading).set) if reading.reading else dict(reading.set)
         for symbol, value in values.items():

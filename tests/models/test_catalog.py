@@ -10,6 +10,8 @@ def test_the_models_of_the_article_and_their_extensions_are_there():
     assert extends == {
         "clinical": None,
         "clinical_extinction": "clinical",
+        "clinical_printed": "clinical",
+        "clinical_seed": "clinical",
         "clinical_waning": "clinical",
         "in_vitro": None,
         "xenograft": None,
@@ -25,6 +27,12 @@ def test_an_extension_is_run_as_its_base_under_its_own_name():
     assert card.readings == {}
 
 
+def test_an_extension_takes_the_readings_of_its_base_beside_its_own():
+    selection = select("clinical", ["waning", "as_run"])
+    assert selection.card.id == "clinical_waning"
+    assert set(selection.changes) == {"K_on", "K_off"}
+
+
 def test_a_model_cannot_extend_itself():
     with pytest.raises(ValueError, match="cannot extend itself"):
         Extension(id="x", extends="x", title="", figure="")
@@ -35,6 +43,8 @@ READINGS = {
     ("clinical", "as_run"): {"K_on": 7.103e4, "K_off": 2.385e-3},
     ("clinical", "table_1_density"): {"Ag_tumor": 12590},
     ("clinical", "measured_density"): {"Ag_tumor": 670},
+    **{("clinical", name): {} for name in ("killing_of_tumor", "killing_as_printed", "no_seed", "seed")},
+    **{("clinical", name): {} for name in ("continuous", "extinction", "waning")},
     ("in_vitro", "well_100uL"): {"MV": 100},
     ("in_vitro", "well_200uL"): {"MV": 200},
     ("in_vitro", "table_1"): {"K_on": 7.1e4, "K_off": 2.39e-3},
