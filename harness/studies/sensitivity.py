@@ -213,7 +213,7 @@ class Sensitivity(StudyDeclaration):
             endpoints=(),
             at=self._times(),
             observables=list(dict.fromkeys(_observable(text)[0] for text in self.observables)),
-            until=max(*self._times(), 1e-9),
+            times=self._times(),
             doses=self.doses,
             changes=self.changes,
             readings=self.readings,
