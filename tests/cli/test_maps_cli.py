@@ -70,6 +70,7 @@ def test_sensitivity_prints_indices_or_writes_them(cart, tmp_path):
         ((*SENSITIVITY, *WATCHED, "--n", "100"), "not a power of two"),
         ((*SENSITIVITY, "--observable", "transgen"), "nearest: transgene"),
         ((*SENSITIVITY, *WATCHED, "--parameters", "K_12"), "K_12 is given twice"),
+        ((*SENSITIVITY, *WATCHED, *WATCHED), "observables: log(transgene) is given twice"),
         ((*SENSITIVITY, *WATCHED, "--parameters", "R_m=lots"), "write NAME, NAME=20 percent"),
         ((*SENSITIVITY, *WATCHED, "--parameters", "R_m=200 percent"), "less than 100"),
         ((*SENSITIVITY, *WATCHED, "--parameters", "R_mm"), "nearest: R_m"),
