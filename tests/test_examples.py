@@ -28,3 +28,13 @@ def test_the_lines_of_the_readme_on_the_harness_run(first):
     found = {}
     exec(lines, found)
     assert "result" in found or "results" in found
+
+
+def test_the_lines_of_the_page_on_maps_and_sensitivity_run():
+    page = (repository() / "docs" / "maps_and_sensitivity.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for lines in blocks:
+        found = {}
+        exec(lines, found)
+        assert found["outcome"].failed == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.simulation.plan import Plan
     from harness.simulation.run import Summary
 
-__all__ = ["run", "scan"]
+__all__ = ["run", "scan", "split_names"]
 
 Model = Annotated[str, typer.Argument(help="Name of a model; `cart models` lists them.")]
 Endpoints = Annotated[
@@ -176,9 +176,9 @@ def _plan(
     return plan(
         model,
         design,
-        endpoints=[name for text in endpoint for name in _names(text)] if endpoint else None,
+        endpoints=[name for text in endpoint for name in split_names(text)] if endpoint else None,
         at=at or (),
-        observables=[name for text in observable for name in _names(text)] if observable else None,
+        observables=[name for text in observable for name in split_names(text)] if observable else None,
         trajectories=out is not None and out.suffix.lower() == ".nc",
         times=times,
         until=until,
@@ -191,7 +191,7 @@ def _plan(
     )
 
 
-def _names(text: str) -> list[str]:
+def split_names(text: str) -> list[str]:
     """Names separated by commas, those inside parentheses left alone."""
     return [name.strip() for name in re.split(r",(?![^(]*\))", text) if name.strip()]
 

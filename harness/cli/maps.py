@@ -111,7 +111,7 @@ def sensitivity(
     scheduler: Scheduler = None,
 ) -> None:
     """Find which parameters matter when: Sobol indices and partial rank correlations over time."""
-    from harness.cli.design import _names
+    from harness.cli.design import split_names
     from harness.cli.simulate import parse_changes
     from harness.errors import unknown_name
     from harness.studies.sensitivity import Sensitivity
@@ -125,8 +125,8 @@ def sensitivity(
         condition=condition,
         changes=parse_changes(set_ or []),
         doses=tuple(dose) if dose else None,
-        parameters=_spreads([name for text in parameters for name in _names(text)]),
-        observables=tuple(name for text in observable for name in _names(text)),
+        parameters=_spreads([name for text in parameters for name in split_names(text)]),
+        observables=tuple(name for text in observable for name in split_names(text)),
         at=at,
         n=n,
         seed=seed,

@@ -12,11 +12,14 @@ from harness.studies.outcome import Outcome
 __all__ = ["draw_map"]
 
 TITLES = {
-    "Cmax": "Cmax (copies/µg DNA)",
-    "Tmax": "Tmax (days)",
+    "Cmax": "Cmax ({Cmax})",
+    "Tmax": "Tmax ({Tmax}s)",
     "sBCMA_fall": "Fall of soluble BCMA (%)",
     "M_fall": "Fall of M-protein (%)",
 }
+
+READABLE = {"item/ug": "copies/µg DNA"}
+"""What an item of the model's unit is."""
 
 LINES = {
     "Cmax": (100, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6),
@@ -30,7 +33,8 @@ LINES = {
 def draw_map(outcome: Outcome) -> Figure:
     """Draw the table of a map: dose across, burden up."""
     table = outcome.tables["map"]
-    dose = outcome.extra["units"]["dose"]
+    dose = outcome.extra["dose"]
+    units = {name: READABLE.get(unit, unit) for name, unit in outcome.extra["units"].items()}
     figure, places = new_figure(len(TITLES), width=3.6, height=3.5)
     for place, (name, title) in zip(places, TITLES.items(), strict=True):
         field = table.pivot(index="burden_percent", columns=dose, values=name)
@@ -41,6 +45,6 @@ def draw_map(outcome: Outcome) -> Figure:
         else:
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
         place.set_xlabel("dose (CAR+ T cells)")
-        place.set_title(title, fontsize=10, color=INK)
+        place.set_title(title.format(**units), fontsize=10, color=INK)
     places[0].set_ylabel("burden (% plasma cells)")
     return figure

@@ -5,13 +5,22 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from harness.figures.contours import set_scale
 from harness.figures.style import COLOURS, DASHES, INK, new_figure
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_sensitivity"]
 
-MOST = 6
-"""Lines of one set of axes: as many as the colours tell apart."""
+MOST = 10
+"""Lines of one set of axes; from the seventh on, colours come again with another dash and marker."""
+
+MARKERS = ("o", "^")
+
+LABELS = {
+    "total": "total Sobol index",
+    "first": "first-order Sobol index",
+    "prcc": "partial rank correlation",
+}
 
 
 def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Figure:
@@ -24,29 +33,26 @@ def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Fig
     for place, name in zip(places, names, strict=True):
         for i, parameter in enumerate(chosen):
             rows = table[(table["observable"] == name) & (table["parameter"] == parameter)]
+            colour, again = COLOURS[i % len(COLOURS)], i // len(COLOURS)
             time = rows["time"].to_numpy(float)
             low, high = rows[f"{measure}_low"].to_numpy(float), rows[f"{measure}_high"].to_numpy(float)
             floor = -1.0 if measure == "prcc" else 0.0
-            place.fill_between(time, np.maximum(low, floor), high, color=COLOURS[i], alpha=0.18, linewidth=0)
+            place.fill_between(time, np.maximum(low, floor), high, color=colour, alpha=0.18, linewidth=0)
             place.plot(
-                time, rows[measure], color=COLOURS[i], linestyle=DASHES[i], linewidth=1.6, marker=".",
-                markersize=4, label=parameter,
+                time, rows[measure], color=colour, linestyle=DASHES[(i + again) % len(DASHES)], linewidth=1.5,
+                marker=MARKERS[again], markersize=2.6, label=parameter,
             )  # fmt: skip
         place.set_title(name, fontsize=10, color=INK)
         place.set_xlabel(f"time ({unit}s)")
+        set_scale(place, "x", time)
         place.set_ylim((-1.05, 1.05) if measure == "prcc" else (0, None))
         if not np.isfinite(table[measure][table["observable"] == name]).any():
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     places[0].set_ylabel(LABELS[measure])
     lines, labels = places[0].get_legend_handles_labels()
-    legend = figure.legend(lines, labels, loc="outside lower center", ncols=MOST, fontsize=8, frameon=False)
+    legend = figure.legend(
+        lines, labels, loc="outside lower center", ncols=MOST // 2, fontsize=8, frameon=False
+    )
     for text in legend.get_texts():
         text.set_color(INK)
     return figure
-
-
-LABELS = {
-    "total": "total Sobol index",
-    "first": "first-order Sobol index",
-    "prcc": "partial rank correlation",
-}

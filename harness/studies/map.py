@@ -152,10 +152,10 @@ class Map(StudyDeclaration):
             }
         )
         numbers = _numbers(table, shape, self._card().endpoints["Tmax"].options.get("before", np.inf))
-        units = {name: planned.unit(name) for name in ("Cmax", "Tmax")}
-        units |= {dose: planned.symbols[dose].unit, "dose": dose}
-        failed = int(numbers["failed"])
-        return Outcome(numbers, {"map": table}, len(table), failed, self._notes(numbers), {"units": units})
+        shown = {"dose": dose, "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")}}
+        return Outcome(
+            numbers, {"map": table}, len(table), int(numbers["failed"]), self._notes(numbers), shown
+        )
 
     def _card(self) -> ModelCard:
         return select(self.model, self.readings, self.condition).card

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from scipy.stats import norm
 
 from harness.analysis.sensitivity import (
@@ -124,6 +124,13 @@ class Sensitivity(StudyDeclaration):
     resamples: int = Field(200, ge=2, le=100_000)
     level: float = Field(0.95, gt=0, lt=1)
 
+    @field_validator("observables")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(doubled)} is given twice")
+        return names
+
     def number_names(self) -> tuple[str, ...]:
         outputs = [f"{text}_{time:g}" for text in self.observables for time in self._times()]
         found = [f"{out}.{name}.{m}" for out in outputs for name in self.parameters for m in MEASURES]
@@ -213,7 +220,7 @@ class Sensitivity(StudyDeclaration):
             endpoints=(),
             at=self._times(),
             observables=list(dict.fromkeys(_observable(text)[0] for text in self.observables)),
-            until=max(*self._times(), 1e-9),
+            times=self._times(),
             doses=self.doses,
             changes=self.changes,
             readings=self.readings,
