@@ -104,21 +104,18 @@ class Population(VirtualPatients):
             trajectories; `predictions` of trials, when `published` is given.
         """
         self.number_names()  # what cannot be answered is told before anything runs
-        found = run(self.plan(), executor, progress)
+        planned = self.plan()
+        found = run(planned, executor, progress)
+        status, reason = found.status.to_numpy(), found.reason.to_numpy()
+        failed = sum(not is_ok(one) for one in status)
+        if failed == self.size():
+            raise InputError(f"every simulation failed; the first: {reason[0]}")
         time = found.time.to_numpy()
         tables = self._tables(time, found[CHANGE].to_numpy().reshape(self.patients, -1, time.size))
-        effects = {
-            n.removeprefix("design_"): c.to_numpy()
-            for n, c in found.coords.items()
-            if n.startswith("design_")
-        }
-        about = pd.DataFrame({"status": found.status, "reason": found.reason, **effects})
-        tables["runs"] = pd.concat([tables["runs"], about.drop(columns="dose")], axis=1)
-        failed = int((~about["status"].map(is_ok)).sum())
-        notes = (
-            [f"{failed} of {self.size()} simulations failed and are in no share or curve"] if failed else []
-        )
-        return Outcome(self._numbers(tables), tables, self.size(), failed, tuple(notes))
+        about = planned.design.table.drop(columns="dose").assign(status=status, reason=reason)
+        tables["runs"] = pd.concat([tables["runs"], about], axis=1)
+        notes = (f"{failed} of {self.size()} simulations failed and are in no share or curve",)
+        return Outcome(self._numbers(tables), tables, self.size(), failed, notes if failed else ())
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""

@@ -135,6 +135,8 @@ class Trial(VirtualPatients):
         """The simulations: replicate by replicate, arm by arm, patient by patient."""
         symbols = self.symbols()
         visits = parse_times(self.visits, symbols.time_unit)
+        if visits.max() <= 0:
+            raise InputError("visits: at least one visit after baseline is needed")
         design = self.patients_design(self.size()).table
         return plan(
             self.model,

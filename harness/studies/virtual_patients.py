@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from harness.analysis.response import criteria
-from harness.errors import unknown_name
+from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection, select
 from harness.models.provenance import parameters_of
 from harness.models.symbols import SymbolTable, read_symbols
@@ -63,8 +63,11 @@ class VirtualPatients(StudyDeclaration):
         return value
 
     def symbols(self) -> SymbolTable:
-        """Symbols of the model."""
-        return read_symbols(self._selection().card.sbml_path())
+        """Symbols of the model, which must have a change of M-protein."""
+        symbols = read_symbols(self._selection().card.sbml_path())
+        if CHANGE not in symbols:
+            raise InputError(f"model {self.model} has no {CHANGE} to read response off")
+        return symbols
 
     def month(self) -> float:
         """A month, a twelfth of 365.25 days, in the model's time unit."""
