@@ -17,13 +17,16 @@ from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.studies.outcome import StudyDeclaration
 
-__all__ = ["ASSUMED", "CHANGE", "VirtualPatients", "omegas_of"]
+__all__ = ["ASSUMED", "CHANGE", "MOST", "VirtualPatients", "omegas_of"]
 
 ASSUMED = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5}
 """Omegas that the authors assumed for their virtual patients, 50 % (Supporting Information, as reported)."""
 
 CHANGE = "M_protein_change"
 """Observable that response is read off."""
+
+MOST = 1_000_000
+"""Virtual patients of a study: their trajectories are held in memory."""
 
 
 def omegas_of(selection: Selection) -> dict[str, float]:

@@ -169,6 +169,8 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
     ("fields", "said"),
     [
         ({"patients": 0}, "patients: "),
+        ({"patients": 10**9}, "patients: "),
+        ({"until": "200 years"}, "until: a follow-up of at most 600 months"),
         ({"doses": []}, "doses: expected one or more distinct numbers"),
         ({"doses": [1e8, 1e8]}, "doses: expected one or more distinct numbers"),
         ({"doses": ["nan"]}, "doses: expected one or more distinct numbers"),

@@ -148,6 +148,7 @@ def test_the_example_is_a_trial():
         ({"dropout": -1}, "dropout"),
         ({"dropout": "inf"}, "dropout"),
         ({"in_a_row": 0}, "in_a_row"),
+        ({"replicates": 10**9}, "at most 1000000 are allowed"),
         ({"rule": "x"}, "no rule of progression"),
     ],
 )
