@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, maps, models, simulate, validate
+from harness.cli import design, maps, models, population, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -49,6 +49,8 @@ COMMANDS = (
     design.run,
     maps.map_,
     maps.sensitivity,
+    population.population,
+    population.trial,
     validate.validate,
     validate.report,
     validate.docs,
