@@ -1,0 +1,81 @@
+"""Survival against a textbook example worked by hand: remission under 6-MP (Freireich 1963)."""
+
+import numpy as np
+import pytest
+
+from harness.analysis.survival import kaplan_meier, log_rank, median, number_at_risk
+from harness.errors import InputError
+
+# Weeks of remission, 21 patients an arm; 0 in RELAPSED: censored. Printed in many textbooks.
+TREATED = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
+RELAPSED = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+T, E, P = np.array(TREATED), np.array(RELAPSED, bool), np.array(PLACEBO)
+
+
+def test_the_curve_is_that_of_the_textbook():
+    curve = kaplan_meier(T, E).set_index("time")
+    expected = {0: 1, 6: 0.857, 7: 0.807, 10: 0.753, 13: 0.690, 16: 0.627, 22: 0.538, 23: 0.448}
+    for week, survival in expected.items():
+        assert curve.survival[week] == pytest.approx(survival, abs=6e-4)
+    assert curve.at_risk[[6, 7, 23]].tolist() == [21, 17, 6]
+    assert curve.events.sum() == 9
+    assert curve.censored.sum() == 12
+    # Greenwood's variance in log(-log), by hand: 3 of 21 fall at week 6
+    survival, variance = 18 / 21, 3 / (21 * 18)
+    width = 1.959964 * np.sqrt(variance) / abs(np.log(survival))
+    assert curve.lower[6] == pytest.approx(survival ** np.exp(width), rel=1e-6)
+    assert curve.upper[6] == pytest.approx(survival ** np.exp(-width), rel=1e-6)
+
+
+def test_the_median_is_where_the_curve_and_its_band_cross_one_half():
+    found = median(T, E)
+    curve = kaplan_meier(T, E)
+    assert found.value == 23
+    assert found.low == curve.time[curve.lower <= 0.5].iloc[0] == 13
+    assert np.isinf(found.high)
+    assert str(found) == "23.0 (13.0 to not reached)"
+    assert median(P, np.ones(21, bool)).value == 8
+    assert median(T, E, level=0.5).low > found.low
+
+
+def test_log_rank_is_that_of_the_textbook():
+    found = log_rank({"6-MP": (T, E), "placebo": (P, np.ones(21, bool))})
+    assert found.statistic == pytest.approx(16.79, abs=0.005)
+    assert found.degrees_of_freedom == 1
+    assert found.p_value == pytest.approx(4.17e-5, rel=0.01)
+    assert log_rank({"a": (T, E), "b": (T, E), "c": (T, E)}).p_value == pytest.approx(1)
+
+
+def test_at_risk_are_those_without_event_or_censoring_just_before_a_time():
+    assert number_at_risk(T, [0, 6, 6.5, 10, 35, 36]).tolist() == [21, 21, 17, 15, 1, 0]
+
+
+def test_a_median_that_is_not_reached_is_infinite():
+    found = median(np.array([1.0, 2, 3]), np.zeros(3, bool))
+    assert np.isinf([found.value, found.low, found.high]).all()
+
+
+@pytest.mark.parametrize(
+    ("durations", "events", "said"),
+    [
+        ([1, np.nan], [1, 1], "duration 1 is nan"),
+        ([1, -2], [1, 1], "duration 1 is -2"),
+        ([1, 2], [1], "one duration and one event"),
+        ([], [], "no patients"),
+        ([1, 2], [1, 2], "true or false"),
+    ],
+)
+def test_what_is_no_survival_data_is_refused_in_one_line(durations, events, said):
+    for function in (kaplan_meier, median):
+        with pytest.raises(InputError, match=said):
+            function(np.array(durations, float), np.array(events))
+
+
+def test_a_test_needs_two_groups_and_an_event():
+    with pytest.raises(InputError, match="two groups"):
+        log_rank({"a": (T, E)})
+    with pytest.raises(InputError, match="no event"):
+        log_rank({"a": (T, 0 * E), "b": (T, 0 * E)})
+    with pytest.raises(InputError, match="between 0 and 1"):
+        median(T, E, level=95)
