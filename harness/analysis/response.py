@@ -23,9 +23,13 @@ __all__ = [
     "category",
     "category_names",
     "criteria",
+    "duration_of_response",
     "interval",
     "is_responder",
+    "over_progression",
+    "progression_free",
     "progression_time",
+    "response_at",
     "time_to_response",
 ]
 
@@ -50,6 +54,7 @@ class Criteria(Declaration):
     categories: tuple[Category, ...]
     same_by_m_protein: dict[str, str]
     responders: tuple[str, ...]
+    bins: dict[str, tuple[str, ...]]
     rules: dict[str, Rule]
 
 
@@ -135,14 +140,19 @@ def best_response(
     return category(best_change(time, value, first_visit, stop))
 
 
+def response_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
+    """Number of the category of the change at one time, against baseline, 0 the best."""
+    return category(value_at(time, value, at))
+
+
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Time at which the change first reaches that of a partial response, interpolated linearly."""
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
     return _first_crossing(time, bound - value)
 
 
-def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
-    """Time at which M-protein first meets a rule of progression, interpolated linearly.
+def over_progression(value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
+    """How far M-protein is over what a rule of progression asks for, as a share of baseline.
 
     Parameters
     ----------
@@ -159,8 +169,38 @@ def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25"
     chosen = criteria().rules[rule]
     level = 1 + value / 100
     nadir = np.minimum.accumulate(level, axis=-1)
-    needed = np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
-    return _first_crossing(time, level - needed)
+    return level - np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
+
+
+def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
+    """Time at which M-protein first meets a rule of progression, interpolated linearly."""
+    return _first_crossing(time, over_progression(value, rule))
+
+
+def progression_free(
+    time: np.ndarray, value: np.ndarray, rule: str = "nadir_25"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Progression-free survival: duration, and whether progression ended it rather than the end of the curve.
+
+    The model knows no death. The duration of a curve that is NaN is NaN, and its event false.
+    """
+    found = progression_time(time, value, rule)
+    event = np.isfinite(found)
+    censored = np.where(np.isfinite(value).all(axis=-1), time[-1], np.nan)
+    return np.where(event, found, censored), event
+
+
+def duration_of_response(
+    time: np.ndarray, value: np.ndarray, rule: str = "nadir_25"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Duration from response to relapse, which is progression after it, and whether relapse ended it.
+
+    NaN, and no event, for a curve that has no response or progresses before it.
+    """
+    free, event = progression_free(time, value, rule)
+    duration = free - time_to_response(time, value)
+    lasting = duration > 0
+    return np.where(lasting, duration, np.nan), event & lasting
 
 
 def _first_crossing(time: np.ndarray, excess: np.ndarray) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 Promise: :func:`build` returns the same text for the same source on every machine (no date of the day, no
 version of a tool), and a source with a syntax error raises :class:`InputError` with its file and line; it
-never yields the empty model that Antimony keeps after an error.
+never yields the empty model that Antimony keeps after an error. The source of an extension holds only what it
+adds or says anew; it is compiled behind the source of the model that it extends.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,8 @@ def build(card: ModelCard) -> Built:
     InputError
         With file and line, when the source has a syntax error or no model in it.
     """
-    document = libsbml.readSBMLFromString(compile_antimony(card.antimony_path, card.id))
+    bases = [base.antimony_path for base in card.bases]
+    document = libsbml.readSBMLFromString(compile_antimony(card.antimony_path, card.id, bases))
     _finish(document, card)
     l3v2 = libsbml.writeSBMLToString(document)
     return Built(l3v2, _as_l3v1(document, card))
@@ -61,19 +64,29 @@ def write_sbml(card: ModelCard, built: Built) -> list[Path]:
     return changed
 
 
-def compile_antimony(path: Path, model_id: str) -> str:
-    """Compile one Antimony file and return the raw SBML of the model `model_id`."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+@dataclass(frozen=True)
+class Line:
+    """One line of a source, and where it stands."""
+
+    path: Path
+    number: int
+    text: str
+
+
+def compile_antimony(path: Path, model_id: str, bases: Sequence[Path] = ()) -> str:
+    """Compile one Antimony file and return the raw SBML of the model `model_id`.
+
+    `bases` are the files of the models that it extends. What it says of a symbol or a reaction of theirs
+    takes the place of what they say; its notes are added to theirs.
+    """
+    lines: list[Line] = []
+    for source in (*bases, path):
+        lines = _extended(lines, _lines(source)) if lines else _lines(source)
     antimony.clearPreviousLoads()  # otherwise every load is kept in memory
     antimony.setBareNumbersAreDimensionless(True)
     antimony.setWriteSBMLTimestamp(False)
-    try:
-        path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
-    if antimony.loadAntimonyFile(str(path)) == -1:
-        raise InputError(_where(path, antimony.getLastError()))
+    if antimony.loadAntimonyString("\n".join(line.text for line in lines) + "\n") == -1:
+        raise InputError(_where(lines, antimony.getLastError()))
     if model_id not in antimony.getModuleNames():
         found = [name for name in antimony.getModuleNames() if name != "__main"]
         raise InputError(f"{path}:1: declares model {', '.join(found) or 'nothing'}, not {model_id}")
@@ -82,12 +95,39 @@ def compile_antimony(path: Path, model_id: str) -> str:
     return sbml
 
 
-def _where(path: Path, message: str) -> str:
+def _lines(path: Path) -> list[Line]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    return [Line(path, number, line) for number, line in enumerate(text.splitlines(), start=1)]
+
+
+def _extended(base: Sequence[Line], extension: Sequence[Line]) -> list[Line]:
+    """The body of `base` put in at the head of the body of `extension`."""
+    head, _ = _body(extension)
+    start, end = _body(base)
+    return [*extension[:head], *base[start:end], *extension[head:]]
+
+
+def _body(lines: Sequence[Line]) -> tuple[int, int]:
+    """Where the body of the model of a source starts and ends."""
+    heads = [i for i, line in enumerate(lines) if re.match(r"\s*model\s+\w+\s*\(", line.text)]
+    ends = [i for i, line in enumerate(lines) if re.fullmatch(r"\s*end\s*", line.text)]
+    if len(heads) != 1 or len(ends) != 1:
+        raise InputError(f"{lines[0].path}:1: an extension and its base hold one model each, closed by end")
+    return heads[0] + 1, ends[0]
+
+
+def _where(lines: Sequence[Line], message: str) -> str:
     """Antimony's message as 'file:line: what is wrong'."""
-    line = re.search(r"line (\d+)", message)
+    found = re.search(r"line (\d+)", message)
+    line = lines[min(int(found[1]), len(lines)) - 1] if found else lines[0]
     text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
     text = re.sub(r"^line \d+:\s*", "", text)
-    return f"{path}:{line[1] if line else 1}: {text}"
+    return f"{line.path}:{line.number}: {text}"
 
 
 def _finish(document: libsbml.SBMLDocument, card: ModelCard) -> None:

@@ -1,8 +1,9 @@
 """The catalogue: which models exist, where their files are, and what each declares about how it is run.
 
 Promise: a model is what ``models_antimony/NAME.yaml`` declares beside ``NAME.ant`` and the SBML built from
-it. Nothing particular to a model (what is dosed, which states are solved as logarithms, their tolerances,
-its observables, its readings) stands in code.
+it. An extension declares which model it extends, and is run as that one. Nothing particular to a model (what
+is dosed, which states are solved as logarithms, their tolerances, its observables, its readings) stands in
+code.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+
+from pydantic import BaseModel, model_validator
 
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
@@ -95,6 +98,7 @@ class ModelCard(Declaration):
     endpoints: dict[str, DeclaredEndpoint] = {}
     endpoint_times: str
     dose: DoseTarget | None = None
+    extends: str | None = None
     conditions: str | None = None
     solver: SolverSettings = SolverSettings()
     readings: dict[str, Reading] = {}
@@ -103,10 +107,46 @@ class ModelCard(Declaration):
     def antimony_path(self) -> Path:
         return repository() / "models_antimony" / f"{self.id}.ant"
 
+    @property
+    def bases(self) -> tuple[ModelCard, ...]:
+        """Models that this one extends, the first of them first; none for a model of its own."""
+        if self.extends is None:
+            return ()
+        base = load_card(self.extends)
+        return (*base.bases, base)
+
     def sbml_path(self, version: str = "l3v2") -> Path:
         """Path of the built SBML, `version` l3v2 or l3v1."""
         suffix = "" if version == "l3v2" else f"_{version}"
         return repository() / "sbml" / f"{self.id}{suffix}.xml"
+
+
+class Extension(Declaration):
+    """Card of a model that extends another: its own name; how it is run is declared by that other.
+
+    Readings are not taken over: they are of the article, and an extension goes beyond it.
+    """
+
+    id: str
+    extends: str
+    title: str
+    figure: str
+
+    @model_validator(mode="after")
+    def _extends_another(self) -> Extension:
+        if self.extends == self.id:
+            raise ValueError("a model cannot extend itself")
+        return self
+
+    def card(self) -> ModelCard:
+        """The whole card."""
+        return load_card(self.extends).model_copy(update={**self.model_dump(), "readings": {}})
+
+
+class _Peek(BaseModel):
+    """What tells the two forms of a card apart."""
+
+    extends: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +177,10 @@ def load_card(name: str) -> ModelCard:
     if name not in model_names():
         raise unknown_name("model", name, model_names())
     path = repository() / "models_antimony" / f"{name}.yaml"
-    card = read_declaration(path, ModelCard)
+    if read_declaration(path, _Peek).extends is None:
+        card = read_declaration(path, ModelCard)
+    else:
+        card = read_declaration(path, Extension).card()
     if card.id != name:
         raise InputError(f"{path}: id is {card.id}, the file's name says {name}")
     return card

@@ -18,7 +18,7 @@ import libsbml
 import pint
 
 from harness.models.catalog import ModelCard
-from harness.models.provenance import read_parameters, read_terms
+from harness.models.provenance import parameters_of, read_terms
 from harness.models.symbols import description, read_symbols
 from harness.models.units import registry
 
@@ -197,7 +197,7 @@ class Provenance(Check):
 
     def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
         symbols = read_symbols(subject.path)
-        rows = {row.id: row for row in read_parameters() if row.scale == subject.card.id}
+        rows = parameters_of(subject.card)
         settable = {symbol.id for symbol in symbols.values() if symbol.settable}
         for name in sorted(settable - rows.keys()):
             yield Severity.ERROR, f"{name} is not in parameters.csv"

@@ -15,9 +15,9 @@ from pydantic import ValidationError, field_validator
 
 from harness.declarations import Declaration, describe
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.catalog import ModelCard, repository
 
-__all__ = ["Parameter", "read_parameters", "read_terms"]
+__all__ = ["Parameter", "parameters_of", "read_parameters", "read_terms"]
 
 
 class Parameter(Declaration):
@@ -58,6 +58,12 @@ def read_parameters(path: Path | None = None) -> tuple[Parameter, ...]:
             except ValidationError as error:
                 raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
     return tuple(rows)
+
+
+def parameters_of(card: ModelCard) -> dict[str, Parameter]:
+    """Rows of one model, by id; those of an extension come over those of the models that it extends."""
+    scales = [*(base.id for base in card.bases), card.id]
+    return {row.id: row for scale in scales for row in read_parameters() if row.scale == scale}
 
 
 @cache

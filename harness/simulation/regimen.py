@@ -19,7 +19,17 @@ from harness.errors import InputError, unknown_name
 from harness.models.symbols import Kind, SymbolTable
 from harness.models.units import parse_quantity
 
-__all__ = ["Dose", "Redosing", "Regimen", "choose_regimen", "parse_dose", "read_regimens", "regimen"]
+__all__ = [
+    "DeclaredRegimen",
+    "Dose",
+    "Redosing",
+    "Regimen",
+    "choose_regimen",
+    "declared_regimen",
+    "parse_dose",
+    "read_regimens",
+    "regimen",
+]
 
 
 @dataclass(frozen=True, order=True)
@@ -168,12 +178,19 @@ def read_regimens(path: Path, symbols: SymbolTable) -> dict[str, Regimen]:
     """
     declared = read_declaration(path, DeclaredRegimens).regimens
     try:
-        return {name: _from_declared(name, one, symbols) for name, one in declared.items()}
+        return {name: declared_regimen(name, one, symbols) for name, one in declared.items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _from_declared(name: str, declared: DeclaredRegimen, symbols: SymbolTable) -> Regimen:
+def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable) -> Regimen:
+    """Regimen of what was declared under a name, for one model.
+
+    Raises
+    ------
+    InputError
+        When an observable is unknown, or a number or unit is wrong.
+    """
     base = regimen(declared.doses, symbols.time_unit)
     if declared.redosing is None:
         return base

@@ -29,7 +29,7 @@ FURTHEST = 20.0
 """Bound of each random effect, in standard deviations: further out parameters are no numbers any more."""
 
 MARGIN = 1e-3
-"""How far inside its category (percent of baseline) the search stops: at the bound itself rounding decides."""
+"""How far inside its category (percent of baseline) the search ends: at the bound rounding would decide."""
 
 STEP = 1e-3
 """Step of finite differences, in standard deviations: far above the noise of the integrator."""

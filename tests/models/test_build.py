@@ -63,3 +63,56 @@ def test_a_source_without_the_model_is_refused(tmp_path):
         compile_antimony(path, "other")
     with pytest.raises(InputError, match="no such file"):
         compile_antimony(tmp_path / "absent.ant", "absent")
+
+
+BASE = "// a base\nmodel base()\n  x = 1;\n  y := 2*x;\n  J: A -> B; x*A;\nend\n"
+
+
+def extension(tmp_path, body):
+    base, path = tmp_path / "base.ant", tmp_path / "more.ant"
+    base.write_text(BASE, encoding="utf-8")
+    path.write_text(f"// more\nmodel more()\n{body}\nend\n", encoding="utf-8")
+    return path, [base]
+
+
+def test_an_extension_says_some_things_anew_and_keeps_the_rest(tmp_path):
+    path, bases = extension(tmp_path, "  y := z*x;\n  z = 3;\n  J: A -> 2 B; z*A;")
+    model = libsbml.readSBMLFromString(compile_antimony(path, "more", bases)).getModel()
+    assert libsbml.formulaToL3String(model.getRuleByVariable("y").getMath()) == "z * x"
+    assert (model.getParameter("x").getValue(), model.getParameter("z").getValue()) == (1, 3)
+    assert model.getNumReactions() == 1
+    assert model.getReaction("J").getProduct(0).getStoichiometry() == 2
+
+
+def test_an_error_of_an_extension_is_told_with_its_own_file_and_line(tmp_path):
+    path, bases = extension(tmp_path, "  z = 3;\n  y := := 2;")
+    with pytest.raises(InputError) as caught:
+        compile_antimony(path, "more", bases)
+    assert str(caught.value).startswith(f"{path}:4: ")
+    bases[0].write_text(BASE.replace("y := 2*x", "y := *x"), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        compile_antimony(path, "more", bases)
+    assert str(caught.value).startswith(f"{bases[0]}:4: ")
+
+
+def test_a_base_without_a_closed_model_is_refused(tmp_path):
+    path, bases = extension(tmp_path, "  z = 3;")
+    bases[0].write_text("x = 1;\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"base.ant:1: .* closed by end"):
+        compile_antimony(path, "more", bases)
+
+
+def test_the_extensions_change_what_they_say_and_nothing_else():
+    def formulas(name):
+        model = libsbml.readSBMLFromFile(str(load_card(name).sbml_path())).getModel()
+        laws = [(r.getId(), r.getKineticLaw().getMath()) for r in model.getListOfReactions()]
+        rules = [(r.getVariable(), r.getMath()) for r in model.getListOfRules()]
+        return {name: libsbml.formulaToL3String(math) for name, math in laws + rules}
+
+    base = formulas("clinical").items()
+    changed = {
+        "clinical_waning": {"k_exp"},
+        "clinical_extinction": {"expansion", "tumor_growth", "grown_e", "grown_t"},
+    }
+    for name, expected in changed.items():
+        assert {symbol for symbol, _ in formulas(name).items() ^ base} == expected

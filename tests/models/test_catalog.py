@@ -1,12 +1,33 @@
 import pytest
 
 from harness.errors import InputError
-from harness.models.catalog import conditions, load_card, model_names, select
+from harness.models.catalog import Extension, conditions, load_card, model_names, select
 from harness.models.symbols import read_symbols
 
 
-def test_the_four_models_are_there():
-    assert model_names() == ("clinical", "in_vitro", "xenograft", "xenograft_constant_volume")
+def test_the_models_of_the_article_and_their_extensions_are_there():
+    extends = {name: load_card(name).extends for name in model_names()}
+    assert extends == {
+        "clinical": None,
+        "clinical_extinction": "clinical",
+        "clinical_waning": "clinical",
+        "in_vitro": None,
+        "xenograft": None,
+        "xenograft_constant_volume": None,
+    }
+
+
+def test_an_extension_is_run_as_its_base_under_its_own_name():
+    base, card = load_card("clinical"), load_card("clinical_waning")
+    own = {"id", "extends", "title", "figure", "readings"}
+    assert card.model_dump(exclude=own) == base.model_dump(exclude=own)
+    assert [found.id for found in card.bases] == ["clinical"]
+    assert card.readings == {}
+
+
+def test_a_model_cannot_extend_itself():
+    with pytest.raises(ValueError, match="cannot extend itself"):
+        Extension(id="x", extends="x", title="", figure="")
 
 
 READINGS = {

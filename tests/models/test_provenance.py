@@ -76,7 +76,7 @@ def test_table_1_is_in_the_table_with_its_uncertainty(model):
         row for row in read_parameters() if row.scale == model and row.source.startswith("Singh 2021 Table 1")
     ]
     found = {row.id: (row.value, row.status, row.RSE, row.omega, row.omega_RSE) for row in listed}
-    assert found == TABLE_1[model]
+    assert found == TABLE_1.get(model, {})  # an extension says nothing of Table 1 anew
 
 
 @pytest.mark.parametrize("model", model_names())

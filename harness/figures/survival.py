@@ -1,0 +1,91 @@
+"""Survival curves: Kaplan-Meier steps with their bands, and how many are at risk below them.
+
+Promise: each curve is drawn as the table of :func:`~harness.analysis.survival.kaplan_meier` has it, a tick
+where patients were censored, while that leaves a curve to be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from harness.figures.style import COLOURS, DASHES, INK, new_figure
+
+__all__ = ["draw_curves", "draw_survival"]
+
+MOST_TICKS = 60
+"""Censored patients that are marked; more would hide the curve."""
+
+
+def draw_survival(curves: Mapping[str, pd.DataFrame], label: str, title: str = "") -> Figure:
+    """Curves by name, with the numbers at risk.
+
+    Parameters
+    ----------
+    curves
+        Tables of ``kaplan_meier``, in months.
+    label
+        What survives: the label of the vertical axis.
+    """
+    figure, (axes,) = new_figure(1, width=6.4, height=3.4 + 0.2 * len(curves))
+    draw_curves(axes, curves, label)
+    if title:
+        axes.set_title(title, loc="left", fontweight="bold", color=INK, fontsize=10)
+    return figure
+
+
+def draw_curves(axes: Axes, curves: Mapping[str, pd.DataFrame], label: str) -> None:
+    """Draw curves by name on one set of axes, the numbers at risk below it."""
+    end = max(curve["time"].max() for curve in curves.values())
+    for i, (name, curve) in enumerate(curves.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        style = {"color": colour, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.6}
+        time = np.append(curve["time"], end if curve["censored"].iloc[-1] else curve["time"].iloc[-1])
+        steps = {c: np.append(curve[c], curve[c].iloc[-1]) for c in ("survival", "lower", "upper")}
+        axes.fill_between(time, steps["lower"], steps["upper"], step="post", color=colour, alpha=0.13, lw=0)
+        axes.step(time, steps["survival"], where="post", label=name, **style)
+        marked = curve[curve["censored"] > 0]
+        if len(marked) <= MOST_TICKS:
+            axes.plot(marked["time"], marked["survival"], "|", color=colour, markersize=6)
+    axes.set_xlim(0, end)
+    axes.set_ylim(0, 1.02)
+    axes.set_ylabel(label)
+    axes.xaxis.set_major_locator(MultipleLocator(_step(end)))
+    legend = axes.legend(fontsize=8, frameon=False, handlelength=2.8)
+    for text in legend.get_texts():
+        text.set_color(INK)
+    _at_risk(axes, curves, np.arange(0, end + 1e-9, _step(end)))
+
+
+def _at_risk(axes: Axes, curves: Mapping[str, pd.DataFrame], times: np.ndarray) -> None:
+    """A row a curve, under the axis of time: how many are at risk at each tick."""
+    lines = ["at risk", *curves]
+    for row, name in enumerate(lines):
+        below = -0.17 - 0.075 * row
+        place = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
+        colour = INK if row == 0 else COLOURS[(row - 1) % len(COLOURS)]
+        axes.text(-0.02, below, name, ha="right", color=colour, **place)
+        for time in times if row else ():
+            after = curves[name][curves[name]["time"] >= time]
+            count = int(after["at_risk"].iloc[0]) if len(after) else 0
+            axes.annotate(
+                f"{count}",
+                (time, below),
+                xycoords=axes.get_xaxis_transform(),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=INK,
+            )
+    axes.set_xlabel("months", labelpad=2)
+    axes.xaxis.set_label_coords(1.0, -0.17)
+
+
+def _step(end: float) -> float:
+    """A distance of ticks, in months, that gives five to ten of them."""
+    return next((step for step in (1, 2, 3, 6, 12, 24) if end / step <= 9), 60)

@@ -1,0 +1,146 @@
+"""Published outcomes of trials, and what a population predicts for trials of their size.
+
+Promise: a prediction is that of trials drawn from the population, dose by dose with as many patients as the
+trial had, so its interval holds the chance of a small trial. Nothing is fitted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
+
+from harness.declarations import Declaration, describe
+from harness.errors import InputError
+
+__all__ = ["Drawn", "Published", "predict", "read_published"]
+
+LEVEL = (2.5, 97.5)
+"""Percentiles of a prediction interval."""
+
+
+class Published(Declaration):
+    """One row of a table of trial outcomes; percent and months, with the source."""
+
+    name: str
+    trial: str
+    arms: dict[float, int]
+    n: int
+    orr: float | None
+    cr: float | None
+    median_pfs: float | None
+    pfs_low: float | None
+    pfs_high: float | None
+    median_dor: float | None
+    dor_low: float | None
+    dor_high: float | None
+    source: str
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _arms_of_text(cls, text: str) -> dict[str, str]:
+        pairs = [arm.split("=") for arm in text.split()]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError(f"'{text}': write CELLS=PATIENTS for each dose, such as 150e6=8 450e6=19")
+        return dict(pairs)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object, info: ValidationInfo) -> object:
+        return None if value == "" and info.field_name not in ("arms", "source") else value
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_given(cls, value: str) -> str:
+        if not value:
+            raise ValueError("a source is needed")
+        return value
+
+    @model_validator(mode="after")
+    def _arms_make_the_trial(self) -> Published:
+        if self.arms and sum(self.arms.values()) != self.n:
+            raise ValueError(f"the arms have {sum(self.arms.values())} patients together, n is {self.n}")
+        return self
+
+    def observed(self) -> dict[str, float]:
+        """What was published: percentages as those of whole patients, the median in months."""
+        shares = {"orr": self.orr, "cr": self.cr}
+        found = {k: 100 * round(v * self.n / 100) / self.n for k, v in shares.items() if v is not None}
+        return found if self.median_pfs is None else {**found, "median_pfs": self.median_pfs}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What trials are drawn from, at one dose: one entry a virtual patient that was simulated well.
+
+    `orr`, `cr`: whether it has a response, a complete one; `median_pfs`: its PFS in months, infinite where
+    it does not progress.
+    """
+
+    orr: np.ndarray
+    cr: np.ndarray
+    median_pfs: np.ndarray
+
+
+def read_published(path: Path) -> tuple[Published, ...]:
+    """Rows of a table of trial outcomes; lines that start with # are remarks.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, a row is broken (file and line), or a name is given twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    remarks = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    rows: dict[str, Published] = {}
+    for line, row in enumerate(csv.DictReader(io.StringIO("\n".join(lines[remarks:]))), start=remarks + 2):
+        try:
+            found = Published.model_validate(row)
+        except ValidationError as error:
+            raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
+        if found.name in rows:
+            raise InputError(f"{path}:{line}: name: {found.name} is given twice")
+        rows[found.name] = found
+    if not rows:
+        raise InputError(f"{path}: no rows")
+    return tuple(rows.values())
+
+
+def predict(
+    published: tuple[Published, ...], drawn: Mapping[float, Drawn], trials: int, seed: int
+) -> pd.DataFrame:
+    """What `trials` drawn trials of the size of each published one give.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an outcome that was published with its arms: `name`, `trial`, `arms`, `n`, `outcome` (orr, cr
+        in percent, median_pfs in months), `observed`, `predicted` (median of the drawn trials), `low`, `high`
+        (the middle 95 % of them), and `inside`, whether the observed value lies there, ends included.
+    """
+    rows = []
+    for place, row in enumerate(published):
+        random = np.random.default_rng([seed, place])
+        parts = {
+            dose: random.integers(drawn[dose].orr.size, size=(trials, n)) for dose, n in row.arms.items()
+        }
+        for outcome, observed in row.observed().items() if row.arms else ():
+            values = np.concatenate([getattr(drawn[d], outcome)[i] for d, i in parts.items()], axis=1)
+            found = np.median(values, axis=1) if outcome == "median_pfs" else 100 * values.mean(axis=1)
+            low, middle, high = np.percentile(found, [LEVEL[0], 50, LEVEL[1]], method="closest_observation")
+            arms = " ".join(f"{dose / 1e6:g}e6={n}" for dose, n in row.arms.items())
+            inside = low - 1e-9 <= observed <= high + 1e-9
+            rows.append(
+                (row.name, row.trial, arms, row.n, outcome, observed, middle, low, high, bool(inside))
+            )
+    columns = ["name", "trial", "arms", "n", "outcome", "observed", "predicted", "low", "high", "inside"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,245 @@
+"""A virtual trial: arms, visits and dropout, repeated, so that the chance of one trial is seen.
+
+Promise: patients of different arms and replicates are different ones; patient and dropout depend on the seed
+and on their place alone. M-protein is known at visits only. A patient whose simulation failed is not
+evaluable and not followed, is counted, and has a row.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator, model_validator
+
+from harness.analysis.response import category_names, is_responder
+from harness.analysis.survival import kaplan_meier, log_rank, median
+from harness.analysis.visits import best_response_at_visits, progression_at_visits
+from harness.errors import InputError
+from harness.simulation.design import Design
+from harness.simulation.execute import Executor
+from harness.simulation.plan import Plan, plan
+from harness.simulation.regimen import DeclaredRegimen, declared_regimen
+from harness.simulation.run import run
+from harness.simulation.study import is_ok
+from harness.simulation.times import parse_times
+from harness.studies.cohort import category_labels
+from harness.studies.outcome import Outcome, Progress
+from harness.studies.virtual_patients import CHANGE, VirtualPatients
+
+__all__ = ["Arm", "Trial"]
+
+INTERVAL = (2.5, 97.5)
+"""Percentiles of an interval over the replicates."""
+
+SIGNIFICANT = 0.05
+"""Level of the log-rank test that `power` counts."""
+
+OUTCOMES = ("orr", "cr", "progressed", "median_pfs")
+ENDS = ("", "_low", "_high")
+NOT_EVALUABLE = "NE"
+
+
+class Arm(DeclaredRegimen):
+    """One arm: its size, and its regimen as everywhere, ``doses: [450e6]`` or with a rule for more."""
+
+    patients: int = Field(ge=1)
+
+
+class Trial(VirtualPatients):
+    """A trial of one or more arms.
+
+    Attributes
+    ----------
+    arms
+        By name, which is a plain word.
+    visits
+        When M-protein is taken, besides at baseline: ``28:728:28``, in the model's time unit. The last visit
+        ends the trial.
+    dropout
+        Rate at which patients leave, per month; exponential. They are censored at the last visit before.
+    in_a_row
+        At how many visits, one after the other, a response or a progression must hold; 2 is a confirmation.
+    replicates
+        How often the trial is run, with other patients each time.
+    """
+
+    kind: Literal["trial"] = "trial"
+    arms: dict[str, Arm]
+    visits: str
+    dropout: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    in_a_row: int = Field(default=1, ge=1)
+    replicates: int = Field(default=100, ge=1)
+
+    @field_validator("arms")
+    @classmethod
+    def _arms_have_plain_names(cls, arms: dict[str, Arm]) -> dict[str, Arm]:
+        if not arms:
+            raise ValueError("a trial has at least one arm")
+        for name in arms:
+            if not re.fullmatch(r"[A-Za-z]\w*", name):
+                raise ValueError(f"'{name}' is not a plain word")
+        return arms
+
+    @model_validator(mode="after")
+    def _numbers_have_names_of_their_own(self) -> Trial:
+        names = self.number_names()
+        if len(set(names)) < len(names):
+            raise ValueError("the names of two arms would give two numbers one name; name them otherwise")
+        return self
+
+    def number_names(self) -> tuple[str, ...]:
+        of_arms = [f"{o}{end}_{arm}" for arm in self.arms for o in OUTCOMES for end in ENDS]
+        return (*of_arms, *(("p_value", "power") if len(self.arms) > 1 else ()), "failed")
+
+    def size(self) -> int:
+        return self.replicates * sum(arm.patients for arm in self.arms.values())
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        """Run all replicates.
+
+        Returns
+        -------
+        Outcome
+            Tables, percent and months: `patients`, one row each; `trials`, one row a replicate and arm;
+            `responses`, share of each category by arm, with its interval over the replicates; `survival`,
+            Kaplan-Meier by arm in the first replicate; `survival_interval`, its interval over the replicates.
+        """
+        planned = self.plan()
+        found = run(planned, executor, progress)
+        patients = self._patients(found.time.to_numpy(), found[CHANGE].to_numpy())
+        patients["status"], patients["reason"] = found.status.to_numpy(), found.reason.to_numpy()
+        failed = int((~patients["status"].map(is_ok)).sum())
+        if failed == self.size():
+            raise InputError(f"every simulation failed; the first: {patients.reason.iloc[0]}")
+        trials, survival = self._trials(patients), self._survival(patients)
+        tables = {
+            "patients": patients,
+            "trials": trials,
+            "responses": self._responses(patients),
+            "survival": survival[survival.replicate == 0].drop(columns="replicate"),
+            "survival_interval": self._survival_interval(survival),
+        }
+        notes = (f"{failed} of {self.size()} simulations failed; those patients are not evaluable",)
+        return Outcome(
+            {**self._numbers(trials), "failed": float(failed)},
+            tables,
+            self.size(),
+            failed,
+            notes if failed else (),
+        )
+
+    def plan(self) -> Plan:
+        """The simulations: replicate by replicate, arm by arm, patient by patient."""
+        symbols = self.symbols()
+        visits = parse_times(self.visits, symbols.time_unit)
+        design = self.patients_design(self.size()).table
+        return plan(
+            self.model,
+            Design(design.assign(regimen=self._places()["arm"])),
+            trajectories=True,
+            observables=[CHANGE],
+            times=np.union1d([0.0], visits),
+            regimens={name: declared_regimen(name, arm, symbols) for name, arm in self.arms.items()},
+            changes=self.changes,
+            readings=self.readings,
+        )
+
+    def _places(self) -> pd.DataFrame:
+        """Replicate, arm and patient of each run."""
+        one = pd.DataFrame([(arm, i) for arm, a in self.arms.items() for i in range(a.patients)])
+        every = pd.concat([one] * self.replicates, ignore_index=True).set_axis(["arm", "patient"], axis=1)
+        return every.assign(replicate=np.repeat(np.arange(self.replicates), len(one)))
+
+    def _patients(self, visits: np.ndarray, change: np.ndarray) -> pd.DataFrame:
+        """What the trial knows of each patient, from `change` (%), shape (patients, visits)."""
+        leaves = np.full(self.size(), np.inf)
+        if self.dropout > 0:
+            leaves = np.random.default_rng([self.seed, 1]).exponential(1 / self.dropout, self.size())
+        attended = (visits <= leaves[:, np.newaxis] * self.month()) | (visits == visits[0])
+        pfs, progressed = progression_at_visits(visits, change, attended, self.rule, self.in_a_row)
+        until_then = attended & ~(progressed[:, np.newaxis] & (visits > pfs[:, np.newaxis]))
+        best = best_response_at_visits(change, until_then, self.in_a_row)
+        known = np.isfinite(pfs)
+        return self._places().assign(
+            best_response=np.where(known & np.isnan(best), NOT_EVALUABLE, category_labels(best)),
+            response=is_responder(best),
+            complete=best == 0,
+            pfs=pfs / self.month(),
+            progressed=progressed,
+            left=leaves,
+        )
+
+    def _trials(self, patients: pd.DataFrame) -> pd.DataFrame:
+        """One row a replicate and arm; a patient who is not evaluable is no responder."""
+        rows = []
+        for replicate, trial in patients[patients.pfs.notna()].groupby("replicate", sort=False):
+            arms = {
+                arm: (g.pfs.to_numpy(), g.progressed.to_numpy())
+                for arm, g in trial.groupby("arm", sort=False)
+            }
+            tested = len(arms) > 1 and any(events.any() for _, events in arms.values())
+            p_value = log_rank(arms).p_value if tested else np.nan
+            for arm, group in trial.groupby("arm", sort=False):
+                shares = 100 * group[["response", "complete", "progressed"]].mean()
+                rows.append((replicate, arm, len(group), *shares, median(*arms[arm]).value, p_value))
+        columns = ["replicate", "arm", "patients", "orr", "cr", "progressed", "median_pfs", "p_value"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _responses(self, patients: pd.DataFrame) -> pd.DataFrame:
+        """Percent in each category by arm: the middle of the replicates, and their interval."""
+        known = patients[patients.pfs.notna()]
+        rows = []
+        for arm in self.arms:
+            of_arm = known[known.arm == arm]
+            counts = of_arm.groupby("replicate")["best_response"].value_counts(normalize=True).unstack()
+            shares = 100 * counts.reindex(columns=[*category_names(), NOT_EVALUABLE]).fillna(0.0)
+            rows += [(arm, name, *_interval(values)) for name, values in shares.items()]
+        return pd.DataFrame(rows, columns=["arm", "category", "percent", "low", "high"])
+
+    def _survival(self, patients: pd.DataFrame) -> pd.DataFrame:
+        """Kaplan-Meier estimate and band of each arm in each replicate."""
+        curves = [
+            kaplan_meier(group.pfs.to_numpy(), group.progressed.to_numpy()).assign(
+                replicate=replicate, arm=arm
+            )
+            for (replicate, arm), group in patients[patients.pfs.notna()].groupby(
+                ["replicate", "arm"], sort=False
+            )
+        ]
+        return pd.concat(curves, ignore_index=True)
+
+    def _survival_interval(self, survival: pd.DataFrame) -> pd.DataFrame:
+        """Survival at every visit: the middle of the replicates, and their interval."""
+        rows = []
+        months = np.unique(survival.time)
+        for arm, of_arm in survival.groupby("arm", sort=False):
+            at = [
+                curve.survival.to_numpy()[np.searchsorted(curve.time, months, side="right") - 1]
+                for _, curve in of_arm.groupby("replicate")
+            ]
+            rows += [
+                (arm, month, *_interval(values))
+                for month, values in zip(months, np.transpose(at), strict=True)
+            ]
+        return pd.DataFrame(rows, columns=["arm", "time", "survival", "low", "high"])
+
+    def _numbers(self, trials: pd.DataFrame) -> dict[str, float]:
+        numbers = {}
+        for arm in self.arms:
+            of_arm = trials[trials.arm == arm]
+            for outcome in OUTCOMES:
+                found = _interval(of_arm[outcome]) if len(of_arm) else (np.nan,) * 3
+                numbers |= zip((f"{outcome}{end}_{arm}" for end in ENDS), found, strict=True)
+        if len(self.arms) > 1:
+            p_values = trials.groupby("replicate").p_value.first()
+            numbers["p_value"] = float(p_values.median())
+            numbers["power"] = 100 * float((p_values < SIGNIFICANT).mean())
+        return numbers
+
+
+def _interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Middle of the replicates and the ends of their interval, each the value of a replicate."""
+    return tuple(np.percentile(values, [50, *INTERVAL], method="closest_observation").tolist())

@@ -1,0 +1,84 @@
+"""Virtual patients: the published variability, as a design that every study of them shares.
+
+Promise: patient i has the same random effects at every dose, in every model that has the parameters, and
+whatever the number of patients; another spread of one parameter leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from harness.analysis.response import criteria
+from harness.errors import unknown_name
+from harness.models.catalog import Selection, select
+from harness.models.provenance import parameters_of
+from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.units import convert
+from harness.simulation.design import Design, random_effects
+from harness.studies.outcome import StudyDeclaration
+
+__all__ = ["ASSUMED", "CHANGE", "VirtualPatients", "omegas_of"]
+
+ASSUMED = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5}
+"""Omegas that the authors assumed for their virtual patients, 50 % (Supporting Information, as reported)."""
+
+CHANGE = "M_protein_change"
+"""Observable that response is read off."""
+
+
+def omegas_of(selection: Selection) -> dict[str, float]:
+    """Published omegas of a model, from ``parameters.csv``, then those the authors assumed."""
+    published = {row.id: row.omega for row in parameters_of(selection.card).values() if row.omega}
+    return {**published, **ASSUMED}
+
+
+class VirtualPatients(StudyDeclaration):
+    """What studies of virtual patients declare alike.
+
+    Attributes
+    ----------
+    model, readings, changes
+        The model, its readings, and values that are other for everybody.
+    omegas
+        Standard deviations of log-normal random effects, over those published and assumed, or beside
+        them: ``Tumor_0: 0.8`` gives burden a distribution, ``K_12: 0`` takes that of K_12 away.
+    seed
+        Of the random effects.
+    rule
+        Rule of progression, of ``response.yaml`` (ledger D18).
+    """
+
+    model: str = "clinical"
+    readings: tuple[str, ...] = ()
+    changes: dict[str, str] = {}
+    omegas: dict[str, float] = {}
+    seed: int = Field(default=1, ge=0, lt=2**64)
+    rule: str = "nadir_25"
+
+    @field_validator("rule")
+    @classmethod
+    def _rule_is_known(cls, value: str) -> str:
+        if value not in criteria().rules:
+            raise ValueError(str(unknown_name("rule of progression", value, criteria().rules)))
+        return value
+
+    def symbols(self) -> SymbolTable:
+        """Symbols of the model."""
+        return read_symbols(self._selection().card.sbml_path())
+
+    def month(self) -> float:
+        """A month, a twelfth of 365.25 days, in the model's time unit."""
+        return convert(1.0, "month", self.symbols().time_unit, "month")
+
+    def patients_design(self, count: int) -> Design:
+        """The random effects of the first `count` patients, one row each."""
+        selection, symbols = self._selection(), self.symbols()
+        omegas = {**omegas_of(selection), **self.omegas}
+        for name in omegas:
+            symbols.require_settable(name)
+        fixed = symbols.parse_all({**selection.changes, **self.changes})
+        typical = {name: fixed.get(name, symbols[name].value) for name in omegas}
+        return random_effects(typical, omegas, count, self.seed)
+
+    def _selection(self) -> Selection:
+        return select(self.model, self.readings)
