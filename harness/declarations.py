@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import InputError
 
-__all__ = ["Declaration", "describe", "read_declaration"]
+__all__ = ["Declaration", "declare", "describe", "read_declaration"]
 
 
 class Declaration(BaseModel):
@@ -58,6 +58,20 @@ def read_declaration(path: Path, schema: type[T]) -> T:
         # An unknown field is the likelier fault than the field that it leaves missing.
         first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         raise InputError(f"{path}:{_line_of(node, first['loc'])}: {describe(first)}") from None
+
+
+def declare(schema: type[T], **fields: object) -> T:
+    """What fields that stand in no file declare.
+
+    Raises
+    ------
+    InputError
+        When they do not follow the schema, as 'field: what is wrong'.
+    """
+    try:
+        return schema.model_validate(fields)
+    except ValidationError as error:
+        raise InputError(describe(error.errors()[0])) from None
 
 
 def describe(error: dict) -> str:

@@ -22,7 +22,7 @@ from harness.analysis.response import (
     is_responder,
     progression_time,
 )
-from harness.errors import InputError
+from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository, select
 from harness.models.symbols import read_symbols
 from harness.models.units import convert
@@ -34,7 +34,8 @@ from harness.simulation.times import parse_until
 from harness.studies.individual import SAMPLE, Estimate, Patient, estimate
 from harness.studies.outcome import Progress
 from harness.studies.patient_table import read_patients
-from harness.studies.progression import ARMS, RULES
+from harness.studies.progression import ARMS, LEVELS, RULES
+from harness.studies.published import read_published
 
 if TYPE_CHECKING:
     from harness.studies.patients import PatientsStudy
@@ -43,8 +44,10 @@ __all__ = ["RUNS_A_FIT", "PatientFits"]
 
 SHOWN = ("M_protein_change", "sBCMA_change", "transgene")
 
-GRID = np.concatenate([np.arange(0, 126, 3), np.arange(126, 3653, 14)])
-"""Output times (days): dense to the nadir, then every two weeks, denser than the visits of a trial."""
+GRID = np.concatenate([np.arange(0, 126, 3), np.arange(126, 3660, 7)])
+"""Output times (days): dense to the nadir, then weekly."""
+
+OUTCOMES = repository() / "validation" / "trials" / "trial_outcomes.csv"
 
 RUNS_A_FIT = 3 * SAMPLE
 """About how many simulations one fit takes."""
@@ -91,6 +94,19 @@ class PatientFits:
     def months(self) -> float:
         """The same, in months."""
         return convert(self.end, "day", "month", "until")
+
+    def published(self) -> dict[str, float]:
+        """Published median of progression-free survival (months), by arm."""
+        wanted = self.declared.published
+        rows = {row.name: row for row in read_published(OUTCOMES)} if wanted else {}
+        for arm, name in wanted.items():
+            if arm not in ARMS:
+                raise InputError(f"published: {unknown_name('arm', arm, ARMS)}")
+            if name not in rows:
+                raise InputError(f"published: {unknown_name('trial outcome', name, rows)}")
+            if rows[name].median_pfs is None:
+                raise InputError(f"published: {name} has no median of progression-free survival")
+        return {arm: rows[name].median_pfs for arm, name in wanted.items()}
 
     def fit(
         self, groups: pd.DataFrame, effects: dict[str, float], executor: Executor, progress: Progress | None
@@ -142,47 +158,43 @@ class PatientFits:
             list(SHOWN)
         ].reset_index()
 
-    def draw(self, fitted: pd.DataFrame, executor: Executor, progress: Progress | None) -> pd.DataFrame:
+    def draw(
+        self, fitted: pd.DataFrame, executor: Executor, progress: Progress | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Draws of the published random effects given the category: importance samples around each fit.
 
         Draws come from the published distribution moved to the fit, where the category is not rare. A draw
         outside the category has the weight 0, another one the ratio of the two densities, scaled so that
-        the largest of a group is 1. One row a draw: `group`, `weight`, `change`, each effect in SD and
-        ``pfs_RULE`` (months).
+        the largest of a group is 1.
+
+        Returns
+        -------
+        draws, bands
+            One row a draw: `group`, `weight`, `change`, each effect in SD and ``pfs_RULE`` (months). One row
+            a group and time (days): `lower`, `middle` and `upper` M-protein change (%), 95 % of the weight.
         """
-        effects = self.declared.effects
-        omega = np.array(list(effects.values()))
+        effects, count = self.declared.effects, self.declared.draws
+        omega, typical = np.array(list(effects.values())), self._typical(effects)
         centre = fitted[[f"{name}_sd" for name in effects]].to_numpy(float)
-        moved = self._typical(effects) * np.exp(omega * centre)
-        count = self.declared.draws
         drawn = [
             random_effects(dict(zip(effects, at, strict=True)), effects, count, self.declared.seed + i).table
-            for i, at in enumerate(moved)
+            for i, at in enumerate(typical * np.exp(omega * centre))
         ]
-        values = pd.concat(drawn, ignore_index=True)
-        sizes = np.log(values.to_numpy() / self._typical(effects)) / omega
+        sizes = np.log(pd.concat(drawn).to_numpy() / typical) / omega
         groups = fitted.loc[fitted.index.repeat(count)]
-        planned = self._plan(self._design(groups, effects, sizes), SHOWN[:1])
-        curves = run(planned, executor, progress)
+        curves = run(self._plan(self._design(groups, effects, sizes), SHOWN[:1]), executor, progress)
         change = self._best_change(curves)
         wanted = np.array([category_names().index(name) for name in groups["category"]])
-        around = np.repeat(centre, count, axis=0)
-        log_ratio = ((sizes - around) ** 2 - sizes**2).sum(axis=1) / 2
-        log_weight = pd.Series(np.where(category(change) == wanted, log_ratio, -np.inf), groups.index)
-        largest = log_weight.groupby(level=0).transform("max").to_numpy()
-        weight = np.where(
-            np.isfinite(largest), np.exp(log_weight - np.where(np.isfinite(largest), largest, 0)), 0
-        )
-        effects_sd = {f"{name}_sd": sizes[:, i] for i, name in enumerate(effects)}
-        return pd.DataFrame(
-            {
-                "group": groups.index,
-                "weight": weight,
-                "change": change,
-                **effects_sd,
-                **self._progressions(curves),
-            }
-        )
+        ratio = ((sizes - np.repeat(centre, count, axis=0)) ** 2 - sizes**2).sum(axis=1) / 2
+        weight = _weights(np.where(category(change) == wanted, ratio, -np.inf).reshape(-1, count))
+        of_effects = {f"{name}_sd": sizes[:, i] for i, name in enumerate(effects)}
+        read_off = {"weight": weight.ravel(), "change": change, **of_effects, **self._progressions(curves)}
+        values = curves[SHOWN[0]].to_numpy().reshape(*weight.shape, -1)
+        bands = [
+            pd.DataFrame({"group": group, "time": curves["time"].to_numpy(), **_band(values[i], weight[i])})
+            for i, group in enumerate(fitted.index)
+        ]
+        return pd.DataFrame({"group": groups.index, **read_off}), pd.concat(bands, ignore_index=True)
 
     def each_patient(self, fitted: pd.DataFrame) -> pd.DataFrame:
         """One row a patient of the fitted groups: the table's columns, then those of the fit."""
@@ -230,6 +242,21 @@ class PatientFits:
         found = {f"pfs_{rule}": progression_time(time, values, rule) / month for rule in RULES}
         ran = np.isfinite(values).all(axis=1)
         return {name: np.where(ran & np.isnan(t), np.inf, t) for name, t in found.items()}
+
+
+def _weights(log_ratio: np.ndarray) -> np.ndarray:
+    """Weights from their logarithms, shape (groups, draws), the largest of a group 1, or all 0."""
+    largest = log_ratio.max(axis=1, keepdims=True)
+    return np.exp(log_ratio - np.where(np.isfinite(largest), largest, 0.0))
+
+
+def _band(values: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+    """Weighted quantiles of curves, shape (draws, times), where there is a weight."""
+    kept = weight > 0
+    if not kept.any():
+        return dict.fromkeys(("lower", "middle", "upper"), np.full(values.shape[1], np.nan))
+    found = np.quantile(values[kept], LEVELS, axis=0, weights=weight[kept], method="inverted_cdf")
+    return dict(zip(("lower", "middle", "upper"), found, strict=True))
 
 
 def _numbered_estimate(task: tuple[int, Patient]) -> tuple[int, Estimate]:

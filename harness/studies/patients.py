@@ -27,6 +27,8 @@ class PatientsStudy(StudyDeclaration):
     ----------
     table
         Csv of dose, category and n; a relative path is one in ``validation/``.
+    published
+        Row of ``validation/trials/trial_outcomes.csv`` that holds the median of each arm, to stand beside.
     effects, more_effects
         Random effects and their omegas: as published; and those of ledger row D17, added to them for the
         patients without a response.
@@ -44,6 +46,7 @@ class PatientsStudy(StudyDeclaration):
     model: str = "clinical"
     readings: tuple[str, ...] = ()
     table: str = "fig5/crb401_best_response.csv"
+    published: dict[str, str] = {"low": "crb401_50", "high": "crb401_active_escalation"}
     effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
     more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}
     first_visit: float = Field(28.0, ge=0)
@@ -101,7 +104,7 @@ class PatientsStudy(StudyDeclaration):
         added, runs_added, failed_added = work.fit(work.nonresponders, more, executor, progress)
         fitted, profiles = work.profiles(fits, effects, executor)
         fitted_added, profiles_added = work.profiles(added, more, executor)
-        draws = work.draw(fitted, executor, progress)
+        draws, bands = work.draw(fitted, executor, progress)
         patients = work.each_patient(fitted)
         chosen = repeated(patients, draws, self.seed)
         tables = {
@@ -110,7 +113,8 @@ class PatientsStudy(StudyDeclaration):
             "profiles": profiles,
             "profiles_added": profiles_added,
             "draws": draws,
-            "medians": medians(patients, draws, chosen, work.months),
+            "bands": bands,
+            "medians": medians(patients, draws, chosen, work.months, work.published()),
             "survival": survival(patients, draws, chosen, work.months),
             "predicted": predicted(patients, draws, chosen, work.months),
         }

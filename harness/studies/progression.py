@@ -8,7 +8,7 @@ months; infinite where there was no progression within the follow-up, NaN where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pandas as pd
 from harness.analysis.response import criteria
 from harness.analysis.survival import kaplan_meier, median
 
-__all__ = ["ARMS", "RULES", "medians", "predicted", "repeated", "survival"]
+__all__ = ["ARMS", "LEVELS", "RULES", "medians", "predicted", "repeated", "survival"]
 
 ARMS = ("low", "high")
 """Doses below the split, and from it on."""
@@ -27,6 +27,7 @@ TRIALS = 1000
 """Repetitions of the trial with other draws of its patients."""
 
 LEVELS = (0.025, 0.5, 0.975)
+"""Lower end, middle and upper end of an interval."""
 
 
 def repeated(patients: pd.DataFrame, draws: pd.DataFrame, seed: int) -> np.ndarray:
@@ -46,7 +47,13 @@ def repeated(patients: pd.DataFrame, draws: pd.DataFrame, seed: int) -> np.ndarr
     return chosen
 
 
-def medians(patients: pd.DataFrame, draws: pd.DataFrame, chosen: np.ndarray, end: float) -> pd.DataFrame:
+def medians(
+    patients: pd.DataFrame,
+    draws: pd.DataFrame,
+    chosen: np.ndarray,
+    end: float,
+    published: Mapping[str, float],
+) -> pd.DataFrame:
     """Median progression-free survival by rule and arm, in months, infinite where it is not reached.
 
     Returns
@@ -54,11 +61,12 @@ def medians(patients: pd.DataFrame, draws: pd.DataFrame, chosen: np.ndarray, end
     pandas.DataFrame
         `rule`, `arm`, `patients` and `events`; `median`, `lower` and `upper` of the fits (95 %, of
         Kaplan-Meier); `predicted`, `predicted_lower` and `predicted_upper`, the middle and the 95 % interval
-        of the medians of the repeated trials. NaN for an arm without patients.
+        of the medians of the repeated trials; and `published`, by arm. NaN for an arm without patients.
     """
     rows = []
     for rule, arm, times, trials in _arms(patients, draws, chosen):
         row = {"rule": rule, "arm": arm, "patients": times.size, "events": int((times <= end).sum())}
+        row["published"] = published.get(arm, np.nan)
         if times.size:
             found = median(np.minimum(times, end), times <= end)
             row |= {"median": found.value, "lower": found.low, "upper": found.high}
@@ -67,10 +75,9 @@ def medians(patients: pd.DataFrame, draws: pd.DataFrame, chosen: np.ndarray, end
             lower, middle, upper = np.quantile(middles, LEVELS, method="inverted_cdf")
             row |= {"predicted": middle, "predicted_lower": lower, "predicted_upper": upper}
         rows.append(row)
-    numbers = [f"{kind}{end}" for kind in ("", "predicted_") for end in ("lower", "upper")]
-    return pd.DataFrame(rows).reindex(
-        columns=["rule", "arm", "patients", "events", "median", "predicted", *numbers]
-    )
+    ends = ("", "_lower", "_upper")
+    numbers = ["median", "lower", "upper", *(f"predicted{end}" for end in ends), "published"]
+    return pd.DataFrame(rows).reindex(columns=["rule", "arm", "patients", "events", *numbers])
 
 
 def survival(patients: pd.DataFrame, draws: pd.DataFrame, chosen: np.ndarray, end: float) -> pd.DataFrame:
