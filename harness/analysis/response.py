@@ -19,11 +19,13 @@ from harness.errors import InputError, unknown_name
 
 __all__ = [
     "Criteria",
+    "best_change",
     "best_response",
     "category",
     "category_names",
     "criteria",
     "duration_of_response",
+    "interval",
     "is_responder",
     "over_progression",
     "progression_free",
@@ -51,6 +53,7 @@ class Criteria(Declaration):
     """All bounds of response."""
 
     categories: tuple[Category, ...]
+    same_by_m_protein: dict[str, str]
     responders: tuple[str, ...]
     bins: dict[str, tuple[str, ...]]
     rules: dict[str, Rule]
@@ -94,17 +97,48 @@ def is_responder(number: np.ndarray) -> np.ndarray:
     return np.asarray(number) <= worst
 
 
-def best_response(time: np.ndarray, value: np.ndarray, stop: float = np.inf) -> np.ndarray:
-    """Number of the category of the lowest change up to `stop`, 0 the best.
+def interval(name: str) -> tuple[float, float]:
+    """Changes (%) that a category holds, from above the first to the second.
 
-    The criterion's confirmation by a second visit is not asked for: the model has no noise. A patient
-    whose M-protein never falls has the category of the first visit's change, or the lowest one, of the curve
-    after its start, so that progression as best response exists.
+    Raises
+    ------
+    InputError
+        When there is no such category.
     """
-    inside = (time > time[0]) & (time <= stop)
-    if not inside.any():
-        return np.full(value.shape[:-1], np.nan)
-    return category(value[..., inside].min(axis=-1))
+    if name not in category_names():
+        raise unknown_name("category of response", name, category_names())
+    place = category_names().index(name)
+    low = criteria().categories[place - 1].at_most if place else -np.inf
+    return low, criteria().categories[place].at_most
+
+
+def best_change(
+    time: np.ndarray,
+    value: np.ndarray,
+    first_visit: float = 0.0,
+    stop: float = np.inf,
+    rule: str = "nadir_25",
+) -> np.ndarray:
+    """Lowest change from the first visit to progression or `stop`, whichever is earlier.
+
+    A best response is what was reached before progression (Kumar 2016): what a later expansion of CAR-T
+    cells does counts no more. Whoever has progressed by the first visit has the change at that visit;
+    progression as best response exists with a first visit after the start only, on any grid of output times.
+    The criterion's confirmation by a second visit is not asked for: the model has no noise.
+    """
+    progressed = progression_time(time, value, rule)
+    end = np.maximum(np.fmin(progressed, stop), first_visit)
+    counts = (time >= first_visit) & (time <= end[..., np.newaxis])
+    later = np.where(counts, value, np.inf).min(axis=-1)
+    found = np.minimum(value_at(time, value, first_visit), later)
+    return np.where(np.isfinite(value).all(axis=-1), found, np.nan)
+
+
+def best_response(
+    time: np.ndarray, value: np.ndarray, first_visit: float = 0.0, stop: float = np.inf
+) -> np.ndarray:
+    """Number of the category of the best change, 0 the best."""
+    return category(best_change(time, value, first_visit, stop))
 
 
 def response_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, maps, models, population, simulate, validate
+from harness.cli import design, maps, models, patients, population, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -51,6 +51,7 @@ COMMANDS = (
     maps.sensitivity,
     population.population,
     population.trial,
+    patients.patients,
     validate.validate,
     validate.report,
     validate.docs,

@@ -9,6 +9,7 @@ from harness.analysis.response import (
     category_names,
     criteria,
     duration_of_response,
+    interval,
     is_responder,
     progression_free,
     progression_time,
@@ -43,13 +44,42 @@ def test_the_bound_of_a_complete_response_can_be_moved_down_only():
         category(np.zeros(1), cr_bound=-80)
 
 
-def test_best_response_is_that_of_the_lowest_change_after_the_start():
-    value = np.array([[0, -60, -96, -50, 10.0], [0, 30, 60, 90, 120], [0, np.nan, 0, 0, 0]])
-    best = best_response(TIME, value)
-    assert [category_names()[int(n)] for n in best[:2]] == ["CR", "PD"]
-    assert np.isnan(best[2])
-    assert is_responder(best).tolist() == [True, False, False]
-    assert category_names()[int(best_response(TIME, value[0], stop=10))] == "PR"
+def best(value, **options):
+    return [category_names()[int(n)] for n in best_response(TIME, np.array(value), **options)]
+
+
+def test_best_response_is_that_of_the_lowest_change_from_the_first_visit():
+    value = [[0, -60, -96, -96, 10.0], [0, 30, 60, 90, 120], [0, 5, 10, 15, 20]]
+    assert best(value, first_visit=10) == ["CR", "PD", "SD"]
+    assert best(value[:1], first_visit=10, stop=10) == ["PR"]
+    assert np.isnan(best_response(TIME, np.array([0, np.nan, 0, 0, 0])))
+    assert np.isnan(best_response(TIME, np.array(value[0]), first_visit=50))
+    assert is_responder(best_response(TIME, np.array(value), first_visit=10)).tolist() == [True, False, False]
+
+
+def test_a_fall_after_progression_is_no_response():
+    value = [[0, 0, 40, -60, -96.0], [0, -30, -5, -60, -96.0]]
+    assert best(value, first_visit=10) == ["SD", "MR"]
+
+
+def test_progression_as_best_response_does_not_hang_on_the_output_times():
+    fine = np.linspace(0, 40, 4001)
+    for time in (TIME, fine):
+        value = 1.5 * time
+        assert category_names()[int(best_response(time, value, first_visit=20))] == "PD"
+        assert category_names()[int(best_response(time, value, first_visit=15))] == "SD"
+
+
+def test_an_interval_is_what_its_category_holds():
+    assert interval("VGPR") == (-95, -90)
+    assert interval("CR") == (-np.inf, -95)
+    assert interval("PD") == (25, np.inf)
+    for name in category_names():
+        low, high = interval(name)
+        inside = max(low, -100) / 2 + min(high, 100) / 2
+        assert names([inside]) == [name]
+    with pytest.raises(InputError, match="no category of response 'VGRP'; nearest: VGPR"):
+        interval("VGRP")
 
 
 def test_time_to_response_is_interpolated():

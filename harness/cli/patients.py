@@ -1,0 +1,134 @@
+"""The command patients: individual fits of a table of patients, and the progression that follows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.studies.outcome import Outcome
+
+__all__ = ["patients"]
+
+Picture = "Picture: .png, .svg or .pdf: "
+
+
+def patients(
+    table: Annotated[
+        Path | None,
+        typer.Argument(help="Your patients, .csv: dose, category, n. Those of CRB-401 by default."),
+    ] = None,
+    first_visit: Annotated[float | None, typer.Option(help="Day from which response is assessed.")] = None,
+    until: Annotated[str | None, typer.Option(help="End of the follow-up.")] = None,
+    split: Annotated[
+        float | None, typer.Option(help="Lowest dose (cells) of the arm with the higher dose.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Draws of each distinct patient given the category.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draws.")] = None,
+    reading: Annotated[list[str] | None, typer.Option(help="Reading of the article. Repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder: one .csv a table.")] = None,
+    plot: Annotated[Path | None, typer.Option(help=Picture + "all patients.")] = None,
+    plot_examples: Annotated[Path | None, typer.Option(help=Picture + "one of each category.")] = None,
+    plot_effects: Annotated[Path | None, typer.Option(help=Picture + "sizes of the random effects.")] = None,
+    plot_progression: Annotated[Path | None, typer.Option(help=Picture + "progression by dose.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")] = None,
+) -> None:
+    """Fit each patient of a table to dose and best response, and read progression off."""
+    from harness.cli.terminal import progress_bar
+    from harness.declarations import declare
+    from harness.simulation.execute import choose_executor
+    from harness.simulation.files import PICTURES, check_path
+    from harness.studies.patients import PatientsStudy
+
+    pictures = {
+        "draw_panels": plot, "draw_examples": plot_examples, "draw_effects": plot_effects,
+        "draw_progression": plot_progression,
+    }  # fmt: skip
+    for path in filter(None, pictures.values()):
+        check_path(path, PICTURES)
+    if out is not None:
+        _make_folder(out)
+    given = {
+        "first_visit": first_visit, "until": until, "split": split, "draws": draws, "seed": seed,
+        "readings": reading,
+    }  # fmt: skip
+    if table is not None:
+        given |= {"table": str(table.absolute()), "published": {}}
+    study = declare(PatientsStudy, **{name: value for name, value in given.items() if value is not None})
+    with progress_bar("runs", study.size()) as progress:
+        outcome = study.run(choose_executor(workers), progress)
+    if out is not None:
+        _write_tables(outcome, out)
+    for draw, path in pictures.items():
+        if path is not None:
+            _write_picture(outcome, draw, path)
+    _print(outcome)
+
+
+def _make_folder(path: Path) -> None:
+    from harness.errors import InputError
+
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{path}: is there and no folder") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
+
+
+def _write_tables(outcome: Outcome, folder: Path) -> None:
+    from harness.simulation.files import write_whole
+
+    for name, table in outcome.tables.items():
+        write_whole(folder / f"{name}.csv", lambda path, table=table: table.to_csv(path, index=False))
+
+
+def _write_picture(outcome: Outcome, draw: str, path: Path) -> None:
+    from harness.figures import patients as figures
+    from harness.simulation.files import write_whole
+
+    figure = getattr(figures, draw)(outcome)
+    write_whole(path, lambda p: figure.savefig(p, dpi=160))
+
+
+def _print(outcome: Outcome) -> None:
+    """Each distinct patient with its effects, then the medians of progression."""
+    from harness.cli.terminal import console, plain_table
+
+    patients = outcome.tables["patients"]
+    effects = list(patients.filter(like="_sd").columns.drop(["largest_sd", "distance_sd"]))
+    names = [name.removesuffix("_sd") for name in effects]
+    numbers = ("dose", "patients", "best change (%)", *names, "distance", "PFS (months)")
+    shown = plain_table("category", *numbers, right=numbers)
+    for _, same in patients.groupby(["dose", "category"], sort=False):
+        row = same.iloc[0]
+        sizes = [f"{row[name] + 0.0:+.2f}" for name in effects]
+        reached = f"{row['change']:.1f}" + ("" if row["in_category"] else " (outside)")
+        pfs = f"{row['pfs_nadir_25']:.1f}"
+        distance = f"{row['distance_sd']:.2f}"
+        shown.add_row(row["category"], f"{row['dose']:g}", str(len(same)), reached, *sizes, distance, pfs)
+    out = console()
+    print("fits: random effects in standard deviations, progression 25 % over the nadir")
+    out.print(shown)
+    columns = ("patients", "median", "95 %", "draws", "95 % of the draws", "published")
+    medians = plain_table("rule", "arm", *columns, right=columns)
+    for row in outcome.tables["medians"].dropna(subset="median").to_dict("records"):
+        ends = [f"{row[f'{of}lower']:.1f} to {row[f'{of}upper']:.1f}" for of in ("", "predicted_")]
+        cells = [
+            f"{row['median']:.1f}",
+            ends[0],
+            f"{row['predicted']:.1f}",
+            ends[1],
+            f"{row['published']:.1f}",
+        ]
+        medians.add_row(row["rule"], row["arm"], str(row["patients"]), *cells)
+    print("\nmedian progression-free survival in months; inf: not reached")
+    out.print(medians)
+    for note in outcome.notes:
+        print(f"cart: {note}", file=sys.stderr)
+    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)
