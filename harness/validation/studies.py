@@ -6,8 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from harness.studies.map import Map
+from harness.studies.patients import PatientsStudy
+from harness.studies.population import Population
 from harness.studies.scan import ScanStudy
+from harness.studies.sensitivity import Sensitivity
 
 __all__ = ["AnyStudy"]
 
-AnyStudy = Annotated[ScanStudy, Field()]
+AnyStudy = Annotated[ScanStudy | Map | Sensitivity | Population | PatientsStudy, Field(discriminator="kind")]
