@@ -30,6 +30,7 @@ __all__ = [
     "over_progression",
     "progression_free",
     "progression_time",
+    "responds_again",
     "response_at",
     "time_to_response",
 ]
@@ -151,6 +152,14 @@ def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
     time, level = refined(time, 1 + value / 100)
     return _first_crossing(time, 1 + bound / 100 - level)
+
+
+def responds_again(value: np.ndarray) -> np.ndarray:
+    """Whether a response, lost down to stable disease or worse, comes a second time without another dose."""
+    bounds = {found.name: found.at_most for found in criteria().categories}
+    response = value <= bounds[criteria().responders[-1]]
+    lost = np.logical_or.accumulate(response, axis=-1) & (value > bounds["MR"])
+    return (np.logical_or.accumulate(lost, axis=-1) & response).any(axis=-1)
 
 
 def over_progression(value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:

@@ -19,13 +19,14 @@ from harness.analysis.response import (
     duration_of_response,
     is_responder,
     progression_free,
+    responds_again,
     time_to_response,
 )
 from harness.analysis.survival import kaplan_meier, median
 
 __all__ = ["category_labels", "fractions", "medians", "read_patients", "responses", "spiders", "survival"]
 
-RESPONSES = ("orr", "cr", "cr_strict")
+RESPONSES = ("orr", "cr", "cr_strict", "second_response")
 
 
 def read_patients(
@@ -38,8 +39,9 @@ def read_patients(
     """One row a patient and dose, from `change` (%), shape (patients, doses, times), at `time` (months).
 
     Columns: patient, dose, best_response (name), orr, cr, cr_strict (whether it is a response, a complete
-    one, a complete one at the bound `strict_cr`), time_to_response; change_M and response_M at each month M;
-    and by each rule of progression pfs_RULE, progressed_RULE, dor_RULE, relapsed_RULE.
+    one, a complete one at the bound `strict_cr`), second_response (whether a lost one comes again),
+    time_to_response; change_M and response_M at each month M; and by each rule of progression pfs_RULE,
+    progressed_RULE, dor_RULE, relapsed_RULE.
     """
     patients = change.shape[0]
     flat = change.reshape(patients * len(doses), time.size)
@@ -52,6 +54,7 @@ def read_patients(
         "orr": is_responder(best),
         "cr": best == 0,
         "cr_strict": lowest == 0,
+        "second_response": responds_again(flat),
         "time_to_response": time_to_response(time, flat),
     }
     for month in months:
@@ -64,7 +67,7 @@ def read_patients(
 
 
 def responses(runs: pd.DataFrame) -> pd.DataFrame:
-    """Best response by dose: `outcome` (orr, cr, cr_strict), `percent` and its Wilson interval."""
+    """Percent by dose of each `outcome` (orr, cr, cr_strict, second_response), with its Wilson interval."""
     rows = [
         (dose, outcome, *_share(group[outcome])) for dose, group in _by_dose(runs) for outcome in RESPONSES
     ]

@@ -13,6 +13,7 @@ from harness.analysis.response import (
     is_responder,
     progression_free,
     progression_time,
+    responds_again,
     response_at,
     time_to_response,
 )
@@ -134,3 +135,17 @@ def test_progression_before_response_is_no_relapse():
 
 def test_every_category_is_in_one_bin_of_figure_6():
     assert sorted(name for names in criteria().bins.values() for name in names) == sorted(category_names())
+
+
+def test_a_second_response_follows_one_that_was_lost():
+    value = np.array(
+        [
+            [0, -60, -10, -50, -40.0],
+            [0, -60, -24.9, -49, -40],
+            [0, -60, -30, -60, -60],
+            [0, -60, 30, 90, 120],
+            [0, 10, -60, -60, -60],
+            [0, np.nan, 0, 0, 0],
+        ]
+    )
+    assert responds_again(value).tolist() == [True, False, False, False, False, False]

@@ -135,10 +135,18 @@ def test_more_dose_is_worth_more_when_the_expansion_wanes():
 
 def test_below_one_cell_nothing_grows_again_when_there_is_extinction():
     def late(model):
-        study = Population(patients=120, doses=["150e6"], model=model)
-        return study.run(Serial()).numbers["event_free_pfs_nadir_25_150"]
+        study = Population(patients=120, doses=["150e6"], months=[48], model=model)
+        numbers = study.run(Serial()).numbers
+        return [numbers[name] for name in ("event_free_pfs_nadir_25_150", "second_response_150", "pd_48_150")]
 
-    assert late("clinical") < 4 < 8 < late("clinical_extinction")
+    (free, again, progressed), (free_now, again_now, progressed_now) = (
+        late("clinical"),
+        late("clinical_extinction"),
+    )
+    assert free < 4 < 8 < free_now
+    assert again > 25
+    assert again_now == 0
+    assert progressed < 3 < 10 < progressed_now
 
 
 def test_without_cells_the_tumour_grows():
