@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, models, patients, simulate, validate
+from harness.cli import design, models, patients, population, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -48,6 +48,8 @@ COMMANDS = (
     design.scan,
     design.run,
     patients.patients,
+    population.population,
+    population.trial,
     validate.validate,
     validate.report,
 )

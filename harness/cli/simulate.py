@@ -77,17 +77,17 @@ def simulate(
         _print_summary(result)
 
 
-def parse_changes(texts: list[str]) -> dict[str, str]:
-    """Values of --set, by id."""
+def parse_changes(texts: list[str], option: str = "--set") -> dict[str, str]:
+    """Values of an option that gives them by id."""
     from harness.errors import InputError
 
     changes: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (equals and name.strip() and value.strip()):
-            raise InputError(f"--set '{text}': write ID=VALUE, with an optional unit")
+            raise InputError(f"{option} '{text}': write ID=VALUE, with an optional unit")
         if name.strip() in changes:
-            raise InputError(f"--set {name.strip()} is given twice")
+            raise InputError(f"{option} {name.strip()} is given twice")
         changes[name.strip()] = value.strip()
     return changes
 

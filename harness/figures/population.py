@@ -75,9 +75,10 @@ def draw_predictions(outcome: Outcome) -> Figure:
         for held, marker, colour, said in ((inside, "o", INK, ""), (~inside, "D", COLOURS[1], ", outside")):
             style = {"color": colour, "markersize": 5, "label": f"published{said}"}
             each.plot(rows["observed"][held], place[held], marker, **style)
-        each.set_yticks(place, [f"{r.trial} {r.name.partition('_')[2]} (n={r.n})" for r in rows.itertuples()])
+        each.set_yticks(place, [_trial_name(row) for row in rows.itertuples()])
         each.set_xlim(-3, 103)
         each.set_xlabel(label)
+    axes[0].set_ylabel("trial, dose in 10⁶ cells")
     axes[1].set_yticklabels([])
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
@@ -90,6 +91,7 @@ def draw_population(outcome: Outcome, rule: str) -> Figure:
     doses, months = _some(shares["dose"].unique()), shares["month"].unique()
     figure = Figure(figsize=(max(3.1 * len(doses), 3.4 * len(months) + 5.5), 7.6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
+    above.suptitle("Single patients, coloured by their response at the end", color=INK, fontsize=10)
     for i, axes in enumerate(np.atleast_1d(above.subplots(1, len(doses)))):
         dress(axes)
         _spider(axes, spiders[spiders["dose"] == doses[i]], doses[i])
@@ -130,6 +132,12 @@ def draw_trial(outcome: Outcome) -> Figure:
 def write_figure(figure: Figure, path: Path) -> None:
     """Write a picture file, the format taken from the suffix."""
     write_whole(path, lambda p: figure.savefig(p, dpi=160))
+
+
+def _trial_name(row: tuple) -> str:
+    """A published trial as a figure says it: its name, its dose or doses, its size."""
+    doses = row.name.partition("_")[2].replace("_", " ")
+    return f"{row.trial}, {doses} (n={row.n})"
 
 
 def _spider(axes: Axes, table: pd.DataFrame, dose: float) -> None:

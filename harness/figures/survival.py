@@ -64,26 +64,17 @@ def draw_curves(axes: Axes, curves: Mapping[str, pd.DataFrame], label: str) -> N
 
 def _at_risk(axes: Axes, curves: Mapping[str, pd.DataFrame], times: np.ndarray) -> None:
     """A row a curve, under the axis of time: how many are at risk at each tick."""
-    lines = ["at risk", *curves]
-    for row, name in enumerate(lines):
-        below = -0.17 - 0.075 * row
-        place = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "va": "center"}
+    style = {"fontsize": 8, "va": "center", "textcoords": "offset points", "annotation_clip": False}
+    for row, name in enumerate(["at risk", *curves]):
+        down = -42 - 12 * row
         colour = INK if row == 0 else COLOURS[(row - 1) % len(COLOURS)]
-        axes.text(-0.02, below, name, ha="right", color=colour, **place)
+        axes.annotate(name, (0, 0), (-18, down), xycoords="axes fraction", ha="right", color=colour, **style)
         for time in times if row else ():
             after = curves[name][curves[name]["time"] >= time]
             count = int(after["at_risk"].iloc[0]) if len(after) else 0
-            axes.annotate(
-                f"{count}",
-                (time, below),
-                xycoords=axes.get_xaxis_transform(),
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=INK,
-            )
-    axes.set_xlabel("months", labelpad=2)
-    axes.xaxis.set_label_coords(1.0, -0.17)
+            where = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "color": INK}
+            axes.annotate(f"{count}", (time, 0), (0, down), **where, **style)
+    axes.set_xlabel("months")
 
 
 def _step(end: float) -> float:

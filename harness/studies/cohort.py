@@ -83,13 +83,17 @@ def fractions(runs: pd.DataFrame, months: tuple[float, ...]) -> pd.DataFrame:
 
 
 def survival(runs: pd.DataFrame) -> pd.DataFrame:
-    """Kaplan-Meier curves of progression-free survival by dose and rule of progression."""
+    """Kaplan-Meier curves of progression-free survival by dose and rule of progression.
+
+    A dose at which no simulation went well has none.
+    """
     curves = [
         kaplan_meier(group[f"pfs_{rule}"].to_numpy(), group[f"progressed_{rule}"].to_numpy()).assign(
             dose=dose, rule=rule
         )
         for dose, group in _by_dose(runs)
         for rule in criteria().rules
+        if len(group)
     ]
     return pd.concat(curves, ignore_index=True)
 

@@ -23,12 +23,15 @@ from harness.simulation.times import parse_until
 from harness.studies import cohort
 from harness.studies.outcome import Outcome, Progress
 from harness.studies.published import Drawn, Published, predict, read_published
-from harness.studies.virtual_patients import CHANGE, VirtualPatients
+from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
 __all__ = ["Population", "dose_label"]
 
 STEPS = ((0, 7, 1.0), (7, 70, 3.5), (70, 203, 7.0), (203, np.inf, 10.5))
 """Output times: from, to and step, in days."""
+
+LONGEST = 600
+"""Months of follow-up, beyond any patient's."""
 
 
 def dose_label(dose: float) -> str:
@@ -62,15 +65,15 @@ class Population(VirtualPatients):
     """
 
     kind: Literal["population"] = "population"
-    patients: int = Field(ge=1)
+    patients: int = Field(ge=1, le=MOST)
     doses: tuple[float, ...]
     months: tuple[float, ...] = (6, 21)
     until: str = "48 months"
     strict_cr: float = -99
     threshold: float | None = None
-    spiders: int = Field(default=250, ge=0)
+    spiders: int = Field(default=250, ge=0, le=MOST)
     published: str | None = None
-    trials: int = Field(default=2000, ge=1)
+    trials: int = Field(default=2000, ge=1, le=100_000)
 
     @field_validator("doses", "months")
     @classmethod
@@ -104,21 +107,18 @@ class Population(VirtualPatients):
             trajectories; `predictions` of trials, when `published` is given.
         """
         self.number_names()  # what cannot be answered is told before anything runs
-        found = run(self.plan(), executor, progress)
+        planned = self.plan()
+        found = run(planned, executor, progress)
+        status, reason = found.status.to_numpy(), found.reason.to_numpy()
+        failed = sum(not is_ok(one) for one in status)
+        if failed == self.size():
+            raise InputError(f"every simulation failed; the first: {reason[0]}")
         time = found.time.to_numpy()
         tables = self._tables(time, found[CHANGE].to_numpy().reshape(self.patients, -1, time.size))
-        effects = {
-            n.removeprefix("design_"): c.to_numpy()
-            for n, c in found.coords.items()
-            if n.startswith("design_")
-        }
-        about = pd.DataFrame({"status": found.status, "reason": found.reason, **effects})
-        tables["runs"] = pd.concat([tables["runs"], about.drop(columns="dose")], axis=1)
-        failed = int((~about["status"].map(is_ok)).sum())
-        notes = (
-            [f"{failed} of {self.size()} simulations failed and are in no share or curve"] if failed else []
-        )
-        return Outcome(self._numbers(tables), tables, self.size(), failed, tuple(notes))
+        about = planned.design.table.drop(columns="dose").assign(status=status, reason=reason)
+        tables["runs"] = pd.concat([tables["runs"], about], axis=1)
+        notes = (f"{failed} of {self.size()} simulations failed and are in no share or curve",)
+        return Outcome(self._numbers(tables), tables, self.size(), failed, notes if failed else ())
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
@@ -195,7 +195,10 @@ class Population(VirtualPatients):
         return numbers
 
     def _end(self) -> float:
-        return parse_until(self.until, self.symbols().time_unit)
+        end = parse_until(self.until, self.symbols().time_unit)
+        if end > LONGEST * self.month():
+            raise InputError(f"until: a follow-up of at most {LONGEST} months, not {self.until}")
+        return end
 
     def _published(self) -> tuple[Published, ...]:
         rows = read_published(repository() / "validation" / self.published)

@@ -24,6 +24,9 @@ __all__ = ["Drawn", "Published", "predict", "read_published"]
 LEVEL = (2.5, 97.5)
 """Percentiles of a prediction interval."""
 
+ROUNDING = {"orr": 0.5, "cr": 0.5, "median_pfs": 0.05}
+"""What can be predicted, and by how much rounding may have moved the published value."""
+
 
 class Published(Declaration):
     """One row of a table of trial outcomes; percent and months, with the source."""
@@ -68,11 +71,10 @@ class Published(Declaration):
             raise ValueError(f"the arms have {sum(self.arms.values())} patients together, n is {self.n}")
         return self
 
-    def observed(self) -> dict[str, float]:
-        """What was published: percentages as those of whole patients, the median in months."""
-        shares = {"orr": self.orr, "cr": self.cr}
-        found = {k: 100 * round(v * self.n / 100) / self.n for k, v in shares.items() if v is not None}
-        return found if self.median_pfs is None else {**found, "median_pfs": self.median_pfs}
+    def outcomes(self) -> dict[str, float]:
+        """What was published of what can be predicted: percent, and the median in months."""
+        found = {name: getattr(self, name) for name in ROUNDING}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def predict(
     pandas.DataFrame
         One row an outcome that was published with its arms: `name`, `trial`, `arms`, `n`, `outcome` (orr, cr
         in percent, median_pfs in months), `observed`, `predicted` (median of the drawn trials), `low`, `high`
-        (the middle 95 % of them), and `inside`, whether the observed value lies there, ends included.
+        (the middle 95 % of them), and `inside`, whether the observed value, as rounded, lies there.
     """
     rows = []
     for place, row in enumerate(published):
@@ -133,12 +135,12 @@ def predict(
         parts = {
             dose: random.integers(drawn[dose].orr.size, size=(trials, n)) for dose, n in row.arms.items()
         }
-        for outcome, observed in row.observed().items() if row.arms else ():
+        for outcome, observed in row.outcomes().items() if row.arms else ():
             values = np.concatenate([getattr(drawn[d], outcome)[i] for d, i in parts.items()], axis=1)
             found = np.median(values, axis=1) if outcome == "median_pfs" else 100 * values.mean(axis=1)
             low, middle, high = np.percentile(found, [LEVEL[0], 50, LEVEL[1]], method="closest_observation")
             arms = " ".join(f"{dose / 1e6:g}e6={n}" for dose, n in row.arms.items())
-            inside = low - 1e-9 <= observed <= high + 1e-9
+            inside = low <= observed + ROUNDING[outcome] and observed - ROUNDING[outcome] <= high
             rows.append(
                 (row.name, row.trial, arms, row.n, outcome, observed, middle, low, high, bool(inside))
             )

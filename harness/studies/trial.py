@@ -27,7 +27,7 @@ from harness.simulation.study import is_ok
 from harness.simulation.times import parse_times
 from harness.studies.cohort import category_labels
 from harness.studies.outcome import Outcome, Progress
-from harness.studies.virtual_patients import CHANGE, VirtualPatients
+from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
 __all__ = ["Arm", "Trial"]
 
@@ -84,8 +84,10 @@ class Trial(VirtualPatients):
         return arms
 
     @model_validator(mode="after")
-    def _numbers_have_names_of_their_own(self) -> Trial:
+    def _can_be_told_and_held(self) -> Trial:
         names = self.number_names()
+        if self.size() > MOST:
+            raise ValueError(f"{self.size()} patients in all replicates; at most {MOST} are allowed")
         if len(set(names)) < len(names):
             raise ValueError("the names of two arms would give two numbers one name; name them otherwise")
         return self
@@ -135,6 +137,8 @@ class Trial(VirtualPatients):
         """The simulations: replicate by replicate, arm by arm, patient by patient."""
         symbols = self.symbols()
         visits = parse_times(self.visits, symbols.time_unit)
+        if visits.max() <= 0:
+            raise InputError("visits: at least one visit after baseline is needed")
         design = self.patients_design(self.size()).table
         return plan(
             self.model,

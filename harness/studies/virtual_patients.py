@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from harness.analysis.response import criteria
-from harness.errors import unknown_name
+from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection, select
 from harness.models.provenance import parameters_of
 from harness.models.symbols import SymbolTable, read_symbols
@@ -17,13 +17,16 @@ from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.studies.outcome import StudyDeclaration
 
-__all__ = ["ASSUMED", "CHANGE", "VirtualPatients", "omegas_of"]
+__all__ = ["ASSUMED", "CHANGE", "MOST", "VirtualPatients", "omegas_of"]
 
 ASSUMED = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5}
 """Omegas that the authors assumed for their virtual patients, 50 % (Supporting Information, as reported)."""
 
 CHANGE = "M_protein_change"
 """Observable that response is read off."""
+
+MOST = 1_000_000
+"""Virtual patients of a study: their trajectories are held in memory."""
 
 
 def omegas_of(selection: Selection) -> dict[str, float]:
@@ -63,8 +66,11 @@ class VirtualPatients(StudyDeclaration):
         return value
 
     def symbols(self) -> SymbolTable:
-        """Symbols of the model."""
-        return read_symbols(self._selection().card.sbml_path())
+        """Symbols of the model, which must have a change of M-protein."""
+        symbols = read_symbols(self._selection().card.sbml_path())
+        if CHANGE not in symbols:
+            raise InputError(f"model {self.model} has no {CHANGE} to read response off")
+        return symbols
 
     def month(self) -> float:
         """A month, a twelfth of 365.25 days, in the model's time unit."""

@@ -7,9 +7,13 @@ from harness.analysis.response import (
     best_response,
     category,
     category_names,
+    criteria,
+    duration_of_response,
     interval,
     is_responder,
+    progression_free,
     progression_time,
+    response_at,
     time_to_response,
 )
 from harness.errors import InputError
@@ -91,3 +95,36 @@ def test_growth_from_the_start_is_progression_and_a_steady_fall_is_none():
     assert np.isnan(progression_time(TIME, np.array([0, -20, -30, -40, -50.0])))
     with pytest.raises(InputError, match="no rule of progression"):
         progression_time(TIME, np.zeros(5), "nadir")
+
+
+def test_response_at_a_day_is_read_between_output_times_too():
+    value = np.array([0, -60, -96, -50, 30.0])
+    found = [category_names()[int(response_at(TIME, value, day))] for day in (10, 18, 20, 30, 35, 40)]
+    assert found == ["PR", "PR", "CR", "PR", "SD", "PD"]
+    assert np.isnan(response_at(TIME, value, 41))
+
+
+def test_progression_free_survival_ends_with_progression_or_with_the_curve():
+    value = np.array([[0, -50, -90, -70, -50.0], [0, -20, -30, -40, -50], [0, np.nan, 0, 0, 0]])
+    duration, event = progression_free(TIME, value)
+    assert duration[:2] == pytest.approx([21.25, 40])
+    assert np.isnan(duration[2])
+    assert event.tolist() == [True, False, False]
+
+
+def test_the_duration_of_response_goes_from_response_to_relapse():
+    value = np.array([[0, -50, -90, -70, -50.0], [0, -40, -60, -70, -80], [0, -10, -20, -10, 0]])
+    duration, relapsed = duration_of_response(TIME, value)
+    assert duration[:2] == pytest.approx([11.25, 25])
+    assert np.isnan(duration[2])
+    assert relapsed.tolist() == [True, False, False]
+
+
+def test_progression_before_response_is_no_relapse():
+    duration, relapsed = duration_of_response(TIME, np.array([[0, 30, -20, -60, -80.0]]))
+    assert np.isnan(duration[0])
+    assert not relapsed[0]
+
+
+def test_every_category_is_in_one_bin_of_figure_6():
+    assert sorted(name for names in criteria().bins.values() for name in names) == sorted(category_names())

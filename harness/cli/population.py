@@ -1,0 +1,188 @@
+"""Commands on virtual patients: population at several doses, and trial."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from harness.studies.outcome import Outcome, StudyDeclaration
+
+__all__ = ["population", "trial"]
+
+Out = Annotated[Path | None, typer.Option(help="File: .csv or .parquet, one row a patient and dose.")]
+Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")]
+Seed = Annotated[int | None, typer.Option(help="Of the random effects.")]
+
+
+def population(
+    patients: Annotated[int, typer.Option(help="Virtual patients at each dose.")] = 1000,
+    dose: Annotated[
+        list[str] | None, typer.Option(help="CAR+ T cells; repeatable. 50, 150, 450 and 800e6 by default.")
+    ] = None,
+    omega: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=VALUE", help="Another spread: Tumor_0=0.8 gives burden one. Repeatable."),
+    ] = None,
+    month: Annotated[
+        list[float] | None, typer.Option(help="When response is read off. Repeatable. 6 and 21 by default.")
+    ] = None,
+    rule: Annotated[
+        str, typer.Option(help="Rule of progression: nadir_25, nadir_25_and_5, baseline_25 (D18).")
+    ] = "nadir_25",
+    model: Annotated[
+        str, typer.Option(help="clinical, or an extension: clinical_waning, clinical_extinction.")
+    ] = "clinical",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="ID=VALUE", help="For everybody.")
+    ] = None,
+    reading: Annotated[list[str] | None, typer.Option(help="Reading of the article. Repeatable.")] = None,
+    until: Annotated[str, typer.Option(help="End of follow-up.")] = "48 months",
+    seed: Seed = 1,
+    out: Out = None,
+    plot: Plot = None,
+    workers: Workers = None,
+) -> None:
+    """Virtual patients at several doses: responses and progression-free survival."""
+    from harness.cli.simulate import parse_changes
+    from harness.declarations import declare
+    from harness.studies.population import Population
+
+    study = declare(
+        Population,
+        patients=patients,
+        doses=dose or ["50e6", "150e6", "450e6", "800e6"],
+        omegas=parse_changes(omega or [], "--omega"),
+        months=month or [6, 21],
+        rule=rule,
+        model=model,
+        changes=parse_changes(set_ or []),
+        readings=reading or [],
+        until=until,
+        seed=seed,
+    )
+
+    def draw(outcome: Outcome) -> Figure:
+        from harness.figures.population import draw_population
+
+        return draw_population(outcome, rule)
+
+    outcome = _run(study, "runs", draw, out, plot, workers)
+    if out is None and plot is None:
+        _print_population(outcome, rule)
+
+
+def trial(
+    file: Annotated[Path, typer.Argument(help="YAML file of the trial: arms, visits, dropout.")],
+    replicates: Annotated[int | None, typer.Option(help="In place of the file's.")] = None,
+    seed: Seed = None,
+    out: Out = None,
+    plot: Plot = None,
+    workers: Workers = None,
+) -> None:
+    """A virtual trial, repeated: response table, Kaplan-Meier by arm, and the chance of one trial."""
+    from harness.declarations import declare, read_declaration
+    from harness.studies.trial import Trial
+
+    given = {"replicates": replicates, "seed": seed}
+    declared = read_declaration(file, Trial).model_dump()
+    study = declare(Trial, **declared | {name: value for name, value in given.items() if value is not None})
+
+    def draw(outcome: Outcome) -> Figure:
+        from harness.figures.population import draw_trial
+
+        return draw_trial(outcome)
+
+    outcome = _run(study, "patients", draw, out, plot, workers)
+    if out is None and plot is None:
+        _print_trial(outcome)
+
+
+def _run(
+    study: StudyDeclaration,
+    table: str,
+    draw: Callable[[Outcome], Figure],
+    out: Path | None,
+    plot: Path | None,
+    workers: int | None,
+) -> Outcome:
+    """Run a study; write one of its tables, and its picture, where that is asked for."""
+    from harness.cli.terminal import progress_bar
+    from harness.simulation.execute import choose_executor
+    from harness.simulation.files import PICTURES, check_path
+
+    if out is not None:
+        check_path(out, (".csv", ".parquet"))
+    if plot is not None:
+        check_path(plot, PICTURES)
+    with progress_bar("runs", study.size()) as progress:
+        outcome = study.run(choose_executor(workers), progress)
+    if out is not None:
+        _write_table(outcome.tables[table], out)
+    if plot is not None:
+        from harness.figures.population import write_figure
+
+        write_figure(draw(outcome), plot)
+    for note in outcome.notes:
+        print(f"cart: {note}", file=sys.stderr)
+    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)
+    return outcome
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    from harness.simulation.files import write_whole
+
+    if path.suffix.lower() == ".csv":
+        write_whole(path, lambda p: table.to_csv(p, index=False))
+    else:
+        write_whole(path, lambda p: table.to_parquet(p, index=False))
+
+
+def _print_population(outcome: Outcome, rule: str) -> None:
+    """One row a dose: best response, response by month, and median PFS, with intervals."""
+    from harness.cli.terminal import console, plain_table
+
+    best, shares = outcome.tables["responses"], outcome.tables["fractions"]
+    medians = outcome.tables["medians"].query("rule == @rule and outcome == 'pfs'").set_index("dose")
+    months = [f"{bin_} at {month:g} m (%)" for month in shares["month"].unique() for bin_ in ("PD", "CR")]
+    heads = ["dose (10^6)", "ORR (%)", "CR (%)", *months, f"median PFS (months, {rule})"]
+    table = plain_table(*heads, right=tuple(heads))
+    for dose, group in best.groupby("dose"):
+        of_best = group.set_index("outcome")
+        row = [_with_interval(of_best.loc[name], "percent") for name in ("orr", "cr")]
+        of_dose = shares[shares["dose"] == dose].set_index(["month", "bin"])
+        row += [f"{of_dose.percent[m, b]:.1f}" for m in shares["month"].unique() for b in ("PD", "CR")]
+        table.add_row(f"{dose / 1e6:g}", *row, _with_interval(medians.loc[dose], "median"))
+    console().print(table)
+
+
+def _print_trial(outcome: Outcome) -> None:
+    """Response table by arm with the interval over the replicates, median PFS, and the log-rank test."""
+    from harness.cli.terminal import console, plain_table
+
+    responses, numbers = outcome.tables["responses"], outcome.numbers
+    categories = list(responses["category"].unique())
+    heads = [*(f"{name} (%)" for name in categories), "ORR (%)", "median PFS (months)"]
+    table = plain_table("arm", *heads, right=tuple(heads))
+    for arm, group in responses.groupby("arm", sort=False):
+        row = [_with_interval(line, "percent") for _, line in group.iterrows()]
+        for outcome_ in ("orr", "median_pfs"):
+            ends = {end: numbers[f"{outcome_}_{end}_{arm}"] for end in ("low", "high")}
+            row.append(_with_interval({"middle": numbers[f"{outcome_}_{arm}"], **ends}, "middle"))
+        table.add_row(str(arm), *row)
+    console().print(table)
+    if "power" in numbers:
+        power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
+        print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")
+
+
+def _with_interval(row: pd.Series | dict, name: str) -> str:
+    return f"{row[name]:.1f} ({row['low']:.1f}-{row['high']:.1f})"
