@@ -100,6 +100,7 @@ class PatientsStudy(StudyDeclaration):
         """
         work = PatientFits(self)
         effects, more = self.effects, self.effects | self.more_effects
+        published = work.published()  # before the fits: whatever is wrong is told at once
         fits, runs, failed = work.fit(work.groups, effects, executor, progress)
         added, runs_added, failed_added = work.fit(work.nonresponders, more, executor, progress)
         fitted, profiles = work.profiles(fits, effects, executor)
@@ -114,7 +115,7 @@ class PatientsStudy(StudyDeclaration):
             "profiles_added": profiles_added,
             "draws": draws,
             "bands": bands,
-            "medians": medians(patients, draws, chosen, work.months, work.published()),
+            "medians": medians(patients, draws, chosen, work.months, published),
             "survival": survival(patients, draws, chosen, work.months),
             "predicted": predicted(patients, draws, chosen, work.months),
         }
@@ -123,7 +124,7 @@ class PatientsStudy(StudyDeclaration):
             tables=tables,
             runs=runs + runs_added + len(fits) + len(added) + len(draws),
             failed=failed + failed_added + int(draws["change"].isna().sum()),
-            notes=_notes(self, tables),
+            notes=_notes(self, tables, failed + failed_added),
         )
 
     def _numbers(self, tables: dict[str, pd.DataFrame]) -> dict[str, float]:
@@ -158,7 +159,7 @@ class PatientsStudy(StudyDeclaration):
         return {name: float(numbers[name]) for name in self.number_names()}
 
 
-def _notes(declared: PatientsStudy, tables: dict[str, pd.DataFrame]) -> tuple[str, ...]:
+def _notes(declared: PatientsStudy, tables: dict[str, pd.DataFrame], failed: int) -> tuple[str, ...]:
     """What a reader of the numbers must know."""
     patients, draws = tables["patients"], tables["draws"]
     notes = [
@@ -177,9 +178,9 @@ def _notes(declared: PatientsStudy, tables: dict[str, pd.DataFrame]) -> tuple[st
         f"Draws given the category: {declared.draws} a distinct patient, worth at least"
         f" {effective.min():.0f} independent ones ({effective.idxmin()})."
     )
-    failed = int(draws["change"].isna().sum() + patients["change"].isna().sum())
+    lost = int(draws["change"].isna().sum() + patients["change"].isna().sum())
+    if lost:
+        notes.append(f"{lost} simulations failed; a failed draw has no weight, a failed fit no progression.")
     if failed:
-        notes.append(
-            f"{failed} simulations failed; a failed draw has no weight, a failed fit no progression."
-        )
+        notes.append(f"{failed} simulations of the searches failed, and counted as outside the category.")
     return tuple(notes)
