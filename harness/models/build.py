@@ -1,4 +1,4 @@
-"""Antimony to SBML: each .ant file compiled to L3V2 and to its L3V1 twin, byte for byte the same every time.
+"""Antimony to SBML: each .ant file compiled to L3V2, its L3V1 twin and its solver form, always the same bytes.
 
 Promise: :func:`build` returns the same text for the same source on every machine (no date of the day, no
 version of a tool), and a source with a syntax error raises :class:`InputError` with its file and line; it
@@ -8,7 +8,6 @@ never yields the empty model that Antimony keeps after an error.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import antimony
@@ -16,24 +15,17 @@ import libsbml
 
 from harness.errors import InputError
 from harness.models.catalog import ModelCard
+from harness.models.solver_form import to_solver_file
 
-__all__ = ["Built", "build", "compile_antimony", "stale", "write_sbml"]
+__all__ = ["build", "compile_antimony", "stale", "write_sbml"]
 
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
 LICENCE = "MIT"
 
 
-@dataclass(frozen=True)
-class Built:
-    """SBML text of one model, in both versions."""
-
-    l3v2: str
-    l3v1: str
-
-
-def build(card: ModelCard) -> Built:
-    """Compile one model of the catalogue.
+def build(card: ModelCard) -> dict[str, str]:
+    """Compile one model of the catalogue: SBML text by version, for each of `card.sbml_paths()`.
 
     Raises
     ------
@@ -43,21 +35,30 @@ def build(card: ModelCard) -> Built:
     document = libsbml.readSBMLFromString(compile_antimony(card.antimony_path, card.id))
     _finish(document, card)
     l3v2 = libsbml.writeSBMLToString(document)
-    return Built(l3v2, _as_l3v1(document, card))
+    built = {"l3v2": l3v2, "l3v1": _as_l3v1(document, card)}
+    if card.solver.logarithms:
+        built["solver"] = to_solver_file(l3v2, card.solver.logarithms)
+    return built
 
 
-def stale(card: ModelCard, built: Built) -> list[Path]:
+def stale(card: ModelCard, built: dict[str, str]) -> list[Path]:
     """Files in sbml/ that are missing or differ from `built`."""
-    files = {card.sbml_path("l3v2"): built.l3v2, card.sbml_path("l3v1"): built.l3v1}
-    return [p for p, text in files.items() if not p.exists() or p.read_bytes() != text.encode()]
+    paths = card.sbml_paths()
+    return [
+        paths[version]
+        for version, text in built.items()
+        if not paths[version].exists() or paths[version].read_bytes() != text.encode()
+    ]
 
 
-def write_sbml(card: ModelCard, built: Built) -> list[Path]:
-    """Write both versions to their places; return the files that changed."""
+def write_sbml(card: ModelCard, built: dict[str, str]) -> list[Path]:
+    """Write every version to its place; return the files that changed."""
     changed = stale(card, built)
-    for path in changed:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(built.l3v1 if path == card.sbml_path("l3v1") else built.l3v2, encoding="utf-8")
+    for version, text in built.items():
+        path = card.sbml_path(version)
+        if path in changed:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     return changed
 
 

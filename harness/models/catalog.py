@@ -104,9 +104,14 @@ class ModelCard(Declaration):
         return repository() / "models_antimony" / f"{self.id}.ant"
 
     def sbml_path(self, version: str = "l3v2") -> Path:
-        """Path of the built SBML, `version` l3v2 or l3v1."""
+        """Path of the built SBML, `version` l3v2, l3v1 or solver."""
         suffix = "" if version == "l3v2" else f"_{version}"
         return repository() / "sbml" / f"{self.id}{suffix}.xml"
+
+    def sbml_paths(self) -> dict[str, Path]:
+        """Path of each built file; the solver form only where the model has pools to solve as logarithms."""
+        versions = ("l3v2", "l3v1", "solver") if self.solver.logarithms else ("l3v2", "l3v1")
+        return {version: self.sbml_path(version) for version in versions}
 
 
 @dataclass(frozen=True)
