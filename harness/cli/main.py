@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, models, simulate, validate
+from harness.cli import design, exchange, models, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -49,6 +49,8 @@ COMMANDS = (
     design.run,
     validate.validate,
     validate.report,
+    exchange.export,
+    exchange.agree,
 )
 for command in COMMANDS:
     app.command()(command)

@@ -112,7 +112,8 @@ class AgreementDeclaration(StudyDeclaration):
         rows = [row for _, case in sorted(found, key=lambda each: each[0]) for row in case]
         table = pd.DataFrame(rows)
         ratios = {
-            f"{tool}_over_tolerance": float(table.loc[table.tool == tool, "ratio"].max()) for tool in self.tools
+            f"{tool}_over_tolerance": float(table.loc[table.tool == tool, "ratio"].max())
+            for tool in self.tools
         }
         failed = int((table.status != Status.OK).sum())
         messages = _messages(self._models())
@@ -129,7 +130,7 @@ class AgreementDeclaration(StudyDeclaration):
             runs=len(table),
             failed=failed,
             notes=(
-                "ratio: largest |a - b|/(atol + 1e-5 |b|) over the observables and 61 even and 21 early times;"
+                "ratio: largest |a - b|/(atol + 1e-5 |b|) over observables and 61 even and 21 early times;"
                 " a of the tool, b of the engine at a relative tolerance of 1e-10",
             ),
         )
@@ -144,7 +145,9 @@ class AgreementDeclaration(StudyDeclaration):
             for reading in readings:
                 chosen = select(model, [reading] if reading else []).card
                 for name, doses in self.regimens.items() if chosen.dose else [("none", None)]:
-                    own = read_symbols(chosen.sbml_path())[chosen.dose.parameter].value if chosen.dose else 0.0
+                    own = (
+                        read_symbols(chosen.sbml_path())[chosen.dose.parameter].value if chosen.dose else 0.0
+                    )
                     given = None if doses is None else regimen(doses).absolute(own)
                     yield Case(model, reading, name, given, self.tools, self.files)
 
@@ -182,7 +185,7 @@ def compare(case: Case) -> list[dict[str, object]]:
 
 
 def comparison_times(until: float) -> np.ndarray:
-    """Times at which tools are compared: even ones to the end, and early ones, while cells leave the blood."""
+    """Times at which tools are compared: even ones to the end, and early ones as cells leave the blood."""
     return np.unique(np.concatenate([np.linspace(0, until, 61), np.geomspace(until * 1e-5, until, 21)]))
 
 

@@ -47,6 +47,7 @@ def dosed_sbml(
         _set(model, name, value)
     boluses = _write_infusions(card, model, regimen) if regimen is not None else []
     if version == "solver":
+        _require_cells(card, model)
         document = libsbml.readSBMLFromString(
             to_solver_file(libsbml.writeSBMLToString(document), card.solver.logarithms)
         )
@@ -55,6 +56,12 @@ def dosed_sbml(
     for name, dose in boluses:
         _write_bolus(model, card.dose.species, name, dose, logged)
     return libsbml.writeSBMLToString(document)
+
+
+def _require_cells(card: ModelCard, model: libsbml.Model) -> None:
+    """The solver form starts from the logarithm of the dose."""
+    if card.dose is not None and not model.getParameter(card.dose.parameter).getValue() > 0:
+        raise InputError("the solver form needs a dose at time 0: nothing has no logarithm; use sbml-l3v2")
 
 
 def _set(model: libsbml.Model, name: str, value: float) -> None:

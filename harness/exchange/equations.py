@@ -135,7 +135,9 @@ class _Reader:
             law = next((child for child in reaction if tag(child) == "kineticLaw"), None)
             if law is None:
                 raise InputError(f"{self._id}: reaction {reaction.get('id')} has no kinetic law")
-            if any(tag(child) in ("listOfParameters", "listOfLocalParameters") and len(child) for child in law):
+            if any(
+                tag(child) in ("listOfParameters", "listOfLocalParameters") and len(child) for child in law
+            ):
                 raise InputError(f"{self._id}: reaction {reaction.get('id')} has parameters of its own")
             formula = _math(law)
             for name, stoichiometry in _participants(reaction):

@@ -37,7 +37,8 @@ ARITHMETIC = {"plus", "minus", "times", "divide", "power"}
 COMPARISONS = {"lt": "<", "leq": "<=", "gt": ">", "geq": ">=", "eq": "==", "neq": "!="}
 LOGIC = {"and", "or", "not"}
 FUNCTIONS = {
-    "exp", "ln", "abs", "floor", "ceiling", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
+    "exp", "ln", "abs", "floor", "ceiling", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh",
+    "tanh",
 }  # fmt: skip
 CONSTANTS = {"pi": 3.141592653589793, "exponentiale": 2.718281828459045}
 
@@ -86,7 +87,9 @@ def _apply(element: ElementTree.Element) -> Expression:
 def _with_qualifier(operator: str, element: ElementTree.Element) -> Expression:
     """A root by its degree, or a logarithm by its base, in terms of power and ln."""
     given = [child for child in element[1:] if tag(child) in ("degree", "logbase")]
-    base = read_math(given[0][0]) if given else Expression("number", value=2.0 if operator == "root" else 10.0)
+    base = (
+        read_math(given[0][0]) if given else Expression("number", value=2.0 if operator == "root" else 10.0)
+    )
     of = read_math(element[-1])
     if operator == "root":
         one = Expression("number", value=1.0)
@@ -140,6 +143,10 @@ def _python_name(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
+def _rxode2_name(name: str) -> str:
+    return "t" if name == TIME else name
+
+
 _SHARED = {"exp": "exp", "ln": "log", "abs": "abs", "floor": "floor", "ceiling": "ceil"}
 _SHARED |= {name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 _SHORT = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
@@ -147,12 +154,22 @@ _WORDS = {"and": " and ", "or": " or ", "not": "not "}
 _SIGNS = {"and": " && ", "or": " || ", "not": "!"}
 
 PYTHON = Dialect("**", _SHARED | {n: n for n in _SHORT}, "({1} if {0} else {2})", _WORDS, _python_name)
-RXODE2 = Dialect("^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", _SIGNS)
+RXODE2 = Dialect("^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", _SIGNS, _rxode2_name)
 MATLAB = Dialect(
     "^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", {"and": " && ", "or": " || ", "not": "~"}, unequal="~="
 )
 
-_RANK = {"or": 1, "and": 2, "not": 3, "plus": 5, "minus": 5, "times": 6, "divide": 6, "negative": 7, "power": 8}
+_RANK = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "plus": 5,
+    "minus": 5,
+    "times": 6,
+    "divide": 6,
+    "negative": 7,
+    "power": 8,
+}
 _RANK |= dict.fromkeys(COMPARISONS, 4)
 _ATOM = 9
 
@@ -166,11 +183,15 @@ def _write(expression: Expression, dialect: Dialect) -> tuple[str, int]:
     """Text of a formula, and how tightly its outermost operator binds."""
     operator = expression.operator
     if operator == "number":
-        return repr(expression.value).removesuffix(".0"), _ATOM if expression.value >= 0 else _RANK["negative"]
+        return repr(expression.value).removesuffix(".0"), _ATOM if expression.value >= 0 else _RANK[
+            "negative"
+        ]
     if operator == "name":
         return dialect.name(str(expression.value)), _ATOM
     if operator == "if":
-        return dialect.condition.format(*(write(argument, dialect) for argument in expression.arguments)), _ATOM
+        return dialect.condition.format(
+            *(write(argument, dialect) for argument in expression.arguments)
+        ), _ATOM
     if operator in FUNCTIONS:
         return f"{dialect.functions[operator]}({write(expression.arguments[0], dialect)})", _ATOM
     return _operation(expression, dialect)

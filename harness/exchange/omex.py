@@ -37,7 +37,7 @@ __all__ = ["archive_names", "archive_panel", "fill_folder", "read_archive", "wri
 
 FORMATS = {
     ".xml": EntryFormat.SBML_L3V2,
-    ".sedml": EntryFormat.SEDML_L1V4,
+    ".sedml": EntryFormat.SEDML,  # without its level: COPASI 4.48 does not know that of L1V4
     ".csv": EntryFormat.CSV,
     ".md": EntryFormat.MARKDOWN,
     ".png": EntryFormat.PNG,
@@ -173,18 +173,17 @@ def _readme(scale: str, spec: PanelSpec, uses: dict[str, Use]) -> str:
         for name, curve in spec.curves.items()
     )
     atol = absolute_tolerances()
-    units = "\n".join(
-        f"| {o} | {first.symbols[o].unit} | {atol[o].atol:g} |" for o in first.card.observables
-    )
+    units = "\n".join(f"| {o} | {first.symbols[o].unit} | {atol[o].atol:g} |" for o in first.card.observables)
     return (
         f"# {spec.title}\n\n"
-        f"Curves of {spec.figure} of Singh et al. 2021 (doi:10.1002/psp4.12598), {scale.replace('_', ' ')} "
-        f"scale, encoded by {CREATOR}.\nLicence: {LICENCE}. The article is CC BY-NC-ND; nothing of its text or "
-        "figures is here.\n\n"
+        f"Curves of {spec.figure} of Singh et al. 2021 (doi:10.1002/psp4.12598), {scale.replace('_', ' ')}\n"
+        f"scale, encoded by {CREATOR}. Licence: {LICENCE}. The article is CC BY-NC-ND;\n"
+        "nothing of its text or figures is here.\n\n"
         "| curve | what it is | SBML | expected numbers |\n|---|---|---|---|\n"
         f"{rows}\n\n"
-        f"`{spec.panel}.sedml` runs all curves, `{spec.panel}_CURVE.sedml` one. A tool that takes one task at a "
-        "time, such as\nCOPASI, takes the first curve from the archive, and any curve from its own file. "
+        f"`{spec.panel}.sedml` runs all curves, `{spec.panel}_CURVE.sedml` one. A tool that takes one\n"
+        "task at a time, such as COPASI, takes the first curve from the archive, and any curve from its\n"
+        "own file.\n"
         f"Time is in {first.symbols.time_unit}s.\n"
         "Expected and found agree within |a - b| <= atol + 1e-5 |b|.\n\n"
         f"| observable | unit | atol |\n|---|---|---|\n{units}\n"
@@ -198,7 +197,7 @@ def _metadata(spec: PanelSpec) -> str:
     xmlns:vCard="http://www.w3.org/2006/vcard/ns#" xmlns:bqmodel="http://biomodels.net/model-qualifiers/">
   <rdf:Description rdf:about=".">
     <dcterms:title>{spec.title}</dcterms:title>
-    <dcterms:description>Curves of {spec.figure} of Singh et al. 2021, with expected numbers</dcterms:description>
+    <dcterms:description>{spec.figure} of Singh et al. 2021, with expected numbers</dcterms:description>
     <dcterms:creator rdf:parseType="Resource">
       <vCard:fn>{CREATOR}</vCard:fn>
     </dcterms:creator>

@@ -15,6 +15,7 @@ from scipy.integrate import solve_ivp
 
 from harness.exchange.equations import Equations
 from harness.exchange.mathml import MATLAB, PYTHON, RXODE2, Dialect, Expression, names, write
+from harness.simulation.regimen import Dose
 
 __all__ = ["matlab_text", "python_text", "rxode2_text", "solve"]
 
@@ -41,16 +42,24 @@ def python_text(equations: Equations) -> str:
     )
 
 
-def rxode2_text(equations: Equations) -> str:
+def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), species: str = "") -> str:
     """A model of rxode2 and nlmixr2, as text: parameters, start, formulas, then the differential equations.
 
-    Events are not written; doses go into an event table.
+    `doses` after the start go into an event table behind it, into `species`; events of the equations
+    themselves are not written.
     """
     constants = "".join(f"  {name} = {value!r}\n" for name, value in equations.constants.items())
-    states, start = _lines(equations.rates, RXODE2, "  d/dt({0}) = {1}"), _at_start(equations)
+    start = _at_start(equations)
     initial = _lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
-    formulas = _lines(equations.formulas, RXODE2, "  {0} = {1}").replace("time", "t")
-    return f"{equations.model} <- rxode2({{\n{constants}{initial}{formulas}{states}}})\n"
+    formulas = _lines(equations.formulas, RXODE2, "  {0} = {1}")
+    states = _lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
+    given = "".join(
+        f" |>\n  et(amt = {d.amount!r}, time = {d.time!r}, {f'dur = {d.duration!r}, ' if d.duration else ''}"
+        f'cmt = "{species}")'
+        for d in doses
+    )
+    events = f"\nevents <- et(){given}\n" if doses else ""
+    return f"{equations.model} <- rxode2({{\n{constants}{initial}{formulas}{states}}})\n{events}"
 
 
 def matlab_text(equations: Equations) -> str:

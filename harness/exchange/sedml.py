@@ -81,9 +81,7 @@ def sedml_text(
     return text
 
 
-def _add_curve(
-    document: libsedml.SedDocument, curve: str, source: str, observables: Sequence[str]
-) -> None:
+def _add_curve(document: libsedml.SedDocument, curve: str, source: str, observables: Sequence[str]) -> None:
     model = document.createModel()
     model.setId(f"model_{curve}")
     model.setSource(source)

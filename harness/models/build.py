@@ -1,4 +1,4 @@
-"""Antimony to SBML: each .ant file compiled to L3V2, its L3V1 twin and its solver form, always the same bytes.
+"""Antimony to SBML: each .ant file compiled to L3V2, its L3V1 twin and its solver form, byte for byte.
 
 Promise: :func:`build` returns the same text for the same source on every machine (no date of the day, no
 version of a tool), and a source with a syntax error raises :class:`InputError` with its file and line; it
@@ -22,6 +22,7 @@ __all__ = ["build", "compile_antimony", "stale", "write_sbml"]
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
 LICENCE = "MIT"
+LONGEST = 240  # characters of a message of Antimony, which repeats what libSBML says in full
 
 
 def build(card: ModelCard) -> dict[str, str]:
@@ -62,12 +63,15 @@ def write_sbml(card: ModelCard, built: dict[str, str]) -> list[Path]:
     return changed
 
 
-def compile_antimony(path: Path, model_id: str) -> str:
-    """Compile one Antimony file and return the raw SBML of the model `model_id`."""
+def compile_antimony(path: Path, model_id: str, dimensionless: bool = True) -> str:
+    """Compile one Antimony file and return the raw SBML of the model `model_id`.
+
+    `dimensionless` says whether numbers without a unit are dimensionless, or have none.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     antimony.clearPreviousLoads()  # otherwise every load is kept in memory
-    antimony.setBareNumbersAreDimensionless(True)
+    antimony.setBareNumbersAreDimensionless(dimensionless)
     antimony.setWriteSBMLTimestamp(False)
     try:
         path.read_text(encoding="utf-8")
@@ -88,6 +92,7 @@ def _where(path: Path, message: str) -> str:
     line = re.search(r"line (\d+)", message)
     text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
     text = re.sub(r"^line \d+:\s*", "", text)
+    text = text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " ..."
     return f"{path}:{line[1] if line else 1}: {text}"
 
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 from harness.errors import InputError
 
-__all__ = ["PICTURES", "TABLES", "check_path", "read_table", "write_dataset", "write_whole"]
+__all__ = ["PICTURES", "TABLES", "check_path", "read_table", "write_dataset", "write_table", "write_whole"]
 
 TABLES = (".csv", ".parquet", ".nc")
 PICTURES = (".png", ".svg", ".pdf")
@@ -80,6 +80,15 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
         case _:
             plain = dataset.map(lambda v: v.astype(str) if v.dtype == object else v)
             write_whole(path, lambda p: plain.to_netcdf(p, engine="scipy"))
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as csv or parquet, by the suffix."""
+    check_path(path, (".csv", ".parquet"))
+    if path.suffix.lower() == ".parquet":
+        write_whole(path, lambda p: table.to_parquet(p, index=False))
+    else:
+        write_whole(path, lambda p: table.to_csv(p, index=False))
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -100,9 +100,7 @@ def test_tellurium_runs_the_archive_to_the_expected_numbers(archives, scale, tmp
         monkeypatch.chdir(tmp_path)
         folder = archives[scale][1]
         sedml = folder / f"{archive_panel(scale).panel}.sedml"
-        factory = SEDMLCodeFactory(
-            str(sedml), workingDir=str(folder), createOutputs=False, saveOutputs=False
-        )
+        factory = SEDMLCodeFactory(str(sedml), workingDir=str(folder), createOutputs=False, saveOutputs=False)
         values = factory.executePython()["dataGenerators"]
     for curve in curves(scale):
         expected = pd.read_csv(folder / f"expected_{curve}.csv")
