@@ -101,9 +101,14 @@ def _reference(subject: Subject) -> str:
 
 def _instantiated(subject: Subject) -> str:
     model = subject.model
-    for element in [*model.getListOfParameters(), *model.getListOfSpecies(), *model.getListOfCompartments()]:
-        if not (element.isSetUnits() or element.getDerivedUnitDefinition() is not None):
-            return f"no: {element.getId()} has no unit"
+    units = [(p.getId(), p.getUnits()) for p in model.getListOfParameters()]
+    units += [(c.getId(), c.getUnits() or model.getVolumeUnits()) for c in model.getListOfCompartments()]
+    units += [
+        (s.getId(), s.getSubstanceUnits() or model.getSubstanceUnits()) for s in model.getListOfSpecies()
+    ]
+    for name, unit in units:
+        if not unit:
+            return f"no: {name} has no unit"
     bare = [
         p.getId()
         for p in model.getListOfParameters()

@@ -98,10 +98,19 @@ FORMATS: dict[str, Format] = {
 
 
 def default_path(use: Use, name: str) -> Path:
-    """Where an export goes when no path is given: the model's name in the folder of the call."""
+    """Where an export goes when no path is given: the model's name, in the folder of the call.
+
+    Raises
+    ------
+    InputError
+        When something of that name is there, such as the user's own model.
+    """
     chosen = _choose(name)
     stem = plain_id(Path(use.card.id).stem)
-    return Path(f"{stem}{chosen.suffix}" if chosen.suffix else f"{stem}_{name}")
+    path = Path(f"{stem}{chosen.suffix}" if chosen.suffix else f"{stem}_{name}")
+    if path.exists():
+        raise InputError(f"{path} is there already; say where to write with --out")
+    return path
 
 
 def export(use: Use, name: str, path: Path) -> None:

@@ -16,7 +16,7 @@ def test_what_files_can_answer_is_met(name):
 
 
 def test_a_point_that_is_not_met_is_told(monkeypatch):
-    def without_name(path):
+    def without_name(_):
         document = libsbml.readSBMLFromString(card.sbml_path().read_text("utf-8"))
         document.getModel().unsetName()
         document.getModel().unsetModelHistory()

@@ -1,4 +1,4 @@
-"""Every recipe of the page on exchange whose tool is free runs as it is printed, to the numbers of the engine."""
+"""Every recipe of the page on exchange whose tool is free runs as printed, to the numbers of the engine."""
 
 import re
 import sys
