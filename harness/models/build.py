@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.models.catalog import ModelCard
 from harness.models.solver_form import to_solver_file
 
-__all__ = ["build", "compile_antimony", "stale", "write_sbml"]
+__all__ = ["as_l3v1", "build", "compile_antimony", "stale", "write_sbml"]
 
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
@@ -36,7 +36,7 @@ def build(card: ModelCard) -> dict[str, str]:
     document = libsbml.readSBMLFromString(compile_antimony(card.antimony_path, card.id))
     _finish(document, card)
     l3v2 = libsbml.writeSBMLToString(document)
-    built = {"l3v2": l3v2, "l3v1": _as_l3v1(document, card)}
+    built = {"l3v2": l3v2, "l3v1": as_l3v1(document, card.antimony_path)}
     if card.solver.logarithms:
         built["solver"] = to_solver_file(l3v2, card.solver.logarithms)
     return built
@@ -146,12 +146,12 @@ def _tidy_units(model: libsbml.Model) -> None:
             model.removeUnitDefinition(i)
 
 
-def _as_l3v1(document: libsbml.SBMLDocument, card: ModelCard) -> str:
-    """The L3V1 twin, by libSBML's strict conversion."""
+def as_l3v1(document: libsbml.SBMLDocument, source: Path) -> str:
+    """The L3V1 twin, by libSBML's strict conversion; `source` is named when there is none."""
     twin = document.clone()
     properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(3, 1))
     properties.addOption("setLevelAndVersion", True)
     properties.addOption("strict", True)
     if twin.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
-        raise InputError(f"{card.antimony_path}: uses what SBML L3V1 cannot say, so its twin cannot be made")
+        raise InputError(f"{source}: uses what SBML L3V1 cannot say, so its twin cannot be made")
     return libsbml.writeSBMLToString(twin)

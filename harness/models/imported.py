@@ -23,6 +23,7 @@ import libsbml
 from harness.declarations import read_declaration
 from harness.errors import InputError
 from harness.models.catalog import ModelCard, SolverSettings
+from harness.models.solver_form import to_solver_form
 
 __all__ = ["SUFFIXES", "UserModel", "import_model", "is_path"]
 
@@ -50,9 +51,13 @@ class UserModel(ModelCard):
     sbml: str = ""
     solver: SolverSettings = SolverSettings(absolute_tolerance_default=1e-12, lowest_amount=float("-inf"))
 
-    def sbml_path(self, version: str = "l3v2") -> Path:  # noqa: ARG002 - one version only
-        """Path of the file as it is run, made from the user's."""
-        return Path(self.sbml)
+    def sbml_path(self, version: str = "l3v2") -> Path:
+        """Path of the file as it is run, made from the user's; its L3V1 twin is made when asked for."""
+        if version != "l3v1":
+            return Path(self.sbml)
+        from harness.models.build import as_l3v1
+
+        return _keep(Path(self.id).stem, as_l3v1(libsbml.readSBMLFromFile(self.sbml), Path(self.id)))
 
     def sbml_paths(self) -> dict[str, Path]:
         """The one file."""
@@ -93,9 +98,15 @@ def import_model(name: str) -> UserModel:
         "sbml": str(_keep(path.stem, text)),
     }
     card = card.model_copy(update=settled)
-    for symbol in (*card.observables, *card.plot, *card.solver.logarithms):
+    dosed = (card.dose.parameter, card.dose.species) if card.dose else ()
+    endpoints = [endpoint.observable for endpoint in card.endpoints.values()]
+    for symbol in (*card.observables, *card.plot, *card.solver.logarithms, *dosed, *endpoints):
         if model.getElementBySId(symbol) is None:
             raise InputError(f"{beside}: names {symbol}, which the model does not have")
+    try:
+        to_solver_form(text, (*card.solver.logarithms, *card.solver.more_logarithms))
+    except ValueError as error:
+        raise InputError(f"{beside}: logarithms: {error}") from None
     return card.model_copy(update={"plot": card.plot or card.observables[:3]})
 
 

@@ -187,6 +187,26 @@ def test_a_file_that_is_missing_and_a_card_that_is_wrong_are_told(own, tmp_path)
     own("observables: [nothing]\n", "own.yaml")
     with pytest.raises(InputError, match=r"own.yaml: names nothing"):
         simulate(path)
+    own("solver: {logarithms: [S]}\n", "own.yaml")
+    with pytest.raises(InputError, match=r"own.yaml: logarithms: species S is a concentration"):
+        simulate(path)
+    own("dose: {parameter: nothing, species: S}\n", "own.yaml")
+    with pytest.raises(InputError, match=r"own.yaml: names nothing"):
+        simulate(path)
     own("until: soon\n", "own.yaml")
     with pytest.raises(InputError, match=r"own.yaml:1: until"):
         simulate(path)
+
+
+def test_an_own_model_is_exported_in_the_version_asked_for(own):
+    card = load_card(own(MODELS["assignment_rules"] + "\n"))
+    for version, expected in (("l3v2", (3, 2)), ("l3v1", (3, 1))):
+        document = libsbml.readSBMLFromFile(str(card.sbml_path(version)))
+        assert (document.getLevel(), document.getVersion()) == expected
+
+
+def test_logarithms_that_a_card_declares_are_used(own):
+    path = own("model m()\n substanceOnly species S; S = 1e6; S -> ; K*S; K = 5\nend\n")
+    own("solver: {logarithms: [S]}\nuntil: 20\n", "own.yaml")
+    found = simulate(path, times=[0, 20])
+    assert float(found.S[1]) == pytest.approx(1e6 * np.exp(-100), rel=1e-4)
