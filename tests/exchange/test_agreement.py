@@ -13,7 +13,6 @@ from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.simulation.execute import Processes, Serial
 
-
 REPEATED = {"repeated": ("1x", "0.5x@20.3", "0.5x@41.7 for 0.5")}
 
 
