@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, maps, models, patients, population, simulate, validate
+from harness.cli import design, exchange, maps, models, patients, population, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -55,6 +55,8 @@ COMMANDS = (
     validate.validate,
     validate.report,
     validate.docs,
+    exchange.export,
+    exchange.agree,
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -96,7 +96,7 @@ def _print_summary(result: xr.Dataset) -> None:
     from harness.cli.terminal import console, plain_table
 
     unit = result.time.attrs["units"]
-    numbers = ("first", "lowest", "highest", f"at ({unit})", "last")
+    numbers = ("first", "lowest", "highest", f"at ({unit})" if unit else "at", "last")
     table = plain_table("observable", "unit", *numbers, right=numbers)
     for name, values in result.items():
         array = values.to_numpy()

@@ -1,4 +1,4 @@
-"""Antimony to SBML: each .ant file compiled to L3V2 and to its L3V1 twin, byte for byte the same every time.
+"""Antimony to SBML: each .ant file compiled to L3V2, its L3V1 twin and its solver form, byte for byte.
 
 Promise: :func:`build` returns the same text for the same source on every machine (no date of the day, no
 version of a tool), and a source with a syntax error raises :class:`InputError` with its file and line; it
@@ -18,24 +18,18 @@ import libsbml
 
 from harness.errors import InputError
 from harness.models.catalog import ModelCard
+from harness.models.solver_form import to_solver_file
 
-__all__ = ["Built", "build", "compile_antimony", "stale", "write_sbml"]
+__all__ = ["as_l3v1", "build", "compile_antimony", "stale", "write_sbml"]
 
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
 LICENCE = "MIT"
+LONGEST = 240  # characters of a message of Antimony, which repeats what libSBML says in full
 
 
-@dataclass(frozen=True)
-class Built:
-    """SBML text of one model, in both versions."""
-
-    l3v2: str
-    l3v1: str
-
-
-def build(card: ModelCard) -> Built:
-    """Compile one model of the catalogue.
+def build(card: ModelCard) -> dict[str, str]:
+    """Compile one model of the catalogue: SBML text by version, for each of `card.sbml_paths()`.
 
     Raises
     ------
@@ -46,21 +40,30 @@ def build(card: ModelCard) -> Built:
     document = libsbml.readSBMLFromString(compile_antimony(card.antimony_path, card.id, bases))
     _finish(document, card)
     l3v2 = libsbml.writeSBMLToString(document)
-    return Built(l3v2, _as_l3v1(document, card))
+    built = {"l3v2": l3v2, "l3v1": as_l3v1(document, card.antimony_path)}
+    if card.solver.logarithms:
+        built["solver"] = to_solver_file(l3v2, card.solver.logarithms)
+    return built
 
 
-def stale(card: ModelCard, built: Built) -> list[Path]:
+def stale(card: ModelCard, built: dict[str, str]) -> list[Path]:
     """Files in sbml/ that are missing or differ from `built`."""
-    files = {card.sbml_path("l3v2"): built.l3v2, card.sbml_path("l3v1"): built.l3v1}
-    return [p for p, text in files.items() if not p.exists() or p.read_bytes() != text.encode()]
+    paths = card.sbml_paths()
+    return [
+        paths[version]
+        for version, text in built.items()
+        if not paths[version].exists() or paths[version].read_bytes() != text.encode()
+    ]
 
 
-def write_sbml(card: ModelCard, built: Built) -> list[Path]:
-    """Write both versions to their places; return the files that changed."""
+def write_sbml(card: ModelCard, built: dict[str, str]) -> list[Path]:
+    """Write every version to its place; return the files that changed."""
     changed = stale(card, built)
-    for path in changed:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(built.l3v1 if path == card.sbml_path("l3v1") else built.l3v2, encoding="utf-8")
+    for version, text in built.items():
+        path = card.sbml_path(version)
+        if path in changed:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     return changed
 
 
@@ -73,18 +76,23 @@ class Line:
     text: str
 
 
-def compile_antimony(path: Path, model_id: str, bases: Sequence[Path] = ()) -> str:
+def compile_antimony(
+    path: Path, model_id: str, bases: Sequence[Path] = (), dimensionless: bool = True
+) -> str:
     """Compile one Antimony file and return the raw SBML of the model `model_id`.
 
     `bases` are the files of the models that it extends. What it says of a symbol or a reaction of theirs
-    takes the place of what they say; its notes are added to theirs.
+    takes the place of what they say; its notes are added to theirs. `dimensionless` says whether numbers
+    without a unit are dimensionless, or have none.
     """
     lines: list[Line] = []
     for source in (*bases, path):
         lines = _extended(lines, _lines(source)) if lines else _lines(source)
     antimony.clearPreviousLoads()  # otherwise every load is kept in memory
-    antimony.setBareNumbersAreDimensionless(True)
+    antimony.setBareNumbersAreDimensionless(dimensionless)
     antimony.setWriteSBMLTimestamp(False)
+    antimony.clearDirectories()
+    antimony.addDirectory(str(path.parent))  # where a file that it imports is looked for
     if antimony.loadAntimonyString("\n".join(line.text for line in lines) + "\n") == -1:
         raise InputError(_where(lines, antimony.getLastError()))
     if model_id not in antimony.getModuleNames():
@@ -127,6 +135,7 @@ def _where(lines: Sequence[Line], message: str) -> str:
     line = lines[min(int(found[1]), len(lines)) - 1] if found else lines[0]
     text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
     text = re.sub(r"^line \d+:\s*", "", text)
+    text = text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " ..."
     return f"{line.path}:{line.number}: {text}"
 
 
@@ -180,12 +189,12 @@ def _tidy_units(model: libsbml.Model) -> None:
             model.removeUnitDefinition(i)
 
 
-def _as_l3v1(document: libsbml.SBMLDocument, card: ModelCard) -> str:
-    """The L3V1 twin, by libSBML's strict conversion."""
+def as_l3v1(document: libsbml.SBMLDocument, source: Path) -> str:
+    """The L3V1 twin, by libSBML's strict conversion; `source` is named when there is none."""
     twin = document.clone()
     properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(3, 1))
     properties.addOption("setLevelAndVersion", True)
     properties.addOption("strict", True)
     if twin.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
-        raise InputError(f"{card.antimony_path}: uses what SBML L3V1 cannot say, so its twin cannot be made")
+        raise InputError(f"{source}: uses what SBML L3V1 cannot say, so its twin cannot be made")
     return libsbml.writeSBMLToString(twin)

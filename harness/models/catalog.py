@@ -56,7 +56,8 @@ class SolverSettings(Declaration):
 
     Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
     named take `absolute_tolerance_default`, far below one cell. A run that fails is tried once more with
-    `more_logarithms` beside the others: slower, and sturdier where those states all but vanish.
+    `more_logarithms` beside the others: slower, and sturdier where those states all but vanish. An amount
+    below `lowest_amount` is a failure.
     """
 
     logarithms: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class SolverSettings(Declaration):
     absolute_tolerance: dict[str, float] = {}
     absolute_tolerance_default: float = 1e-30
     absolute_tolerance_logarithm: float = 1e-9
+    lowest_amount: float = -1e-6
 
 
 class Reading(Declaration):
@@ -116,9 +118,14 @@ class ModelCard(Declaration):
         return (*base.bases, base)
 
     def sbml_path(self, version: str = "l3v2") -> Path:
-        """Path of the built SBML, `version` l3v2 or l3v1."""
+        """Path of the built SBML, `version` l3v2, l3v1 or solver."""
         suffix = "" if version == "l3v2" else f"_{version}"
         return repository() / "sbml" / f"{self.id}{suffix}.xml"
+
+    def sbml_paths(self) -> dict[str, Path]:
+        """Path of each built file; the solver form only where the model has pools to solve as logarithms."""
+        versions = ("l3v2", "l3v1", "solver") if self.solver.logarithms else ("l3v2", "l3v1")
+        return {version: self.sbml_path(version) for version in versions}
 
 
 class Extension(Declaration):
@@ -165,15 +172,21 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (repository() / "models_antimony").glob("*.yaml")))
 
 
-@cache
 def load_card(name: str) -> ModelCard:
-    """Read what a model declares.
+    """Read what a model declares: one of the catalogue by name, or a user's own by the path of its file.
 
     Raises
     ------
     InputError
         When there is no such model, or its declaration is broken.
     """
+    from harness.models.imported import import_model, is_path
+
+    return import_model(name) if is_path(name) else _load_card(name)
+
+
+@cache
+def _load_card(name: str) -> ModelCard:
     if name not in model_names():
         raise unknown_name("model", name, model_names())
     path = repository() / "models_antimony" / f"{name}.yaml"

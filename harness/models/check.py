@@ -19,6 +19,7 @@ import pint
 
 from harness.models.catalog import ModelCard
 from harness.models.provenance import parameters_of, read_terms
+from harness.models.solver_form import ADDED
 from harness.models.symbols import description, read_symbols
 from harness.models.units import registry
 
@@ -120,7 +121,11 @@ class Consistency(Check):
     )
 
     def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
-        document = libsbml.readSBMLFromFile(str(subject.path))
+        yield from self.messages(subject.path.read_text(encoding="utf-8"))
+
+    def messages(self, sbml: str) -> Iterator[tuple[Severity, str]]:
+        """Severity and text of each message of libSBML about an SBML text."""
+        document = libsbml.readSBMLFromString(sbml)
         for family in self.FAMILIES:
             document.setConsistencyChecks(family, True)
         document.checkInternalConsistency()
@@ -199,6 +204,8 @@ class Provenance(Check):
         symbols = read_symbols(subject.path)
         rows = parameters_of(subject.card)
         settable = {symbol.id for symbol in symbols.values() if symbol.settable}
+        if subject.path == subject.card.sbml_path("solver"):
+            settable -= ADDED
         for name in sorted(settable - rows.keys()):
             yield Severity.ERROR, f"{name} is not in parameters.csv"
         for name in sorted(rows.keys() - settable):
@@ -271,10 +278,9 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
 
 
 def check_model(card: ModelCard, checks: Sequence[Check] = DEFAULT_CHECKS) -> list[Issue]:
-    """Check both SBML files of a model, and return all issues found."""
+    """Check all SBML files of a model, and return all issues found."""
     issues = []
-    for version in ("l3v2", "l3v1"):
-        path = card.sbml_path(version)
+    for path in card.sbml_paths().values():
         if not path.is_file():
             issues.append(Issue("NotEmpty", Severity.ERROR, path.name, "is missing; run: cart build"))
             continue

@@ -18,7 +18,11 @@ from collections.abc import Sequence
 
 import libsbml
 
-__all__ = ["add_infusion", "log_state", "to_solver_form"]
+__all__ = ["ADDED", "add_infusion", "log_state", "to_solver_file", "to_solver_form"]
+
+UNIT, MOMENT = "one_cell", "start_moment"
+ADDED = frozenset({UNIT, MOMENT})
+"""Parameters that the file of the solver form has beside those of the exchange file."""
 
 
 def log_state(species: str) -> str:
@@ -51,6 +55,78 @@ def to_solver_form(sbml: str, species: Sequence[str]) -> str:
     return libsbml.writeSBMLToString(document)
 
 
+def to_solver_file(sbml: str, species: Sequence[str]) -> str:
+    """Return the solver form as a file that stands alone, for tools other than the engine.
+
+    The form of the engine has no units and no start, which the engine gives it. Here the logarithms start
+    from initial assignments: of the amount at time 0, or, for a pool that is empty then, of what flows into
+    it within 1e-12 of the time unit, which shifts the solution by no more than that. A dose of 0 has no
+    logarithm: the file needs a positive one.
+
+    Raises
+    ------
+    ValueError
+        As :func:`to_solver_form`.
+    """
+    before = libsbml.readSBMLFromString(sbml).getModel()
+    document = libsbml.readSBMLFromString(to_solver_form(sbml, species))
+    model = document.getModel()
+    if species:
+        _constant(model, UNIT, 1.0, model.getSubstanceUnits(), "unit of the logarithms")
+        _constant(model, MOMENT, 1e-12, model.getTimeUnits(), "moment in which an empty pool fills")
+    for name in species:
+        state = log_state(name)
+        model.getRuleByVariable(name).setMath(libsbml.parseL3Formula(f"{UNIT}*exp({state})"))
+        start = model.createInitialAssignment()
+        start.setSymbol(state)
+        start.setMath(libsbml.parseL3Formula(f"ln(({_amount_at_start(before, name)})/{UNIT})"))
+        _note(model.getParameter(state), f"logarithm of {name}, counted in cells")
+        _numbers_are_dimensionless(model.getRuleByVariable(state))
+    return libsbml.writeSBMLToString(document)
+
+
+def _amount_at_start(model: libsbml.Model, name: str) -> str:
+    """Formula of what a pool holds at time 0, or of what flows into it soon after when it is empty."""
+    assigned = model.getInitialAssignment(name)
+    if assigned is not None:
+        return libsbml.formulaToL3String(assigned.getMath())
+    amount = model.getSpecies(name).getInitialAmount()
+    if amount > 0:
+        return f"{amount!r}*{UNIT}"
+    inflow = [
+        f"({stoichiometry!r} dimensionless)*({libsbml.formulaToL3String(law)})"
+        for stoichiometry, law in _terms(model, name)
+        if stoichiometry > 0 and not any(f.isName() and f.getName() == name for f in _factors(law))
+    ]
+    return f"{MOMENT}*({' + '.join(inflow)})"
+
+
+def _constant(model: libsbml.Model, name: str, value: float, unit: str, description: str) -> None:
+    parameter = model.createParameter()
+    parameter.setId(name)
+    parameter.setConstant(True)
+    parameter.setValue(value)
+    parameter.setUnits(unit)
+    _note(parameter, description)
+
+
+def _note(element: libsbml.SBase, text: str) -> None:
+    element.setNotes(f'<p xmlns="http://www.w3.org/1999/xhtml">{text}</p>')
+    element.setSBOTerm("SBO:0000002")
+
+
+def _numbers_are_dimensionless(rule: libsbml.Rule) -> None:
+    """Give a unit to the numbers of a formula, which the strict check of units asks for."""
+    formula = rule.getMath().deepCopy()
+    waiting = [formula]
+    while waiting:
+        node = waiting.pop()
+        if node.isNumber() and not node.isSetUnits():
+            node.setUnits("dimensionless")
+        waiting += [node.getChild(i) for i in range(node.getNumChildren())]
+    rule.setMath(formula)
+
+
 def add_infusion(sbml: str, species: str, rate: str) -> str:
     """Return SBML in which the reaction `infusion` adds `rate` (a new parameter, 0) to a species."""
     document = libsbml.readSBMLFromString(sbml)
@@ -79,7 +155,7 @@ def _require_reaction_species(model: libsbml.Model, name: str) -> None:
     if target.getBoundaryCondition() or target.getConstant() or model.getRuleByVariable(name):
         raise ValueError(f"species {name} is not changed by reactions alone")
     for event in model.getListOfEvents():
-        if event.getEventAssignmentByVariable(name):
+        if event.getEventAssignment(name) is not None:
             raise ValueError(f"species {name} is changed by event {event.getId()}")
 
 

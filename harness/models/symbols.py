@@ -97,7 +97,7 @@ class SymbolTable(Mapping[str, Symbol]):
         value = parse_quantity(str(text), symbol.unit, name)
         if symbol.is_volume and value <= 0:
             raise InputError(f"{name}: a volume must be positive, not {value:g} {symbol.unit}")
-        if value < 0:
+        if value < 0 <= symbol.value:
             raise InputError(f"{name}: must not be negative, not {value:g} {symbol.unit}")
         return value
 

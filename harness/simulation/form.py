@@ -165,7 +165,7 @@ class Form:
             raise RunFailed(Status.NOT_FINITE, f"{name} is not finite")
         amounts = rows[:, self._signs]
         # An amount may stray below 0 by its own error, far under one cell; never by more.
-        low = amounts < -1e-6
+        low = amounts < self._program.solver.lowest_amount
         if low.any():
             column = int(np.argwhere(low)[0, 1])
             name = self._read[1 + self._signs[column]]

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 
 from harness.errors import InputError
 from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
+from harness.models.imported import is_path
 from harness.models.solver_form import add_infusion, to_solver_form
 
 __all__ = ["Program", "load_program"]
@@ -67,7 +68,11 @@ def make_program(card: ModelCard) -> Program:
     )
 
 
-@cache
 def load_program(model: str) -> Program:
-    """Program of a model of the catalogue."""
+    """Program of a model, by name or path; one of the catalogue is compiled once."""
+    return make_program(load_card(model)) if is_path(model) else _load_program(model)
+
+
+@cache
+def _load_program(model: str) -> Program:
     return make_program(load_card(model))

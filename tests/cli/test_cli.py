@@ -55,6 +55,16 @@ def cart(capfd):
         (["check", "klinical"], "nearest: clinical"),
         (["validate", "fig9"], "nearest: fig"),
         (["report", "--out", "report.txt"], "the suffix must be one of .html"),
+        (["export", "clinical", "--format", "smbl-l3v1"], "nearest: sbml-l3v1"),
+        (["export", "clinical", "--out", "absent/a.xml"], "does not exist"),
+        (["export", "in_vitro", "--dose", "1e6"], "takes no dose"),
+        (["export", "clinical", "--dose", "1e6@400"], "lies after the end"),
+        (["export", "xenograft_constant_volume", "--format", "petab", "--out", "p"], "nearest: "),
+        (["agree", "klinical"], "nearest: clinical"),
+        (["agree", "--tool", "copassi"], "nearest: copasi"),
+        (["agree", "--readings", "some"], "readings: Input should be"),
+        (["simulate", "absent.xml"], "absent.xml: no such file"),
+        (["simulate", "absent.ant"], "absent.ant: no such file"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(cart, arguments, said):
@@ -249,3 +259,50 @@ def test_an_error_on_the_way_says_what_is_kept(cart, tmp_path, monkeypatch):
     )  # fmt: skip
     assert code == 2
     assert err.startswith("cart: No space left on device; stopped with 1 of 2 chunks kept in ")
+
+
+def test_export_writes_a_file_that_holds_the_doses_and_overwrites_nothing_unasked(
+    cart, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = cart("export", "clinical", "--dose", "1e8", "--dose", "5e7@30")
+    assert (code, out, err) == (0, "sbml-l3v2: clinical.xml\n", "")
+    assert "give_dose_2" in (tmp_path / "clinical.xml").read_text("utf-8")
+    code, _, err = cart("export", "clinical")
+    assert code == 2
+    assert "is there already" in err
+    assert cart("export", "clinical", "--out", "clinical.xml")[0] == 0
+
+
+def test_the_commands_work_on_a_model_of_the_users_own(cart, tmp_path):
+    path = tmp_path / "own.ant"
+    path.write_text("model own()\n S1 -> S2; k*S1; S1 = 10; S2 = 0; k = 0.5\nend\n", encoding="utf-8")
+    code, out, err = cart("simulate", str(path), "--set", "init_S1=4", "--until", "5")
+    assert (code, err) == (0, "")
+    assert "S2" in out
+    assert cart("simulate", str(path), "--plot", str(tmp_path / "own.png"))[0] == 0
+    table = tmp_path / "scan.csv"
+    code, _, _ = cart(
+        "scan",
+        str(path),
+        "--grid",
+        "k=0.1,1",
+        "--endpoint",
+        "highest(S2)",
+        "--out",
+        str(table),
+        "--workers",
+        "2",
+    )
+    assert code == 0
+    assert pd.read_csv(table)["highest_S2"].to_numpy() == pytest.approx(10, rel=1e-3)
+    assert cart("export", str(path), "--format", "rxode2", "--out", str(tmp_path / "own.R"))[0] == 0
+    assert "d/dt(S2) = k*S1" in (tmp_path / "own.R").read_text("utf-8")
+
+
+def test_agree_prints_the_largest_differences(cart, tmp_path):
+    path = tmp_path / "cases.csv"
+    code, out, err = cart("agree", "in_vitro", "--tool", "scipy", "--out", str(path), "--workers", "1")
+    assert (code, err) == (0, "")
+    assert "2 cases, 0 failed" in out
+    assert set(pd.read_csv(path)["file"]) == {"l3v2", "l3v1"}

@@ -3,9 +3,10 @@ import sys
 
 import libsbml
 import pytest
+import roadrunner
 
 from harness.models.catalog import load_card
-from harness.models.solver_form import to_solver_form
+from harness.models.solver_form import to_solver_file, to_solver_form
 
 
 @pytest.fixture
@@ -62,3 +63,27 @@ def test_the_form_is_the_same_after_tellurium_was_imported(clinical):
         encoding="utf-8",
     )
     assert done.stdout == to_solver_form(clinical, ["CARTe_b", "CARTe_t"])
+
+
+def test_the_file_of_the_solver_form_starts_as_the_model_does(clinical):
+    """Run by itself, at once after the start: the dose in blood, a seed in the marrow, all else unchanged."""
+    engine = roadrunner.RoadRunner(to_solver_file(clinical, ["CARTe_b", "CARTe_t"]))
+    assert engine["CARTe_b"] == pytest.approx(150e6, rel=1e-14)
+    assert engine["CARTe_t"] == pytest.approx(1.71 * 150e6 * 1e-12, rel=1e-12)
+    assert engine["transgene"] == pytest.approx(60000, rel=1e-14)
+    engine["dose"] = 300e6
+    engine.reset()
+    assert engine["CARTe_b"] == pytest.approx(300e6, rel=1e-14)
+
+
+def test_the_file_without_logarithms_is_the_model(clinical):
+    assert rules(to_solver_file(clinical, [])) == rules(clinical)
+
+
+def test_a_species_that_an_event_changes_is_refused(clinical):
+    document = libsbml.readSBMLFromString(clinical)
+    event = document.getModel().createEvent()
+    event.setId("give")
+    event.createEventAssignment().setVariable("CARTe_b")
+    with pytest.raises(ValueError, match="changed by event give"):
+        to_solver_form(libsbml.writeSBMLToString(document), ["CARTe_b"])

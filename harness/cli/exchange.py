@@ -1,0 +1,104 @@
+"""Commands that take the models elsewhere: export and agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["agree", "export"]
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(help="Name of a model, or the path of your own (.xml, .sbml, .ant).")
+    ],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="sbml-l3v2, sbml-l3v1, sbml-l2v4, sbml-solver, antimony, python, rxode2, matlab, latex, "
+            "markdown, sedml, testsuite, omex, petab or biomodels.",
+        ),
+    ] = "sbml-l3v2",
+    dose: Annotated[
+        list[str] | None, typer.Option(help="Doses, as for simulate; later ones become events. Repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="ID=VALUE", help="Parameter, as for simulate. Repeatable."),
+    ] = None,
+    reading: Annotated[
+        list[str] | None, typer.Option(help="Reading of the article, by name. Repeatable.")
+    ] = None,
+    condition: Annotated[
+        str | None, typer.Option(help="Row of the model's table, such as a cell line.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="End, for doses after the model's own: in its time unit or with a unit."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File or new folder; by default the model's name, here.")
+    ] = None,
+) -> None:
+    """Write a model in the format of another tool, with its values and doses in it."""
+    from harness.cli.simulate import parse_changes
+    from harness.exchange.export import default_path
+    from harness.exchange.export import export as write
+    from harness.exchange.use import use_of
+
+    use = use_of(
+        model, doses=dose, changes=parse_changes(set_ or []), readings=reading or [],
+        condition=condition, until=until,
+    )  # fmt: skip
+    path = out or default_path(use, format_)
+    write(use, format_, path)
+    print(f"{format_}: {path}")
+
+
+def agree(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models; all when none is named.")
+    ] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option(help="libroadrunner, copasi, tellurium or scipy. Repeatable.")
+    ] = None,
+    readings: Annotated[str, typer.Option(help="all, or default for the models as they stand.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Table of every case: .csv or .parquet.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+) -> None:
+    """Run the files in other tools and compare: exit code 1 when a difference is over the tolerance."""
+    from pydantic import ValidationError
+
+    from harness.cli.terminal import console, plain_table, progress_bar
+    from harness.declarations import describe
+    from harness.errors import InputError
+    from harness.exchange.agreement import AgreementDeclaration
+    from harness.simulation.execute import choose_executor
+    from harness.simulation.files import check_path, write_table
+
+    if out is not None:
+        check_path(out, (".csv", ".parquet"))
+    given = {"tools": tuple(tool)} if tool else {}
+    try:
+        study = AgreementDeclaration(kind="agreement", models=tuple(models or ()), readings=readings, **given)
+    except ValidationError as error:
+        raise InputError(describe(error.errors()[0])) from None
+    with progress_bar("comparing", study.size()) as progress:
+        outcome = study.run(choose_executor(workers), progress)
+    if out is not None:
+        write_table(outcome.tables["agreement"], out)
+    columns = ("tool", "model", "file", "over tolerance", "reading", "regimen", "observable", "time")
+    table = plain_table(*columns, right=("over tolerance", "time"))
+    for row in outcome.tables["largest"].itertuples():
+        where = (row.reading, row.regimen, row.observable or row.reason, f"{row.time:.4g}")
+        table.add_row(row.tool, row.model, row.file, f"{row.ratio:.3g}", *where)
+    console().print(table)
+    numbers = outcome.numbers
+    print(
+        f"{numbers['cases']} cases, {numbers['failed']} failed; "
+        f"largest {numbers['largest_over_tolerance']:.3g} of the tolerance"
+    )
+    raise typer.Exit(int(not numbers["largest_over_tolerance"] <= 1))

@@ -1,0 +1,211 @@
+"""The equations of a model, read from its SBML text: values at the start, formulas, rates, events in time.
+
+Promise: what :func:`read_equations` returns is the model's mathematics and nothing else: a state for what
+reactions or rate rules change, in the meaning that SBML gives its id (an amount, or a concentration). What it
+cannot hold is refused in one line, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from harness.errors import InputError
+from harness.exchange.mathml import Expression, names, read_math, tag
+
+__all__ = ["Equations", "TimedEvent", "read_equations"]
+
+
+@dataclass(frozen=True)
+class TimedEvent:
+    """At `time`, a formula of constants, each id takes the value of its formula; all are read before."""
+
+    time: Expression
+    assignments: Mapping[str, Expression]
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The mathematics of one model.
+
+    Attributes
+    ----------
+    constants
+        Values that never change, by id.
+    initial
+        Formula of each state at time 0, of the constants, of other initial values and of `formulas`.
+    formulas
+        What assignment rules give, in an order in which each needs only those before it.
+    rates
+        Rate of change of each state per time unit of the model, in the order of the file; 0 for what only an
+        initial assignment or an event sets.
+    events
+        What happens at given times.
+    """
+
+    model: str
+    constants: Mapping[str, float]
+    initial: Mapping[str, Expression]
+    formulas: Mapping[str, Expression]
+    rates: Mapping[str, Expression]
+    events: tuple[TimedEvent, ...] = ()
+
+
+def read_equations(sbml: str) -> Equations:
+    """Read the equations of an SBML text, Level 2 or 3.
+
+    Raises
+    ------
+    InputError
+        When the text is no SBML, or the model has what plain equations cannot hold (function definitions,
+        algebraic rules, events that do not happen at a given time, compartments that change).
+    """
+    try:
+        root = ElementTree.fromstring(sbml)
+    except ElementTree.ParseError as error:
+        raise InputError(f"not SBML: {error}") from None
+    model = next((child for child in root if tag(child) == "model"), None)
+    if tag(root) != "sbml" or model is None:
+        raise InputError("not SBML: no model in it")
+    return _Reader(model).equations()
+
+
+class _Reader:
+    """Reads one model element."""
+
+    def __init__(self, model: ElementTree.Element) -> None:
+        self._model = model
+        self._id = model.get("id", "model")
+        self._rules = {rule.get("variable"): rule for rule in self._list("Rules")}
+        for what in ("FunctionDefinitions", "Constraints"):
+            if any(True for _ in self._list(what)):
+                raise InputError(f"{self._id}: list of {what} cannot be written as plain equations")
+        if None in self._rules:
+            raise InputError(f"{self._id}: an algebraic rule cannot be written as plain equations")
+
+    def equations(self) -> Equations:
+        given = {element.get("symbol"): _math(element) for element in self._list("InitialAssignments")}
+        events = tuple(self._event(element) for element in self._list("Events"))
+        formulas = {v: _math(rule) for v, rule in self._rules.items() if tag(rule) == "assignmentRule"}
+        steady = {name for event in events for name in event.assignments} | set(given)
+        rates = self._rates(steady - formulas.keys())
+        values = dict(self._values())
+        missing = [name for name, value in values.items() if value is None and name not in given | formulas]
+        if missing:
+            raise InputError(f"{self._id}: {', '.join(missing)} has no value")
+        initial = {name: given.get(name, _number(values[name])) for name in rates}
+        constants = {n: v for n, v in values.items() if n not in formulas and n not in rates}
+        return Equations(self._id, constants, initial, _ordered(formulas), rates, events)
+
+    def _list(self, what: str) -> Iterator[ElementTree.Element]:
+        for child in self._model:
+            if tag(child) == f"listOf{what}":
+                yield from child
+
+    def _values(self) -> Iterator[tuple[str, float | None]]:
+        """Declared value of every symbol, in its own meaning; None where there is none."""
+        sizes = {}
+        for element in self._list("Compartments"):
+            name = element.get("id")
+            if name in self._rules:
+                raise InputError(f"{self._id}: compartment {name} changes, which plain equations do not hold")
+            size = element.get("size")
+            sizes[name] = 1.0 if size is None else float(size)
+            yield name, sizes[name]
+        for element in self._list("Species"):
+            size = sizes[element.get("compartment")]
+            is_amount = element.get("hasOnlySubstanceUnits") == "true"
+            amount, concentration = element.get("initialAmount"), element.get("initialConcentration")
+            if amount is not None:
+                yield element.get("id"), float(amount) / (1.0 if is_amount else size)
+            elif concentration is not None:
+                yield element.get("id"), float(concentration) * (size if is_amount else 1.0)
+            else:
+                yield element.get("id"), None
+        for element in self._list("Parameters"):
+            value = element.get("value")
+            yield element.get("id"), None if value is None else float(value)
+
+    def _rates(self, steady: set[str]) -> dict[str, Expression]:
+        terms: dict[str, list[tuple[float, Expression]]] = {}
+        fixed = {s.get("id") for s in self._list("Species") if s.get("boundaryCondition") == "true"}
+        fixed |= {s.get("id") for s in self._list("Species") if s.get("constant") == "true"}
+        for reaction in self._list("Reactions"):
+            law = next((child for child in reaction if tag(child) == "kineticLaw"), None)
+            if law is None:
+                raise InputError(f"{self._id}: reaction {reaction.get('id')} has no kinetic law")
+            if any(
+                tag(child) in ("listOfParameters", "listOfLocalParameters") and len(child) for child in law
+            ):
+                raise InputError(f"{self._id}: reaction {reaction.get('id')} has parameters of its own")
+            formula = _math(law)
+            for name, stoichiometry in _participants(reaction):
+                if name not in fixed:
+                    terms.setdefault(name, []).append((stoichiometry, formula))
+        rates = {}
+        for element in self._list("Species"):
+            name = element.get("id")
+            if name in terms:
+                rate = _sum(terms[name])
+                if element.get("hasOnlySubstanceUnits") != "true":
+                    rate = Expression("divide", (rate, Expression("name", value=element.get("compartment"))))
+                rates[name] = rate
+        rates |= {v: _math(rule) for v, rule in self._rules.items() if tag(rule) == "rateRule"}
+        return rates | {name: _number(0.0) for name in sorted(steady - rates.keys())}
+
+    def _event(self, element: ElementTree.Element) -> TimedEvent:
+        children = {tag(child): child for child in element}
+        trigger = _math(children["trigger"])
+        timed = trigger.operator == "geq" and trigger.arguments[0].value == "time"
+        if not timed or "delay" in children or "priority" in children:
+            raise InputError(f"{self._id}: event {element.get('id')} does not happen at a given time")
+        assignments = {child.get("variable"): _math(child) for child in children["listOfEventAssignments"]}
+        return TimedEvent(trigger.arguments[1], assignments)
+
+
+def _math(element: ElementTree.Element) -> Expression:
+    return read_math(next(child for child in element if tag(child) == "math"))
+
+
+def _number(value: float) -> Expression:
+    return Expression("number", value=value)
+
+
+def _participants(reaction: ElementTree.Element) -> Iterator[tuple[str, float]]:
+    """Net stoichiometry of each species of a reaction."""
+    net: dict[str, float] = {}
+    for child in reaction:
+        sign = {"listOfProducts": 1.0, "listOfReactants": -1.0}.get(tag(child))
+        for reference in child if sign else ():
+            if any(tag(inner) == "stoichiometryMath" for inner in reference):
+                raise InputError(f"reaction {reaction.get('id')}: its stoichiometry is a formula")
+            name = reference.get("species")
+            net[name] = net.get(name, 0.0) + sign * float(reference.get("stoichiometry", "1"))
+    return ((name, value) for name, value in net.items() if value)
+
+
+def _sum(terms: Iterable[tuple[float, Expression]]) -> Expression:
+    """Sum of kinetic laws by their stoichiometry, a loss as a subtraction."""
+    found = None
+    for stoichiometry, law in terms:
+        size = abs(stoichiometry)
+        term = law if size == 1 else Expression("times", (_number(size), law))
+        if found is None:
+            found = term if stoichiometry > 0 else Expression("minus", (term,))
+        else:
+            found = Expression("plus" if stoichiometry > 0 else "minus", (found, term))
+    return found
+
+
+def _ordered(formulas: Mapping[str, Expression]) -> dict[str, Expression]:
+    """The same formulas, each after those that it reads."""
+    ordered: dict[str, Expression] = {}
+    waiting = dict(formulas)
+    while waiting:
+        ready = [name for name, f in waiting.items() if not any(n in waiting for n in names(f))]
+        if not ready:
+            raise InputError(f"the formulas of {', '.join(waiting)} go round in a circle")
+        for name in ready:
+            ordered[name] = waiting.pop(name)
+    return ordered

@@ -1,0 +1,159 @@
+"""The formats that a use of a model can be exported to, by name.
+
+Promise: :func:`export` writes the file, or the folder, whole or not at all; what a format cannot hold is
+refused in one line before anything is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import InputError, unknown_name
+from harness.exchange import convert, listing, rhs
+from harness.exchange.equations import read_equations
+from harness.exchange.sedml import Plot, TimeCourse, sedml_text
+from harness.exchange.use import Use, plain_id
+from harness.simulation.files import check_path, write_whole
+
+__all__ = ["FORMATS", "Format", "default_path", "export"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: the suffix of its file (empty for a folder) and what writes it.
+
+    `text` gives the content of a file from a use; `fill` writes a folder or an archive. A format with
+    `fixed` is declared for the whole scale of a model, and takes no changes or doses.
+    """
+
+    suffix: str
+    text: Callable[[Use], str] | None = None
+    fill: Callable[[Use, Path], object] | None = None
+    fixed: bool = False
+
+
+def _sedml(use: Use) -> str:
+    """SED-ML for one curve, of the file that `--format sbml-l3v2` writes under its default name."""
+    name = plain_id(Path(use.card.id).stem)
+    course = TimeCourse(use.card.until, 360)
+    plots = [Plot(observable, observable, (name,)) for observable in use.card.plot]
+    return sedml_text({name: f"{name}.xml"}, course, use.card.observables, plots)
+
+
+def _rxode2(use: Use) -> str:
+    """The model with what is given at time 0 in it, and later doses in an event table."""
+    if use.regimen is None:
+        return rhs.rxode2_text(read_equations(use.sbml()))
+    at_start = tuple(dose for dose in use.regimen.doses if dose.time == 0 and dose.duration == 0)
+    later = [dose for dose in use.regimen.doses if dose not in at_start]
+    model = replace(use, regimen=replace(use.regimen, doses=at_start))
+    return rhs.rxode2_text(read_equations(model.sbml()), later, use.card.dose.species)
+
+
+def _omex(use: Use, path: Path) -> None:
+    from harness.exchange.omex import write_archive
+
+    write_archive(use.card.scale, path)
+
+
+def _petab(use: Use, folder: Path) -> None:
+    from harness.exchange.petab import write_problem
+
+    write_problem(use.card.id, folder)
+
+
+def _testsuite(use: Use, folder: Path) -> None:
+    from harness.exchange.suite import write_case
+
+    write_case(use, plain_id(Path(use.card.id).stem), folder)
+
+
+def _biomodels(use: Use, folder: Path) -> None:  # noqa: ARG001 - one folder for all models
+    from harness.exchange.biomodels import write_submission
+
+    write_submission(folder)
+
+
+FORMATS: dict[str, Format] = {
+    "sbml-l3v2": Format(".xml", lambda use: use.sbml("l3v2")),
+    "sbml-l3v1": Format(".xml", lambda use: use.sbml("l3v1")),
+    "sbml-l2v4": Format(".xml", lambda use: convert.level_2_text(use.sbml())),
+    "sbml-solver": Format(".xml", lambda use: use.sbml("solver")),
+    "antimony": Format(".ant", lambda use: convert.antimony_text(use.sbml())),
+    "python": Format(".py", lambda use: rhs.python_text(read_equations(use.sbml()))),
+    "rxode2": Format(".R", _rxode2),
+    "matlab": Format(".m", lambda use: rhs.matlab_text(read_equations(use.sbml()))),
+    "latex": Format(".tex", listing.latex_text),
+    "markdown": Format(".md", listing.markdown_text),
+    "sedml": Format(".sedml", _sedml),
+    "testsuite": Format("", fill=_testsuite),
+    "omex": Format(".omex", fill=_omex, fixed=True),
+    "petab": Format("", fill=_petab, fixed=True),
+    "biomodels": Format("", fill=_biomodels, fixed=True),
+}
+
+
+def default_path(use: Use, name: str) -> Path:
+    """Where an export goes when no path is given: the model's name, in the folder of the call.
+
+    Raises
+    ------
+    InputError
+        When something of that name is there, such as the user's own model.
+    """
+    chosen = _choose(name)
+    stem = plain_id(Path(use.card.id).stem)
+    path = Path(f"{stem}{chosen.suffix}" if chosen.suffix else f"{stem}_{name}")
+    if path.exists():
+        raise InputError(f"{path} is there already; say where to write with --out")
+    return path
+
+
+def export(use: Use, name: str, path: Path) -> None:
+    """Write a use in one format.
+
+    Raises
+    ------
+    InputError
+        When the format is unknown, cannot hold the use, or the path cannot be written.
+    """
+    chosen = _choose(name)
+    if chosen.fixed and (use.changes or use.regimen is not None):
+        raise InputError(
+            f"format {name} is declared as a whole; it takes no --dose, --set, --reading or --condition"
+        )
+    if chosen.text is not None:
+        check_path(path, (chosen.suffix.lower(),))
+        text = chosen.text(use)
+        write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+    elif chosen.suffix:
+        check_path(path, (chosen.suffix.lower(),))
+        chosen.fill(use, path)
+    else:
+        _fill_folder(use, chosen, path)
+
+
+def _choose(name: str) -> Format:
+    if name not in FORMATS:
+        raise unknown_name("format", name, FORMATS)
+    return FORMATS[name]
+
+
+def _fill_folder(use: Use, chosen: Format, path: Path) -> None:
+    """Fill a new folder, which appears under its name when it is complete."""
+    if path.exists():
+        raise InputError(f"{path}: is there already; name a new folder")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: folder {path.parent} does not exist")
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".cart-") as temporary:
+            filled = Path(temporary) / "filled"
+            filled.mkdir()
+            chosen.fill(use, filled)
+            shutil.move(filled, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

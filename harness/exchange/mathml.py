@@ -1,0 +1,217 @@
+"""Formulas: read from MathML, written out in the syntax of another language.
+
+Promise: :func:`read_math` understands the mathematics of SBML's core that has one value for each set of
+values (numbers, names, time, arithmetic, functions, comparisons, piecewise) and refuses the rest in one line.
+It reads the XML itself, so that what is made from it does not depend on libSBML.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from harness.errors import InputError
+
+__all__ = ["MATLAB", "PYTHON", "RXODE2", "Dialect", "Expression", "names", "read_math", "tag", "write"]
+
+TIME = "time"
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A formula: an operator and what it is applied to; `number` and `name` hold a value and an id."""
+
+    operator: str
+    arguments: tuple[Expression, ...] = ()
+    value: float | str = ""
+
+
+def tag(element: ElementTree.Element) -> str:
+    """Tag of an XML element without its namespace, which differs between the levels of SBML."""
+    return element.tag.rpartition("}")[2]
+
+
+ARITHMETIC = {"plus", "minus", "times", "divide", "power"}
+COMPARISONS = {"lt": "<", "leq": "<=", "gt": ">", "geq": ">=", "eq": "==", "neq": "!="}
+LOGIC = {"and", "or", "not"}
+FUNCTIONS = {
+    "exp", "ln", "abs", "floor", "ceiling", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh",
+    "tanh",
+}  # fmt: skip
+CONSTANTS = {"pi": 3.141592653589793, "exponentiale": 2.718281828459045}
+
+
+def read_math(element: ElementTree.Element) -> Expression:
+    """Read one element of MathML.
+
+    Raises
+    ------
+    InputError
+        When it holds what has no plain formula, such as a delay.
+    """
+    kind = tag(element)
+    if kind == "math":
+        return read_math(element[0])
+    if kind == "ci":
+        return Expression("name", value=element.text.strip())
+    if kind == "cn":
+        return Expression("number", value=_number(element))
+    if kind in CONSTANTS:
+        return Expression("number", value=CONSTANTS[kind])
+    if kind == "csymbol":
+        if element.attrib["definitionURL"].endswith("/time"):
+            return Expression("name", value=TIME)
+        raise InputError(f"mathematics: '{element.text.strip()}' has no plain formula")
+    if kind == "piecewise":
+        return _piecewise(element)
+    if kind != "apply":
+        raise InputError(f"mathematics: <{kind}> is not supported")
+    return _apply(element)
+
+
+def _apply(element: ElementTree.Element) -> Expression:
+    operator = tag(element[0])
+    if operator == "csymbol":
+        raise InputError(f"mathematics: '{element[0].text.strip()}' has no plain formula")
+    if operator == "ci":
+        raise InputError(f"mathematics: the function {element[0].text.strip()} is not expanded")
+    if operator in ("root", "log"):
+        return _with_qualifier(operator, element)
+    if operator not in ARITHMETIC | set(COMPARISONS) | LOGIC | FUNCTIONS:
+        raise InputError(f"mathematics: {operator} is not supported")
+    return Expression(operator, tuple(read_math(child) for child in element[1:]))
+
+
+def _with_qualifier(operator: str, element: ElementTree.Element) -> Expression:
+    """A root by its degree, or a logarithm by its base, in terms of power and ln."""
+    given = [child for child in element[1:] if tag(child) in ("degree", "logbase")]
+    base = (
+        read_math(given[0][0]) if given else Expression("number", value=2.0 if operator == "root" else 10.0)
+    )
+    of = read_math(element[-1])
+    if operator == "root":
+        one = Expression("number", value=1.0)
+        return Expression("power", (of, Expression("divide", (one, base))))
+    return Expression("divide", (Expression("ln", (of,)), Expression("ln", (base,))))
+
+
+def _piecewise(element: ElementTree.Element) -> Expression:
+    parts = [tuple(read_math(child) for child in piece) for piece in element]
+    if len(parts[-1]) != 1:
+        raise InputError("mathematics: a piecewise without 'otherwise' has no value everywhere")
+    found = parts[-1][0]
+    for value, condition in reversed(parts[:-1]):
+        found = Expression("if", (condition, value, found))
+    return found
+
+
+def _number(element: ElementTree.Element) -> float:
+    parts = [element.text, *(child.tail for child in element)]
+    numbers = [float(part) for part in parts]
+    match element.attrib.get("type", "real"):
+        case "e-notation":
+            return float(f"{parts[0].strip()}e{int(numbers[1])}")
+        case "rational":
+            return numbers[0] / numbers[1]
+        case _:
+            return numbers[0]
+
+
+def names(expression: Expression) -> Iterator[str]:
+    """Ids that a formula reads, time not among them."""
+    if expression.operator == "name" and expression.value != TIME:
+        yield str(expression.value)
+    for argument in expression.arguments:
+        yield from names(argument)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a language writes a formula: its power, its functions, its condition, and its names."""
+
+    power: str
+    functions: Mapping[str, str]
+    condition: str
+    logic: Mapping[str, str]
+    name: Callable[[str], str] = str
+    unequal: str = "!="
+
+
+def _python_name(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _rxode2_name(name: str) -> str:
+    return "t" if name == TIME else name
+
+
+_SHARED = {"exp": "exp", "ln": "log", "abs": "abs", "floor": "floor", "ceiling": "ceil"}
+_SHARED |= {name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+_SHORT = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+_WORDS = {"and": " and ", "or": " or ", "not": "not "}
+_SIGNS = {"and": " && ", "or": " || ", "not": "!"}
+
+PYTHON = Dialect("**", _SHARED | {n: n for n in _SHORT}, "({1} if {0} else {2})", _WORDS, _python_name)
+RXODE2 = Dialect("^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", _SIGNS, _rxode2_name)
+MATLAB = Dialect(
+    "^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", {"and": " && ", "or": " || ", "not": "~"}, unequal="~="
+)
+
+_RANK = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "plus": 5,
+    "minus": 5,
+    "times": 6,
+    "divide": 6,
+    "negative": 7,
+    "power": 8,
+}
+_RANK |= dict.fromkeys(COMPARISONS, 4)
+_ATOM = 9
+
+
+def write(expression: Expression, dialect: Dialect) -> str:
+    """Write a formula in a dialect, with no more brackets than it needs."""
+    return _write(expression, dialect)[0]
+
+
+def _write(expression: Expression, dialect: Dialect) -> tuple[str, int]:
+    """Text of a formula, and how tightly its outermost operator binds."""
+    operator = expression.operator
+    if operator == "number":
+        return repr(expression.value).removesuffix(".0"), _ATOM if expression.value >= 0 else _RANK[
+            "negative"
+        ]
+    if operator == "name":
+        return dialect.name(str(expression.value)), _ATOM
+    if operator == "if":
+        return dialect.condition.format(
+            *(write(argument, dialect) for argument in expression.arguments)
+        ), _ATOM
+    if operator in FUNCTIONS:
+        return f"{dialect.functions[operator]}({write(expression.arguments[0], dialect)})", _ATOM
+    return _operation(expression, dialect)
+
+
+def _operation(expression: Expression, dialect: Dialect) -> tuple[str, int]:
+    operator, arguments = expression.operator, expression.arguments
+    if operator == "minus" and len(arguments) == 1:
+        return f"-{_bracketed(arguments[0], _RANK['negative'], dialect)}", _RANK["negative"]
+    rank = _RANK[operator]
+    if operator == "not":
+        return f"{dialect.logic['not']}{_bracketed(arguments[0], _ATOM, dialect)}", rank
+    sign = {"plus": " + ", "minus": " - ", "times": "*", "divide": "/", "power": dialect.power}
+    sign |= {name: f" {text} " for name, text in COMPARISONS.items()} | {"neq": f" {dialect.unequal} "}
+    sign |= {name: dialect.logic[name] for name in ("and", "or")}
+    first = _bracketed(arguments[0], rank + (operator == "power"), dialect)
+    rest = [_bracketed(argument, rank + 1, dialect) for argument in arguments[1:]]
+    return sign[operator].join([first, *rest]), rank
+
+
+def _bracketed(expression: Expression, rank: int, dialect: Dialect) -> str:
+    text, own = _write(expression, dialect)
+    return text if own >= rank else f"({text})"

@@ -1,0 +1,238 @@
+"""PEtab problems (version 1): model, conditions, observables, measurements and parameters of each scale.
+
+Promise: every folder passes PEtab's own lint, and holds the values simulated at the nominal point.
+Measurements are observed data where there are any; elsewhere they are those simulated values, and say so in
+every row.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from petab import v1
+from pydantic import RootModel
+
+from harness.declarations import Declaration, read_declaration
+from harness.errors import InputError, unknown_name
+from harness.exchange.use import Use, use_of
+from harness.models.catalog import repository
+from harness.models.provenance import read_parameters
+from harness.validation.observations import observed, read_observations
+
+__all__ = ["problem_names", "write_problem"]
+
+BOUNDS = 100.0
+"""Parameters are searched between their nominal value over this and times this."""
+
+
+class Measured(Declaration):
+    """An observable, the scale its error is normal on, and that error's standard deviation on it."""
+
+    scale: Literal["lin", "log10"]
+    noise: float | None = None
+
+
+class Condition(Declaration):
+    """What differs in one condition: a row of the model's table, and values."""
+
+    condition: str | None = None
+    changes: dict[str, str] = {}
+
+
+class Problem(Declaration):
+    """What the problem of one scale holds."""
+
+    model: str
+    conditions: dict[str, Condition]
+    vary: dict[str, tuple[float, ...]] = {}
+    observables: dict[str, Measured]
+    observations: str | None = None
+    times: tuple[float, ...] = ()
+
+
+class _Problems(RootModel[dict[str, Problem]]):
+    """The file of them, by scale."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One condition, its arm in the data, and the use of the model in it."""
+
+    name: str
+    arm: str
+    use: Use
+
+
+@cache
+def _problems() -> dict[str, Problem]:
+    return read_declaration(Path(__file__).parent / "petab.yaml", _Problems).root
+
+
+def problem_names() -> tuple[str, ...]:
+    """Scales that have a PEtab problem."""
+    return tuple(_problems())
+
+
+def write_problem(scale: str, folder: Path) -> Path:
+    """Write the problem of one scale to a folder; return its YAML file.
+
+    Raises
+    ------
+    InputError
+        When there is no problem of that scale, or PEtab's lint finds a fault in it.
+    """
+    if scale not in _problems():
+        raise unknown_name("PEtab problem", scale, _problems())
+    problem = _problems()[scale]
+    arms = list(_arms(problem))
+    measurements = pd.DataFrame(_measurements(problem, arms))
+    simulated = measurements.rename(columns={"measurement": "simulation"})
+    simulated["simulation"] = _simulated(arms, measurements)
+    if problem.observations is None:
+        measurements["measurement"] = simulated["simulation"]
+    tables = {
+        "conditions": _conditions(arms),
+        "observables": _observables(problem),
+        "measurements": measurements,
+        "simulated": simulated,
+        "parameters": _parameters(problem),
+        "visualization": _visualization(problem),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    (folder / "model.xml").write_text(arms[0].use.card.sbml_path().read_text("utf-8"), encoding="utf-8")
+    path = folder / "problem.yaml"
+    path.write_text(_index(), encoding="utf-8")
+    _require_clean(path)
+    return path
+
+
+def _arms(problem: Problem) -> Iterator[Arm]:
+    for name, declared in problem.conditions.items():
+        for values in itertools.product(*problem.vary.values()):
+            varied = dict(zip(problem.vary, values, strict=True))
+            label = "_".join([name, *(f"{k}_{v:g}".replace(".", "p") for k, v in varied.items())])
+            changes = {**declared.changes, **varied}
+            yield Arm(label, name, use_of(problem.model, condition=declared.condition, changes=changes))
+
+
+def _conditions(arms: list[Arm]) -> pd.DataFrame:
+    return pd.DataFrame([{"conditionId": arm.name, **arm.use.changes} for arm in arms])
+
+
+def _observables(problem: Problem) -> pd.DataFrame:
+    rows = [
+        {
+            "observableId": _observable(name),
+            "observableName": name,
+            "observableFormula": name,
+            "observableTransformation": measured.scale,
+            "noiseFormula": f"noiseParameter1_{_observable(name)}",
+            "noiseDistribution": "normal",
+        }
+        for name, measured in problem.observables.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _observable(name: str) -> str:
+    return f"observed_{name}"
+
+
+def _measurements(problem: Problem, arms: list[Arm]) -> Iterator[dict[str, object]]:
+    """Rows of the table of measurements; NaN where they are to be simulated."""
+    if problem.observations is not None:
+        table = read_observations(repository() / "validation" / problem.observations / "observed.csv")
+    for arm, (name, measured) in itertools.product(arms, problem.observables.items()):
+        if problem.observations is None:
+            times = np.array(problem.times)
+            values, errors = np.full(len(times), np.nan), np.full(len(times), measured.noise)
+            source = "simulated_at_the_nominal_point"
+        else:
+            units = arm.use.symbols[name].unit, arm.use.symbols.time_unit
+            data = observed(table, name, arm.arm, *units)
+            times, values, errors = data.time, data.value, data.error
+            source = f"observed_{problem.observations}"
+        for time, value, error in zip(times, values, errors, strict=True):
+            yield {
+                "observableId": _observable(name), "simulationConditionId": arm.name, "measurement": value,
+                "time": time, "noiseParameters": error, "datasetId": source,
+            }  # fmt: skip
+
+
+def _simulated(arms: list[Arm], measurements: pd.DataFrame) -> np.ndarray:
+    """Value of the model at each row of the measurements, at the nominal point."""
+    found = np.full(len(measurements), np.nan)
+    for arm in arms:
+        rows = (measurements.simulationConditionId == arm.name).to_numpy()
+        times = np.unique(measurements.time[rows])
+        table = arm.use.expected(times).set_index("time")
+        for row in np.flatnonzero(rows):
+            name = measurements.observableId[row].removeprefix("observed_")
+            found[row] = table.loc[measurements.time[row], name]
+    return found
+
+
+def _parameters(problem: Problem) -> pd.DataFrame:
+    """Parameters that the article estimated, on a logarithmic scale, around their nominal values."""
+    rows = [
+        {
+            "parameterId": row.id,
+            "parameterScale": "log10",
+            "lowerBound": float(f"{row.value / BOUNDS:.6g}"),
+            "upperBound": float(f"{row.value * BOUNDS:.6g}"),
+            "nominalValue": row.value,
+            "estimate": 1,
+        }
+        for row in read_parameters()
+        if row.scale == problem.model and row.status == "estimated"
+    ]
+    return pd.DataFrame(rows)
+
+
+def _visualization(problem: Problem) -> pd.DataFrame:
+    """One plot an observable, over time."""
+    rows = [
+        {
+            "plotId": f"plot_{name}", "plotName": name, "plotTypeSimulation": "LinePlot",
+            "plotTypeData": "provided", "xValues": "time", "yValues": _observable(name),
+        }
+        for name in problem.observables
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _index() -> str:
+    files = {
+        "sbml_files": ["model.xml"],
+        "condition_files": ["conditions.tsv"],
+        "observable_files": ["observables.tsv"],
+        "measurement_files": ["measurements.tsv"],
+        "visualization_files": ["visualization.tsv"],
+    }
+    index = {"format_version": 1, "parameter_file": "parameters.tsv", "problems": [files]}
+    return yaml.safe_dump(index, sort_keys=False)
+
+
+def _require_clean(path: Path) -> None:
+    """Refuse a problem in which PEtab's lint finds a fault."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())
+    log = logging.getLogger("petab")
+    log.addHandler(handler)
+    try:
+        broken = v1.lint_problem(v1.Problem.from_yaml(path))
+    finally:
+        log.removeHandler(handler)
+    if broken or said:
+        raise InputError(f"{path}: PEtab's lint: {' '.join(' '.join(said).split()) or 'found a fault'}")

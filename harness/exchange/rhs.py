@@ -1,0 +1,204 @@
+"""The right-hand side of a model in the syntax of other languages, and its independent solution by scipy.
+
+Promise: every text is written from the same :class:`~harness.exchange.equations.Equations`, line by line, so
+that they can be compared term by term; none passes through libSBML, Antimony or a simulator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from harness.exchange.equations import Equations
+from harness.exchange.mathml import MATLAB, PYTHON, RXODE2, Dialect, Expression, names, write
+from harness.simulation.regimen import Dose
+
+__all__ = ["matlab_text", "python_text", "rxode2_text", "solve"]
+
+
+def python_text(equations: Equations) -> str:
+    """A Python module: `initial()` gives the states at 0, `rhs(time, states)` their rates.
+
+    `formulas(time, states)` gives the values of all assignment rules, by id.
+    """
+    spell = PYTHON.name
+    states = ", ".join(map(spell, equations.rates))
+    formulas = _lines(equations.formulas, PYTHON, "    {0} = {1}")
+    body = f"    {states}, = states\n{formulas}"
+    rates = _lines(equations.rates, PYTHON, "        {1},  # {0}")
+    listing = ", ".join(f'"{name}": {spell(name)}' for name in equations.formulas)
+    return (
+        f'"""Right-hand side of the model {equations.model}."""\n\n'
+        "from math import acos, asin, atan, ceil, cos, cosh, exp, floor, log, sin, sinh, tan, tanh\n\n"
+        + "".join(f"{spell(name)} = {value!r}\n" for name, value in equations.constants.items())
+        + f"STATES = {list(equations.rates)!r}\n\n\n"
+        f"def initial(time=0.0):\n{_start(equations, PYTHON)}    return [{states}]\n\n\n"
+        f"def formulas(time, states):\n{body}    return {{{listing}}}\n\n\n"
+        f"def rhs(time, states):\n{body}    return [\n{rates}    ]\n"
+    )
+
+
+def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), species: str = "") -> str:
+    """A model of rxode2 and nlmixr2, as text: parameters, start, formulas, then the differential equations.
+
+    `doses` after the start go into an event table behind it, into `species`; events of the equations
+    themselves are not written.
+    """
+    constants = "".join(f"  {name} = {value!r}\n" for name, value in equations.constants.items())
+    start = _at_start(equations)
+    initial = _lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
+    formulas = _lines(equations.formulas, RXODE2, "  {0} = {1}")
+    states = _lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
+    given = "".join(
+        f" |>\n  et(amt = {d.amount!r}, time = {d.time!r}, {f'dur = {d.duration!r}, ' if d.duration else ''}"
+        f'cmt = "{species}")'
+        for d in doses
+    )
+    events = f"\nevents <- et(){given}\n" if doses else ""
+    return f"{equations.model} <- rxode2({{\n{constants}{initial}{formulas}{states}}})\n{events}"
+
+
+def matlab_text(equations: Equations) -> str:
+    """A MATLAB file: a function that solves the model with ode15s and returns states and formulas."""
+    name = equations.model
+    states = list(equations.rates)
+    unpack = "".join(f"  {state} = y({i});\n" for i, state in enumerate(states, start=1))
+    constants = "".join(f"  {key} = {value!r};\n" for key, value in equations.constants.items())
+    formulas = _lines(equations.formulas, MATLAB, "  {0} = {1};")
+    rates = _lines(equations.rates, MATLAB, "    {1}  % {0}")
+    start = _at_start(equations)
+    initial = _lines({n: start[n] for n in states}, MATLAB, "    {1}  % {0}")
+    listing = " ".join(equations.formulas)
+    return (
+        f"function [t, y, f] = {name}(times)\n"
+        f"% States y: {' '.join(states)}\n% Formulas f: {listing}\n"
+        f"{constants}"
+        f"  y0 = [\n{initial}  ];\n"
+        "  options = odeset('RelTol', 1e-9, 'AbsTol', 1e-12);\n"
+        "  [t, y] = ode15s(@rhs, times, y0, options);\n"
+        f"  f = zeros(numel(t), {len(equations.formulas)});\n"
+        "  for row = 1:numel(t)\n    [~, f(row, :)] = rhs(t(row), y(row, :));\n  end\n\n"
+        f"function [rates, f] = rhs(time, y)\n{unpack}{formulas}"
+        f"  rates = [\n{rates}  ];\n  f = [{listing}];\nend\n\n"
+        "function value = ifelse(condition, yes, no)\n"
+        "  if condition\n    value = yes;\n  else\n    value = no;\n  end\nend\n"
+        "end\n"
+    )
+
+
+def _lines(formulas: Mapping[str, Expression], dialect: Dialect, form: str) -> str:
+    return "".join(form.format(dialect.name(n), write(f, dialect)) + "\n" for n, f in formulas.items())
+
+
+def _start(equations: Equations, dialect: Dialect) -> str:
+    """Lines that give initial values, and the formulas between that they need, in a working order."""
+    needed = {**equations.initial, **equations.formulas}
+    done: set[str] = set()
+    lines = []
+
+    def visit(name: str) -> None:
+        if name in done or name not in needed:
+            return
+        done.add(name)
+        for read in names(needed[name]):
+            visit(read)
+        lines.append(f"    {dialect.name(name)} = {write(needed[name], dialect)}\n")
+
+    for name in equations.initial:
+        visit(name)
+    return "".join(lines)
+
+
+def _at_start(equations: Equations) -> dict[str, Expression]:
+    """Initial values in terms of constants alone."""
+    needed = {**equations.formulas, **equations.initial}
+
+    def expand(expression: Expression) -> Expression:
+        if expression.operator == "name" and expression.value in needed:
+            return expand(needed[str(expression.value)])
+        return Expression(expression.operator, tuple(map(expand, expression.arguments)), expression.value)
+
+    return {name: expand(formula) for name, formula in equations.initial.items()}
+
+
+def solve(
+    equations: Equations,
+    times: np.ndarray,
+    observables: Sequence[str],
+    relative_tolerance: float = 1e-10,
+    absolute_tolerance: float = 1e-18,
+) -> np.ndarray:
+    """Integrate the right-hand side with scipy's LSODA, in pieces from event to event.
+
+    Parameters
+    ----------
+    times
+        Output times, ascending, from 0 or later; shape (n,). A value at the time of an event is the one
+        after it.
+    observables
+        Ids of states, formulas or constants; k of them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, k); NaN from where the integration failed on.
+    """
+    module = _compiled(equations)
+    events = _events(equations, module)
+    stops = sorted({0.0, *(t for t in events if t <= times[-1]), float(times[-1])})
+    rows = np.full((len(times), len(observables)), math.nan)
+    state = np.array(module["initial"](), float)
+    for stop, following in pairwise([*stops, math.inf]):
+        state = np.array(_after(module, events.get(stop, ()), stop, state), float)
+        last = not math.isfinite(following)
+        inside = (times >= stop) & (times < following)
+        if last:
+            rows[inside] = _read(module, stop, state, observables)
+            return rows
+        grid = np.unique([stop, *times[inside], following])
+        found = solve_ivp(
+            module["rhs"], (stop, following), state, "LSODA", grid,
+            rtol=relative_tolerance, atol=absolute_tolerance,
+        )  # fmt: skip
+        if not found.success:
+            return rows
+        for row in np.flatnonzero(inside):
+            place = int(np.searchsorted(grid, times[row]))
+            rows[row] = _read(module, times[row], found.y[:, place], observables)
+        state = found.y[:, -1]
+    return rows
+
+
+def _compiled(equations: Equations) -> dict[str, object]:
+    module: dict[str, object] = {}
+    exec(python_text(equations), module)
+    return module
+
+
+def _events(equations: Equations, module: dict) -> dict[float, list[tuple[str, Callable]]]:
+    """What happens at each time: ids, and functions of time and values."""
+    found: dict[float, list[tuple[str, Callable]]] = {}
+    for event in equations.events:
+        time = float(eval(write(event.time, PYTHON), module))
+        for name, formula in event.assignments.items():
+            found.setdefault(time, []).append((name, compile(write(formula, PYTHON), name, "eval")))
+    return found
+
+
+def _after(module: dict, events: Sequence[tuple[str, object]], time: float, state: np.ndarray) -> list[float]:
+    """State after what happens at a time; every formula is read before any value changes."""
+    if not events:
+        return list(state)
+    values = dict(zip(module["STATES"], state, strict=True)) | module["formulas"](time, state)
+    spelled = {PYTHON.name(name): value for name, value in values.items()} | {"time": time}
+    values |= {name: eval(code, module, spelled) for name, code in events}
+    return [values[name] for name in module["STATES"]]
+
+
+def _read(module: dict, time: float, state: np.ndarray, observables: Sequence[str]) -> list[float]:
+    values = dict(zip(module["STATES"], state, strict=True)) | module["formulas"](time, state)
+    return [values[name] if name in values else module[PYTHON.name(name)] for name in observables]

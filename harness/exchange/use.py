@@ -1,0 +1,92 @@
+"""One use of a model: the model, the values that differ from its file, and its regimen, checked together.
+
+Promise: what is exported of a use and what the engine expects of it come from the same checked values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import InputError
+from harness.exchange.dosed import dosed_sbml
+from harness.models.catalog import ModelCard, select
+from harness.models.symbols import SymbolTable, read_symbols
+from harness.simulation.design import single
+from harness.simulation.engine import Engine, Status
+from harness.simulation.plan import plan
+from harness.simulation.program import load_program
+from harness.simulation.regimen import Regimen
+
+__all__ = ["Use", "plain_id", "use_of"]
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a model; `regimen` is in absolute amounts, None for the model's own dose."""
+
+    card: ModelCard
+    changes: Mapping[str, float]
+    regimen: Regimen | None
+
+    @property
+    def symbols(self) -> SymbolTable:
+        """Symbols of the model."""
+        return read_symbols(self.card.sbml_path())
+
+    def sbml(self, version: str = "l3v2") -> str:
+        """The use as one SBML text: l3v2, l3v1 or solver."""
+        return dosed_sbml(self.card, self.changes, self.regimen, version)
+
+    def expected(self, times: np.ndarray) -> pd.DataFrame:
+        """Time and the declared observables, by the engine at a relative tolerance of 1e-10.
+
+        Raises
+        ------
+        InputError
+            When the run fails; an export has no expected numbers then.
+        """
+        engine = Engine(load_program(self.card.id), relative_tolerance=1e-10)
+        run = engine.run(self.changes, self.regimen, times, self.card.observables)
+        if run.status is not Status.OK:
+            raise InputError(f"{self.card.id}: the simulation failed: {run.status}: {run.reason}")
+        table = pd.DataFrame(run.values, columns=list(self.card.observables))
+        table.insert(0, "time", times)
+        return table
+
+
+def use_of(
+    model: str,
+    *,
+    doses: str | Iterable[str] | Regimen | None = None,
+    changes: Mapping[str, str | float] | None = None,
+    readings: str | Sequence[str] = (),
+    condition: str | None = None,
+    until: str | float | None = None,
+) -> Use:
+    """Check a use of a model; the arguments are those of :func:`~harness.simulation.simulate.simulate`.
+
+    Raises
+    ------
+    InputError
+        One line, when anything given is wrong.
+    """
+    study = plan(
+        model, single(), trajectories=True, doses=doses, changes=changes, readings=readings,
+        condition=condition, until=until,
+    ).study  # fmt: skip
+    values = dict(study.fixed)
+    given = study.regimen
+    if given is not None:
+        given = given.absolute(values.pop(study.program.dose.parameter, study.default_dose))
+    return Use(select(model, readings, condition).card, values, given)
+
+
+def plain_id(name: str) -> str:
+    """A name as an id that SBML, SED-ML and PEtab accept."""
+    found = re.sub(r"\W+", "_", name)
+    return found if re.match(r"[A-Za-z_]", found) else f"_{found}"

@@ -1,0 +1,93 @@
+"""Every file gives the numbers of the engine in every tool, within |a - b| <= atol + 1e-5 |b|."""
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from harness.exchange import agreement
+from harness.exchange.agreement import AgreementDeclaration, absolute_tolerances
+from harness.exchange.tools import TOOLS, ToolFailed, run_tool
+from harness.models.catalog import load_card, model_names
+from harness.models.symbols import read_symbols
+from harness.simulation.execute import Processes, Serial
+
+REPEATED = {"repeated": ("1x", "0.5x@20.3", "0.5x@41.7 for 0.5")}
+
+
+def test_tools_agree_on_every_file_with_repeated_doses():
+    """Every day without tellurium, whose engine is libRoadRunner, and whose archives are run every day."""
+    tools = ("libroadrunner", "copasi", "scipy")
+    study = AgreementDeclaration(kind="agreement", readings="default", tools=tools, regimens=REPEATED)
+    everyday = study.run(Serial())
+    table = everyday.tables["agreement"]
+    assert set(table.tool) == set(tools)
+    assert set(table.file) == {"l3v2", "l3v1", "solver"}
+    assert set(table.regimen) == {"repeated", "none"}
+    assert set(table.model) == set(model_names())
+    assert everyday.failed == 0
+    for tool in tools:
+        assert everyday.numbers[f"{tool}_over_tolerance"] <= 1
+    assert everyday.numbers["libsbml_messages"] == 0
+    assert everyday.tables["messages"].empty
+    assert set(everyday.numbers) == set(study.number_names())
+    json.dumps(dict(everyday.numbers))
+
+
+@pytest.mark.slow
+def test_every_tool_agrees_under_every_reading():
+    outcome = AgreementDeclaration(kind="agreement").run(Processes(2))
+    assert outcome.numbers["cases"] == 520
+    assert outcome.failed == 0
+    assert outcome.numbers["largest_over_tolerance"] <= 1
+
+
+def test_workers_change_no_bit():
+    study = AgreementDeclaration(kind="agreement", models=("in_vitro",), tools=("libroadrunner", "scipy"))
+    here, there = study.run(Serial()), study.run(Processes(2))
+    assert dict(here.numbers) == dict(there.numbers)
+    assert here.tables["agreement"].equals(there.tables["agreement"])
+
+
+def test_a_model_that_differs_is_found(monkeypatch):
+    right = agreement.dosed_sbml
+
+    def wrong(*given):
+        return right(*given).replace('id="K_g" value="0.008"', 'id="K_g" value="0.00801"')
+
+    monkeypatch.setattr(agreement, "dosed_sbml", wrong)
+    study = AgreementDeclaration(
+        kind="agreement", models=("clinical",), tools=("libroadrunner",), readings="default", files=("l3v2",)
+    )
+    assert study.run(Serial()).numbers["libroadrunner_over_tolerance"] > 1
+
+
+def test_a_tool_that_fails_is_a_row_and_no_agreement(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("gave up")
+
+    monkeypatch.setitem(TOOLS, "scipy", broken)
+    study = AgreementDeclaration(kind="agreement", models=("in_vitro",), tools=("scipy",), readings="default")
+    outcome = study.run(Serial())
+    assert outcome.numbers["scipy_over_tolerance"] == np.inf
+    assert outcome.failed == 2
+    assert set(outcome.tables["agreement"].reason) == {"RuntimeError: gave up"}
+    with pytest.raises(ToolFailed, match="gave up"):
+        run_tool("scipy", "", np.array([0.0]), ["x"])
+
+
+def test_every_declared_observable_has_a_tolerance_in_its_unit_with_a_reason():
+    for name in model_names():
+        card = load_card(name)
+        symbols = read_symbols(card.sbml_path())
+        for observable in card.observables:
+            declared = absolute_tolerances()[observable]
+            assert declared.unit == symbols[observable].unit
+            assert declared.reason
+
+
+@pytest.mark.parametrize(("field", "value"), [("tools", ("copassi",)), ("files", ("l3v3",))])
+def test_an_unknown_name_is_told_with_the_nearest(field, value):
+    with pytest.raises(ValidationError, match="nearest"):
+        AgreementDeclaration(kind="agreement", **{field: value})

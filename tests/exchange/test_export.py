@@ -1,0 +1,229 @@
+"""Exports: each format holds the use of the model, doses and values included, and says so when it cannot."""
+
+import math
+import re
+
+import antimony
+import libsbml
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.mathtext import MathTextParser
+
+from harness.errors import InputError
+from harness.exchange.agreement import absolute_tolerances
+from harness.exchange.equations import read_equations
+from harness.exchange.export import FORMATS, export
+from harness.exchange.mathml import MATLAB, PYTHON, RXODE2, write
+from harness.exchange.rhs import python_text
+from harness.exchange.tools import run_tool
+from harness.exchange.use import use_of
+from harness.models.catalog import model_names
+from harness.models.check import Consistency
+
+DOSES = ["1e8", "5e7@10.3", "1e8@20.2 for 1 day"]
+
+
+def used(name):
+    return use_of(name, doses=None if name == "in_vitro" else DOSES)
+
+
+def differs(use, sbml, tool="libroadrunner", until=None):
+    """Largest difference over the tolerance between a file in a tool and the engine."""
+    times = np.linspace(0, until or use.card.until, 41)
+    expected = use.expected(times).iloc[:, 1:].to_numpy()
+    found = run_tool(tool, sbml, times, use.card.observables)
+    atol = np.array([absolute_tolerances()[name].atol for name in use.card.observables])
+    return np.max(np.abs(found - expected) / (atol + 1e-5 * np.abs(expected)))
+
+
+def written(use, name, tmp_path):
+    path = tmp_path / f"exported{FORMATS[name].suffix}"
+    export(use, name, path)
+    return path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("version", ["sbml-l3v2", "sbml-l3v1", "sbml-solver"])
+@pytest.mark.parametrize("name", model_names())
+def test_sbml_with_a_regimen_draws_no_message_of_libsbml(name, version, tmp_path):
+    assert list(Consistency().messages(written(used(name), version, tmp_path))) == []
+
+
+@pytest.mark.parametrize("version", ["sbml-l2v4", "sbml-solver", "sbml-l3v1"])
+@pytest.mark.parametrize("name", model_names())
+def test_other_versions_give_the_numbers_of_the_engine(name, version, tmp_path):
+    use = used(name)
+    assert differs(use, written(use, version, tmp_path)) <= 1
+
+
+def test_level_2_draws_only_the_messages_about_numbers_without_units(tmp_path):
+    for name in model_names():
+        messages = Consistency().messages(written(used(name), "sbml-l2v4", tmp_path))
+        assert all("libSBML 99505" in text for _, text in messages)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_antimony_compiles_to_the_same_model(name, tmp_path):
+    use = used(name)
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(written(use, "antimony", tmp_path)) != -1
+    assert differs(use, antimony.getSBMLString(use.card.id)) <= 1
+    antimony.clearPreviousLoads()
+
+
+def test_an_infusion_from_the_start_and_a_second_one_agree_in_copasi():
+    use = use_of("clinical", doses=["1e8@0 for 2 hours", "1e7@0.5", "5e7@30 for 1 day"], until=100)
+    assert differs(use, use.sbml(), "copasi", until=100) <= 1
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_rxode2_equals_the_right_hand_side_term_by_term(name, tmp_path):
+    """The text is read back, line by line, and each line evaluated where the right-hand side is."""
+    use = use_of(name)
+    text = written(use, "rxode2", tmp_path)
+    module: dict = {}
+    exec(python_text(read_equations(use.sbml())), module)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        state = rng.lognormal(3, 2, len(module["STATES"]))
+        values = {
+            "exp": math.exp,
+            "log": math.log,
+            "t": 1.7,
+            **dict(zip(module["STATES"], state, strict=True)),
+        }
+        rates, start = {}, {}
+        for line in text.splitlines()[1:-1]:
+            left, _, right = line.partition(" = ")
+            value = eval(right.replace("^", "**"), values)
+            if found := re.fullmatch(r"\s*d/dt\((\w+)\)", left):
+                rates[found[1]] = value
+            elif found := re.fullmatch(r"\s*(\w+)\(0\)", left):
+                start[found[1]] = value
+            else:
+                values[left.strip()] = value
+        np.testing.assert_allclose(
+            [rates[s] for s in module["STATES"]], module["rhs"](1.7, state), rtol=1e-14
+        )
+        np.testing.assert_allclose([start[s] for s in module["STATES"]], module["initial"](), rtol=1e-14)
+        for formula, value in module["formulas"](1.7, state).items():
+            assert values[formula] == pytest.approx(value, rel=1e-14)
+
+
+def test_rxode2_gives_later_doses_as_an_event_table(tmp_path):
+    text = written(used("clinical"), "rxode2", tmp_path)
+    assert "  dose = 100000000.0\n" in text
+    assert 'et(amt = 50000000.0, time = 10.3, cmt = "CARTe_b")' in text
+    assert 'et(amt = 100000000.0, time = 20.2, dur = 1.0, cmt = "CARTe_b")' in text
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_matlab_writes_the_same_formulas(name, tmp_path):
+    use = use_of(name)
+    text, equations = written(use, "matlab", tmp_path), read_equations(use.sbml())
+    assert text.count("end") >= 4
+    for symbol, formula in equations.formulas.items():
+        assert f"  {symbol} = {write(formula, MATLAB)};\n" in text
+    for symbol, rate in equations.rates.items():
+        assert f"    {write(rate, MATLAB)}  % {symbol}\n" in text
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_latex_and_markdown_hold_every_symbol_and_latex_can_be_set(name, tmp_path):
+    use = used(name)
+    equations = read_equations(use.sbml())
+    markdown, latex = written(use, "markdown", tmp_path), written(use, "latex", tmp_path)
+    for symbol in [*equations.constants, *equations.rates, *equations.formulas]:
+        assert re.search(rf"\b{symbol}\b", markdown)
+    body = re.search(r"begin{align\*}\n(.*)\n\\end{align", latex, re.DOTALL)[1]
+    lines = body.split(" \\\\\n")
+    assert len(lines) >= 2 * len(equations.rates) + len(equations.formulas)
+    parser = MathTextParser("path")
+    for line in lines[::5]:
+        parser.parse(f"${line.replace('&', '').replace(chr(92) + 'text', chr(92) + 'mathrm')}$")
+
+
+def test_brackets_are_kept_where_they_matter():
+    math_ml = "<math xmlns='http://www.w3.org/1998/Math/MathML'>{}</math>"
+    formula = (
+        "<apply><minus/><cn>8</cn><apply><minus/><cn>5</cn><apply><divide/><cn>6</cn>"
+        "<apply><times/><cn>3</cn><apply><power/><apply><minus/><cn>2</cn></apply><cn>2</cn></apply></apply>"
+        "</apply></apply></apply>"
+    )
+    from xml.etree import ElementTree
+
+    from harness.exchange.mathml import read_math
+
+    expression = read_math(ElementTree.fromstring(math_ml.format(formula)))
+    assert write(expression, PYTHON) == "8 - (5 - 6/(3*(-2)**2))"
+    assert write(expression, RXODE2) == "8 - (5 - 6/(3*(-2)^2))"
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_case_in_the_layout_of_the_test_suite_is_met_by_copasi_and_roadrunner(name, tmp_path):
+    use = use_of(name)
+    export(use, "testsuite", tmp_path / "case")
+    folder = tmp_path / "case"
+    lines = (folder / f"{name}-settings.txt").read_text("utf-8").splitlines()
+    settings = dict(line.split(":", 1) for line in lines)
+    results = pd.read_csv(folder / f"{name}-results.csv", float_precision="round_trip")
+    observables = [variable.strip() for variable in settings["variables"].split(",")]
+    times = np.linspace(0, float(settings["duration"]), int(settings["steps"]) + 1)
+    np.testing.assert_allclose(results.time, times)
+    for version in ("l3v1", "l3v2"):
+        text = (folder / f"{name}-sbml-{version}.xml").read_text("utf-8")
+        for tool in ("libroadrunner", "copasi"):
+            found = run_tool(tool, text, times, observables)
+            expected = results[observables].to_numpy()
+            allowed = float(settings["absolute"]) + float(settings["relative"]) * np.abs(expected)
+            assert (np.abs(found - expected) <= allowed).all()
+
+
+def test_values_doses_and_readings_stand_in_the_file():
+    use = use_of("clinical", doses=["1e8", "5e7@10"], changes={"V_b": "4 L"}, readings="as_run")
+    model = libsbml.readSBMLFromString(use.sbml()).getModel()
+    assert model.getParameter("dose").getValue() == 1e8
+    assert model.getParameter("dose_2").getValue() == 5e7
+    assert model.getParameter("K_on").getValue() == 7.103e4
+    assert model.getCompartment("V_b").getSize() == 4
+    assert model.getNumEvents() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("sbml", {}, "no format 'sbml'"),
+        ("omex", {"doses": ["1e6"]}, "declared as a whole"),
+        ("petab", {"changes": {"K_12": 1}}, "declared as a whole"),
+        ("sbml-solver", {"doses": []}, "needs a dose at time 0"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_told_in_one_line(name, given, said, tmp_path):
+    with pytest.raises(InputError, match=said):
+        export(use_of("clinical", **given), name, tmp_path / "x.xml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doses_that_follow_an_observable_are_refused(tmp_path):
+    from harness.simulation.regimen import Redosing, Regimen
+
+    rule = Redosing(1e8, "M_protein", 0.25, 28, 56)
+    with pytest.raises(InputError, match="follow an observable"):
+        export(use_of("clinical", doses=Regimen((), rule)), "sbml-l3v2", tmp_path / "x.xml")
+
+
+def test_a_path_that_cannot_be_written_is_told_before_work(tmp_path):
+    use = use_of("in_vitro")
+    with pytest.raises(InputError, match=r"suffix must be one of \.xml"):
+        export(use, "sbml-l3v2", tmp_path / "x.txt")
+    with pytest.raises(InputError, match="does not exist"):
+        export(use, "testsuite", tmp_path / "no" / "x")
+    (tmp_path / "there").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        export(use, "testsuite", tmp_path / "there")
+
+
+@pytest.mark.parametrize("text", ["", "no xml", "<html/>", "<sbml xmlns='x'/>"])
+def test_what_is_no_sbml_is_told_in_one_line(text):
+    with pytest.raises(InputError, match="not SBML"):
+        read_equations(text)

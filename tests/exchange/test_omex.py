@@ -1,0 +1,122 @@
+"""The archives run in COPASI and in tellurium to the numbers they expect, curve by curve."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import InputError
+from harness.exchange.agreement import absolute_tolerances
+from harness.exchange.omex import archive_names, archive_panel, read_archive, write_archive
+from harness.exchange.use import plain_id
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    """Each archive written once, and unpacked: scale to (file, folder)."""
+    found = {}
+    for scale in archive_names():
+        folder = tmp_path_factory.mktemp(scale)
+        write_archive(scale, folder / f"{scale}.omex")
+        read_archive(folder / f"{scale}.omex", folder / "unpacked")
+        found[scale] = folder / f"{scale}.omex", folder / "unpacked"
+    return found
+
+
+def within_tolerance(found, expected):
+    for name in expected.columns.drop("time"):
+        allowed = absolute_tolerances()[name].atol + 1e-5 * np.abs(expected[name].to_numpy())
+        assert (np.abs(found[name].to_numpy() - expected[name].to_numpy()) <= allowed).all(), name
+
+
+def curves(scale):
+    return [plain_id(name) for name in archive_panel(scale).curves]
+
+
+@pytest.mark.parametrize("scale", archive_names())
+def test_the_manifest_lists_itself_and_every_file(archives, scale):
+    file, folder = archives[scale]
+    listed = read_archive(file, folder)
+    assert "./manifest.xml" in listed
+    assert {f"./{path.name}" for path in folder.iterdir()} <= set(listed)
+    assert {"./README.md", "./LICENSE", "./metadata.rdf", "./figure.png"} <= set(listed)
+    rdf = (folder / "metadata.rdf").read_text("utf-8")
+    assert "dcterms:creator" in rdf
+    assert "doi:10.1002/psp4.12598" in rdf
+
+
+def run_in_copasi(model, observables):
+    import basico
+
+    settings = basico.get_task_settings("Time-Course", model=model)
+    problem, method = settings["problem"], settings["method"]
+    return basico.run_time_course_with_output(
+        ["Time", *(f"Values[{name}]" for name in observables)], start_time=0,
+        duration=problem["Duration"], intervals=problem["StepNumber"], use_initial_values=True,
+        method="deterministic", r_tol=method["Relative Tolerance"], a_tol=method["Absolute Tolerance"],
+        model=model,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", archive_names())
+def test_copasi_opens_the_archive_and_gives_the_expected_numbers(archives, scale):
+    import basico
+    import COPASI
+
+    model = COPASI.CRootContainer.addDatamodel()
+    assert model.openCombineArchive(str(archives[scale][0]))
+    first = curves(scale)[0]
+    expected = pd.read_csv(archives[scale][1] / f"expected_{first}.csv")
+    found = run_in_copasi(model, expected.columns[1:])
+    basico.remove_datamodel(model)
+    found.columns = expected.columns
+    np.testing.assert_allclose(found.time, expected.time, atol=1e-9)
+    within_tolerance(found, expected)
+
+
+@pytest.mark.parametrize("scale", archive_names())
+def test_copasi_runs_every_curve_from_its_sedml_to_the_expected_numbers(archives, scale):
+    import basico
+    import COPASI
+
+    folder = archives[scale][1]
+    for curve in curves(scale):
+        model = COPASI.CRootContainer.addDatamodel()
+        assert model.importSEDML(str(folder / f"{archive_panel(scale).panel}_{curve}.sedml"))
+        expected = pd.read_csv(folder / f"expected_{curve}.csv")
+        found = run_in_copasi(model, expected.columns[1:])
+        basico.remove_datamodel(model)
+        found.columns = expected.columns
+        within_tolerance(found, expected)
+
+
+@pytest.mark.parametrize("scale", archive_names())
+def test_tellurium_runs_the_archive_to_the_expected_numbers(archives, scale, tmp_path, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tellurium.sedml.tesedml import SEDMLCodeFactory
+
+        monkeypatch.chdir(tmp_path)
+        folder = archives[scale][1]
+        sedml = folder / f"{archive_panel(scale).panel}.sedml"
+        factory = SEDMLCodeFactory(str(sedml), workingDir=str(folder), createOutputs=False, saveOutputs=False)
+        values = factory.executePython()["dataGenerators"]
+    for curve in curves(scale):
+        expected = pd.read_csv(folder / f"expected_{curve}.csv")
+        found = pd.DataFrame({name: np.ravel(values[f"{curve}_{name}"]) for name in expected.columns})
+        within_tolerance(found, expected)
+
+
+def test_the_same_content_gives_the_same_bytes(archives, tmp_path):
+    write_archive("in_vitro", tmp_path / "again.omex")
+    assert (tmp_path / "again.omex").read_bytes() == archives["in_vitro"][0].read_bytes()
+
+
+def test_a_broken_archive_is_told_in_one_line(tmp_path):
+    path = tmp_path / "broken.omex"
+    with pytest.raises(InputError, match="no such file"):
+        read_archive(path, tmp_path)
+    path.write_text("no zip", encoding="utf-8")
+    with pytest.raises(InputError, match="not a COMBINE archive"):
+        read_archive(path, tmp_path)

@@ -1,0 +1,212 @@
+"""A user's own model: right numbers by the same commands, or one line that says what is not supported."""
+
+import antimony
+import basico
+import libsbml
+import numpy as np
+import pytest
+import roadrunner
+
+from harness.errors import InputError
+from harness.models.catalog import load_card
+from harness.models.imported import import_model
+from harness.models.symbols import read_symbols
+from harness.simulation.design import grid
+from harness.simulation.execute import Processes
+from harness.simulation.plan import plan
+from harness.simulation.run import run
+from harness.simulation.simulate import simulate
+
+MODELS = {
+    "initial_assignment": "model m()\n S1->S2; k*S1; S1=a*2; a=3; k=0.3; S2=0\nend",
+    "event_with_delay": "model m()\n S1->; k*S1; S1=10; k=0.5; at 1 after (S1<3): S1=10\nend",
+    "event_with_priority": "model m()\n S1->; k*S1; S1=10; k=0.5; x=0; at (time>=2), priority=1: S1=x+5;"
+    " at (time>=2), priority=2: x=3\nend",
+    "event_at_the_start": "model m()\n S1->; k*S1; S1=10; k=0.5; at (time>=0), t0=false: S1=20\nend",
+    "event_on_a_parameter": "model m()\n S1->; k*S1; S1=10; k=0.5; at (time>3): k=0.1\nend",
+    "rate_rules": "model m()\n x=1; y=0; x'=y; y'=-x; S->; 0.1*S; S=1\nend",
+    "assignment_rules": "model m()\n S1->S2; v; v:=k*S1/(K+S1); S1=5; S2=0; k=1; K=0.5; tot:=S1+S2\nend",
+    "a_volume": "model m()\n compartment C=2.5; species S1 in C, S2 in C;"
+    " S1->S2; C*k*S1; S1=5; S2=0; k=1\nend",
+    "boundary_species": "model m()\n $X->S; k*X; S->; d*S; X=3; S=0; k=1; d=0.2\nend",
+    "a_sink_without_value": "model m()\n S->$X; k*S; S=2; k=1\nend",
+    "piecewise": "model m()\n S->; k*S; k:=piecewise(1,time<2,0.1); S=7\nend",
+    "a_function": "function f(x,y)\n x*y\nend\nmodel m()\n S->; f(k,S); k=0.4; S=7\nend",
+    "submodels": "model a()\n S->; k*S; S=4; k=0.2\nend\nmodel *m()\n A: a(); B: a();\nend",
+    "values_below_zero": "model m()\n x=-2; k=-0.3; x'=k*x; S=1; S->; 0.1*S+0.3\nend",
+    "a_python_keyword": "model m()\n lambda=0.4; S=3; S->; lambda*S\nend",
+}
+TIMES = np.linspace(0, 10, 51)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A function that writes a file and returns its path as a user would give it."""
+
+    def write(text, name="own.ant"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def sbml_of(text):
+    antimony.clearPreviousLoads()
+    antimony.setBareNumbersAreDimensionless(False)
+    assert antimony.loadAntimonyString(text) != -1, antimony.getLastError()
+    sbml = antimony.getSBMLString("m")
+    antimony.clearPreviousLoads()
+    return sbml
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_own_model_gives_the_numbers_of_roadrunner_and_of_copasi(own, name):
+    path = own(MODELS[name] + "\n")
+    found = simulate(path, times=TIMES)
+    assert found.attrs["status"] == "ok"
+    original = sbml_of(MODELS[name])
+    symbols = [o for o in load_card(path).observables if not o.startswith("conc_")]
+    judge = roadrunner.RoadRunner(original)
+    judge.integrator.relative_tolerance, judge.integrator.absolute_tolerance = 1e-9, 1e-13
+    judge.selections = symbols
+    expected = np.array(judge.simulate(0, 10, 51))
+    ours = np.array([found[symbol].to_numpy() for symbol in symbols]).T
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+    model = basico.import_sbml(original)
+    species = basico.get_species(model=model)
+    for symbol in [s for s in symbols if s in species.index]:
+        table = basico.run_time_course_with_output(
+            [f"[{symbol}]"], values=TIMES.tolist(), start_time=0, use_initial_values=True, r_tol=1e-9,
+            a_tol=1e-13, model=model,
+        )  # fmt: skip
+        size = basico.get_compartments(
+            species.compartment[symbol], exact=True, model=model
+        ).initial_size.iloc[0]
+        theirs = table.to_numpy()[:, 0] * size
+        np.testing.assert_allclose(
+            found[symbol].to_numpy(), theirs, rtol=1e-5, atol=1e-6 * max(np.abs(theirs).max(), 1e-3)
+        )
+    basico.remove_datamodel(model)
+
+
+@pytest.mark.parametrize(("level", "version"), [(1, 2), (2, 1), (2, 4), (3, 1)])
+def test_older_levels_give_the_same_numbers(own, level, version):
+    document = libsbml.readSBMLFromString(sbml_of(MODELS["a_volume"]))
+    assert document.setLevelAndVersion(level, version, False)
+    old = simulate(own(libsbml.writeSBMLToString(document), "old.xml"), times=TIMES)
+    new = simulate(own(MODELS["a_volume"] + "\n"), times=TIMES)
+    np.testing.assert_allclose(old.S2.to_numpy(), new.S2.to_numpy(), rtol=1e-9)
+
+
+def test_the_start_of_a_state_can_be_set_and_its_concentration_read(own):
+    path = own(MODELS["a_volume"] + "\n")
+    found = simulate(path, changes={"init_S1": 2, "k": 0}, observables=["S1", "conc_S1"], times=TIMES)
+    assert found.conc_S1.to_numpy() == pytest.approx(2)
+    assert found.S1.to_numpy() == pytest.approx(5)
+
+
+def test_a_scan_works_in_workers_with_calls_of_endpoints(own):
+    path = own(MODELS["rate_rules"] + "\n")
+    planned = plan(path, grid(init_x=[1, 2, 3]), endpoints=["highest(y)", "lowest(x)"], times="0:10:0.02")
+    planned = type(planned)(planned.study, planned.design, planned.symbols, chunk=1)
+    here, there = run(planned), run(planned, Processes(2))
+    assert here.equals(there)
+    np.testing.assert_allclose(here["lowest_x"], [-1, -2, -3], rtol=1e-3)
+
+
+def test_a_card_beside_the_file_declares_dose_observables_and_endpoints(own):
+    path = own("model m()\n dose=100; K=0.5; S->; K*S; S=dose; effect:=2*S\nend\n")
+    own(
+        "title: One compartment\nuntil: 20\nobservables: [effect]\n"
+        "dose: {parameter: dose, species: S}\nendpoints: {top: {function: highest, observable: effect}}\n",
+        "own.yaml",
+    )
+    assert load_card(path).title == "One compartment"
+    found = simulate(path, doses=["100", "50@10"], times=[0, 9.999, 10, 20])
+    assert found.effect.to_numpy() == pytest.approx(
+        2
+        * np.array([100, 100 * np.exp(-4.9995), 50 + 100 * np.exp(-5), (50 + 100 * np.exp(-5)) * np.exp(-5)]),
+        rel=1e-5,
+    )
+    table = run(plan(path, grid(dose=[100, 200])))
+    np.testing.assert_allclose(table["top"], [200, 400], rtol=1e-6)
+
+
+def test_a_changed_file_is_read_again(own):
+    assert simulate(own("model m()\n S->; 0.5*S; S=1\nend\n"), times=[0, 1]).S[0] == 1
+    assert simulate(own("model m()\n S->; 0.5*S; S=2\nend\n"), times=[0, 1]).S[0] == 2
+
+
+def test_symbols_without_units_say_nothing_about_units(own):
+    symbols = read_symbols(import_model(own(MODELS["rate_rules"] + "\n")).sbml_path())
+    assert symbols["x"].unit == ""
+
+
+FUTURE = '<sbml xmlns="http://www.sbml.org/sbml/level9/version9/core" level="9" version="9"/>'
+QUAL = (
+    '<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1" xmlns:qual='
+    '"http://www.sbml.org/sbml/level3/version1/qual/version1" qual:required="true"><model id="m"/></sbml>'
+)
+FLUX = sbml_of(MODELS["a_sink_without_value"])
+FLUX = FLUX[: FLUX.index("<kineticLaw>")] + FLUX[FLUX.index("</kineticLaw>") + len("</kineticLaw>") :]
+FAST = libsbml.readSBMLFromString(sbml_of(MODELS["a_sink_without_value"]))
+FAST.setLevelAndVersion(3, 1, False)
+FAST.getModel().getReaction(0).setFast(True)
+ALGEBRAIC = libsbml.readSBMLFromString(sbml_of(MODELS["assignment_rules"]))
+ALGEBRAIC.getModel().createAlgebraicRule().setMath(libsbml.parseL3Formula("S1 + S2 - 5"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "said"),
+    [
+        ("model m()\n S->; k*delay(S,1); S=4; k=0.2\nend\n", "own.ant", "uses a delay, which"),
+        ("model m()\n S->; k*S; S=4\nend\n", "own.ant", "k has no value"),
+        ("model m()\n k=1\nend\n", "own.ant", "nothing in it changes"),
+        ("model m()\n S->; = k*S\nend\n", "own.ant", "own.ant:2: syntax error"),
+        (libsbml.writeSBMLToString(FAST), "own.xml", "is fast, which is not supported"),
+        (libsbml.writeSBMLToString(ALGEBRAIC), "own.xml", "algebraic rule, which is not supported"),
+        (FLUX, "own.xml", "has no kinetic law"),
+        (QUAL, "own.xml", "needs the SBML package qual"),
+        ("not xml at all", "own.xml", "own.xml:2: not SBML that can be read"),
+        ("<html><body/></html>", "own.xml", "not SBML that can be read"),
+        (FUTURE, "own.xml", "not SBML"),
+    ],
+)  # fmt: skip
+def test_what_is_not_supported_is_told_in_one_line(own, text, name, said):
+    with pytest.raises(InputError) as caught:
+        simulate(own(text, name))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_missing_and_a_card_that_is_wrong_are_told(own, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        simulate(str(tmp_path / "absent.xml"))
+    path = own(MODELS["rate_rules"] + "\n")
+    own("observables: [nothing]\n", "own.yaml")
+    with pytest.raises(InputError, match=r"own.yaml: names nothing"):
+        simulate(path)
+    own("solver: {logarithms: [S]}\n", "own.yaml")
+    with pytest.raises(InputError, match=r"own.yaml: logarithms: species S is a concentration"):
+        simulate(path)
+    own("dose: {parameter: nothing, species: S}\n", "own.yaml")
+    with pytest.raises(InputError, match=r"own.yaml: names nothing"):
+        simulate(path)
+    own("until: soon\n", "own.yaml")
+    with pytest.raises(InputError, match=r"own.yaml:1: until"):
+        simulate(path)
+
+
+def test_an_own_model_is_exported_in_the_version_asked_for(own):
+    card = load_card(own(MODELS["assignment_rules"] + "\n"))
+    for version, expected in (("l3v2", (3, 2)), ("l3v1", (3, 1))):
+        document = libsbml.readSBMLFromFile(str(card.sbml_path(version)))
+        assert (document.getLevel(), document.getVersion()) == expected
+
+
+def test_logarithms_that_a_card_declares_are_used(own):
+    path = own("model m()\n substanceOnly species S; S = 1e6; S -> ; K*S; K = 5\nend\n")
+    own("solver: {logarithms: [S]}\nuntil: 20\n", "own.yaml")
+    found = simulate(path, times=[0, 20])
+    assert float(found.S[1]) == pytest.approx(1e6 * np.exp(-100), rel=1e-4)
