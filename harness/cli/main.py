@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, models, simulate, validate
+from harness.cli import design, fit, models, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -47,6 +47,7 @@ COMMANDS = (
     simulate.simulate,
     design.scan,
     design.run,
+    fit.fit,
     validate.validate,
     validate.report,
 )

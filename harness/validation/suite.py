@@ -16,13 +16,13 @@ import pandas as pd
 import xarray as xr
 
 from harness.analysis import endpoints
+from harness.analysis.observations import Observed, observed, read_observations
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import ModelCard, load_card, select
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.models.units import convert
 from harness.simulation.simulate import simulate
 from harness.validation import metrics
-from harness.validation.observations import Observed, observed, read_observations
 from harness.validation.spec import (
     Arithmetic,
     Cases,
