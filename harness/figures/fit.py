@@ -42,15 +42,18 @@ def draw_predictions(result: FitResult) -> Figure:
         mine, seen = curves[curves["observable"] == name], residuals[residuals["observable"] == name]
         unit = mine["unit"].iloc[0]
         if single:
-            _predicted_over_observed(place, seen, f"{name} ({unit})")
+            _predicted_over_observed(place, seen, _with_unit(name, unit))
             continue
         for i, arm in enumerate(dict.fromkeys(mine["arm"])):
             _arm(place, mine[mine["arm"] == arm], seen[seen["arm"] == arm], arm, i)
         if _spans_decades(seen["observed"]):
             place.set_yscale("log")
             place.set_ylim(seen["observed"].min() / 20, seen["observed"].max() * 5)
+        else:
+            margin = 0.15 * np.ptp(seen["observed"])
+            place.set_ylim(seen["observed"].min() - margin, seen["observed"].max() + margin)
         place.set_xlabel(f"time ({result.time_unit})")
-        place.set_ylabel(f"{name} ({unit})")
+        place.set_ylabel(_with_unit(name, unit))
     _legend(places[0])
     return figure
 
@@ -101,7 +104,7 @@ def draw_profiles(result: FitResult) -> Figure:
 
 
 def draw_ridge(result: FitResult) -> Figure:
-    """The objective over two parameters, others held, with the path along which one profile runs."""
+    """The profile over two parameters, with the path along which the profile of the first runs."""
     table = result.table("ridge")
     first, second = table.columns[:2]
     estimates = result.table("estimates").set_index("parameter")
@@ -112,7 +115,7 @@ def draw_ridge(result: FitResult) -> Figure:
     shown = axes.contourf(field.columns, field.index, rise, levels=levels, cmap="viridis_r", extend="max",
                           norm=_steps_norm(levels))  # fmt: skip
     bar = figure.colorbar(shown, ax=axes)
-    bar.set_label("−2 ln L over the lowest of the map", color=INK, fontsize=9)
+    bar.set_label("rise of −2 ln L, other parameters fitted", color=INK, fontsize=9)
     bar.ax.tick_params(labelsize=8, colors=INK)
     if "profiles" in result.tables and len(result.table("profiles")):
         path = result.table("profiles").query("profiled == @first")
@@ -223,11 +226,16 @@ def _steps_norm(levels: list[float]):
 
 
 def _spans_decades(values: pd.Series) -> bool:
-    return bool((values > 0).all() and values.max() > 50 * values.min())
+    return bool((values > 0).all() and values.max() > 20 * values.min())
 
 
 def _with_unit(name: str, unit: str) -> str:
-    return name if unit == "dimensionless" else f"{name} ({unit})"
+    return name if unit == "dimensionless" else f"{name} ({_shown(unit)})"
+
+
+def _shown(unit: str) -> str:
+    """A unit as it is read: cells, exponents raised."""
+    return unit.replace("item", "cells").replace("^3", "³").replace("percent", "%")
 
 
 def _legend(axes: Axes) -> None:

@@ -33,8 +33,8 @@ LOWER = 0.05
 NEAR = 0.1
 """Distance from the lowest objective within which a start counts as having found it."""
 
-MAP = 21
-"""Points on each axis of the map of a ridge."""
+MAP = 9
+"""Points on each axis of the profile over two parameters."""
 
 
 def number_names(coordinates: list[str]) -> tuple[str, ...]:
@@ -188,14 +188,12 @@ class _Work:
         return {place: (walks[2 * i], walks[2 * i + 1]) for i, place in enumerate(places)}
 
     def ridge(self, x: np.ndarray) -> pd.DataFrame:
-        """The objective over two parameters, a factor of ten either way, the others at the optimum."""
+        """The profile over two parameters, between their bounds."""
         if self.prepared.ridge is None:
             return pd.DataFrame()
         low, high = self.prepared.bounds
         places = [self.prepared.names.index(name) for name in self.prepared.ridge]
-        axes = [
-            np.linspace(max(low[p], x[p] - np.log(10)), min(high[p], x[p] + np.log(10)), MAP) for p in places
-        ]
+        axes = [np.linspace(low[p], high[p], MAP) for p in places]
         parts = [
             MapRow(
                 f"ridge_{i:02d}", tuple(x.tolist()), places[0], float(at), places[1], tuple(axes[1].tolist())

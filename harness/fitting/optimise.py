@@ -47,7 +47,7 @@ def minimise(
 ) -> Minimum:
     """Minimise over the coordinates at the places `free`, the others held at `start`.
 
-    `method` is least_squares (trust region reflective), minimize (L-BFGS-B) or differential_evolution
+    `method` is least_squares (trust region), minimize (L-BFGS-B) or differential_evolution
     (whose best point least_squares then refines).
     """
     problem = _Problem(objective, np.array(start, float), free)
@@ -121,9 +121,23 @@ class _Problem:
         return 2 * self.jacobian(part).T @ self.rows(part)
 
     def least_squares(self, part: np.ndarray) -> optimize.OptimizeResult:
+        """Trust region reflective; where it has not converged or nears a bound, dogbox goes on from there.
+
+        The first keeps inside the bounds and creeps towards an optimum on one; dogbox walks along it.
+        """
+        found = self._trust_region(part, "trf", 60)
+        low, high = self.bounds
+        at_bound = np.minimum(found.x - low, high - found.x) < 1e-2 * (high - low)
+        if found.success and not at_bound.any():
+            return found
+        further = self._trust_region(self.inside(found.x), "dogbox", 60)
+        return further if further.cost <= found.cost else found
+
+    def _trust_region(self, part: np.ndarray, method: str, evaluations: int) -> optimize.OptimizeResult:
         return optimize.least_squares(
-            self.scored_rows, part, self.scored_jacobian, self.bounds, method="trf",
-            loss=self.objective.prepared.loss, x_scale=1.0, ftol=1e-8, xtol=1e-6, gtol=1e-6, max_nfev=150,
+            self.scored_rows, part, self.scored_jacobian, self.bounds, method=method,
+            loss=self.objective.prepared.loss, x_scale="jac", ftol=1e-8, xtol=1e-6, gtol=1e-6,
+            max_nfev=evaluations,
         )  # fmt: skip
 
     def minimize(self, part: np.ndarray) -> optimize.OptimizeResult:

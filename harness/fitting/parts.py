@@ -60,7 +60,7 @@ class Side:
 
 @dataclass(frozen=True)
 class MapRow:
-    """The objective with two coordinates moved from `x`: `place` to `at`, `across` to each of `along`."""
+    """A profile over two coordinates: `place` held at `at`, `across` at each of `along`; others fitted."""
 
     name: str
     x: tuple[float, ...]
@@ -71,12 +71,16 @@ class MapRow:
 
     def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002
         objective = Objective(prepared)
-        values = []
-        for value in self.along:
+        others = np.array([i for i in range(len(self.x)) if i not in (self.place, self.across)], int)
+        nearest = int(np.abs(np.array(self.along) - self.x[self.across]).argmin())
+        values = np.empty(len(self.along))
+        for way in (range(nearest, len(self.along)), range(nearest - 1, -1, -1)):
             x = np.array(self.x)
-            x[[self.place, self.across]] = self.at, value
-            values.append(objective.penalised(x))
-        return {"values": values, "runs": objective.runs, "failed": objective.failed}
+            for i in way:  # outwards, each from the one before
+                x[[self.place, self.across]] = self.at, self.along[i]
+                found = minimise(objective, x, others, "least_squares")
+                x, values[i] = found.x.copy(), found.value
+        return {"values": values.tolist(), "runs": objective.runs, "failed": objective.failed}
 
 
 Part = Start | Side | MapRow

@@ -42,7 +42,7 @@ class Coordinate:
 
     def natural(self, x: float) -> float:
         """A value on the scale of the coordinate as a natural one."""
-        return float(np.exp(x)) if self.log else float(x)
+        return float(np.exp(min(x, 709.0))) if self.log else float(x)
 
 
 @dataclass(frozen=True)
