@@ -44,6 +44,8 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
     except Exception as error:  # petab raises many kinds for a broken problem
         raise InputError(f"{path}: is no PEtab problem: {' '.join(str(error).split())[:200]}") from None
     _require_supported(path, problem)
+    if not np.isfinite(pd.to_numeric(problem.measurement_df["measurement"], errors="coerce")).all():
+        raise InputError(f"{path}: a measurement is not a number")
     sbml = _with_observables(Path(problem.model.rel_path and path.parent / problem.model.rel_path), problem)
     noises = {name: _noise(path, problem, name) for name in problem.observable_df.index}
     coordinates = tuple(_coordinate(name, row, noises) for name, row in _free(problem).iterrows())

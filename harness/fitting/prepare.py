@@ -87,7 +87,7 @@ def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[st
                 raise unknown_name(f"estimate in {path}", name, estimates.index)
             if name in problem.parameters:
                 raise InputError(f"{name}: is free and fixed from {path}; one of them")
-            found[name] = f"{estimates.estimate[name]!r} {estimates.unit[name]}"
+            found[name] = f"{float(estimates.estimate[name])!r} {estimates.unit[name]}"
     return found
 
 
