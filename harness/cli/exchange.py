@@ -75,7 +75,7 @@ def agree(
     from harness.cli.terminal import console, plain_table, progress_bar
     from harness.declarations import describe
     from harness.errors import InputError
-    from harness.exchange.agreement import AgreementDeclaration
+    from harness.exchange.agreement import Agreement
     from harness.simulation.execute import choose_executor
     from harness.simulation.files import check_path, write_table
 
@@ -83,7 +83,7 @@ def agree(
         check_path(out, (".csv", ".parquet"))
     given = {"tools": tuple(tool)} if tool else {}
     try:
-        study = AgreementDeclaration(kind="agreement", models=tuple(models or ()), readings=readings, **given)
+        study = Agreement(kind="agreement", models=tuple(models or ()), readings=readings, **given)
     except ValidationError as error:
         raise InputError(describe(error.errors()[0])) from None
     with progress_bar("comparing", study.size()) as progress:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, exchange, maps, models, patients, population, simulate, validate
+from harness.cli import design, exchange, fit, maps, models, patients, population, simulate, validate
 from harness.errors import InputError
 
 __all__ = ["app", "main"]
@@ -52,6 +52,7 @@ COMMANDS = (
     population.population,
     population.trial,
     patients.patients,
+    fit.fit,
     validate.validate,
     validate.report,
     validate.docs,

@@ -43,7 +43,7 @@ def patients(
     from harness.declarations import declare
     from harness.simulation.execute import choose_executor
     from harness.simulation.files import PICTURES, check_path
-    from harness.studies.patients import PatientsStudy
+    from harness.studies.patients import Patients
 
     pictures = {
         "draw_panels": plot, "draw_examples": plot_examples, "draw_effects": plot_effects,
@@ -59,7 +59,7 @@ def patients(
     }  # fmt: skip
     if table is not None:
         given |= {"table": str(table.absolute()), "published": {}}
-    study = declare(PatientsStudy, **{name: value for name, value in given.items() if value is not None})
+    study = declare(Patients, **{name: value for name, value in given.items() if value is not None})
     with progress_bar("runs", study.size()) as progress:
         outcome = study.run(choose_executor(workers), progress)
     if out is not None:

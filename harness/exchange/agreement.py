@@ -31,7 +31,7 @@ from harness.simulation.program import load_program
 from harness.simulation.regimen import Regimen, regimen
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
-__all__ = ["AgreementDeclaration", "absolute_tolerances"]
+__all__ = ["Agreement", "absolute_tolerances"]
 
 RELATIVE_TOLERANCE = 1e-5
 FILES = ("l3v2", "l3v1", "solver")
@@ -67,7 +67,7 @@ class Case:
     files: tuple[str, ...]
 
 
-class AgreementDeclaration(StudyDeclaration):
+class Agreement(StudyDeclaration):
     """Which models, tools and files are compared, under which regimens.
 
     Amounts of a regimen are multiples of the model's own dose, times in the model's time unit. A model that

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import RootModel
 from pymetadata.omex import EntryFormat, ManifestEntry, Omex
 
+from harness.analysis.observations import read_observations
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.exchange.agreement import absolute_tolerances
@@ -29,7 +30,6 @@ from harness.models.build import CREATED, CREATOR, LICENCE
 from harness.models.catalog import repository
 from harness.simulation.files import write_whole
 from harness.simulation.simulate import simulate
-from harness.validation.observations import read_observations
 from harness.validation.spec import Axes, Curve, PanelSpec, read_panel
 from harness.validation.suite import PanelResult
 

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes as MatplotlibAxes
 from matplotlib.figure import Figure
 
+from harness.analysis.observations import Observed
 from harness.figures.style import COLOURS, DASHES, INK, dress, ink_legend, new_figure
 from harness.validation.curves import NoData
-from harness.validation.observations import Observed
 from harness.validation.spec import Axes
 from harness.validation.suite import PanelResult
 

@@ -20,7 +20,7 @@ from harness.simulation.engine import Engine, Status
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
 
-__all__ = ["Chunk", "ChunkResult", "EndpointCall", "Study", "run_chunk"]
+__all__ = ["Chunk", "ChunkResult", "EndpointCall", "Study", "engine_of", "run_chunk"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class ChunkResult:
 
 def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
     """Run the rows of a chunk."""
-    engine = _engine(study.program)
+    engine = engine_of(study.program)
     runs = len(chunk)
     status, reason = [""] * runs, [""] * runs
     kept = np.full((runs, len(study.times), len(study.observables)), np.nan) if study.keep else None
@@ -216,7 +216,7 @@ def _read_off(
 _ENGINES: OrderedDict[str, Engine] = OrderedDict()
 
 
-def _engine(program: Program) -> Engine:
+def engine_of(program: Program) -> Engine:
     """Engine of a program, compiled once a process and kept while it is among the last few used."""
     key = program.key
     if key not in _ENGINES:

@@ -38,7 +38,7 @@ from harness.studies.progression import ARMS, LEVELS, RULES
 from harness.studies.published import read_published
 
 if TYPE_CHECKING:
-    from harness.studies.patients import PatientsStudy
+    from harness.studies.patients import Patients
 
 __all__ = ["RUNS_A_FIT", "PatientFits"]
 
@@ -57,7 +57,7 @@ RUNS_A_FIT = 3 * SAMPLE
 class PatientFits:
     """A declaration held against its model and its table."""
 
-    declared: PatientsStudy
+    declared: Patients
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -17,10 +17,10 @@ from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
-__all__ = ["PatientsStudy"]
+__all__ = ["Patients"]
 
 
-class PatientsStudy(StudyDeclaration):
+class Patients(StudyDeclaration):
     """Individual fits of a table of patients.
 
     Attributes
@@ -64,7 +64,7 @@ class PatientsStudy(StudyDeclaration):
         return value
 
     @model_validator(mode="after")
-    def _effects_are_given_once(self) -> PatientsStudy:
+    def _effects_are_given_once(self) -> Patients:
         if not self.effects:
             raise ValueError("effects: none given")
         doubled = sorted(set(self.effects) & set(self.more_effects))
@@ -159,7 +159,7 @@ class PatientsStudy(StudyDeclaration):
         return {name: float(numbers[name]) for name in self.number_names()}
 
 
-def _notes(declared: PatientsStudy, tables: dict[str, pd.DataFrame], failed: int) -> tuple[str, ...]:
+def _notes(declared: Patients, tables: dict[str, pd.DataFrame], failed: int) -> tuple[str, ...]:
     """What a reader of the numbers must know."""
     patients, draws = tables["patients"], tables["draws"]
     notes = [

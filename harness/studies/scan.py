@@ -18,10 +18,10 @@ from harness.simulation.plan import Plan, plan
 from harness.simulation.run import Summary, run
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
-__all__ = ["ScanStudy"]
+__all__ = ["Scan"]
 
 
-class ScanStudy(StudyDeclaration):
+class Scan(StudyDeclaration):
     """Endpoints over a grid.
 
     `grid` holds axes as ``cart scan`` takes them (``0.5:20:log:25`` or ``1,2,5``); `changes` are set in

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from harness.analysis.observations import Observed, observed
 from harness.declarations import Declaration
 from harness.errors import InputError
 from harness.models.catalog import ModelCard, load_card, select
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.simulation.simulate import default_observables, simulate
 from harness.studies.outcome import Outcome
-from harness.validation.observations import Observed, observed
 
 __all__ = ["Curve", "Evidence", "NoData"]
 

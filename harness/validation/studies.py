@@ -6,12 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
+from harness.exchange.agreement import Agreement
+from harness.fitting.study import Fit
 from harness.studies.map import Map
-from harness.studies.patients import PatientsStudy
+from harness.studies.patients import Patients
 from harness.studies.population import Population
-from harness.studies.scan import ScanStudy
+from harness.studies.scan import Scan
 from harness.studies.sensitivity import Sensitivity
 
 __all__ = ["AnyStudy"]
 
-AnyStudy = Annotated[ScanStudy | Map | Sensitivity | Population | PatientsStudy, Field(discriminator="kind")]
+AnyStudy = Annotated[
+    Scan | Map | Sensitivity | Population | Patients | Fit | Agreement, Field(discriminator="kind")
+    Field(discriminator="kind"),
+]

@@ -14,12 +14,12 @@ from enum import StrEnum
 
 import pandas as pd
 
+from harness.analysis.observations import read_observations
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import load_card, model_names
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Progress
 from harness.validation.curves import Evidence, NoData, readings_that_fit
-from harness.validation.observations import read_observations
 from harness.validation.spec import PanelSpec, Target, read_panel
 
 __all__ = ["PanelResult", "Score", "Verdict", "run_panel", "score_table", "simulations", "under_readings"]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness.exchange import agreement
-from harness.exchange.agreement import AgreementDeclaration, absolute_tolerances
+from harness.exchange.agreement import Agreement, absolute_tolerances
 from harness.exchange.tools import TOOLS, ToolFailed, run_tool
 from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
@@ -19,7 +19,7 @@ REPEATED = {"repeated": ("1x", "0.5x@20.3", "0.5x@41.7 for 0.5")}
 def test_tools_agree_on_every_file_with_repeated_doses():
     """Every day without tellurium, whose engine is libRoadRunner, and whose archives are run every day."""
     tools = ("libroadrunner", "copasi", "scipy")
-    study = AgreementDeclaration(kind="agreement", readings="default", tools=tools, regimens=REPEATED)
+    study = Agreement(kind="agreement", readings="default", tools=tools, regimens=REPEATED)
     everyday = study.run(Serial())
     table = everyday.tables["agreement"]
     assert set(table.tool) == set(tools)
@@ -37,14 +37,14 @@ def test_tools_agree_on_every_file_with_repeated_doses():
 
 @pytest.mark.slow
 def test_every_tool_agrees_under_every_reading():
-    outcome = AgreementDeclaration(kind="agreement").run(Processes(2))
+    outcome = Agreement(kind="agreement").run(Processes(2))
     assert outcome.numbers["cases"] == 520
     assert outcome.failed == 0
     assert outcome.numbers["largest_over_tolerance"] <= 1
 
 
 def test_workers_change_no_bit():
-    study = AgreementDeclaration(kind="agreement", models=("in_vitro",), tools=("libroadrunner", "scipy"))
+    study = Agreement(kind="agreement", models=("in_vitro",), tools=("libroadrunner", "scipy"))
     here, there = study.run(Serial()), study.run(Processes(2))
     assert dict(here.numbers) == dict(there.numbers)
     assert here.tables["agreement"].equals(there.tables["agreement"])
@@ -57,7 +57,7 @@ def test_a_model_that_differs_is_found(monkeypatch):
         return right(*given).replace('id="K_g" value="0.008"', 'id="K_g" value="0.00801"')
 
     monkeypatch.setattr(agreement, "dosed_sbml", wrong)
-    study = AgreementDeclaration(
+    study = Agreement(
         kind="agreement", models=("clinical",), tools=("libroadrunner",), readings="default", files=("l3v2",)
     )
     assert study.run(Serial()).numbers["libroadrunner_over_tolerance"] > 1
@@ -68,7 +68,7 @@ def test_a_tool_that_fails_is_a_row_and_no_agreement(monkeypatch):
         raise RuntimeError("gave up")
 
     monkeypatch.setitem(TOOLS, "scipy", broken)
-    study = AgreementDeclaration(kind="agreement", models=("in_vitro",), tools=("scipy",), readings="default")
+    study = Agreement(kind="agreement", models=("in_vitro",), tools=("scipy",), readings="default")
     outcome = study.run(Serial())
     assert outcome.numbers["scipy_over_tolerance"] == np.inf
     assert outcome.failed == 2
@@ -90,4 +90,4 @@ def test_every_declared_observable_has_a_tolerance_in_its_unit_with_a_reason():
 @pytest.mark.parametrize(("field", "value"), [("tools", ("copassi",)), ("files", ("l3v3",))])
 def test_an_unknown_name_is_told_with_the_nearest(field, value):
     with pytest.raises(ValidationError, match="nearest"):
-        AgreementDeclaration(kind="agreement", **{field: value})
+        Agreement(kind="agreement", **{field: value})

@@ -13,7 +13,7 @@ from harness.simulation.simulate import simulate
 from harness.studies.individual import Patient, estimate
 from harness.studies.patient_fits import PatientFits
 from harness.studies.patient_table import read_patients
-from harness.studies.patients import PatientsStudy
+from harness.studies.patients import Patients
 
 TABLE = "dose,category,n\n150e6,sCR,2\n50e6,PR,1\n150e6,VGPR,1\n150e6,SD,1\n"
 
@@ -24,23 +24,23 @@ def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("patients") / "table.csv"
     path.write_text(TABLE, encoding="utf-8")
     study = declare(
-        PatientsStudy, table=str(path), published={}, draws=30, until="24 months", more_effects={"K_21": 0.5}
+        Patients, table=str(path), published={}, draws=30, until="24 months", more_effects={"K_21": 0.5}
     )
     return study, study.run(Serial())
 
 
 def test_the_published_omegas_are_those_of_the_parameter_table():
     published = {p.id: p.omega for p in read_parameters() if p.scale == "clinical"}
-    assert PatientsStudy().effects == {name: published[name] for name in PatientsStudy().effects}
+    assert Patients().effects == {name: published[name] for name in Patients().effects}
 
 
 def test_the_table_of_the_trial_holds_its_33_patients():
-    table = PatientFits(PatientsStudy()).table
+    table = PatientFits(Patients()).table
     assert len(table) == 33
     assert table["responder"].sum() == 28
     assert table.groupby("arm").size().to_dict() == {"high": 30, "low": 3}
     assert table.groupby("dose").size().to_list() == [3, 8, 19, 3]
-    assert PatientFits(PatientsStudy()).published() == {"low": 2.7, "high": 11.8}
+    assert PatientFits(Patients()).published() == {"low": 2.7, "high": 11.8}
 
 
 def test_every_patient_is_in_the_category_by_a_simulation_of_its_own(small):
@@ -132,7 +132,7 @@ def test_progress_comes_to_about_the_announced_size(small):
 def test_a_study_of_responders_alone_and_of_one_arm_has_nothing_for_the_others(tmp_path):
     path = tmp_path / "one.csv"
     path.write_text("dose,category,n\n150e6,VGPR,1\n", encoding="utf-8")
-    study = declare(PatientsStudy, table=str(path), published={}, draws=5, until="12 months")
+    study = declare(Patients, table=str(path), published={}, draws=5, until="12 months")
     outcome = study.run(Serial())
     assert outcome.tables["added"].empty
     assert np.isnan(outcome.numbers["largest_sd_nonresponders"])
@@ -141,7 +141,7 @@ def test_a_study_of_responders_alone_and_of_one_arm_has_nothing_for_the_others(t
 
 
 def test_a_category_out_of_reach_is_shown_as_such():
-    work = PatientFits(PatientsStudy())
+    work = PatientFits(Patients())
     group = work.groups.loc[["1.5e+08 PD"]]
     study = work._plan(work._design(group, {"K_21": 0.01}, np.zeros(1)), ("M_protein_change",)).study
     found = estimate(Patient(study, 150e6, "PD", np.array([0.176]), np.array([0.01]), 28.0))
@@ -199,7 +199,7 @@ def test_counts_of_zero_are_allowed_beside_others(tmp_path):
 )
 def test_a_broken_declaration_is_refused(fields, said):
     with pytest.raises(InputError, match=said):
-        declare(PatientsStudy, **fields)
+        declare(Patients, **fields)
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,5 @@ def test_a_broken_declaration_is_refused(fields, said):
 def test_what_does_not_fit_the_model_is_told_before_anything_runs(fields, said):
     started = []
     with pytest.raises(InputError, match=said):
-        declare(PatientsStudy, **fields).run(Serial(), started.append)
+        declare(Patients, **fields).run(Serial(), started.append)
     assert not started

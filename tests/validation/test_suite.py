@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.analysis.observations import read_observations
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.validation import suite
 from harness.validation.curves import Curve
 from harness.validation.measures.of_tables import read_cases
-from harness.validation.observations import read_observations
 from harness.validation.spec import Target, panel_names, read_panel
 from harness.validation.suite import (
     Verdict,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import metrics
+from harness.analysis.observations import COLUMNS
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
@@ -17,7 +18,6 @@ from harness.studies.outcome import StudyDeclaration
 from harness.validation.curves import Curve, Evidence
 from harness.validation.measures.base import Measure
 from harness.validation.measures.of_curves import Options, read_endpoint
-from harness.validation.observations import COLUMNS
 
 __all__ = ["Cases", "Number", "Rows", "Statistic", "read_cases"]
 

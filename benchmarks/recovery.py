@@ -1,0 +1,71 @@
+"""Recovery: synthetic data sets of each scale are fitted, and the estimates held against what made the data.
+
+Usage: ``python -m benchmarks.recovery [DATA_SETS] [PROBLEM ...]``. For each parameter it prints the bias
+(that of the mean of ln(estimate/truth), in percent), its Monte Carlo error, and the share of 95 % intervals
+that hold the truth. Aims: bias below 10 %, coverage between 85 and 100 %. Each fit starts a third above or
+below the truth, by turns.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from harness.fitting.fit import fit
+from harness.fitting.prepare import prepare
+from harness.fitting.prepared import Prepared
+from harness.fitting.problem import find_problem, read_problem
+from harness.simulation.execute import choose_executor
+
+PROBLEMS = ("fig2a/synthetic", "fig2b/synthetic", "fig3/synthetic")
+
+
+def recover(name: str, seed: int) -> pd.DataFrame:
+    """Fit one data set; one row a parameter: ln(estimate/truth) and whether the interval holds the truth."""
+    path = find_problem(name)
+    problem = read_problem(path)
+    synthetic = problem.synthetic.model_copy(update={"seed": seed})
+    prepared = prepare(problem.model_copy(update={"synthetic": synthetic}), path.parent)
+    found = fit(replace(_moved(prepared), starts=1), profile=False).table("estimates")
+    found["truth"] = [c.declared if c.kind == "parameter" else c.start for c in prepared.coordinates]
+    found["seed"] = seed
+    found["error"] = np.log(found["estimate"] / found["truth"])
+    found["held"] = (found["low"] <= found["truth"]) & (found["truth"] <= found["high"])
+    return found
+
+
+def _moved(prepared: Prepared) -> Prepared:
+    """The fit with every parameter started away from the truth."""
+    moved = [
+        replace(c, start=c.start * (4 / 3 if i % 2 else 3 / 4)) for i, c in enumerate(prepared.coordinates)
+    ]
+    return replace(prepared, coordinates=tuple(moved))
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """Bias (%), its Monte Carlo error (%) and coverage (%) by parameter."""
+    by = found.groupby("parameter", sort=False)
+    count = by.size()
+    return pd.DataFrame(
+        {
+            "bias": 100 * np.expm1(by["error"].mean()),
+            "error_of_bias": 100 * by["error"].std() / np.sqrt(count),
+            "coverage": 100 * by["held"].mean(),
+        }
+    )
+
+
+def main(count: int, names: list[str]) -> None:
+    for name in names:
+        results = list(choose_executor().map(partial(recover, name), range(1, count + 1)))
+        found = pd.concat(sorted(results, key=lambda r: r["seed"].iloc[0]))
+        print(f"{name}: {count} data sets", flush=True)
+        print(summary(found).round(1).to_string(), flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2:] or list(PROBLEMS))

@@ -1,0 +1,91 @@
+"""The command that fits a declared problem."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.fitting.result import FitResult
+
+__all__ = ["fit"]
+
+
+def fit(
+    spec: Annotated[
+        str, typer.Argument(help="A fit of validation/, such as fig2b/moving_volume, or a YAML file.")
+    ],
+    starts: Annotated[
+        int | None, typer.Option(min=1, help="Starts; those that the problem declares by default.")
+    ] = None,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Follow the profile likelihood of each parameter: gives the verdicts."
+        ),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for result.json, tables and figures.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
+) -> None:
+    """Fit a model to data, and say which parameters the data determine."""
+    from harness.cli.terminal import if_interrupted, progress_bar
+    from harness.errors import InputError
+    from harness.fitting.kept import Kept, Nothing
+    from harness.fitting.study import Fit
+    from harness.simulation.execute import choose_executor
+
+    if resume and out is None:
+        raise InputError("resume: goes with --out")
+    study = Fit(problem=spec, starts=starts, profile=profile)
+    executor = choose_executor(workers)
+    size = study.size()  # checks the problem before a folder is made
+    kept = Kept(out, f"{study.prepared.key} {profile}", resume) if out else Nothing()
+
+    def left() -> str:
+        return f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if out else ""
+
+    with progress_bar("parts", size) as progress, if_interrupted(left):
+        result = study.result(executor, progress, kept)
+    if out is not None:
+        _write(result, out)
+        kept.clear()
+    _print(result)
+    print(
+        f"cart: {result.runs} runs: {result.runs - result.failed} ok, {result.failed} failed", file=sys.stderr
+    )
+
+
+def _write(result: FitResult, out: Path) -> None:
+    from harness.figures.fit import write_figures
+    from harness.simulation.files import write_whole
+
+    result.save(out / "result.json")
+    for name in result.tables:
+        table = result.table(name)
+        if len(table):
+            write_whole(out / f"{name}.csv", lambda p, table=table: table.to_csv(p, index=False))
+    write_figures(result, out)
+
+
+def _print(result: FitResult) -> None:
+    from harness.cli.terminal import console, plain_table
+
+    columns = ("table_1", "estimate", "rse %", "low", "high", "profile low", "profile high")
+    shown = plain_table("parameter", "unit", *columns, "verdict", right=columns)
+    for row in result.table("estimates").itertuples():
+        numbers = (row.table_1, row.estimate, row.rse, row.low, row.high, row.profile_low, row.profile_high)
+        texts = ["-" if number != number else f"{number:.4g}" for number in numbers]
+        shown.add_row(row.parameter, row.unit, *texts, row.verdict)
+    console().print(shown)
+    parts = [f"{name} {result.number(name):.2f}" for name in ("objective", "AIC", "BIC")]
+    print(
+        f"{', '.join(parts)}; at Table 1 {result.number('objective_table_1'):.2f}; "
+        f"{result.number('n'):.0f} observations; "
+        f"{result.number('starts_at_best'):.0f} of {result.number('starts'):.0f} starts at the best point"
+    )
+    for note in result.notes:
+        print(note)

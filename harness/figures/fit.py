@@ -1,0 +1,244 @@
+"""Pictures of a fit: predictions over the data, starts, profiles, the ridge, correlations, residuals.
+
+Promise: each function draws from the saved result alone, so a reloaded result gives the same picture.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from harness.figures.style import COLOURS, DASHES, INK, new_figure
+from harness.fitting.profile import RISE
+from harness.fitting.result import FitResult
+from harness.simulation.files import write_whole
+
+__all__ = [
+    "draw_correlation",
+    "draw_predictions",
+    "draw_profiles",
+    "draw_residuals",
+    "draw_ridge",
+    "draw_waterfall",
+    "write_figures",
+]
+
+
+def draw_predictions(result: FitResult) -> Figure:
+    """Observations, curves and 95 % bands, one set of axes an observable; censored ones as triangles.
+
+    Where every arm is read out at one time only, predicted over observed instead.
+    """
+    curves, residuals = result.table("predictions"), result.table("residuals")
+    names = list(dict.fromkeys(curves["observable"]))
+    figure, places = new_figure(len(names))
+    single = residuals.groupby(["arm", "observable"]).size().max() == 1
+    for place, name in zip(places, names, strict=True):
+        mine, seen = curves[curves["observable"] == name], residuals[residuals["observable"] == name]
+        unit = mine["unit"].iloc[0]
+        if single:
+            _predicted_over_observed(place, seen, _with_unit(name, unit))
+            continue
+        for i, arm in enumerate(dict.fromkeys(mine["arm"])):
+            _arm(place, mine[mine["arm"] == arm], seen[seen["arm"] == arm], arm, i)
+        if _spans_decades(seen["observed"]):
+            place.set_yscale("log")
+            place.set_ylim(seen["observed"].min() / 20, seen["observed"].max() * 5)
+        else:
+            margin = 0.15 * np.ptp(seen["observed"])
+            place.set_ylim(seen["observed"].min() - margin, seen["observed"].max() + margin)
+        place.set_xlabel(f"time ({result.time_unit})")
+        place.set_ylabel(_with_unit(name, unit))
+    _legend(places[0])
+    return figure
+
+
+def draw_waterfall(result: FitResult) -> Figure:
+    """The objective that each start reached, over the lowest, from the best to the worst."""
+    table = result.table("waterfall")
+    figure, (axes,) = new_figure(1)
+    rise = table["objective"] - table["objective"].min()
+    rank = np.arange(1, len(table) + 1)
+    for done, marker in ((True, "o"), (False, "x")):
+        chosen = table["converged"] == done
+        if chosen.any():
+            label = "converged" if done else "not converged"
+            axes.plot(rank[chosen], rise[chosen] + 1e-3, marker, color=COLOURS[0 if done else 1], label=label)
+    axes.set_yscale("log")
+    axes.axhline(1e-3 + 0.1, color=INK, linewidth=0.8, linestyle=DASHES[2])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("start, best first")
+    axes.set_ylabel("−2 ln L over the lowest, + 0.001")
+    _legend(axes)
+    return figure
+
+
+def draw_profiles(result: FitResult) -> Figure:
+    """The profile of each parameter, with the 95 % threshold, the estimate and Table 1's value."""
+    profiles = result.table("profiles")
+    estimates = result.table("estimates").set_index("parameter")
+    names = list(dict.fromkeys(profiles["profiled"]))
+    figure, places = _grid(len(names))
+    for place, name in zip(places, names, strict=False):
+        mine, row = profiles[profiles["profiled"] == name], estimates.loc[name]
+        place.plot(mine["value"], mine["rise"], color=COLOURS[0], marker=".", markersize=4, linewidth=1.2)
+        place.axhline(RISE, color=INK, linewidth=0.8, linestyle=DASHES[2])
+        place.axvline(row.estimate, color=COLOURS[0], linewidth=0.8)
+        if np.isfinite(row.table_1):
+            place.axvline(row.table_1, color=COLOURS[1], linewidth=0.8, linestyle=DASHES[1])
+        if (mine["value"] > 0).all() and mine["value"].max() > 3 * mine["value"].min():
+            place.set_xscale("log")
+        place.set_ylim(-0.3, 2.2 * RISE)
+        place.set_xlabel(_with_unit(name, row.unit))
+        place.set_title(row.verdict, fontsize=9, color=INK)
+    for place in places[len(names) :]:
+        place.set_visible(False)
+    for place in places[::4]:
+        place.set_ylabel("rise of −2 ln L")
+    return figure
+
+
+def draw_ridge(result: FitResult) -> Figure:
+    """The profile over two parameters, with the path along which the profile of the first runs."""
+    table = result.table("ridge")
+    first, second = table.columns[:2]
+    estimates = result.table("estimates").set_index("parameter")
+    field = table.pivot(index=second, columns=first, values="objective")
+    rise = np.maximum(field - field.min().min(), 0)
+    figure, (axes,) = new_figure(1, width=5.2, height=4.0)
+    levels = [0, 1, RISE, 10, 30, 100, 300, 1000]
+    shown = axes.contourf(field.columns, field.index, rise, levels=levels, cmap="viridis_r", extend="max",
+                          norm=_steps_norm(levels))  # fmt: skip
+    bar = figure.colorbar(shown, ax=axes)
+    bar.set_label("rise of −2 ln L, other parameters fitted", color=INK, fontsize=9)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+    if "profiles" in result.tables and len(result.table("profiles")):
+        path = result.table("profiles").query("profiled == @first")
+        axes.plot(path[first], path[second], color=COLOURS[1], linewidth=1.2, label=f"profile of {first}")
+    axes.plot(*estimates.loc[[first, second], "estimate"], "o", color=COLOURS[1], label="estimate")
+    axes.plot(*estimates.loc[[first, second], "table_1"], "*", color="white", markeredgecolor=INK,
+              markersize=11, label="Table 1")  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(_with_unit(first, estimates.unit[first]))
+    axes.set_ylabel(_with_unit(second, estimates.unit[second]))
+    _legend(axes)
+    return figure
+
+
+def draw_correlation(result: FitResult) -> Figure:
+    """Correlations of the estimates, a signed square for each pair."""
+    table = result.table("correlation").set_index("parameter")
+    figure, (axes,) = new_figure(1, width=1.8 + 0.42 * len(table), height=1.4 + 0.4 * len(table))
+    drawn = axes.imshow(table.to_numpy(float), cmap="RdBu_r", vmin=-1, vmax=1)
+    axes.set_xticks(range(len(table)), table.columns, rotation=60, ha="right")
+    axes.set_yticks(range(len(table)), table.index)
+    for i, j in zip(*np.nonzero(np.abs(np.triu(table.to_numpy(float), 1)) > 0.5), strict=True):
+        value = table.iloc[i, j]
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7,
+                  color="white" if abs(value) > 0.75 else INK)  # fmt: skip
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+    bar.set_label("correlation", color=INK, fontsize=9)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+    return figure
+
+
+def draw_residuals(result: FitResult) -> Figure:
+    """Standardised residuals over time and against the normal distribution, censored ones left out."""
+    from scipy.stats import norm
+
+    table = result.table("residuals")
+    table = table[~table["censored"].astype(bool)]
+    figure, (over_time, quantiles) = new_figure(2)
+    for i, name in enumerate(dict.fromkeys(table["observable"])):
+        mine = table[table["observable"] == name].sort_values("residual")
+        colour = COLOURS[i % len(COLOURS)]
+        over_time.plot(mine["time"], mine["residual"], "o", color=colour, markersize=4, label=name)
+        expected = norm.ppf((np.arange(len(mine)) + 0.5) / len(mine))
+        quantiles.plot(expected, mine["residual"], "o", color=colour, markersize=4)
+    for level in (-1.96, 0, 1.96):
+        over_time.axhline(level, color=INK, linewidth=0.8, linestyle=DASHES[0 if level == 0 else 2])
+    quantiles.axline((0, 0), slope=1, color=INK, linewidth=0.8)
+    over_time.set_xlabel(f"time ({result.time_unit})")
+    over_time.set_ylabel("residual (SD)")
+    quantiles.set_xlabel("normal quantile")
+    quantiles.set_ylabel("residual (SD)")
+    _legend(over_time)
+    return figure
+
+
+def write_figures(result: FitResult, folder: Path) -> None:
+    """Every figure that the result has tables for, as .png and .svg."""
+    drawn = {
+        "predictions": draw_predictions, "waterfall": draw_waterfall, "correlation": draw_correlation,
+        "residuals": draw_residuals, "profiles": draw_profiles, "ridge": draw_ridge,
+    }  # fmt: skip
+    for name, draw in drawn.items():
+        if len(result.table(name)):
+            figure = draw(result)
+            for suffix in (".png", ".svg"):
+                write_whole(folder / f"{name}{suffix}", lambda p, f=figure: f.savefig(p, dpi=160))
+
+
+def _arm(axes: Axes, curve: pd.DataFrame, seen: pd.DataFrame, arm: str, i: int) -> None:
+    colour = COLOURS[i % len(COLOURS)]
+    axes.fill_between(curve["time"], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
+    line = {"color": colour, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.4}
+    axes.plot(curve["time"], curve["predicted"], label=arm, **line)
+    below = seen["censored"].astype(bool)
+    axes.plot(seen["time"][~below], seen["observed"][~below], "o", color=colour, markersize=4)
+    if below.any():
+        axes.plot(seen["time"][below], seen["observed"][below], "v", color="none", markeredgecolor=colour,
+                  markersize=5)  # fmt: skip
+
+
+def _predicted_over_observed(axes: Axes, seen: pd.DataFrame, label: str) -> None:
+    axes.plot(seen["observed"], seen["predicted"], "o", color=COLOURS[0], markersize=4)
+    both = [seen[["observed", "predicted"]].min().min(), seen[["observed", "predicted"]].max().max()]
+    axes.plot(both, both, color=INK, linewidth=0.8)
+    axes.set_xlabel(f"observed {label}")
+    axes.set_ylabel(f"predicted {label}")
+
+
+def _grid(count: int) -> tuple[Figure, list[Axes]]:
+    """Rows of four small axes each."""
+    from harness.figures.style import dress
+
+    rows = -(-count // 4)
+    figure, first = new_figure(min(count, 4), width=2.6, height=2.3 * rows)
+    for each in first:
+        figure.delaxes(each)
+    places = [figure.add_subplot(rows, min(count, 4), i + 1) for i in range(rows * min(count, 4))]
+    for each in places:
+        dress(each)
+    return figure, places
+
+
+def _steps_norm(levels: list[float]):
+    from matplotlib.colors import BoundaryNorm
+
+    return BoundaryNorm(levels, 256, extend="max")
+
+
+def _spans_decades(values: pd.Series) -> bool:
+    return bool((values > 0).all() and values.max() > 20 * values.min())
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return name if unit == "dimensionless" else f"{name} ({_shown(unit)})"
+
+
+def _shown(unit: str) -> str:
+    """A unit as it is read: cells, exponents raised."""
+    return unit.replace("item", "cells").replace("^3", "³").replace("percent", "%")
+
+
+def _legend(axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > 1 or (labels and labels[0] != "converged"):
+        axes.legend(handles, labels, frameon=False, fontsize=8, labelcolor=INK)

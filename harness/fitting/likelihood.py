@@ -1,0 +1,87 @@
+"""The likelihood of observations, as residuals whose squares add up to it.
+
+Promise: for n observations with predictions f, minus twice the log-likelihood is the sum of the squares of
+:func:`residuals` plus :func:`constant`. It is that of the observations themselves, so error models compare.
+
+- An observation y with standard deviation s(f) gives (y - f)/s, on natural logarithms for a log error, and
+  sqrt(OFFSET + 2 ln(s/reference)), whose square brings ln s^2 in; the offset keeps the root real.
+- One below the limit L gives sqrt(-2 ln Phi((L - f)/s)): the probability of a value below L (method M3 of
+  Beal, 2001), Phi the Gaussian distribution function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from harness.fitting.prepared import ArmData, Prepared
+
+__all__ = ["LARGE", "OFFSET", "Model", "constant", "residuals"]
+
+OFFSET = 50.0
+"""Keeps the root of the logarithm real down to a standard deviation of a billionth of its reference."""
+
+LARGE = 1e3
+"""Residual of each observation of a run that failed."""
+
+SMALLEST = 1e-9
+"""Smallest standard deviation, over its reference."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Error model of each of n observations: arrays of shape (n,)."""
+
+    logarithmic: np.ndarray
+    additive: np.ndarray
+    relative: np.ndarray
+    reference: np.ndarray
+
+    @classmethod
+    def of(cls, prepared: Prepared, arm: ArmData, natural: np.ndarray) -> Model:
+        """Error models of the observations of an arm, given the natural values of all coordinates."""
+        errors = prepared.errors
+        columns = (
+            [error.logarithmic for error in errors],
+            [error.additive.at(natural) for error in errors],
+            [error.relative.at(natural) for error in errors],
+            [error.reference for error in errors],
+        )
+        return cls(*(np.array(column)[arm.error] for column in columns))
+
+    def on_scale(self, value: np.ndarray) -> np.ndarray:
+        """Values on the scale of their error: logarithms, or as they are."""
+        return np.where(self.logarithmic, np.log(np.maximum(value, 1e-300)), value)
+
+    def spread(self, predicted: np.ndarray) -> np.ndarray:
+        """Standard deviations around predictions, on that scale."""
+        natural = np.sqrt(self.additive**2 + (self.relative * predicted) ** 2)
+        return np.maximum(np.where(self.logarithmic, self.relative, natural), SMALLEST * self.reference)
+
+
+def residuals(arm: ArmData, model: Model, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals of n observations, and those that bring their standard deviations in.
+
+    Both have shape (n,); the second is 0 for a censored one. Where the run failed (NaN) the first is LARGE.
+    """
+    if not np.isfinite(predicted).all():
+        return np.full(predicted.size, LARGE), np.where(arm.censored, 0.0, np.sqrt(OFFSET))
+    spread = model.spread(predicted)
+    bound = model.on_scale(np.where(arm.censored, arm.limit, 1.0))
+    below = np.sqrt(-2 * log_ndtr((bound - model.on_scale(predicted)) / spread))
+    apart = (model.on_scale(arm.value) - model.on_scale(predicted)) / spread
+    level = np.sqrt(OFFSET + 2 * np.log(spread / model.reference))
+    return np.where(arm.censored, below, apart), np.where(arm.censored, 0.0, level)
+
+
+def constant(arm: ArmData, model: Model) -> float:
+    """What is to be added to the sum of squares for minus twice the log-likelihood of an arm.
+
+    With a log error it holds the Jacobian, 2 ln y, so that the density is that of y.
+    """
+    quantified = ~arm.censored
+    each = np.log(2 * np.pi) - OFFSET + 2 * np.log(model.reference)
+    jacobian = np.where(model.logarithmic & quantified, 2 * model.on_scale(arm.value), 0.0)
+    return float((each + jacobian)[quantified].sum())

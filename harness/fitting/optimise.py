@@ -1,0 +1,153 @@
+"""Minimisation of an objective by scipy: from one start, over all or some of the coordinates.
+
+Promise: the outcome depends on the objective and the start alone, and says how it ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+from scipy.stats import qmc
+
+from harness.fitting.objective import Objective
+from harness.fitting.prepared import Prepared
+
+__all__ = ["Minimum", "minimise", "starting_points"]
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where a minimisation ended: `x` on the scale of the coordinates, `value` the penalised objective."""
+
+    x: np.ndarray
+    value: float
+    converged: bool
+    said: str
+
+
+def starting_points(prepared: Prepared, count: int) -> np.ndarray:
+    """Starts, shape (count, coordinates): the declared one, then Sobol points between the bounds.
+
+    Sizes of errors and omegas start as declared everywhere.
+    """
+    points = np.tile(prepared.start, (count, 1))
+    places = prepared.places("parameter")
+    low, high = (bound[places] for bound in prepared.bounds)
+    if count > 1:
+        exponent = int(np.ceil(np.log2(count)))
+        drawn = qmc.Sobol(places.size, rng=prepared.seed).random_base2(exponent)[: count - 1]
+        points[1:, places] = low + (high - low) * drawn
+    return points
+
+
+def minimise(
+    objective: Objective, start: np.ndarray, free: np.ndarray, method: str, seed: int = 0
+) -> Minimum:
+    """Minimise over the coordinates at the places `free`, the others held at `start`.
+
+    `method` is least_squares (trust region), minimize (L-BFGS-B) or differential_evolution
+    (whose best point least_squares then refines).
+    """
+    problem = _Problem(objective, np.array(start, float), free)
+    if not free.size:
+        return Minimum(problem.start, objective.penalised(problem.start), True, "nothing is free")
+    begin = problem.inside(problem.start[free])
+    if method == "differential_evolution":
+        begin = problem.evolve(seed)
+    found = problem.minimize(begin) if method == "minimize" else problem.least_squares(begin)
+    x = problem.full(found.x)
+    return Minimum(x, objective.penalised(x), bool(found.success), " ".join(str(found.message).split()))
+
+
+class _Problem:
+    """The objective as a function of its free coordinates."""
+
+    def __init__(self, objective: Objective, start: np.ndarray, free: np.ndarray) -> None:
+        self.objective, self.start, self.free = objective, start, free
+        self.bounds = tuple(bound[free] for bound in objective.prepared.bounds)
+        self.used = slice(None)
+        if objective.prepared.loss != "linear":  # the rows of given standard deviations are constant
+            count = objective.prepared.observations
+            self.used = np.r_[:count, 2 * count : objective.rows(start).size]
+
+    def full(self, part: np.ndarray) -> np.ndarray:
+        x = self.start.copy()
+        x[self.free] = part
+        return x
+
+    def inside(self, part: np.ndarray) -> np.ndarray:
+        low, high = self.bounds
+        return np.clip(part, low + 1e-9 * (high - low), high - 1e-9 * (high - low))
+
+    def rows(self, part: np.ndarray) -> np.ndarray:
+        return self.objective.rows(self.full(part))[self.used]
+
+    def jacobian(self, part: np.ndarray) -> np.ndarray:
+        return self.objective.jacobian(self.full(part), self.free)[self.used]
+
+    def scored_rows(self, part: np.ndarray) -> np.ndarray:
+        """The rows, and zeros for :meth:`scored_jacobian`."""
+        return np.concatenate([self.rows(part), np.zeros(self.missing_rows)])
+
+    def scored_jacobian(self, part: np.ndarray) -> np.ndarray:
+        """The Jacobian, and rows that make its square the expected Hessian: Fisher scoring.
+
+        Squares of the rows hold ln s^2, whose curvature by ln s a Gauss-Newton step does not see: it would
+        overshoot twofold. Rows that are always 0 have no part in objective and gradient, but bring it in. The
+        same holds for omegas, with one unit a group.
+        """
+        prepared = self.objective.prepared
+        jacobian = self.jacobian(part)
+        if prepared.loss != "linear":
+            return jacobian
+        count = prepared.observations
+        level = slice(count, 2 * count)
+        missing = self.rows(part)[level, np.newaxis] * jacobian[level]
+        omegas = np.isin(self.free, prepared.places("omega")) * np.sqrt(len(prepared.groups))
+        return np.concatenate([jacobian, missing, np.diag(omegas)])
+
+    @property
+    def missing_rows(self) -> int:
+        prepared = self.objective.prepared
+        return 0 if prepared.loss != "linear" else prepared.observations + self.free.size
+
+    def squares(self, part: np.ndarray) -> float:
+        rows = self.rows(part)
+        return float(rows @ rows)
+
+    def gradient(self, part: np.ndarray) -> np.ndarray:
+        return 2 * self.jacobian(part).T @ self.rows(part)
+
+    def least_squares(self, part: np.ndarray) -> optimize.OptimizeResult:
+        """Trust region reflective; where it has not converged or nears a bound, dogbox goes on from there.
+
+        The first keeps inside the bounds and creeps towards an optimum on one; dogbox walks along it.
+        """
+        found = self._trust_region(part, "trf", 60)
+        low, high = self.bounds
+        at_bound = np.minimum(found.x - low, high - found.x) < 1e-2 * (high - low)
+        if found.success and not at_bound.any():
+            return found
+        further = self._trust_region(self.inside(found.x), "dogbox", 60)
+        return further if further.cost <= found.cost else found
+
+    def _trust_region(self, part: np.ndarray, method: str, evaluations: int) -> optimize.OptimizeResult:
+        return optimize.least_squares(
+            self.scored_rows, part, self.scored_jacobian, self.bounds, method=method,
+            loss=self.objective.prepared.loss, x_scale="jac", ftol=1e-8, xtol=1e-6, gtol=1e-6,
+            max_nfev=evaluations,
+        )  # fmt: skip
+
+    def minimize(self, part: np.ndarray) -> optimize.OptimizeResult:
+        return optimize.minimize(
+            self.squares, part, jac=self.gradient, bounds=optimize.Bounds(*self.bounds), method="L-BFGS-B",
+            options={"maxiter": 500, "ftol": 1e-11, "gtol": 1e-5},
+        )  # fmt: skip
+
+    def evolve(self, seed: int) -> np.ndarray:
+        found = optimize.differential_evolution(
+            self.squares, list(zip(*self.bounds, strict=True)), rng=seed, popsize=8, maxiter=60, polish=False
+        )
+        return self.inside(found.x)

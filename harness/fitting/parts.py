@@ -1,0 +1,113 @@
+"""The parts of a fit that run apart from one another: one start, one side of a profile, one row of a map.
+
+Promise: what a part gives depends on the prepared fit and on the part alone, so it is bitwise the same on
+any executor; a finished part is kept and not made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from harness.fitting.kept import Kept, Nothing
+from harness.fitting.objective import Objective
+from harness.fitting.optimise import minimise
+from harness.fitting.prepared import Prepared
+from harness.fitting.profile import walk
+from harness.simulation.execute import Executor
+
+__all__ = ["MapRow", "Part", "Side", "Start", "run_parts"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """A minimisation from `x` over the coordinates at the places `free`."""
+
+    name: str
+    x: tuple[float, ...]
+    free: tuple[int, ...]
+
+    def run(self, prepared: Prepared, number: int) -> dict:
+        objective = Objective(prepared)
+        found = minimise(objective, np.array(self.x), np.array(self.free, int), prepared.method, number)
+        return {
+            "x": found.x.tolist(), "penalised": found.value, "value": objective.value(found.x),
+            "converged": found.converged, "said": found.said,
+            "runs": objective.runs, "failed": objective.failed,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the profile of a coordinate, from the optimum `x`; `error` is its standard error."""
+
+    name: str
+    x: tuple[float, ...]
+    place: int
+    sign: int
+    error: float
+
+    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002
+        found = walk(prepared, np.array(self.x), self.place, self.sign, self.error)
+        return {
+            "points": found.points.tolist(), "values": found.values.tolist(),
+            "runs": found.runs, "failed": found.failed,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """A profile over two coordinates: `place` held at `at`, `across` at each of `along`; others fitted."""
+
+    name: str
+    x: tuple[float, ...]
+    place: int
+    at: float
+    across: int
+    along: tuple[float, ...]
+
+    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002
+        objective = Objective(prepared)
+        others = np.array([i for i in range(len(self.x)) if i not in (self.place, self.across)], int)
+        nearest = int(np.abs(np.array(self.along) - self.x[self.across]).argmin())
+        values = np.empty(len(self.along))
+        for way in (range(nearest, len(self.along)), range(nearest - 1, -1, -1)):
+            x = np.array(self.x)
+            for i in way:  # outwards, each from the one before
+                x[[self.place, self.across]] = self.at, self.along[i]
+                found = minimise(objective, x, others, "least_squares")
+                x, values[i] = found.x.copy(), found.value
+        return {"values": values.tolist(), "runs": objective.runs, "failed": objective.failed}
+
+
+Part = Start | Side | MapRow
+
+
+def _run(prepared: Prepared, numbered: tuple[int, Part]) -> tuple[int, dict]:
+    number, part = numbered
+    return number, part.run(prepared, number)
+
+
+def run_parts(
+    prepared: Prepared,
+    parts: Sequence[Part],
+    executor: Executor,
+    progress: Callable[[int], object],
+    kept: Kept | Nothing,
+) -> list[dict]:
+    """What the parts give, in their order; those kept already are not run again."""
+    found: dict[int, dict] = {}
+    for number, part in enumerate(parts):
+        there = kept.get(part.name)
+        if there is not None:
+            found[number] = there
+            progress(1)
+    waiting = [(number, part) for number, part in enumerate(parts) if number not in found]
+    for number, result in executor.map(partial(_run, prepared), waiting):
+        kept.put(parts[number].name, result)
+        found[number] = result
+        progress(1)
+    return [found[number] for number in range(len(parts))]

@@ -1,0 +1,84 @@
+"""Predictions of a fit with their confidence band, and its residuals, as tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from harness.fitting.likelihood import Model, residuals
+from harness.fitting.objective import Objective
+
+__all__ = ["prediction_table", "residual_table"]
+
+POINTS = 81
+"""Times of a curve."""
+
+
+def prediction_table(objective: Objective, x: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
+    """Curves of every arm with pointwise 95 % bands of the typical prediction, by the delta method.
+
+    The band is taken on the logarithm where the curve is positive throughout, and carries the uncertainty
+    of the parameters, not the scatter of observations; random effects stay at their estimates.
+    """
+    prepared = objective.prepared
+    effects = objective.effects(x)
+    places = prepared.places("parameter")
+    part = covariance[np.ix_(places, places)]
+    frames = []
+    for i, arm in enumerate(prepared.arms):
+        times = np.unique(np.append(np.linspace(0, arm.times[-1], POINTS), arm.times))
+        curves = objective.curve(i, times, x, effects)
+        for k, name in enumerate(arm.observables):
+            value = curves[:, k]
+            positive = bool((value[times > 0] > 0).all())
+
+            def level(at: np.ndarray, i: int = i, k: int = k, times=times, positive=positive) -> np.ndarray:
+                curve = objective.curve(i, times, at, effects)[:, k]
+                return np.log(np.maximum(curve, 1e-300)) if positive else curve
+
+            slope = np.nan_to_num(objective.differences(level, x, places))
+            reach = 1.96 * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", slope, part, slope), 0.0))
+            reach = np.minimum(reach, 700.0) if positive else reach
+            low, high = (value * np.exp(s * reach) if positive else value + s * reach for s in (-1, 1))
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "arm": arm.name,
+                        "group": prepared.groups[arm.group] if arm.group >= 0 else "",
+                        "observable": name,
+                        "unit": prepared.units[name],
+                        "time": times,
+                        "predicted": value,
+                        "low": low,
+                        "high": high,
+                    }
+                )
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def residual_table(objective: Objective, x: np.ndarray) -> pd.DataFrame:
+    """One row an observation: predicted, observed, and the residual in standard deviations.
+
+    For a censored one `observed` is the limit, and the residual the signed root of its deviance.
+    """
+    prepared = objective.prepared
+    effects, natural = objective.effects(x), prepared.natural(x)
+    frames = []
+    for i, arm in enumerate(prepared.arms):
+        predicted = objective.predict(i, x, effects)
+        first, _ = residuals(arm, Model.of(prepared, arm, natural), predicted)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "arm": arm.name,
+                    "observable": [prepared.errors[e].observable for e in arm.error],
+                    "time": arm.times[arm.time_index],
+                    "observed": np.where(arm.censored, arm.limit, arm.value),
+                    "censored": arm.censored,
+                    "predicted": predicted,
+                    "residual": first,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,309 @@
+"""From a declared fit to a prepared one: names, units, bounds and data checked against the model.
+
+Promise: whatever is wrong with a name, unit, number or table is told in one line before anything runs, and
+a prepared fit can be fitted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.observations import observed, read_observations
+from harness.errors import InputError, unknown_name
+from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
+from harness.fitting.problem import Arm, Estimated, FitProblem, FreeParameter
+from harness.fitting.result import read_result
+from harness.fitting.synthetic import simulate_observations
+from harness.models.catalog import select
+from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.units import parse_quantity
+from harness.simulation.program import load_program
+from harness.simulation.regimen import Regimen, regimen
+from harness.simulation.times import parse_times
+
+__all__ = ["prepare"]
+
+
+def prepare(problem: FitProblem, folder: Path) -> Prepared:
+    """Check a fit against its model and its data.
+
+    Parameters
+    ----------
+    folder
+        Where the paths of the problem start: the folder of its file.
+
+    Raises
+    ------
+    InputError
+        One line, when anything declared does not fit the model or the data.
+    """
+    card = select(problem.model, problem.readings, problem.condition).card
+    symbols = read_symbols(card.sbml_path())
+    carried = _carried(problem, folder, symbols)
+    fixed = {name: _fixed(problem, name, arm, carried, symbols) for name, arm in problem.arms.items()}
+    coordinates = _parameters(problem, symbols, next(iter(fixed.values())))
+    errors, coordinates = _errors(problem, symbols, coordinates)
+    effects, coordinates = _effects(problem, coordinates)
+    groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
+    without_data = Prepared(
+        title=problem.title,
+        coordinates=coordinates,
+        arms=tuple(
+            _arm(name, arm, card.id, problem, symbols, fixed[name], groups)
+            for name, arm in problem.arms.items()
+        ),
+        errors=errors,
+        units={name: symbols[name].unit for name in problem.observables},
+        time_unit=symbols.time_unit,
+        checksum="",
+        effects=effects,
+        groups=groups,
+        method=problem.optimiser.method,
+        loss=problem.optimiser.loss,
+        starts=problem.optimiser.starts,
+        seed=problem.optimiser.seed,
+        synthetic=problem.synthetic.reason if problem.synthetic else "",
+        ridge=problem.ridge,
+    )
+    if problem.synthetic:
+        table = simulate_observations(without_data, _truth(problem, without_data), problem.synthetic.seed)
+    else:
+        table = read_observations(folder / problem.observations)
+    return _with_data(without_data, problem, table)
+
+
+def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[str, str]:
+    """Values taken from the results of other fits, as 'VALUE UNIT'."""
+    found = {}
+    for path, names in problem.fixed_from.items():
+        estimates = read_result(folder / path).table("estimates").set_index("parameter")
+        for name in names:
+            symbols.require_settable(name)
+            if name not in estimates.index:
+                raise unknown_name(f"estimate in {path}", name, estimates.index)
+            if name in problem.parameters:
+                raise InputError(f"{name}: is free and fixed from {path}; one of them")
+            found[name] = f"{float(estimates.estimate[name])!r} {estimates.unit[name]}"
+    return found
+
+
+def _fixed(
+    problem: FitProblem, name: str, arm: Arm, carried: dict[str, str], symbols: SymbolTable
+) -> dict[str, float]:
+    """What one arm sets, in the model's units."""
+    for free in problem.parameters:
+        if free in arm.changes:
+            raise InputError(f"arm {name}: {free} is free and set; one of them")
+    selection = select(problem.model, problem.readings, arm.condition or problem.condition)
+    return symbols.parse_all({**selection.changes, **problem.changes, **carried, **arm.changes})
+
+
+def _parameters(problem: FitProblem, symbols: SymbolTable, fixed: dict[str, float]) -> tuple[Coordinate, ...]:
+    found = []
+    for name, free in problem.parameters.items():
+        declared = fixed.get(name, symbols.require_settable(name).value)
+        low, high = symbols.parse(name, free.low), symbols.parse(name, free.high)
+        start = declared if free.start is None else symbols.parse(name, free.start)
+        log = free.scale == "log"
+        _require_bounds(name, low, high, start, log, symbols[name].unit)
+        found.append(
+            Coordinate(
+                name, symbols[name].unit, "parameter", log, low, high, start, declared,
+                _prior(name, free, symbols),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _require_bounds(name: str, low: float, high: float, start: float, log: bool, unit: str) -> None:
+    if not low < high or (log and low <= 0):
+        raise InputError(
+            f"{name}: bounds {low:g} to {high:g} {unit} are empty, or not positive on a log scale"
+        )
+    if not low <= start <= high:
+        raise InputError(f"{name}: starts at {start:g} {unit}, outside its bounds {low:g} to {high:g}")
+
+
+def _prior(name: str, free: FreeParameter, symbols: SymbolTable) -> tuple[float, float] | None:
+    if free.prior is None:
+        return None
+    mean = symbols.parse(name, free.prior.mean)
+    if free.scale == "log" and mean <= 0:
+        raise InputError(f"{name}: the mean of a prior on a log scale must be positive")
+    return (float(np.log(mean)) if free.scale == "log" else mean), free.prior.sd
+
+
+def _errors(
+    problem: FitProblem, symbols: SymbolTable, coordinates: tuple[Coordinate, ...]
+) -> tuple[tuple[ErrorSizes, ...], tuple[Coordinate, ...]]:
+    """Error models, and the coordinates with the sizes that are estimated among them."""
+    found, every = [], list(coordinates)
+    for name, error in problem.observables.items():
+        if name not in symbols:
+            raise unknown_name(f"observable in {symbols.model}", name, symbols)
+        additive = _size(error.additive, f"additive_{name}", symbols[name].unit, "error", every)
+        relative = _size(error.relative, f"relative_{name}", "dimensionless", "error", every)
+        found.append(ErrorSizes(name, error.model == "log", additive, relative, 1.0))
+    return tuple(found), tuple(every)
+
+
+def _effects(
+    problem: FitProblem, coordinates: tuple[Coordinate, ...]
+) -> tuple[tuple[EffectPlace, ...], tuple[Coordinate, ...]]:
+    every = list(coordinates)
+    places = {coordinate.name: i for i, coordinate in enumerate(coordinates)}
+    found = tuple(
+        EffectPlace(places[name], _size(effect.omega, f"omega_{name}", "dimensionless", "omega", every))
+        for name, effect in problem.effects.items()
+    )
+    return found, tuple(every)
+
+
+def _size(given: str | Estimated | None, name: str, unit: str, kind: str, every: list[Coordinate]) -> Size:
+    """A size as a number, or as a coordinate put behind `every`."""
+    if given is None:
+        return Size()
+    text = given.start if isinstance(given, Estimated) else given
+    value = parse_quantity(text, unit, name)
+    if value <= 0:
+        raise InputError(f"{name}: must be positive, not {value:g}")
+    if not isinstance(given, Estimated):
+        return Size(value)
+    every.append(
+        Coordinate(name, unit, kind, True, value * given.low, value * given.high, value, float("nan"))
+    )
+    return Size(value, len(every) - 1)
+
+
+def _arm(
+    name: str,
+    arm: Arm,
+    model: str,
+    problem: FitProblem,
+    symbols: SymbolTable,
+    fixed: dict[str, float],
+    groups: tuple[str, ...],
+) -> ArmData:
+    """An arm without data; for synthetic ones its times are those of the design."""
+    program = load_program(model)
+    times = parse_times(problem.synthetic.times, symbols.time_unit) if problem.synthetic else np.empty(0)
+    none = np.empty(0, int)
+    return ArmData(
+        name=name,
+        group=groups.index(arm.group) if arm.group is not None else -1,
+        program=program,
+        fixed=fixed,
+        regimen=_regimen(name, arm, program.dose is not None, symbols),
+        times=times,
+        observables=arm.observables or tuple(problem.observables),
+        time_index=none, observable_index=none, error=none,
+        value=np.empty(0), censored=np.empty(0, bool), limit=np.empty(0),
+    )  # fmt: skip
+
+
+def _regimen(name: str, arm: Arm, takes_dose: bool, symbols: SymbolTable) -> Regimen | None:
+    if arm.doses is None:
+        return None
+    if not takes_dose:
+        raise InputError(f"arm {name}: model {symbols.model} takes no dose")
+    given = regimen(arm.doses, symbols.time_unit)
+    if any(dose.relative for dose in given.doses):
+        raise InputError(f"arm {name}: give its doses in cells")
+    return given
+
+
+def _truth(problem: FitProblem, prepared: Prepared) -> np.ndarray:
+    """The point that synthetic data come from, as natural values."""
+    for name in problem.synthetic.truth:
+        if name not in prepared.names:
+            raise unknown_name("free parameter for truth", name, prepared.names)
+    values = []
+    for c in prepared.coordinates:
+        if c.name in problem.synthetic.truth:
+            text = problem.synthetic.truth[c.name]
+            values.append(parse_quantity(text, c.unit, f"truth of {c.name}"))
+        else:
+            values.append(c.declared if c.kind == "parameter" else c.start)
+    return np.array(values)
+
+
+def _with_data(prepared: Prepared, problem: FitProblem, table: pd.DataFrame) -> Prepared:
+    """The same fit with the observations of each arm."""
+    limits = {
+        name: parse_quantity(error.lloq, prepared.units[name], f"lloq of {name}")
+        for name, error in problem.observables.items()
+        if error.lloq is not None
+    }
+    arms = tuple(_observe(arm, problem, prepared, table, limits) for arm in prepared.arms)
+    errors = tuple(_with_reference(error, i, arms) for i, error in enumerate(prepared.errors))
+    for i, error in enumerate(errors):
+        rows = [arm.error == i for arm in arms]
+        if not any(each.any() for each in rows):
+            raise InputError(f"{error.observable}: has an error model and no observations")
+    content = [
+        (a.name, a.times, a.time_index, a.observable_index, a.value, a.censored, a.limit) for a in arms
+    ]
+    text = repr(
+        [[part.tolist() if isinstance(part, np.ndarray) else part for part in row] for row in content]
+    )
+    return Prepared(
+        **{**vars(prepared), "arms": arms, "errors": errors,
+           "checksum": hashlib.sha256(text.encode()).hexdigest()}
+    )  # fmt: skip
+
+
+def _observe(
+    arm: ArmData, problem: FitProblem, prepared: Prepared, table: pd.DataFrame, limits: dict[str, float]
+) -> ArmData:
+    source = problem.arms[arm.name].observed or arm.name
+    there = set(table["observable"][table["arm"] == source])
+    wanted = [name for name in arm.observables if name in there or problem.arms[arm.name].observables]
+    if not there:
+        raise unknown_name(f"arm in the observations for {arm.name}", source, set(table["arm"]))
+    if not wanted:
+        raise unknown_name(f"observable observed in arm {source}", arm.observables[0], there)
+    places = [error.observable for error in prepared.errors]
+    time, column, error, value, limit = ([] for _ in range(5))
+    for k, name in enumerate(wanted):
+        found = observed(table, name, source, prepared.units[name], prepared.time_unit)
+        _require_fit_for_logarithms(arm.name, name, found.value, limits.get(name), problem)
+        time.append(found.time)
+        value.append(found.value)
+        column.append(np.full(found.time.size, k))
+        error.append(np.full(found.time.size, places.index(name)))
+        limit.append(np.full(found.time.size, limits.get(name, -np.inf)))
+    times, index = np.unique(np.concatenate(time), return_inverse=True)
+    if times[0] < 0:
+        raise InputError(f"arm {source}: an observation at time {times[0]:g}, before the start")
+    values, bounds = np.concatenate(value), np.concatenate(limit)
+    return ArmData(
+        **{**vars(arm), "times": times, "observables": tuple(wanted), "time_index": index,
+           "observable_index": np.concatenate(column), "error": np.concatenate(error), "value": values,
+           "censored": values < bounds, "limit": bounds}
+    )  # fmt: skip
+
+
+def _require_fit_for_logarithms(
+    arm: str, name: str, value: np.ndarray, limit: float | None, problem: FitProblem
+) -> None:
+    if problem.observables[name].model != "log":
+        return
+    if limit is not None and limit <= 0:
+        raise InputError(f"lloq of {name}: must be positive for a log error")
+    quantified = value if limit is None else value[value >= limit]
+    if (quantified <= 0).any():
+        raise InputError(
+            f"{name}, arm {arm}: a log error needs positive values; declare lloq, and they are censored"
+        )
+
+
+def _with_reference(error: ErrorSizes, place: int, arms: tuple[ArmData, ...]) -> ErrorSizes:
+    """The error model with the largest observation as its reference size."""
+    if error.logarithmic:
+        return error
+    largest = max((np.abs(arm.value[arm.error == place]).max(initial=0.0) for arm in arms), default=0.0)
+    return ErrorSizes(error.observable, False, error.additive, error.relative, float(largest) or 1.0)

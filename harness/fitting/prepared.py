@@ -1,0 +1,170 @@
+"""A prepared fit: everything that an objective needs, as plain data that travels to any worker.
+
+Promise: numbers are in the model's own units, names are resolved to places, and nothing is left to check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.simulation.program import Program
+from harness.simulation.regimen import Regimen
+
+__all__ = ["ArmData", "Coordinate", "EffectPlace", "ErrorSizes", "Prepared", "Size"]
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One coordinate of the fit; `low`, `high`, `start` and `declared` are natural values, in `unit`.
+
+    `kind` is parameter (of the model), error (a size of an error model) or omega (of a random effect).
+    `declared` is the model's own value, such as Table 1's, NaN for what no model declares. `prior` is mean
+    and sd on the scale of the coordinate.
+    """
+
+    name: str
+    unit: str
+    kind: str
+    log: bool
+    low: float
+    high: float
+    start: float
+    declared: float
+    prior: tuple[float, float] | None = None
+
+    def scaled(self, value: float) -> float:
+        """A natural value on the scale of the coordinate."""
+        return float(np.log(value)) if self.log else float(value)
+
+    def natural(self, x: float) -> float:
+        """A value on the scale of the coordinate as a natural one."""
+        return float(np.exp(min(x, 709.0))) if self.log else float(x)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number that is given, or the coordinate at place `place` that estimates it."""
+
+    value: float = 0.0
+    place: int | None = None
+
+    def at(self, natural: np.ndarray) -> float:
+        """Its value, given the natural values of all coordinates."""
+        return self.value if self.place is None else float(natural[self.place])
+
+
+@dataclass(frozen=True)
+class ErrorSizes:
+    """The error model of one observable: on logarithms or not, and its two sizes, 0 where it has none.
+
+    `reference` is a size in the observable's unit (1 for logarithms) below a billionth of which no standard
+    deviation is taken.
+    """
+
+    observable: str
+    logarithmic: bool
+    additive: Size
+    relative: Size
+    reference: float
+
+
+@dataclass(frozen=True)
+class EffectPlace:
+    """A log-normal random effect: the coordinate it acts on, and its standard deviation."""
+
+    place: int
+    omega: Size
+
+
+@dataclass(frozen=True)
+class ArmData:
+    """One simulation and its n observations: arrays of shape (n,), or (times,) for `times`.
+
+    `limit` is the limit of quantification of a censored observation; `error` the place of its error model.
+    """
+
+    name: str
+    group: int
+    program: Program
+    fixed: Mapping[str, float]
+    regimen: Regimen | None
+    times: np.ndarray
+    observables: tuple[str, ...]
+    time_index: np.ndarray
+    observable_index: np.ndarray
+    error: np.ndarray
+    value: np.ndarray
+    censored: np.ndarray
+    limit: np.ndarray
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked fit. `key` is the same for the same content; `checksum` is that of the data alone."""
+
+    title: str
+    coordinates: tuple[Coordinate, ...]
+    arms: tuple[ArmData, ...]
+    errors: tuple[ErrorSizes, ...]
+    units: Mapping[str, str]
+    time_unit: str
+    checksum: str
+    effects: tuple[EffectPlace, ...] = ()
+    groups: tuple[str, ...] = ()
+    method: str = "least_squares"
+    loss: str = "linear"
+    starts: int = 1
+    seed: int = 1
+    synthetic: str = ""
+    ridge: tuple[str, str] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [coordinate.name for coordinate in self.coordinates]
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest point, on the scale of each coordinate."""
+        low = np.array([c.scaled(c.low) for c in self.coordinates])
+        return low, np.array([c.scaled(c.high) for c in self.coordinates])
+
+    @property
+    def start(self) -> np.ndarray:
+        """The declared start, on the scale of each coordinate."""
+        return np.array([c.scaled(c.start) for c in self.coordinates])
+
+    @property
+    def observations(self) -> int:
+        """Number of observations, censored ones among them."""
+        return sum(arm.value.size for arm in self.arms)
+
+    def natural(self, x: np.ndarray) -> np.ndarray:
+        """Natural values of a point."""
+        return np.array([c.natural(value) for c, value in zip(self.coordinates, x, strict=True)])
+
+    def places(self, *kinds: str) -> np.ndarray:
+        """Places of the coordinates of some kinds."""
+        return np.array([i for i, c in enumerate(self.coordinates) if c.kind in kinds], int)
+
+    @property
+    def key(self) -> str:
+        """A name for the fit that is the same for the same content, in any process."""
+        arms = [
+            (
+                a.name,
+                a.group,
+                a.program.key,
+                sorted(a.fixed.items()),
+                a.regimen,
+                a.observables,
+                a.error.tolist(),
+            )
+            for a in self.arms
+        ]
+        how = self.method, self.loss, self.seed
+        parts = [self.coordinates, arms, self.errors, self.effects, self.checksum, how]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -1,0 +1,255 @@
+"""The declarative form of a fit: model, data, free parameters, error models and optimiser.
+
+Promise: a fit problem is one YAML file, ``validation/PANEL/fit_NAME.yaml`` or any path, that follows this
+schema. What it names in the model and in the data is checked by :func:`harness.fitting.prepare.prepare`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from harness.declarations import Declaration, describe, read_declaration
+from harness.errors import InputError, unknown_name
+from harness.models.catalog import repository
+
+__all__ = [
+    "Arm",
+    "Effect",
+    "ErrorModel",
+    "Estimated",
+    "FitProblem",
+    "FreeParameter",
+    "Optimiser",
+    "Prior",
+    "Synthetic",
+    "Variant",
+    "coordinate_names",
+    "find_problem",
+    "problem_names",
+    "read_problem",
+]
+
+Method = Literal["least_squares", "minimize", "differential_evolution"]
+
+
+class Prior(Declaration):
+    """A normal prior on the scale of the parameter: `mean` 'VALUE UNIT', `sd` in ln units on a log scale."""
+
+    mean: str
+    sd: float = Field(gt=0)
+
+
+class FreeParameter(Declaration):
+    """A parameter to estimate. `start` is the model's own value (Table 1) unless given."""
+
+    low: str
+    high: str
+    start: str | None = None
+    scale: Literal["log", "linear"] = "log"
+    prior: Prior | None = None
+
+
+class Estimated(Declaration):
+    """A size that is estimated, from `start` on, between `low` and `high` (factors of the start)."""
+
+    start: str
+    low: float = Field(default=1e-2, gt=0, lt=1)
+    high: float = Field(default=1e2, gt=1)
+
+
+class ErrorModel(Declaration):
+    """How an observation scatters around its prediction f, and the limit of quantification.
+
+    The standard deviation is `additive` (in the observable's unit), `relative` times f, the root of the sum
+    of both squares (combined), or `relative` on the natural logarithm (log). A size is a number, or
+    ``{start: number}`` when it is estimated. Values below `lloq` count as censored there.
+    """
+
+    model: Literal["additive", "proportional", "combined", "log"]
+    additive: str | Estimated | None = None
+    relative: str | Estimated | None = None
+    lloq: str | None = None
+
+    @model_validator(mode="after")
+    def _has_the_sizes_of_its_model(self) -> ErrorModel:
+        needed = {
+            "additive": {"additive"}, "proportional": {"relative"},
+            "combined": {"additive", "relative"}, "log": {"relative"},
+        }[self.model]  # fmt: skip
+        given = {name for name in ("additive", "relative") if getattr(self, name) is not None}
+        if given != needed:
+            raise ValueError(f"a {self.model} error has the size {' and '.join(sorted(needed))}, no other")
+        return self
+
+
+class Arm(Declaration):
+    """One simulation and what was observed in it. None of `doses` is the model's own dose.
+
+    `observed` is the arm's name in the table, its own by default; `observables` those that are fitted, all
+    by default; `group` what its random effects belong to (a cell line, a cohort).
+    """
+
+    doses: tuple[str, ...] | None = None
+    condition: str | None = None
+    changes: dict[str, str] = {}
+    observed: str | None = None
+    observables: tuple[str, ...] | None = None
+    group: str | None = None
+
+
+class Effect(Declaration):
+    """A log-normal random effect of a free parameter over groups, with standard deviation `omega`."""
+
+    omega: str | Estimated
+
+
+class Synthetic(Declaration):
+    """Data simulated from the problem itself, clearly labelled so, where no table exists.
+
+    Random effects and noise are drawn with the sizes that the problem starts from, around the values of
+    `truth`, or else those that the model declares.
+    """
+
+    times: str
+    seed: int
+    truth: dict[str, str] = {}
+    reason: str
+
+
+class Optimiser(Declaration):
+    """How the objective is minimised; `loss` as in scipy, for least_squares alone."""
+
+    method: Method = "least_squares"
+    loss: Literal["linear", "soft_l1", "huber", "cauchy", "arctan"] = "linear"
+    starts: int = Field(default=16, ge=1, le=4096)
+    seed: int = 1
+
+    @model_validator(mode="after")
+    def _a_loss_goes_with_least_squares(self) -> Optimiser:
+        if self.loss != "linear" and self.method != "least_squares":
+            raise ValueError("a loss other than linear goes with method least_squares")
+        return self
+
+
+class FitProblem(Declaration):
+    """One fit."""
+
+    title: str
+    model: str
+    readings: tuple[str, ...] = ()
+    condition: str | None = None
+    changes: dict[str, str] = {}
+    arms: dict[str, Arm] = Field(min_length=1)
+    observations: str | None = None
+    synthetic: Synthetic | None = None
+    observables: dict[str, ErrorModel] = Field(min_length=1)
+    parameters: dict[str, FreeParameter] = Field(min_length=1)
+    effects: dict[str, Effect] = {}
+    fixed_from: dict[str, tuple[str, ...]] = {}
+    optimiser: Optimiser = Optimiser()
+    ridge: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _its_parts_fit_together(self) -> FitProblem:
+        if (self.observations is None) == (self.synthetic is None):
+            raise ValueError("give observations, a table, or synthetic, a design; one of them")
+        for name in self.effects:
+            if name not in self.parameters:
+                raise ValueError(str(unknown_name("free parameter for effect", name, self.parameters)))
+        if self.effects and any(arm.group is None for arm in self.arms.values()):
+            raise ValueError("with random effects every arm names its group")
+        if self.effects and len({arm.group for arm in self.arms.values()}) < 2:
+            raise ValueError("random effects need two groups or more")
+        for name in self.ridge or ():
+            if name not in self.parameters:
+                raise ValueError(str(unknown_name("free parameter for ridge", name, self.parameters)))
+        for name, arm in self.arms.items():
+            for observable in arm.observables or ():
+                if observable not in self.observables:
+                    raise ValueError(
+                        f"arm {name}: {unknown_name('observable declared', observable, self.observables)}"
+                    )
+        if self.optimiser.loss != "linear":
+            for name, error in self.observables.items():
+                estimated = isinstance(error.additive, Estimated) or isinstance(error.relative, Estimated)
+                if estimated or error.model in ("proportional", "combined"):
+                    raise ValueError(
+                        f"loss {self.optimiser.loss}: {name} needs an additive or log error, given"
+                    )
+            if self.effects:
+                raise ValueError(f"loss {self.optimiser.loss}: not with random effects")
+        return self
+
+
+class Variant(Declaration):
+    """Another problem, `like`, with some of its fields replaced."""
+
+    like: str
+    title: str
+    model: str | None = None
+    readings: tuple[str, ...] | None = None
+    observables: dict[str, ErrorModel] | None = None
+    parameters: dict[str, FreeParameter] | None = None
+    optimiser: Optimiser | None = None
+    fixed_from: dict[str, tuple[str, ...]] | None = None
+
+
+def coordinate_names(problem: FitProblem) -> list[str]:
+    """Names of all coordinates: free parameters, estimated sizes of errors, estimated omegas."""
+    sizes = [
+        f"{kind}_{name}"
+        for name, error in problem.observables.items()
+        for kind in ("additive", "relative")
+        if isinstance(getattr(error, kind), Estimated)
+    ]
+    omegas = [f"omega_{name}" for name, e in problem.effects.items() if isinstance(e.omega, Estimated)]
+    return [*problem.parameters, *sizes, *omegas]
+
+
+def problem_names() -> tuple[str, ...]:
+    """Names of the fits of the repository, ``PANEL/NAME``, in alphabetical order."""
+    paths = (repository() / "validation").glob("*/fit_*.yaml")
+    return tuple(sorted(f"{path.parent.name}/{path.stem.removeprefix('fit_')}" for path in paths))
+
+
+def find_problem(name: str) -> Path:
+    """File of a fit by its name ``PANEL/NAME`` or its path.
+
+    Raises
+    ------
+    InputError
+        When there is neither.
+    """
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise InputError(f"{name}: no such file")
+        return Path(name)
+    if name not in problem_names():
+        raise unknown_name("fit", name, problem_names())
+    panel, _, stem = name.partition("/")
+    return repository() / "validation" / panel / f"fit_{stem}.yaml"
+
+
+def read_problem(path: Path) -> FitProblem:
+    """Read a fit problem; one that says ``like: FILE`` takes from there what it does not give itself.
+
+    Raises
+    ------
+    InputError
+        With file, line and field, when it does not follow the schema.
+    """
+    if not path.is_file() or not re.search(r"^like:", path.read_text(encoding="utf-8"), re.MULTILINE):
+        return read_declaration(path, FitProblem)
+    variant = read_declaration(path, Variant)
+    other = path.parent / variant.like
+    if other.resolve() == path.resolve():
+        raise InputError(f"{path}: is like itself")
+    given = variant.model_dump(exclude_unset=True, exclude={"like"})
+    try:
+        return FitProblem.model_validate({**read_problem(other).model_dump(), **given})
+    except ValidationError as error:
+        raise InputError(f"{path}: {describe(error.errors()[0])}") from None

@@ -1,0 +1,113 @@
+"""The result of a fit: numbers and tables with what they were computed from, as JSON that reloads.
+
+Promise: a result that is read back equals the one that was saved. A number that does not exist (an open end
+of an interval, an error that is not determined) is null in the file and NaN in Python.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from harness.declarations import Declaration, describe
+from harness.errors import InputError, unknown_name
+from harness.simulation.files import write_whole
+
+__all__ = ["FitResult", "as_columns", "plain_numbers", "read_result", "versions"]
+
+Cell = float | int | bool | str | None
+
+
+class FitResult(Declaration):
+    """What a fit found, and from what.
+
+    Attributes
+    ----------
+    problem
+        The declared problem, when it was one.
+    checksum
+        SHA-256 of the observations as fitted.
+    synthetic
+        Why the data are synthetic; empty when they are real.
+    numbers
+        Scalars by name; see :func:`harness.fitting.fit.number_names`.
+    tables
+        Columns by name, by table; :meth:`table` gives them as data frames.
+    notes
+        Sentences that a reader of the numbers must know.
+    """
+
+    title: str
+    problem: dict
+    checksum: str
+    seed: int
+    time_unit: str
+    versions: dict[str, str]
+    synthetic: str
+    runs: int
+    failed: int
+    numbers: dict[str, float | None]
+    tables: dict[str, dict[str, list[Cell]]]
+    notes: tuple[str, ...] = ()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table."""
+        if name not in self.tables:
+            raise unknown_name("table of the fit", name, self.tables)
+        frame = pd.DataFrame(self.tables[name])
+        return frame.where(frame.notna(), float("nan")).infer_objects()
+
+    def number(self, name: str) -> float:
+        """One number, NaN where it does not exist."""
+        if name not in self.numbers:
+            raise unknown_name("number of the fit", name, self.numbers)
+        value = self.numbers[name]
+        return float("nan") if value is None else value
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        text = json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+        write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def read_result(path: Path) -> FitResult:
+    """Read a result.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or is no result of a fit.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return FitResult.model_validate(content)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run the fit first") from None
+    except (OSError, ValueError) as error:
+        said = describe(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"{path}: is no result of a fit: {said}") from None
+
+
+def as_columns(frame: pd.DataFrame) -> dict[str, list[Cell]]:
+    """A table as plain lists, a number that is not finite as None."""
+    return {str(name): [_plain(value) for value in frame[name].tolist()] for name in frame}
+
+
+def _plain(value: object) -> Cell:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def plain_numbers(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers with None for those that are not finite."""
+    return {name: _plain(float(value)) for name, value in numbers.items()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes a fit."""
+    return {name: version(name) for name in ("cart-pkpd", "libroadrunner", "numpy", "scipy")}

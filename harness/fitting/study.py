@@ -1,0 +1,78 @@
+"""A fit as a study: a declared problem, fitted on any executor, answered by numbers and tables.
+
+Promise: the numbers are those of :func:`harness.fitting.fit.number_names`; the tables those of the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from harness.fitting.fit import fit, number_names, steps
+from harness.fitting.kept import Kept, Nothing
+from harness.fitting.prepare import prepare
+from harness.fitting.prepared import Prepared
+from harness.fitting.problem import FitProblem, coordinate_names, find_problem, read_problem
+from harness.fitting.result import FitResult
+from harness.simulation.execute import Executor
+from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+
+__all__ = ["Fit"]
+
+
+class Fit(StudyDeclaration):
+    """Fit the problem of a name ``PANEL/NAME`` or of a file.
+
+    `starts` goes over the number that the problem declares; `profile` follows the profile likelihood of each
+    parameter, without which there is no verdict.
+    """
+
+    kind: Literal["fit"] = "fit"
+    problem: str
+    starts: int | None = Field(default=None, ge=1, le=4096)
+    profile: bool = True
+
+    @cached_property
+    def path(self) -> Path:
+        """File of the problem."""
+        return find_problem(self.problem)
+
+    @cached_property
+    def declared(self) -> FitProblem:
+        """The problem as declared."""
+        return read_problem(self.path)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The problem, checked against its model and data."""
+        prepared = prepare(self.declared, self.path.parent)
+        return replace(prepared, starts=self.starts or prepared.starts)
+
+    def number_names(self) -> tuple[str, ...]:
+        return number_names(coordinate_names(self.declared))
+
+    def size(self) -> int:
+        """Starts, sides of profiles and rows of the map: what the progress counts."""
+        return steps(self.prepared, self.profile)
+
+    def result(
+        self, executor: Executor, progress: Progress | None = None, kept: Kept | Nothing | None = None
+    ) -> FitResult:
+        """The result itself, which can be saved; finished parts go to `kept`."""
+        declared = self.declared.model_dump(mode="json", exclude_defaults=True)
+        return fit(self.prepared, executor, progress, profile=self.profile, kept=kept, problem=declared)
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        found = self.result(executor, progress)
+        return Outcome(
+            numbers={name: found.number(name) for name in self.number_names()},
+            tables={name: found.table(name) for name in found.tables},
+            runs=found.runs,
+            failed=found.failed,
+            notes=found.notes,
+            extra={"result": found},
+        )

@@ -1,0 +1,74 @@
+"""Synthetic observations: the model at known values, random effects and noise, where no table exists.
+
+Promise: they come from the seed, the design and the truth alone, and say in their source that they are
+synthetic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.observations import COLUMNS
+from harness.errors import InputError
+from harness.fitting.prepared import Prepared
+from harness.simulation.study import engine_of
+
+__all__ = ["simulate_observations"]
+
+
+def simulate_observations(prepared: Prepared, truth: np.ndarray, seed: int) -> pd.DataFrame:
+    """Draw one table of observations, of every arm at its times.
+
+    Parameters
+    ----------
+    prepared
+        The fit, without data.
+    truth
+        Natural values of all coordinates: parameters, sizes of errors and omegas.
+    seed
+        Of random effects and noise; each arm and each group has a stream of its own.
+
+    Raises
+    ------
+    InputError
+        When the model cannot be run at the truth.
+    """
+    rows = []
+    for place, arm in enumerate(prepared.arms):
+        settings = {
+            **arm.fixed,
+            **{c.name: v for c, v in zip(prepared.coordinates, truth, strict=True) if c.kind == "parameter"},
+        }
+        drawn = np.random.default_rng([seed, 0, max(arm.group, 0)]).standard_normal(len(prepared.effects))
+        for effect, u in zip(prepared.effects, drawn, strict=True):
+            settings[prepared.coordinates[effect.place].name] *= np.exp(effect.omega.at(truth) * u)
+        settings = {name: float(value) for name, value in settings.items()}
+        run = engine_of(arm.program).run(settings, arm.regimen, arm.times, arm.observables)
+        if not np.isfinite(run.values).all():
+            raise InputError(f"synthetic data, arm {arm.name}: the model fails at the truth: {run.reason}")
+        noise = np.random.default_rng([seed, 1, place]).standard_normal(run.values.shape)
+        for k, name in enumerate(arm.observables):
+            error = next(e for e in prepared.errors if e.observable == name)
+            value = _with_noise(run.values[:, k], noise[:, k], error, truth)
+            rows += [
+                (
+                    name,
+                    arm.name,
+                    t,
+                    prepared.time_unit,
+                    v,
+                    prepared.units[name],
+                    0.0,
+                    f"synthetic, seed {seed}",
+                )
+                for t, v in zip(arm.times, value, strict=True)
+            ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _with_noise(predicted: np.ndarray, noise: np.ndarray, error, truth: np.ndarray) -> np.ndarray:
+    additive, relative = error.additive.at(truth), error.relative.at(truth)
+    if error.logarithmic:
+        return predicted * np.exp(relative * noise)
+    return predicted + noise * np.sqrt(additive**2 + (relative * predicted) ** 2)

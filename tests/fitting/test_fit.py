@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.errors import InputError
+from harness.fitting.fit import fit, steps
+from harness.fitting.kept import Kept
+from harness.fitting.prepare import prepare
+from harness.fitting.problem import read_problem
+from harness.fitting.result import read_result
+from harness.fitting.study import Fit
+from harness.simulation.execute import Processes, Serial
+
+
+def same_tables(one, other):
+    assert one.numbers == other.numbers
+    assert one.tables == other.tables
+
+
+def test_known_parameters_are_found_again_in_vitro(prepared):
+    result = fit(prepared(), profile=False)
+    estimates = result.table("estimates").set_index("parameter")
+    assert estimates.estimate["K_kill_max"] == pytest.approx(0.353, rel=0.1)
+    assert estimates.estimate["KC50"] == pytest.approx(2.24, rel=0.1)
+    assert (estimates.low < estimates.estimate).all()
+    assert result.number("objective") < result.number("objective_table_1")
+    assert result.notes[0] == "Synthetic data: a test."
+
+
+def test_known_parameters_are_found_again_in_the_mouse():
+    prepared = Fit(problem="fig2b/synthetic", starts=1).prepared
+    moved = tuple(replace(c, start=c.start * 1.3) for c in prepared.coordinates)
+    estimates = fit(replace(prepared, coordinates=moved), profile=False).table("estimates")
+    mine = estimates[estimates.kind == "parameter"]
+    errors = np.log(mine.estimate / mine.table_1) / (mine.rse / 100)
+    assert (np.abs(errors) < 3).all()
+    assert (mine.rse < 60).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fig2a/synthetic", "fig3/synthetic"])
+def test_population_values_are_found_again_beside_random_effects(name):
+    found = Fit(problem=name, starts=1, profile=False).run(Serial()).tables["estimates"]
+    mine = found[found.kind == "parameter"]
+    assert ((mine.low < mine.table_1) & (mine.table_1 < mine.high)).mean() >= 0.75
+
+
+def test_a_result_reloads_as_it_was_saved(prepared, tmp_path):
+    result = fit(prepared(), problem={"title": "x"})
+    result.save(tmp_path / "result.json")
+    assert read_result(tmp_path / "result.json") == result
+    assert len(result.checksum) == 64
+    assert result.versions["scipy"]
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["seed"] == 1
+
+
+def test_another_file_is_no_result(tmp_path):
+    (tmp_path / "result.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="is no result of a fit: title: Field required"):
+        read_result(tmp_path / "result.json")
+
+
+def test_the_numbers_do_not_depend_on_the_number_of_workers(prepared):
+    made = prepared()
+    same_tables(fit(made, Serial(), profile=False), fit(made, Processes(2), profile=False))
+
+
+def test_a_study_gives_the_numbers_that_it_names(written):
+    study = Fit(problem=str(written()), starts=1, profile=True)
+    counted: list[int] = []
+    outcome = study.run(Serial(), counted.append)
+    assert tuple(outcome.numbers) == study.number_names()
+    assert outcome.numbers["verdict_K_kill_max"] == 1
+    assert outcome.numbers["n"] == 9
+    assert sum(counted) == study.size()
+    assert outcome.extra["result"].problem["title"] == "one line in a well"
+
+
+def test_profiles_agree_with_the_information_where_data_are_rich(prepared):
+    estimates = fit(prepared()).table("estimates").iloc[:2]
+    assert (estimates.verdict == "determined").all()
+    np.testing.assert_allclose(estimates.profile_low, estimates.low, rtol=0.2)
+    np.testing.assert_allclose(estimates.profile_high, estimates.high, rtol=0.2)
+
+
+def test_a_parameter_without_data_is_not_determined(prepared):
+    parameters = {"K_kill_max": {"low": "0.02", "high": "5"}, "K_off": {"low": "1e-4", "high": "1e-1"}}
+    nothing_is_killed = {"times": "1,2,3,4", "seed": 1, "reason": "no receptors."}
+    arms = {"none": {"changes": {"Ag_CAR": "0"}}}
+    result = fit(prepared(parameters=parameters, arms=arms, synthetic=nothing_is_killed))
+    estimates = result.table("estimates").set_index("parameter")
+    for name in parameters:
+        assert estimates.verdict[name] == "not determined"
+        assert np.isnan(estimates.rse[name])
+    assert any("Not determined by these data" in note for note in result.notes)
+
+
+def test_two_parameters_that_only_their_product_matters_of_are_not_determined(prepared):
+    parameters = {
+        "Ag_CAR": {"low": "100", "high": "1e6"},
+        "ET_ratio": {"low": "0.05", "high": "100", "start": "2"},
+        "K_kill_max": {"low": "0.02", "high": "5"},
+    }
+    made = prepared(parameters=parameters, arms={"one": {}}, condition="JeKo", synthetic={
+        "times": "0.5,1,2,4", "seed": 1, "reason": "one ratio", "truth": {"ET_ratio": "2"}})  # fmt: skip
+    estimates = fit(made).table("estimates").set_index("parameter")
+    assert estimates.verdict["Ag_CAR"] != "determined"
+    assert estimates.verdict["ET_ratio"] != "determined"
+    assert np.isnan(estimates.rse["Ag_CAR"])
+
+
+def test_every_optimiser_reaches_the_same_point(prepared):
+    values = {}
+    for method in ("least_squares", "minimize", "differential_evolution"):
+        made = prepared(optimiser={"method": method, "starts": 1})
+        values[method] = fit(made, profile=False).number("objective")
+    assert values["minimize"] == pytest.approx(values["least_squares"], abs=1e-2)
+    assert values["differential_evolution"] == pytest.approx(values["least_squares"], abs=1e-2)
+
+
+def test_a_soft_loss_resists_an_outlier(prepared):
+    errors = {"viability": {"model": "log", "relative": "0.05"}}
+    estimates = {}
+    for loss in ("linear", "soft_l1"):
+        made = prepared(observables=errors, optimiser={"loss": loss, "starts": 1})
+        value = made.arms[0].value.copy()
+        value[0] *= 1.6
+        spoilt = replace(made, arms=(replace(made.arms[0], value=value), *made.arms[1:]))
+        estimates[loss] = fit(spoilt, profile=False).number("estimate_KC50")
+    assert abs(np.log(estimates["soft_l1"] / 2.24)) < abs(np.log(estimates["linear"] / 2.24))
+
+
+def test_a_value_is_carried_from_one_fit_to_the_next(prepared, written, tmp_path):
+    first = fit(prepared(), profile=False)
+    first.save(tmp_path / "result.json")
+    path = written(
+        fixed_from={"result.json": ["KC50"]}, parameters={"K_kill_max": {"low": "0.1", "high": "5"}}
+    )
+    made = prepare(read_problem(path), path.parent)
+    assert made.arms[0].fixed["KC50"] == first.number("estimate_KC50")
+
+
+def test_an_interrupted_fit_goes_on_with_what_is_kept(prepared, tmp_path):
+    made = prepared()
+    whole = fit(made)
+    kept = Kept(tmp_path, made.key, resume=False)
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_three(count: int, seen: list[int] = []) -> None:  # noqa: B006
+        seen.append(count)
+        if len(seen) == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(made, progress=stop_after_three, kept=kept)
+    assert 0 < kept.count < steps(made, True)
+    with pytest.raises(InputError, match="parts of an unfinished fit; go on with --resume"):
+        Kept(tmp_path, made.key, resume=False)
+    with pytest.raises(InputError, match="belongs to another fit"):
+        Kept(tmp_path, "other", resume=True)
+    again = fit(made, kept=Kept(tmp_path, made.key, resume=True))
+    same_tables(whole, again)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.fitting import objective as module
+from harness.fitting.objective import Objective
+from harness.fitting.study import Fit
+from harness.simulation.regimen import Dose, Regimen
+
+
+def reference(prepared, x: np.ndarray, i: int) -> float:
+    """Derivative of the objective at a tolerance of 1e-12, by Richardson extrapolation."""
+
+    def central(step: float) -> float:
+        shift = np.eye(x.size)[i] * step
+        return (Objective(prepared).penalised(x + shift) - Objective(prepared).penalised(x - shift)) / (
+            2 * step
+        )
+
+    return (4 * central(2e-3) - central(4e-3)) / 3
+
+
+@pytest.mark.parametrize("name", ["fig2b/constant_volume", "fig2b/moving_volume"])
+def test_gradients_agree_with_an_accurate_reference(name, monkeypatch):
+    prepared = Fit(problem=name).prepared
+    x = prepared.start + 0.05 * np.sin(np.arange(prepared.start.size))
+    every = np.arange(x.size)
+    objective = Objective(prepared)
+    found = 2 * objective.jacobian(x, every).T @ objective.rows(x)
+    monkeypatch.setattr(module, "TOLERANCE", 1e-12)
+    expected = np.array([reference(prepared, x, i) for i in every])
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
+
+
+def test_gradients_of_a_marginal_likelihood_agree_with_its_differences():
+    prepared = Fit(problem="fig2a/synthetic").prepared
+    arms = tuple(arm for arm in prepared.arms if arm.group < 3)
+    prepared = replace(prepared, arms=arms, groups=prepared.groups[:3])
+    x = prepared.start + 0.1 * np.sin(np.arange(prepared.start.size))
+    objective = Objective(prepared)
+    found = 2 * objective.jacobian(x, np.arange(x.size)).T @ objective.rows(x)
+    for i, slope in enumerate(found):
+        shift = 0.02 * np.eye(x.size)[i]
+        sides = [Objective(prepared).penalised(x + sign * shift) for sign in (1, -1)]
+        assert slope == pytest.approx((sides[0] - sides[1]) / 0.04, rel=5e-3, abs=0.02)
+
+
+def test_a_run_that_fails_gives_large_finite_residuals_and_is_counted():
+    prepared = Fit(problem="fig2b/moving_volume").prepared
+    arms = (
+        replace(prepared.arms[0], fixed={"V_b": 0.0}, regimen=Regimen((Dose(0.0, 5e6),))),
+        prepared.arms[1],
+    )
+    objective = Objective(replace(prepared, arms=arms))
+    rows = objective.rows(prepared.start)
+    assert objective.failed == 1
+    assert np.isfinite(rows).all()
+    assert (rows[: arms[0].value.size] == 1e3).all()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.observations import COLUMNS
+from harness.errors import InputError
+from harness.fitting.prepare import prepare
+from harness.fitting.problem import find_problem, problem_names, read_problem
+from harness.fitting.study import Fit
+
+HEAD = ",".join(COLUMNS)
+
+
+def table(tmp_path: Path, *rows: str) -> dict:
+    """Fields of a problem that reads a table with the given rows."""
+    (tmp_path / "data.csv").write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
+    return {"observations": "data.csv", "synthetic": None, "arms": {"well": {}}}
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_every_fit_of_the_repository_can_be_prepared(name):
+    path = find_problem(name)
+    prepared = prepare(read_problem(path), path.parent)
+    assert prepared.observations > len(prepared.coordinates)
+    assert Fit(problem=name).number_names()[-1] == f"verdict_{prepared.names[-1]}"
+
+
+def test_a_measurement_is_converted_to_the_unit_of_the_model(prepared, tmp_path):
+    fields = table(
+        tmp_path,
+        "viability,well,120,min,0.5,dimensionless,0,a test",
+        "viability,well,4,hour,30,percent,0,a test",
+    )
+    arm = prepared(**fields).arms[0]
+    np.testing.assert_allclose(arm.times, [2, 4])
+    np.testing.assert_allclose(arm.value, [50, 30])
+
+
+def test_values_below_the_limit_are_censored_there(prepared, tmp_path):
+    fields = table(
+        tmp_path, "viability,well,1,hour,0,percent,0,a test", "viability,well,4,hour,30,percent,0,a test"
+    )
+    errors = {"viability": {"model": "log", "relative": "0.1", "lloq": "5 percent"}}
+    arm = prepared(**fields, observables=errors).arms[0]
+    assert arm.censored.tolist() == [True, False]
+    assert arm.limit[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("viability,well,1,hour,50,day,0,a test", "day does not convert to percent"),
+        ("viability,well,1,mL,50,percent,0,a test", "mL does not convert to hour"),
+        ("viability,well,1,hour,nan,percent,0,a test", "row 1: value 'nan' is not a number"),
+        ("viability,well,1,hour,,percent,0,a test", "row 1: value '' is not a number"),
+        ("viability,well,1,hour,0,percent,0,a test", "a log error needs positive values; declare lloq"),
+        ("viability,well,-1,hour,50,percent,0,a test", "an observation at time -1, before the start"),
+        (
+            "viability,dish,1,hour,50,percent,0,a test",
+            "no arm in the observations for well 'well'; known: dish",
+        ),
+        ("cytolysis,well,1,hour,50,percent,0,a test", "no observable observed in arm well 'viability'"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_line(prepared, tmp_path, row, said):
+    with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
+        prepared(**table(tmp_path, row))
+    assert said in str(refused.value)
+
+
+OF_PARAMETERS = [
+    ("K_kill_max", "1 1/hour", "2 1/hour", "K_kill_max: starts at 0.353 1/hour, outside its bounds 1 to 2"),
+    ("K_kill_max", "2", "1", "bounds 2 to 1 1/hour are empty"),
+    ("K_kill_max", "0", "1", "not positive on a log scale"),
+    ("K_kill", "0.1", "1", "no parameter in in_vitro 'K_kill'; nearest: "),
+    ("k_kill", "0.1", "1", "k_kill is a rule of in_vitro"),
+    ("ET_ratio", "0.1", "20", "arm ratio_1: ET_ratio is free and set"),
+    ("KC50", "1 hour", "3", "KC50: hour does not convert to dimensionless"),
+]
+
+
+@pytest.mark.parametrize(("name", "low", "high", "said"), OF_PARAMETERS)
+def test_a_wrong_parameter_is_refused_in_one_line(prepared, name, low, high, said):
+    with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
+        prepared(parameters={name: {"low": low, "high": high}})
+    assert said in str(refused.value)
+
+
+OF_PROBLEMS = [
+    ({"observables": {"viabilty": {"model": "log", "relative": "0.1"}}}, "nearest: viability"),
+    ({"observables": {"viability": {"model": "log", "additive": "1"}}}, "has the size relative, no other"),
+    ({"observables": {"viability": {"model": "additive", "additive": "1 hour"}}}, "does not convert to"),
+    ({"observables": {"viability": {"model": "additive", "additive": "0"}}}, "must be positive, not 0"),
+    ({"effects": {"K_kill_max": {"omega": "0.5"}}}, "with random effects every arm names its group"),
+    ({"effects": {"MV": {"omega": "0.5"}}}, "no free parameter for effect 'MV'"),
+    ({"arms": {"a": {"doses": ["1e6"]}}}, "model in_vitro takes no dose"),
+    ({"optimiser": {"loss": "huber"}}, "loss huber: viability needs an additive or log error, given"),
+    ({"optimiser": {"loss": "huber", "method": "minimize"}}, "goes with method least_squares"),
+    ({"observations": "data.csv"}, "give observations, a table, or synthetic, a design; one of them"),
+    ({"synthetic": None, "observations": "none.csv"}, "none.csv: no such file"),
+    ({"fixed_from": {"none.json": ["KC50"]}}, "none.json: no such file; run the fit first"),
+    ({"synthetic": {"times": "1", "seed": 1, "reason": "", "truth": {"KC": "1"}}}, "for truth 'KC'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), OF_PROBLEMS)
+def test_a_wrong_problem_is_refused_in_one_line(prepared, changes, said):
+    with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
+        prepared(**changes)
+    assert said in str(refused.value)
+
+
+def test_a_fit_that_is_not_there_is_told_with_the_nearest():
+    with pytest.raises(InputError, match=r"nearest: .*fig2b/moving_volume"):
+        find_problem("fig2b/moving_volum")
+
+
+def test_a_problem_like_another_takes_the_rest_from_it(written, tmp_path):
+    other = written("other.yaml")
+    (tmp_path / "variant.yaml").write_text("like: other.yaml\ntitle: at the bench\n", encoding="utf-8")
+    variant, base = read_problem(tmp_path / "variant.yaml"), read_problem(other)
+    assert variant == base.model_copy(update={"title": "at the bench"})
+
+
+def test_synthetic_data_depend_on_the_seed_alone(prepared):
+    one, again, other = (prepared(synthetic={"times": "4", "seed": s, "reason": "x"}) for s in (1, 1, 2))
+    assert one.checksum == again.checksum
+    assert one.checksum != other.checksum
