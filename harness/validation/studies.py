@@ -17,6 +17,6 @@ from harness.studies.sensitivity import Sensitivity
 __all__ = ["AnyStudy"]
 
 AnyStudy = Annotated[
-    Scan | Map | Sensitivity | Population | Patients | Fit | Agreement, Field(discriminator="kind")
+    Scan | Map | Sensitivity | Population | Patients | Fit | Agreement,
     Field(discriminator="kind"),
 ]
