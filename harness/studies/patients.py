@@ -46,7 +46,7 @@ class PatientsStudy(StudyDeclaration):
     model: str = "clinical"
     readings: tuple[str, ...] = ()
     table: str = "fig5/crb401_best_response.csv"
-    published: dict[str, str] = {"low": "crb401_50", "high": "crb401_active_escalation"}
+    published: dict[str, str] = {"low": "crb401_50", "high": "crb401_escalation"}
     effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
     more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}
     first_visit: float = Field(28.0, ge=0)
