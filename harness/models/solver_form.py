@@ -20,7 +20,7 @@ import libsbml
 
 __all__ = ["ADDED", "add_infusion", "log_state", "to_solver_file", "to_solver_form"]
 
-UNIT, MOMENT = "one_cell", "start_moment"
+UNIT, MOMENT = "log_unit", "start_moment"
 ADDED = frozenset({UNIT, MOMENT})
 """Parameters that the file of the solver form has beside those of the exchange file."""
 

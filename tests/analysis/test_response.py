@@ -112,16 +112,19 @@ def test_response_at_a_day_is_read_between_output_times_too():
 
 
 def test_progression_free_survival_ends_with_progression_or_with_the_curve():
-    value = np.array([[0, -50, -90, -70, -50.0], [0, -20, -30, -40, -50], [0, np.nan, 0, 0, 0]])
-    duration, event = progression_free(TIME, value)
+    missing = np.full_like(FINE, np.nan)
+    value = np.array([straight(0, -50, -90, -70, -50), straight(0, -20, -30, -40, -50), missing])
+    duration, event = progression_free(FINE, value)
     assert duration[:2] == pytest.approx([21.25, 40])
     assert np.isnan(duration[2])
     assert event.tolist() == [True, False, False]
 
 
 def test_the_duration_of_response_goes_from_response_to_relapse():
-    value = np.array([[0, -50, -90, -70, -50.0], [0, -40, -60, -70, -80], [0, -10, -20, -10, 0]])
-    duration, relapsed = duration_of_response(TIME, value)
+    value = np.array(
+        [straight(0, -50, -90, -70, -50), straight(0, -40, -60, -70, -80), straight(0, -10, -20, -10, 0)]
+    )
+    duration, relapsed = duration_of_response(FINE, value)
     assert duration[:2] == pytest.approx([11.25, 25])
     assert np.isnan(duration[2])
     assert relapsed.tolist() == [True, False, False]

@@ -119,7 +119,7 @@ def test_weights_turn_draws_around_a_fit_into_draws_of_the_population(small):
 def test_the_numbers_do_not_depend_on_the_workers(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("dose,category,n\n150e6,CR,2\n50e6,PR,1\n", encoding="utf-8")
-    study = declare(PatientsStudy, table=str(path), published={}, draws=10, until="12 months")
+    study = declare(Patients, table=str(path), published={}, draws=10, until="12 months")
     one, two = study.run(Serial()), study.run(Processes(2))
     assert one.numbers == pytest.approx(two.numbers, rel=0, abs=0, nan_ok=True)
     for name, table in one.tables.items():
