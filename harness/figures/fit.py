@@ -109,7 +109,7 @@ def draw_ridge(result: FitResult) -> Figure:
     first, second = table.columns[:2]
     estimates = result.table("estimates").set_index("parameter")
     field = table.pivot(index=second, columns=first, values="objective")
-    rise = np.maximum(field - field.min().min(), 0)
+    rise = np.maximum(field - min(field.min().min(), result.number("objective")), 0)
     figure, (axes,) = new_figure(1, width=5.2, height=4.0)
     levels = [0, 1, RISE, 10, 30, 100, 300, 1000]
     shown = axes.contourf(field.columns, field.index, rise, levels=levels, cmap="viridis_r", extend="max",

@@ -118,7 +118,7 @@ def fit(
         failed=work.failed,
         numbers=plain_numbers(numbers),
         tables={name: as_columns(table) for name, table in tables.items()},
-        notes=_notes(prepared, tables["estimates"], numbers, found),
+        notes=_notes(prepared, tables, numbers, found),
     )
 
 
@@ -188,12 +188,14 @@ class _Work:
         return {place: (walks[2 * i], walks[2 * i + 1]) for i, place in enumerate(places)}
 
     def ridge(self, x: np.ndarray) -> pd.DataFrame:
-        """The profile over two parameters, between their bounds."""
+        """The profile over two parameters, between their bounds and through the optimum."""
         if self.prepared.ridge is None:
             return pd.DataFrame()
         low, high = self.prepared.bounds
         places = [self.prepared.names.index(name) for name in self.prepared.ridge]
         axes = [np.linspace(low[p], high[p], MAP) for p in places]
+        for axis, place in zip(axes, places, strict=True):
+            axis[np.abs(axis - x[place]).argmin()] = x[place]
         parts = [
             MapRow(
                 f"ridge_{i:02d}", tuple(x.tolist()), places[0], float(at), places[1], tuple(axes[1].tolist())
@@ -315,8 +317,9 @@ def _numbers(
 
 
 def _notes(
-    prepared: Prepared, estimates: pd.DataFrame, numbers: dict[str, float], found: _Found
+    prepared: Prepared, tables: dict[str, pd.DataFrame], numbers: dict[str, float], found: _Found
 ) -> tuple[str, ...]:
+    estimates, ridge = tables["estimates"], tables["ridge"]
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
     lost = estimates.parameter[estimates.rse.isna()].tolist()
     if lost:
@@ -334,6 +337,8 @@ def _notes(
         notes.append(f"{numbers['failed_runs']:.0f} simulations failed and counted as large residuals.")
     if numbers["starts_at_best"] <= 1 < numbers["starts"]:
         notes.append("At most one start reached the lowest objective: it may not be the global one.")
-    if any(side.values.min() < found.penalised - LOWER for pair in found.sides.values() for side in pair):
+    lowest = [side.values.min() for pair in found.sides.values() for side in pair]
+    lowest += [ridge["objective"].min()] if len(ridge) else []
+    if min(lowest, default=np.inf) < found.penalised - LOWER:
         notes.append("A profile lies below the optimum still; more starts are needed.")
     return tuple(notes)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
+from harness.figures.fit import draw_ridge, write_figures
 from harness.fitting.fit import fit, steps
 from harness.fitting.kept import Kept
 from harness.fitting.prepare import prepare
@@ -54,6 +55,8 @@ def test_a_result_reloads_as_it_was_saved(prepared, tmp_path):
     result.save(tmp_path / "result.json")
     assert read_result(tmp_path / "result.json") == result
     assert len(result.checksum) == 64
+    write_figures(read_result(tmp_path / "result.json"), tmp_path)
+    assert {"profiles.png", "waterfall.svg", "predictions.png"} < {p.name for p in tmp_path.iterdir()}
     assert result.versions["scipy"]
     assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["seed"] == 1
 
@@ -111,6 +114,19 @@ def test_two_parameters_that_only_their_product_matters_of_are_not_determined(pr
     assert estimates.verdict["Ag_CAR"] != "determined"
     assert estimates.verdict["ET_ratio"] != "determined"
     assert np.isnan(estimates.rse["Ag_CAR"])
+
+
+def test_the_profile_over_two_parameters_is_lowest_at_the_optimum_and_is_drawn(prepared):
+    parameters = {
+        "K_kill_max": {"low": "0.1 1/hour", "high": "0.25 1/hour", "start": "0.2"},
+        "KC50": {"low": "1", "high": "5"},
+    }
+    result = fit(prepared(parameters=parameters, ridge=["K_kill_max", "KC50"]), profile=False)
+    table = result.table("ridge")
+    assert len(table) == 81
+    assert table["objective"].min() == pytest.approx(result.number("objective"), abs=1e-3)
+    assert result.table("estimates").at_bound[0]
+    assert draw_ridge(result).axes
 
 
 def test_every_optimiser_reaches_the_same_point(prepared):
