@@ -1,12 +1,16 @@
-"""Figures of studies: each kind of study has a function that draws its outcome."""
+"""Figures of studies: each kind of study has a function that draws its outcome.
+
+Promise: a figure here is one that a command draws too; nothing is drawn a second way for the page.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from harness.figures import fit, maps, patients, population, sensitivity
 from harness.studies.outcome import Outcome, StudyDeclaration
 
 __all__ = ["Drawing", "draw_study"]
@@ -21,10 +25,83 @@ class Drawing:
     description: str
 
 
-DRAWN_BY: dict[str, Callable[[StudyDeclaration, Outcome], list[Drawing]]] = {}
-
-
 def draw_study(study: StudyDeclaration, outcome: Outcome) -> list[Drawing]:
     """All figures of a study; none for a kind that has none."""
     drawn_by = DRAWN_BY.get(study.kind)
-    return drawn_by(study, outcome) if drawn_by else []
+    return list(drawn_by(study, outcome)) if drawn_by else []
+
+
+def _map(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    yield Drawing(
+        "Cmax, Tmax and the falls of the biomarkers",
+        maps.draw_map(outcome),
+        f"Four contour maps of dose by tumour burden, model {study.model}.",
+    )
+
+
+def _sensitivity(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    varied = ", ".join(study.parameters)
+    yield Drawing(
+        f"Total Sobol indices over time, {len(study.parameters)} parameters",
+        sensitivity.draw_sensitivity(outcome, outcome.extra["time_unit"], "total"),
+        f"Total Sobol indices of {varied} over time, with 95 % intervals.",
+    )
+
+
+def _population(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    model = ", ".join([study.model, *study.readings, *(f"omega of {name}" for name in study.omegas)])
+    yield Drawing(
+        f"{study.patients} virtual patients at each dose ({model})",
+        population.draw_population(outcome, study.rule),
+        "Spider plots of M-protein change, response by dose and progression-free survival.",
+    )
+    if study.published:
+        yield Drawing(
+            f"Published response rates and predictions for trials of their size ({model})",
+            population.draw_predictions(outcome),
+            "Response and complete response of CRB-401 and KarMMa over prediction intervals.",
+        )
+
+
+def _patients(_study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    yield Drawing(
+        "One patient each with PD, SD, VGPR and CR",
+        patients.draw_examples(outcome),
+        "M-protein, soluble BCMA and transgene over time of four fitted patients.",
+    )
+    yield Drawing(
+        "All patients over their category",
+        patients.draw_panels(outcome),
+        "Change of M-protein of each fitted patient, with the band of the best response.",
+    )
+    yield Drawing(
+        "Size of the random effects",
+        patients.draw_effects(outcome),
+        "Random effects of each distinct patient in standard deviations.",
+    )
+    yield Drawing(
+        "Progression-free survival of the fits",
+        patients.draw_progression(outcome),
+        "Kaplan-Meier curves by dose under three rules of progression, with the published medians.",
+    )
+
+
+def _fit(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    result = outcome.extra["result"]
+    drawn = {
+        "predictions": (fit.draw_predictions, "Observations, fitted curves and 95 % bands."),
+        "profiles": (fit.draw_profiles, "Profile likelihood of each parameter, with Table 1's value."),
+        "ridge": (fit.draw_ridge, "Profile likelihood over two parameters."),
+    }
+    for table, (draw, description) in drawn.items():
+        if table in result.tables:
+            yield Drawing(f"{study.declared.title}: {table}", draw(result), f"{study.problem}. {description}")
+
+
+DRAWN_BY: dict[str, Callable[[StudyDeclaration, Outcome], Iterator[Drawing]]] = {
+    "map": _map,
+    "sensitivity": _sensitivity,
+    "population": _population,
+    "patients": _patients,
+    "fit": _fit,
+}

@@ -119,7 +119,10 @@ class Map(StudyDeclaration):
     until: str = "21 months"
 
     def number_names(self) -> tuple[str, ...]:
-        falls = ("rising_share", "slope_low", "slope_high", "dose_effect_low", "dose_effect_high")
+        falls = (
+            "rising_share", "slope_low", "slope_high", "slope_ratio",
+            "dose_effect_low", "dose_effect_high", "dose_effect_ratio",
+        )  # fmt: skip
         return (
             "Cmax_share_burden", "Cmax_share_dose", "Cmax_share_ratio", "Cmax_interaction",
             "Tmax_largest_rise_with_dose", "Tmax_earliest", "Tmax_latest", "Tmax_in_2_to_3_weeks",
@@ -273,6 +276,8 @@ def _saturation(fall: np.ndarray, percent: np.ndarray) -> dict[str, float]:
         "rising_share": share_rising(fall, TOLERANCE),
         "slope_low": float(slopes[0]),
         "slope_high": float(slopes[1]),
+        "slope_ratio": float(slopes[1] / slopes[0]) if slopes[0] else np.nan,
         "dose_effect_low": float(dose_effect[0]),
         "dose_effect_high": float(dose_effect[-1]),
+        "dose_effect_ratio": float(dose_effect[0] / dose_effect[-1]) if dose_effect[-1] else np.inf,
     }
