@@ -5,8 +5,8 @@ Promise: a coordinate that the data do not determine has no standard error (NaN)
 The information is the expected one of observations that are Gaussian on the scale of their error, with the
 model linearised around the estimates and the random effects there. With mean m, covariance V = Z Z' + R of
 a group, where Z are derivatives by its standard normal effects and R the variances of the errors,
-I_ij = m_i' V^-1 m_j + tr(V^-1 V_i V^-1 V_j)/2. A censored observation adds the square of the
-derivative of its residual, a prior 1/sd^2.
+I_ij = m_i' V^-1 m_j + tr(V^-1 V_i V^-1 V_j)/2. A censored observation stands with the
+derivative of its residual in place of that of its mean; a prior adds 1/sd^2.
 """
 
 from __future__ import annotations
@@ -65,11 +65,9 @@ def information(objective: Objective, x: np.ndarray) -> np.ndarray:
         def rows(at: np.ndarray, i: int = i, model: Model = model, spread: np.ndarray = spread):
             return objective.information_rows(i, at, _rescaled(objective, effects, x, at), model, spread)
 
-        mean, level, censored = np.split(objective.differences(rows, x, every), 3)
-        total += censored.T @ censored
-        used = ~arm.censored
+        mean, level = np.split(objective.differences(rows, x, every), 2)
         slope = _by_effects(objective, i, x, effects, model, spread)
-        blocks.setdefault(arm.group, []).append((mean[used], level[used], slope[used]))
+        blocks.setdefault(arm.group, []).append((mean, level, slope))
     for parts in blocks.values():
         total += _gaussian(objective, x, *(np.concatenate(part) for part in zip(*parts, strict=True)))
     for i, coordinate in enumerate(prepared.coordinates):

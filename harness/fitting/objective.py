@@ -141,20 +141,20 @@ class Objective:
     def information_rows(
         self, arm: int, x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
     ) -> np.ndarray:
-        """Rows whose differences give the expected information of an arm: three an observation.
+        """Rows whose differences give the expected information of an arm: two an observation.
 
-        Prediction over its standard deviation (held at `spread`), sqrt(2) ln of that deviation, and the
-        residual of a censored one; each 0 where it does not apply. `at` gives the scale.
+        Prediction over its standard deviation (held at `spread`), or the residual of a censored one; then
+        sqrt(2) ln of that deviation, 0 for a censored one. `at` gives the scale.
         """
         data = self.prepared.arms[arm]
         predicted = self.predict(arm, x, effects)
         if not np.isfinite(predicted).all():
-            return np.zeros(3 * predicted.size)
+            return np.zeros(2 * predicted.size)
         model = Model.of(self.prepared, data, self.prepared.natural(x))
         first, _ = residuals(data, model, predicted)
-        mean = np.where(data.censored, 0.0, at.on_scale(predicted) / spread)
+        mean = np.where(data.censored, first, at.on_scale(predicted) / spread)
         level = np.where(data.censored, 0.0, np.sqrt(2) * np.log(model.spread(predicted)))
-        return np.concatenate([mean, level, np.where(data.censored, first, 0.0)])
+        return np.concatenate([mean, level])
 
     def _simulate(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         data, program = self.prepared.arms[arm], self._programs[arm]
