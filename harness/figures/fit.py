@@ -88,10 +88,10 @@ def draw_profiles(result: FitResult) -> Figure:
         mine, row = profiles[profiles["profiled"] == name], estimates.loc[name]
         place.plot(mine["value"], mine["rise"], color=COLOURS[0], marker=".", markersize=4, linewidth=1.2)
         place.axhline(RISE, color=INK, linewidth=0.8, linestyle=DASHES[2])
-        place.axvline(row.estimate, color=COLOURS[0], linewidth=0.8)
+        place.axvline(row.estimate, color=COLOURS[0], linewidth=0.8, label="estimate")
         if np.isfinite(row.table_1):
-            place.axvline(row.table_1, color=COLOURS[1], linewidth=0.8, linestyle=DASHES[1])
-        if (mine["value"] > 0).all() and mine["value"].max() > 3 * mine["value"].min():
+            place.axvline(row.table_1, color=COLOURS[1], linewidth=0.8, linestyle=DASHES[1], label="Table 1")
+        if (mine["value"] > 0).all() and mine["value"].max() > 10 * mine["value"].min():
             place.set_xscale("log")
         place.set_ylim(-0.3, 2.2 * RISE)
         place.set_xlabel(_with_unit(name, row.unit))
@@ -100,6 +100,9 @@ def draw_profiles(result: FitResult) -> Figure:
         place.set_visible(False)
     for place in places[::4]:
         place.set_ylabel("rise of −2 ln L")
+    handles, labels = places[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, labelcolor=INK, loc="outside upper right",
+                  ncols=2)  # fmt: skip
     return figure
 
 
@@ -116,11 +119,13 @@ def draw_ridge(result: FitResult) -> Figure:
                           norm=_steps_norm(levels))  # fmt: skip
     bar = figure.colorbar(shown, ax=axes)
     bar.set_label("rise of −2 ln L, other parameters fitted", color=INK, fontsize=9)
+    bar.set_ticks(levels, labels=[f"{round(level, 2):g}" for level in levels])
     bar.ax.tick_params(labelsize=8, colors=INK)
     if "profiles" in result.tables and len(result.table("profiles")):
         path = result.table("profiles").query("profiled == @first")
         axes.plot(path[first], path[second], color=COLOURS[1], linewidth=1.2, label=f"profile of {first}")
-    axes.plot(*estimates.loc[[first, second], "estimate"], "o", color=COLOURS[1], label="estimate")
+    axes.plot(*estimates.loc[[first, second], "estimate"], "o", color=COLOURS[1], label="estimate",
+              clip_on=False, zorder=5)  # fmt: skip
     axes.plot(*estimates.loc[[first, second], "table_1"], "*", color="white", markeredgecolor=INK,
               markersize=11, label="Table 1")  # fmt: skip
     axes.set_xscale("log")
@@ -168,7 +173,9 @@ def draw_residuals(result: FitResult) -> Figure:
     over_time.set_ylabel("residual (SD)")
     quantiles.set_xlabel("normal quantile")
     quantiles.set_ylabel("residual (SD)")
-    _legend(over_time)
+    over_time.legend(
+        frameon=False, fontsize=8, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2
+    )
     return figure
 
 
