@@ -20,6 +20,7 @@ __all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
 INK = "#1f2328"
+PIXELS_PER_INCH = 112
 
 
 def new_figure(
@@ -64,5 +65,9 @@ def svg(figure: Figure, description: str) -> str:
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"(<g id=\"patch_1\">.*?fill: )#ffffff", r"\1none", text, count=1, flags=re.DOTALL)
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    # As wide as the page, up to a size at which its letters are those of the text.
+    largest = (
+        f' style="--natural: {figure.get_figwidth() * PIXELS_PER_INCH:.0f}px; max-width: var(--natural)"'
+    )
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', largest, text, count=1)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
