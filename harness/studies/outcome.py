@@ -54,7 +54,7 @@ class StudyDeclaration(Declaration):
         raise NotImplementedError
 
     def size(self) -> int:
-        """About how many simulations it takes, for the progress bar."""
+        """How many steps the progress will count: simulations, or parts of a fit or a comparison."""
         raise NotImplementedError
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
