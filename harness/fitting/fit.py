@@ -1,7 +1,7 @@
 """Fit a prepared problem: starts, Table 1's point, uncertainty, profiles, predictions.
 
 Promise: the result depends on the prepared fit alone, whatever the executor; a lower point that a profile
-comes across becomes the new optimum; what the data do not determine is said.
+over one or two parameters comes across becomes the new optimum; what the data do not determine is said.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ VERDICTS = {DETERMINED: 1.0, ONE_SIDED: 0.5, NOT_DETERMINED: 0.0}
 LOWER = 0.05
 """Fall of the objective below the optimum at which a profile has found a better one."""
 
+ATTEMPTS = 4
+"""Times that the profiles are followed, at most: each but the first from a lower point on one of them."""
+
 NEAR = 0.1
 """Distance from the lowest objective within which a start counts as having found it."""
 
@@ -56,12 +59,17 @@ def steps(prepared: Prepared, profile: bool) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """The optimum, and the profiles around it by place of coordinate."""
+    """The optimum, the profiles around it by place of coordinate, and the map over two of them.
+
+    `lowest` is the lowest value on profiles and map.
+    """
 
     x: np.ndarray
     penalised: float
     known: Uncertainty
     sides: dict[int, tuple[Walk, Walk]]
+    ridge: pd.DataFrame
+    lowest: float
 
 
 def fit(
@@ -98,7 +106,7 @@ def fit(
         "eigenvalues": _eigenvalues(prepared, found.known),
         "waterfall": _waterfall(starts),
         "profiles": _profiles(prepared, found),
-        "ridge": work.ridge(found.x),
+        "ridge": found.ridge,
         "predictions": prediction_table(objective, found.x, found.known.covariance),
         "residuals": residual_table(objective, found.x),
     }
@@ -153,22 +161,23 @@ class _Work:
         return self.run([Start("table_1", tuple(x.tolist()), free)])[0]
 
     def optimum(self, best: dict, profile: bool) -> _Found:
-        """The optimum and its profiles; begun anew, at most twice, from a lower point on one."""
+        """The optimum, its profiles and its map; begun anew from a lower point on one of them."""
         x, value = np.array(best["x"]), best["penalised"]
-        for attempt in range(3):
+        for attempt in range(ATTEMPTS):
             objective = Objective(self.prepared)
             known = uncertainty(information(objective, x))
             sides = self.profiles(x, known, attempt) if profile else {}
-            lowest = min(
-                (side for pair in sides.values() for side in pair), key=lambda s: s.values.min(), default=None
-            )
-            if lowest is None or lowest.values.min() > value - LOWER or attempt == 2:
+            ridge, walks = self.ridge(x, attempt)
+            walks += [side for pair in sides.values() for side in pair]
+            lowest = min((float(walk.values.min()) for walk in walks), default=value)
+            if lowest > value - LOWER or attempt == ATTEMPTS - 1:
                 break
-            start = lowest.points[lowest.values.argmin()]
+            start = next(walk.points[walk.values.argmin()] for walk in walks if walk.values.min() == lowest)
             better = minimise(objective, start, np.arange(x.size), "least_squares")
             x, value = better.x, better.value
             self.runs += objective.runs
-        return _Found(x, value, known, sides)
+            self.failed += objective.failed
+        return _Found(x, value, known, sides, ridge, lowest)
 
     def profiles(self, x: np.ndarray, known: Uncertainty, attempt: int) -> dict[int, tuple[Walk, Walk]]:
         places = self.prepared.places("parameter").tolist()
@@ -181,16 +190,13 @@ class _Work:
             for sign in (-1, 1)
         ]  # fmt: skip
         found = self.run(parts)
-        walks = [
-            Walk(np.array(part["points"]), np.array(part["values"]), part["runs"], part["failed"])
-            for part in found
-        ]
+        walks = [_as_walk(part) for part in found]
         return {place: (walks[2 * i], walks[2 * i + 1]) for i, place in enumerate(places)}
 
-    def ridge(self, x: np.ndarray) -> pd.DataFrame:
-        """The profile over two parameters, between their bounds and through the optimum."""
+    def ridge(self, x: np.ndarray, attempt: int) -> tuple[pd.DataFrame, list[Walk]]:
+        """The profile over two parameters, between their bounds and through the optimum; and its rows."""
         if self.prepared.ridge is None:
-            return pd.DataFrame()
+            return pd.DataFrame(), []
         low, high = self.prepared.bounds
         places = [self.prepared.names.index(name) for name in self.prepared.ridge]
         axes = [np.linspace(low[p], high[p], MAP) for p in places]
@@ -198,7 +204,12 @@ class _Work:
             axis[np.abs(axis - x[place]).argmin()] = x[place]
         parts = [
             MapRow(
-                f"ridge_{i:02d}", tuple(x.tolist()), places[0], float(at), places[1], tuple(axes[1].tolist())
+                f"ridge_{i:02d}_{attempt}",
+                tuple(x.tolist()),
+                places[0],
+                float(at),
+                places[1],
+                tuple(axes[1].tolist()),
             )
             for i, at in enumerate(axes[0])
         ]
@@ -209,7 +220,12 @@ class _Work:
             for at, part in zip(axes[0], found, strict=True)
             for along, value in zip(axes[1], part["values"], strict=True)
         ]
-        return pd.DataFrame(rows, columns=[first.name, second.name, "objective"])
+        table = pd.DataFrame(rows, columns=[first.name, second.name, "objective"])
+        return table, [_as_walk(part) for part in found]
+
+
+def _as_walk(part: dict) -> Walk:
+    return Walk(np.array(part["points"]), np.array(part["values"]), part["runs"], part["failed"])
 
 
 def _estimates(objective: Objective, found: _Found, profile: bool) -> pd.DataFrame:
@@ -319,7 +335,7 @@ def _numbers(
 def _notes(
     prepared: Prepared, tables: dict[str, pd.DataFrame], numbers: dict[str, float], found: _Found
 ) -> tuple[str, ...]:
-    estimates, ridge = tables["estimates"], tables["ridge"]
+    estimates = tables["estimates"]
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
     lost = estimates.parameter[estimates.rse.isna()].tolist()
     if lost:
@@ -337,8 +353,6 @@ def _notes(
         notes.append(f"{numbers['failed_runs']:.0f} simulations failed and counted as large residuals.")
     if numbers["starts_at_best"] <= 1 < numbers["starts"]:
         notes.append("At most one start reached the lowest objective: it may not be the global one.")
-    lowest = [side.values.min() for pair in found.sides.values() for side in pair]
-    lowest += [ridge["objective"].min()] if len(ridge) else []
-    if min(lowest, default=np.inf) < found.penalised - LOWER:
+    if found.lowest < found.penalised - LOWER:
         notes.append("A profile lies below the optimum still; more starts are needed.")
     return tuple(notes)

@@ -7,6 +7,9 @@ model linearised around the estimates and the random effects there. With mean m,
 a group, where Z are derivatives by its standard normal effects and R the variances of the errors,
 I_ij = m_i' V^-1 m_j + tr(V^-1 V_i V^-1 V_j)/2. A censored observation stands with the
 derivative of its residual in place of that of its mean; a prior adds 1/sd^2.
+
+Where omegas are estimated over G groups, maximum likelihood takes their squares low by (G - 1)/G, as it does
+the variance of a sample. The means take unbiased ones: in the first term Z is enlarged by sqrt(G/(G - 1)).
 """
 
 from __future__ import annotations
@@ -109,8 +112,10 @@ def _gaussian(
 
     `mean` and `level` are derivatives of m/s and of sqrt(2) ln s, (n, k); `slope` is Z/s, (n, effects).
     """
-    inverse = np.linalg.inv(np.eye(len(mean)) + slope @ slope.T)
-    found = mean.T @ inverse @ mean
+    unit = np.eye(len(mean))
+    unbiased = slope * _unbiased(objective)
+    found = mean.T @ np.linalg.inv(unit + unbiased @ unbiased.T) @ mean
+    inverse = np.linalg.inv(unit + slope @ slope.T)
     weighted = []
     for j in range(x.size):
         change = np.diag(np.sqrt(2) * level[:, j])  # dV = 2 s^2 d ln s, over s^2
@@ -124,6 +129,14 @@ def _gaussian(
             found[i, j] += part
             found[j, i] = found[i, j]
     return found
+
+
+def _unbiased(objective: Objective) -> np.ndarray:
+    """Unbiased omegas over those of maximum likelihood, shape (effects,); 1 for given ones."""
+    prepared = objective.prepared
+    groups = len(prepared.groups)
+    estimated = [effect.omega.place is not None for effect in prepared.effects]
+    return np.array([np.sqrt(groups / (groups - 1)) if each else 1.0 for each in estimated])
 
 
 def uncertainty(found: np.ndarray) -> Uncertainty:

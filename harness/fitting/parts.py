@@ -73,14 +73,17 @@ class MapRow:
         objective = Objective(prepared)
         others = np.array([i for i in range(len(self.x)) if i not in (self.place, self.across)], int)
         nearest = int(np.abs(np.array(self.along) - self.x[self.across]).argmin())
-        values = np.empty(len(self.along))
+        points, values = [[]] * len(self.along), np.empty(len(self.along))
         for way in (range(nearest, len(self.along)), range(nearest - 1, -1, -1)):
             x = np.array(self.x)
             for i in way:  # outwards, each from the one before
                 x[[self.place, self.across]] = self.at, self.along[i]
                 found = minimise(objective, x, others, "least_squares")
                 x, values[i] = found.x.copy(), found.value
-        return {"values": values.tolist(), "runs": objective.runs, "failed": objective.failed}
+                points[i] = found.x.tolist()
+        return {
+            "points": points, "values": values.tolist(), "runs": objective.runs, "failed": objective.failed
+        }  # fmt: skip
 
 
 Part = Start | Side | MapRow

@@ -17,7 +17,7 @@ from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
 from harness.fitting.problem import Arm, Estimated, FitProblem, FreeParameter
 from harness.fitting.result import read_result
-from harness.fitting.synthetic import simulate_observations
+from harness.fitting.synthetic import Design, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.models.units import parse_quantity
@@ -49,11 +49,12 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
     errors, coordinates = _errors(problem, symbols, coordinates)
     effects, coordinates = _effects(problem, coordinates)
     groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
+    design = _design(problem, folder, symbols)
     without_data = Prepared(
         title=problem.title,
         coordinates=coordinates,
         arms=tuple(
-            _arm(name, arm, card.id, problem, symbols, fixed[name], groups)
+            _arm(name, arm, card.id, problem, symbols, fixed[name], groups, design)
             for name, arm in problem.arms.items()
         ),
         errors=errors,
@@ -70,7 +71,8 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
         ridge=problem.ridge,
     )
     if problem.synthetic:
-        table = simulate_observations(without_data, _truth(problem, without_data), problem.synthetic.seed)
+        truth = _truth(problem, without_data)
+        table = simulate_observations(without_data, design, truth, problem.synthetic.seed)
     else:
         table = read_observations(folder / problem.observations)
     return _with_data(without_data, problem, table)
@@ -179,6 +181,27 @@ def _size(given: str | Estimated | None, name: str, unit: str, kind: str, every:
     return Size(value, len(every) - 1)
 
 
+def _design(problem: FitProblem, folder: Path, symbols: SymbolTable) -> Design:
+    """When each observable of each arm is read out in synthetic data; empty for observed ones."""
+    synthetic = problem.synthetic
+    if synthetic is None:
+        return {}
+    wanted = {name: arm.observables or tuple(problem.observables) for name, arm in problem.arms.items()}
+    if synthetic.times is not None:
+        times = parse_times(synthetic.times, symbols.time_unit)
+        return {name: dict.fromkeys(observables, times) for name, observables in wanted.items()}
+    table = read_observations(folder / synthetic.design)
+    there = set(zip(table["arm"], table["observable"], strict=True))
+    return {
+        name: {
+            observable: observed(table, observable, name, symbols[observable].unit, symbols.time_unit).time
+            for observable in observables
+            if (name, observable) in there
+        }
+        for name, observables in wanted.items()
+    }
+
+
 def _arm(
     name: str,
     arm: Arm,
@@ -187,10 +210,11 @@ def _arm(
     symbols: SymbolTable,
     fixed: dict[str, float],
     groups: tuple[str, ...],
+    design: Design,
 ) -> ArmData:
     """An arm without data; for synthetic ones its times are those of the design."""
     program = load_program(model)
-    times = parse_times(problem.synthetic.times, symbols.time_unit) if problem.synthetic else np.empty(0)
+    times = np.unique(np.concatenate([np.empty(0), *design.get(name, {}).values()]))
     none = np.empty(0, int)
     return ArmData(
         name=name,

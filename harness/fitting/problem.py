@@ -111,13 +111,21 @@ class Synthetic(Declaration):
     """Data simulated from the problem itself, clearly labelled so, where no table exists.
 
     Random effects and noise are drawn with the sizes that the problem starts from, around the values of
-    `truth`, or else those that the model declares.
+    `truth`, or else those that the model declares. Every observable of every arm is read out at `times`, or
+    where the table `design` has it, whose values are not used.
     """
 
-    times: str
+    times: str | None = None
+    design: str | None = None
     seed: int
     truth: dict[str, str] = {}
     reason: str
+
+    @model_validator(mode="after")
+    def _has_times_or_a_design(self) -> Synthetic:
+        if (self.times is None) == (self.design is None):
+            raise ValueError("give times or design, a table; one of them")
+        return self
 
 
 class Optimiser(Declaration):
@@ -192,6 +200,7 @@ class Variant(Declaration):
     title: str
     model: str | None = None
     readings: tuple[str, ...] | None = None
+    synthetic: Synthetic | None = None
     observables: dict[str, ErrorModel] | None = None
     parameters: dict[str, FreeParameter] | None = None
     optimiser: Optimiser | None = None

@@ -6,6 +6,8 @@ synthetic.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -14,16 +16,21 @@ from harness.errors import InputError
 from harness.fitting.prepared import Prepared
 from harness.simulation.study import engine_of
 
-__all__ = ["simulate_observations"]
+__all__ = ["Design", "simulate_observations"]
+
+Design = Mapping[str, Mapping[str, np.ndarray]]
+"""Times of the observations by arm and observable, in the model's unit, all among the times of the arm."""
 
 
-def simulate_observations(prepared: Prepared, truth: np.ndarray, seed: int) -> pd.DataFrame:
-    """Draw one table of observations, of every arm at its times.
+def simulate_observations(prepared: Prepared, design: Design, truth: np.ndarray, seed: int) -> pd.DataFrame:
+    """Draw one table of observations.
 
     Parameters
     ----------
     prepared
         The fit, without data.
+    design
+        What is observed, and when.
     truth
         Natural values of all coordinates: parameters, sizes of errors and omegas.
     seed
@@ -49,6 +56,8 @@ def simulate_observations(prepared: Prepared, truth: np.ndarray, seed: int) -> p
             raise InputError(f"synthetic data, arm {arm.name}: the model fails at the truth: {run.reason}")
         noise = np.random.default_rng([seed, 1, place]).standard_normal(run.values.shape)
         for k, name in enumerate(arm.observables):
+            if name not in design[arm.name]:
+                continue
             error = next(e for e in prepared.errors if e.observable == name)
             value = _with_noise(run.values[:, k], noise[:, k], error, truth)
             rows += [
@@ -63,6 +72,7 @@ def simulate_observations(prepared: Prepared, truth: np.ndarray, seed: int) -> p
                     f"synthetic, seed {seed}",
                 )
                 for t, v in zip(arm.times, value, strict=True)
+                if t in design[arm.name][name]
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
