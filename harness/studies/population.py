@@ -6,6 +6,7 @@ simulation failed is in the table of runs, and in no fraction or curve.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -94,8 +95,7 @@ class Population(VirtualPatients):
         return self
 
     def number_names(self) -> tuple[str, ...]:
-        nothing_happens = np.zeros((1, len(self.doses), 2))
-        return tuple(self._numbers(self._tables(np.array([0.0, self._end()]), nothing_happens)))
+        return _number_names(self.model_dump_json())
 
     def size(self) -> int:
         return self.patients * len(self.doses)
@@ -228,6 +228,17 @@ class Population(VirtualPatients):
             dose: Drawn(good["orr"].to_numpy()[rows], good["cr"].to_numpy()[rows], pfs[rows])
             for dose, rows in of_dose.items()
         }
+
+
+@cache
+def _number_names(declared: str) -> tuple[str, ...]:
+    """Names of the numbers of a population, given as JSON, from the tables of one in which nothing happens.
+
+    They take half a second, and every target of a panel asks for them.
+    """
+    study = Population.model_validate_json(declared)
+    nothing_happens = np.zeros((1, len(study.doses), 2))
+    return tuple(study._numbers(study._tables(np.array([0.0, study._end()]), nothing_happens)))
 
 
 def _of_trials(predictions: pd.DataFrame) -> dict[str, float]:
