@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import Out, Workers
+from harness.cli.studies import check_files
+
 if TYPE_CHECKING:
     from harness.validation.suite import PanelResult, Score
 
@@ -19,20 +22,18 @@ Readings = Annotated[
     list[str] | None,
     typer.Option(help="Run everything that knows this reading and names no other under it. Repeatable."),
 ]
-Workers = Annotated[int | None, typer.Option(help="Processes for the studies; all cores by default.")]
 
 
 def validate(
     panels: Panels = None,
     reading: Readings = None,
-    out: Annotated[Path | None, typer.Option(help="Table of the scores to write: .csv or .parquet.")] = None,
+    out: Out = None,
     workers: Workers = None,
 ) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
-    from harness.simulation.files import check_path, write_table
+    from harness.simulation.files import write_table
 
-    if out is not None:
-        check_path(out, (".csv", ".parquet"))
+    check_files(out)
     results = _run(panels, reading, workers)
     failed = _print_scores(results)
     if out is not None:
@@ -81,14 +82,15 @@ def _run(panels: list[str] | None, readings: list[str] | None, workers: int | No
     from harness.cli.terminal import progress_bar
     from harness.simulation.execute import Serial, choose_executor
     from harness.validation.spec import panel_names, read_panel
-    from harness.validation.suite import run_panel, simulations, under_readings
+    from harness.validation.suite import run_panel, steps, under_readings
 
     # A broken specification is told before any work.
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
     specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
-    count = sum(simulations(spec) for spec in specs)
-    executor = choose_executor(workers) if count > 500 else Serial()
-    with progress_bar("simulations", count) as progress:
+    count = sum(steps(spec) for spec in specs)
+    scans_alone = all(study.kind == "scan" for spec in specs for study in spec.studies.values())
+    executor = Serial() if scans_alone and count < 2000 else choose_executor(workers)
+    with progress_bar("steps", count) as progress:
         return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]
 
 

@@ -29,7 +29,7 @@ from harness.figures.panel import draw_panel
 from harness.models.build import CREATED, CREATOR, LICENCE
 from harness.models.catalog import repository
 from harness.simulation.files import write_whole
-from harness.simulation.simulate import simulate
+from harness.validation.curves import Evidence
 from harness.validation.spec import Axes, Curve, PanelSpec, read_panel
 from harness.validation.suite import PanelResult
 
@@ -145,15 +145,10 @@ def _plots(spec: PanelSpec, curves: tuple[str, ...]) -> list[Plot]:
 
 
 def _simulated(spec: PanelSpec) -> PanelResult:
-    curves = {
-        name: simulate(
-            curve.model, doses=curve.doses, changes=curve.changes, readings=curve.readings,
-            condition=curve.condition, until=curve.until,
-        )
-        for name, curve in spec.curves.items()
-    }  # fmt: skip
+    """The panel with its curves run: what its figure needs, without studies and scores."""
     table = read_observations(spec.folder / spec.observations) if spec.observations else None
-    return PanelResult(spec, curves, table)
+    curves = {name: curve.simulate() for name, curve in spec.curves.items()}
+    return PanelResult(spec, Evidence(spec.folder, spec.curves, curves, {}, table, spec.slots))
 
 
 def _licence() -> Path:

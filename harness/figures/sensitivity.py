@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from harness.figures.contours import set_scale
-from harness.figures.style import COLOURS, DASHES, INK, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, ink_legend, new_figure
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_sensitivity"]
@@ -50,9 +50,8 @@ def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Fig
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     places[0].set_ylabel(LABELS[measure])
     lines, labels = places[0].get_legend_handles_labels()
-    legend = figure.legend(
-        lines, labels, loc="outside lower center", ncols=MOST // 2, fontsize=8, frameon=False
+    columns = min(2 * len(names) + 1, MOST // 2)
+    ink_legend(
+        figure.legend(lines, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
     )
-    for text in legend.get_texts():
-        text.set_color(INK)
     return figure

@@ -6,7 +6,7 @@ Promise: a figure here is one that a command draws too; nothing is drawn a secon
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
@@ -25,10 +25,11 @@ class Drawing:
     description: str
 
 
-def draw_study(study: StudyDeclaration, outcome: Outcome) -> list[Drawing]:
-    """All figures of a study; none for a kind that has none."""
+def draw_study(name: str, study: StudyDeclaration, outcome: Outcome) -> list[Drawing]:
+    """All figures of a study of that name; none for a kind that has none."""
     drawn_by = DRAWN_BY.get(study.kind)
-    return list(drawn_by(study, outcome)) if drawn_by else []
+    drawings = list(drawn_by(study, outcome)) if drawn_by else []
+    return [replace(drawn, title=f"{drawn.title} (study {name})") for drawn in drawings]
 
 
 def _map(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
@@ -41,11 +42,12 @@ def _map(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
 
 def _sensitivity(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     varied = ", ".join(study.parameters)
-    yield Drawing(
-        f"Total Sobol indices over time, {len(study.parameters)} parameters",
-        sensitivity.draw_sensitivity(outcome, outcome.extra["time_unit"], "total"),
-        f"Total Sobol indices of {varied} over time, with 95 % intervals.",
-    )
+    for measure, title in (("total", "Total Sobol indices"), ("prcc", "Partial rank correlations")):
+        yield Drawing(
+            f"{title} over time, {len(study.parameters)} parameters",
+            sensitivity.draw_sensitivity(outcome, outcome.extra["time_unit"], measure),
+            f"{title} of {varied} over time, with 95 % intervals.",
+        )
 
 
 def _population(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:

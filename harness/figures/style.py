@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,11 +16,14 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-__all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg"]
+from harness.simulation.files import write_whole
+
+__all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg", "write_figure"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
 INK = "#1f2328"
+PIXELS_PER_INCH = 112
 
 
 def new_figure(
@@ -64,5 +68,14 @@ def svg(figure: Figure, description: str) -> str:
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"(<g id=\"patch_1\">.*?fill: )#ffffff", r"\1none", text, count=1, flags=re.DOTALL)
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    # As wide as the page, up to a size at which its letters are those of the text.
+    largest = (
+        f' style="--natural: {figure.get_figwidth() * PIXELS_PER_INCH:.0f}px; max-width: var(--natural)"'
+    )
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', largest, text, count=1)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a picture file, whole or not at all, the format taken from the suffix."""
+    write_whole(path, lambda p: figure.savefig(p, dpi=160))

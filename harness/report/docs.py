@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from harness.declarations import Declaration, read_declaration
+from harness.fitting.problem import FitProblem
 from harness.models.catalog import ModelCard, repository
 from harness.simulation.files import write_whole
+from harness.studies.trial import Trial
 from harness.validation.spec import PanelSpec
 from harness.validation.suite import PanelResult, run_panel
 
@@ -35,7 +37,12 @@ class Implementations(Declaration):
     rows: dict[str, str]
 
 
-SCHEMAS: dict[str, type[BaseModel]] = {"panel": PanelSpec, "model": ModelCard}
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "panel": PanelSpec,
+    "model": ModelCard,
+    "fit": FitProblem,
+    "trial": Trial,
+}
 
 
 def pages() -> dict[Path, str]:

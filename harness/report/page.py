@@ -101,7 +101,7 @@ def _figures(result: PanelResult) -> list[Picture]:
             Picture(result.spec.scan_axes.title, svg(draw_scan_axes(result), describe_scan(result)))
         )
     for name, study in result.spec.studies.items():
-        for drawing in draw_study(study, result.evidence.outcomes[name]):
+        for drawing in draw_study(name, study, result.evidence.outcomes[name]):
             pictures.append(Picture(drawing.title, svg(drawing.figure, drawing.description)))
     return pictures
 

@@ -22,7 +22,7 @@ from harness.studies.outcome import Progress
 from harness.validation.curves import Evidence, NoData, readings_that_fit
 from harness.validation.spec import PanelSpec, Target, read_panel
 
-__all__ = ["PanelResult", "Score", "Verdict", "run_panel", "score_table", "simulations", "under_readings"]
+__all__ = ["PanelResult", "Score", "Verdict", "run_panel", "score_table", "steps", "under_readings"]
 
 
 class Verdict(StrEnum):
@@ -122,8 +122,8 @@ def under_readings(spec: PanelSpec, readings: Sequence[str]) -> PanelSpec:
     return spec.model_copy(update={"curves": curves, "studies": studies})
 
 
-def simulations(spec: PanelSpec) -> int:
-    """How many simulations the studies of a panel take; refuses a study that cannot be run."""
+def steps(spec: PanelSpec) -> int:
+    """How many steps the studies of a panel count; refuses a study that cannot be run."""
     total = 0
     for name, study in spec.studies.items():
         with _named(spec, f"studies.{name}"):

@@ -131,7 +131,7 @@ def test_validate_prints_every_target_and_exits_0(cart):
 
 
 def test_report_prints_the_scores_and_writes_the_page(cart, tmp_path):
-    code, out, _ = cart("report", "--out", str(tmp_path / "report.html"))
+    code, out, _ = cart("report", "fig3", "--out", str(tmp_path / "report.html"))
     assert code == 0
     assert "C1-Cmax" in out
     assert (tmp_path / "report.html").exists()
@@ -152,7 +152,7 @@ def test_an_interrupt_is_one_line_and_exit_code_130(cart, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("harness.validation.suite.run_panel", interrupt)
-    code, _, err = cart("validate")
+    code, _, err = cart("validate", "fig2b")
     assert code == 130
     assert "interrupted" in err
     assert "Traceback" not in err

@@ -8,14 +8,18 @@ import pytest
 from harness.models.catalog import load_card, model_names
 from harness.simulation.simulate import simulate
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import tellurium
+
+@pytest.fixture(scope="module")
+def tellurium():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tellurium
+    return tellurium
 
 
 @pytest.mark.parametrize("version", ["l3v2", "l3v1"])
 @pytest.mark.parametrize("name", model_names())
-def test_tellurium_gives_the_numbers_of_the_engine(name, version):
+def test_tellurium_gives_the_numbers_of_the_engine(tellurium, name, version):
     card = load_card(name)
     model = tellurium.loadSBMLModel(str(card.sbml_path(version)))
     times = np.linspace(0, card.until, 121)

@@ -19,7 +19,7 @@ from harness.validation.suite import (
     run_panel,
     score,
     score_table,
-    simulations,
+    steps,
     under_readings,
 )
 
@@ -173,7 +173,7 @@ def test_a_curve_or_study_that_cannot_be_run_is_named_with_its_file(monkeypatch)
         run_panel("fig2a")
     study = spec.studies["wells"].model_copy(update={"grid": {"ET_ratio": "1:2"}})
     with pytest.raises(InputError, match=r"fig2a.spec\.yaml: studies\.wells: grid 'ET_ratio=1:2'"):
-        simulations(spec.model_copy(update={"studies": {"wells": study}}))
+        steps(spec.model_copy(update={"studies": {"wells": study}}))
 
 
 def test_a_curve_reads_out_further_symbols_when_asked():
