@@ -91,18 +91,23 @@ def describe(error: dict) -> str:
     return f"{field}: {message}" if field else message
 
 
-def _doubled_key(node: yaml.Node | None) -> yaml.Node | None:
-    """First key that stands twice in one mapping, which YAML readers accept silently."""
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if key.value in seen:
-                return key
-            seen.add(key.value)
-            if found := _doubled_key(value):
-                return found
-    if isinstance(node, yaml.SequenceNode):
-        return next((found for value in node.value if (found := _doubled_key(value))), None)
+def _doubled_key(document: yaml.Node | None) -> yaml.Node | None:
+    """First key that stands twice in one mapping, which YAML readers accept silently.
+
+    Every part is looked at once, although aliases may name it often, or make it a part of itself.
+    """
+    waiting, looked_at = [document], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in looked_at or not isinstance(node, yaml.CollectionNode):
+            continue
+        looked_at.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            for place, (key, _) in enumerate(node.value):
+                if key.value in keys[:place]:
+                    return key
+        waiting += reversed([child for _, child in _children(node).values()])
     return None
 
 

@@ -1,7 +1,8 @@
 """Errors that a user can act on: one line that says what is wrong and what would be right.
 
 Promise: every fault in what a user gave (a name, unit, number, time, dose, path or file) is raised as
-:class:`InputError`, whose text is that one line. Anything else that escapes is a defect of this project.
+:class:`InputError`, whose text is that one line; :class:`RunFailed` among them says that what was given could
+be read, and that no simulation of it went well. Anything else that escapes is a defect of this project.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "unknown_name"]
+__all__ = ["InputError", "RunFailed", "unknown_name"]
 
 
 class InputError(ValueError):
     """A fault in the input, told in one line."""
+
+
+class RunFailed(InputError):
+    """No simulation of what was asked for went well, so that there is nothing to say of it."""
 
 
 def unknown_name(kind: str, name: str, choices: Iterable[str]) -> InputError:

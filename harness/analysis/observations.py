@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.errors import InputError, unknown_name
 from harness.models.units import convert
+from harness.simulation.files import read_texts
 
 __all__ = ["COLUMNS", "Observed", "observed", "read_observations"]
 
@@ -36,15 +37,7 @@ def read_observations(path: Path) -> pd.DataFrame:
     InputError
         With file and line, when a column is missing, a number is none, or a unit or source is empty.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    missing = [column for column in COLUMNS if column not in table.columns]
-    if missing:
-        raise InputError(f"{path}:1: column missing: {', '.join(missing)}")
+    table = read_texts(path, COLUMNS)
     for column in ("time", "value", "reading_error"):
         numbers = pd.to_numeric(table[column], errors="coerce")
         bad = table.index[~np.isfinite(numbers)]

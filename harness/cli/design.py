@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.options import (
+    Changes,
+    Condition,
+    Doses,
+    Model,
+    Plot,
+    Readings,
+    Scheduler,
+    Workers,
+    parse_changes,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +31,8 @@ if TYPE_CHECKING:
     from harness.simulation.plan import Plan
     from harness.simulation.run import Summary
 
-__all__ = ["run", "scan", "split_names"]
+__all__ = ["run", "scan"]
 
-Model = Annotated[str, typer.Argument(help="Name of a model; `cart models` lists them.")]
 Endpoints = Annotated[
     list[str] | None,
     typer.Option(
@@ -35,18 +46,10 @@ At = Annotated[str | None, typer.Option(help="Times to read the observables out 
 Observables = Annotated[
     list[str] | None, typer.Option("--observable", help="What --at reads out; all observables by default.")
 ]
-Doses = Annotated[
-    list[str] | None, typer.Option("--dose", help="Doses of every run: 150e6@28, 0.5x@28. Repeatable.")
-]
 Regimens = Annotated[Path | None, typer.Option(help="YAML file of regimens for the column `regimen`.")]
-Changes = Annotated[list[str] | None, typer.Option("--set", metavar="ID=VALUE", help="Set in every run.")]
-Readings = Annotated[list[str] | None, typer.Option("--reading", help="Reading of the article. Repeatable.")]
-Condition = Annotated[str | None, typer.Option(help="Row of the model's table, such as a cell line.")]
 Until = Annotated[str | None, typer.Option(help="End of every run.")]
 Times = Annotated[str | None, typer.Option(help="Output times that the endpoints are read off.")]
 Out = Annotated[Path | None, typer.Option(help="File: .csv or .parquet, one row a run; .nc, trajectories.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")]
-Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler, tcp://host:port.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 
 
@@ -66,7 +69,7 @@ def scan(
     until: Until = None,
     times: Times = None,
     out: Out = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture: .png, .svg or .pdf; one or two axes.")] = None,
+    plot: Plot = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     resume: Resume = False,
@@ -163,7 +166,6 @@ def _plan(
     regimens: Path | None = None,
     shown: tuple[str, ...] = (),
 ) -> Plan:
-    from harness.cli.simulate import parse_changes
     from harness.models.catalog import select
     from harness.models.symbols import read_symbols
     from harness.simulation.files import TABLES, check_path
@@ -189,11 +191,6 @@ def _plan(
         condition=condition,
         shown=shown,
     )
-
-
-def split_names(text: str) -> list[str]:
-    """Names separated by commas, those inside parentheses left alone."""
-    return [name.strip() for name in re.split(r",(?![^(]*\))", text) if name.strip()]
 
 
 def _execute(

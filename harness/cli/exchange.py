@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.options import Changes, Condition, Doses, Model, Out, Readings, Workers, parse_changes
+from harness.cli.studies import check_files, run_study
+
 __all__ = ["agree", "export"]
 
 
 def export(
-    model: Annotated[
-        str, typer.Argument(help="Name of a model, or the path of your own (.xml, .sbml, .ant).")
-    ],
+    model: Model,
     format_: Annotated[
         str,
         typer.Option(
@@ -22,19 +23,10 @@ def export(
             "markdown, sedml, testsuite, omex, petab or biomodels.",
         ),
     ] = "sbml-l3v2",
-    dose: Annotated[
-        list[str] | None, typer.Option(help="Doses, as for simulate; later ones become events. Repeatable.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="ID=VALUE", help="Parameter, as for simulate. Repeatable."),
-    ] = None,
-    reading: Annotated[
-        list[str] | None, typer.Option(help="Reading of the article, by name. Repeatable.")
-    ] = None,
-    condition: Annotated[
-        str | None, typer.Option(help="Row of the model's table, such as a cell line.")
-    ] = None,
+    dose: Doses = None,
+    set_: Changes = None,
+    reading: Readings = None,
+    condition: Condition = None,
     until: Annotated[
         str | None,
         typer.Option(help="End, for doses after the model's own: in its time unit or with a unit."),
@@ -44,7 +36,6 @@ def export(
     ] = None,
 ) -> None:
     """Write a model in the format of another tool, with its values and doses in it."""
-    from harness.cli.simulate import parse_changes
     from harness.exchange.export import default_path
     from harness.exchange.export import export as write
     from harness.exchange.use import use_of
@@ -66,28 +57,19 @@ def agree(
         list[str] | None, typer.Option(help="libroadrunner, copasi, tellurium or scipy. Repeatable.")
     ] = None,
     readings: Annotated[str, typer.Option(help="all, or default for the models as they stand.")] = "default",
-    out: Annotated[Path | None, typer.Option(help="Table of every case: .csv or .parquet.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+    out: Out = None,
+    workers: Workers = None,
 ) -> None:
     """Run the files in other tools and compare: exit code 1 when a difference is over the tolerance."""
-    from pydantic import ValidationError
-
-    from harness.cli.terminal import console, plain_table, progress_bar
-    from harness.declarations import describe
-    from harness.errors import InputError
+    from harness.cli.terminal import console, plain_table
+    from harness.declarations import declare
     from harness.exchange.agreement import Agreement
-    from harness.simulation.execute import choose_executor
-    from harness.simulation.files import check_path, write_table
+    from harness.simulation.files import write_table
 
-    if out is not None:
-        check_path(out, (".csv", ".parquet"))
+    check_files(out)
     given = {"tools": tuple(tool)} if tool else {}
-    try:
-        study = Agreement(kind="agreement", models=tuple(models or ()), readings=readings, **given)
-    except ValidationError as error:
-        raise InputError(describe(error.errors()[0])) from None
-    with progress_bar("comparing", study.size()) as progress:
-        outcome = study.run(choose_executor(workers), progress)
+    study = declare(Agreement, kind="agreement", models=tuple(models or ()), readings=readings, **given)
+    outcome = run_study(study, workers, label="comparing")
     if out is not None:
         write_table(outcome.tables["agreement"], out)
     columns = ("tool", "model", "file", "over tolerance", "reading", "regimen", "observable", "time")

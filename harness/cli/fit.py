@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import Workers
+
 if TYPE_CHECKING:
     from harness.fitting.result import FitResult
 
@@ -28,7 +30,7 @@ def fit(
         ),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for result.json, tables and figures.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")] = None,
+    workers: Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
 ) -> None:
     """Fit a model to data, and say which parameters the data determine."""
@@ -61,13 +63,13 @@ def fit(
 
 def _write(result: FitResult, out: Path) -> None:
     from harness.figures.fit import write_figures
-    from harness.simulation.files import write_whole
+    from harness.simulation.files import write_table
 
     result.save(out / "result.json")
     for name in result.tables:
         table = result.table(name)
         if len(table):
-            write_whole(out / f"{name}.csv", lambda p, table=table: table.to_csv(p, index=False))
+            write_table(table, out / f"{name}.csv")
     write_figures(result, out)
 
 

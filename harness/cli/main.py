@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import design, exchange, fit, maps, models, patients, population, simulate, validate
-from harness.errors import InputError
+from harness.errors import InputError, RunFailed
 
 __all__ = ["app", "main"]
 
@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        return _fail(str(error))
+        return _fail(str(error), 1 if isinstance(error, RunFailed) else 2)
     except typer.TyperException as error:
         lines = error.format_message().splitlines()
         if not arguments:
@@ -105,6 +105,6 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = 2) -> int:
     print(f"cart: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+    return code

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.design import Changes, Condition, Model, Readings, Scheduler, Workers
+from harness.cli.options import (
+    Changes,
+    Condition,
+    Doses,
+    Model,
+    Out,
+    Plot,
+    Readings,
+    Scheduler,
+    Seed,
+    Workers,
+    parse_changes,
+    split_names,
+)
+from harness.cli.studies import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from matplotlib.figure import Figure
 
-    from harness.declarations import Declaration
-    from harness.studies.outcome import Outcome, StudyDeclaration
+    from harness.studies.outcome import Outcome
 
 __all__ = ["map_", "sensitivity"]
-
-Out = Annotated[Path | None, typer.Option(help="Table to write: .csv or .parquet.")]
-Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]
 
 
 def map_(
@@ -51,35 +59,34 @@ def map_(
     scheduler: Scheduler = None,
 ) -> None:
     """Map Cmax, Tmax and the falls of the biomarkers over dose and tumour burden."""
-    from harness.cli.simulate import parse_changes
-    from harness.studies.map import Burden, Map
+    from harness.declarations import declare
+    from harness.studies.map import Map
 
     low, high = _ends(burden, "burden")
     _ends(dose, "dose")
     axis = {"parameter": parameter, "low": low, "high": high, "points": points}
     if conversion:
         axis["conversion"] = _conversion(conversion)
-    declared = _declare(
+    study = declare(
         Map,
         model=model,
         readings=tuple(reading or ()),
         condition=condition,
         changes=parse_changes(set_ or []),
         dose=f"{dose}:log:{points}",
-        burden=_declare(Burden, **axis),
+        burden=axis,
         until=until,
     )
-    _check_files(out, plot)
-    outcome = _carry_out(declared, workers, scheduler)
-    if out is not None:
-        _write(outcome, "map", out)
-    if plot is not None:
-        from harness.figures.maps import draw_map
-        from harness.simulation.files import write_whole
 
-        figure = draw_map(outcome)
-        write_whole(plot, lambda path: figure.savefig(path, dpi=160))
-    _report(outcome, declared.number_names() if out is None and plot is None else ())
+    def draw(outcome: Outcome) -> Figure:
+        from harness.figures.maps import draw_map
+
+        return draw_map(outcome)
+
+    answer(
+        study, table="map", out=out, draw=draw, plot=plot, show=_print_numbers, workers=workers,
+        scheduler=scheduler,
+    )  # fmt: skip
 
 
 def sensitivity(
@@ -100,25 +107,24 @@ def sensitivity(
         str, typer.Option(help="drop the blocks of failed runs, or impute the median.")
     ] = "drop",
     measure: Annotated[str, typer.Option(help="What is drawn: total, first or prcc.")] = "total",
-    dose: Annotated[list[str] | None, typer.Option(help="Doses of every run. Repeatable.")] = None,
+    dose: Doses = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample and of the bootstrap.")] = 1,
+    seed: Seed = 1,
     out: Out = None,
     plot: Plot = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Find which parameters matter when: Sobol indices and partial rank correlations over time."""
-    from harness.cli.design import split_names
-    from harness.cli.simulate import parse_changes
+    from harness.declarations import declare
     from harness.errors import unknown_name
     from harness.studies.sensitivity import Sensitivity
 
     if measure not in ("total", "first", "prcc"):
         raise unknown_name("index", measure, ("total", "first", "prcc"))
-    declared = _declare(
+    study = declare(
         Sensitivity,
         model=model,
         readings=tuple(reading or ()),
@@ -132,19 +138,16 @@ def sensitivity(
         seed=seed,
         failures=failures,
     )
-    _check_files(out, plot)
-    outcome = _carry_out(declared, workers, scheduler)
-    if out is not None:
-        _write(outcome, "indices", out)
-    if plot is not None:
-        from harness.figures.sensitivity import draw_sensitivity
-        from harness.simulation.files import write_whole
 
-        figure = draw_sensitivity(outcome, outcome.extra["time_unit"], measure)
-        write_whole(plot, lambda path: figure.savefig(path, dpi=160))
-    if out is None and plot is None:
-        _print_indices(outcome)
-    _report(outcome, ())
+    def draw(outcome: Outcome) -> Figure:
+        from harness.figures.sensitivity import draw_sensitivity
+
+        return draw_sensitivity(outcome, outcome.extra["time_unit"], measure)
+
+    answer(
+        study, table="indices", out=out, draw=draw, plot=plot, show=_print_indices, workers=workers,
+        scheduler=scheduler,
+    )  # fmt: skip
 
 
 def _ends(text: str, what: str) -> tuple[float, float]:
@@ -192,46 +195,9 @@ def _spreads(texts: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _declare(schema: type[Declaration], **fields: object) -> Declaration:
-    """A declaration from options; what is wrong with one is told in one line."""
-    from pydantic import ValidationError
-
-    from harness.declarations import describe
-    from harness.errors import InputError
-
-    try:
-        return schema(**fields)
-    except ValidationError as error:
-        raise InputError(describe(error.errors()[0])) from None
-
-
-def _check_files(out: Path | None, plot: Path | None) -> None:
-    from harness.simulation.files import PICTURES, check_path
-
-    if out is not None:
-        check_path(out, (".csv", ".parquet"))
-    if plot is not None:
-        check_path(plot, PICTURES)
-
-
-def _carry_out(declared: StudyDeclaration, workers: int | None, scheduler: str | None) -> Outcome:
-    from harness.cli.terminal import progress_bar
-    from harness.simulation.execute import choose_executor
-
-    size = declared.size()
-    executor = choose_executor(workers, scheduler)
-    with progress_bar("runs", size) as progress:
-        return declared.run(executor, progress)
-
-
-def _write(outcome: Outcome, table: str, out: Path) -> None:
-    from harness.simulation.files import write_whole
-
-    rows = outcome.tables[table]
-    if out.suffix.lower() == ".csv":
-        write_whole(out, lambda path: rows.to_csv(path, index=False))
-    else:
-        write_whole(out, lambda path: rows.to_parquet(path, index=False))
+def _print_numbers(outcome: Outcome) -> None:
+    for name, value in outcome.numbers.items():
+        print(f"{name}: {value:.6g}")
 
 
 def _print_indices(outcome: Outcome) -> None:
@@ -245,12 +211,3 @@ def _print_indices(outcome: Outcome) -> None:
         cells = (f"{row.time:g}", f"{row.rank:g}", f"{row.total:.3f} ± {half:.3f}", f"{row.first:.3f}")
         shown.add_row(row.observable, row.parameter, *cells, f"{row.prcc:+.3f}")
     console().print(shown)
-
-
-def _report(outcome: Outcome, names: Sequence[str]) -> None:
-    """Numbers to standard output; notes and the count of runs to standard error."""
-    for name in names:
-        print(f"{name}: {outcome.numbers[name]:.6g}")
-    for note in outcome.notes:
-        print(f"cart: {note}", file=sys.stderr)
-    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)

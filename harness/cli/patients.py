@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.options import Readings, Workers
+from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
     from harness.studies.outcome import Outcome
@@ -30,29 +32,28 @@ def patients(
         int | None, typer.Option(help="Draws of each distinct patient given the category.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the draws.")] = None,
-    reading: Annotated[list[str] | None, typer.Option(help="Reading of the article. Repeatable.")] = None,
+    reading: Readings = None,
     out: Annotated[Path | None, typer.Option(help="Folder: one .csv a table.")] = None,
     plot: Annotated[Path | None, typer.Option(help=Picture + "all patients.")] = None,
     plot_examples: Annotated[Path | None, typer.Option(help=Picture + "one of each category.")] = None,
     plot_effects: Annotated[Path | None, typer.Option(help=Picture + "sizes of the random effects.")] = None,
     plot_progression: Annotated[Path | None, typer.Option(help=Picture + "progression by dose.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Fit each patient of a table to dose and best response, and read progression off."""
-    from harness.cli.terminal import progress_bar
     from harness.declarations import declare
-    from harness.simulation.execute import choose_executor
-    from harness.simulation.files import PICTURES, check_path
+    from harness.figures import patients as figures
+    from harness.figures.style import write_figure
+    from harness.simulation.files import check_folder
     from harness.studies.patients import Patients
 
     pictures = {
-        "draw_panels": plot, "draw_examples": plot_examples, "draw_effects": plot_effects,
-        "draw_progression": plot_progression,
+        figures.draw_panels: plot, figures.draw_examples: plot_examples, figures.draw_effects: plot_effects,
+        figures.draw_progression: plot_progression,
     }  # fmt: skip
-    for path in filter(None, pictures.values()):
-        check_path(path, PICTURES)
+    check_files(pictures=pictures.values())
     if out is not None:
-        _make_folder(out)
+        check_folder(out)
     given = {
         "first_visit": first_visit, "until": until, "split": split, "draws": draws, "seed": seed,
         "readings": reading,
@@ -60,40 +61,21 @@ def patients(
     if table is not None:
         given |= {"table": str(table.absolute()), "published": {}}
     study = declare(Patients, **{name: value for name, value in given.items() if value is not None})
-    with progress_bar("runs", study.size()) as progress:
-        outcome = study.run(choose_executor(workers), progress)
+    outcome = run_study(study, workers)
     if out is not None:
         _write_tables(outcome, out)
     for draw, path in pictures.items():
         if path is not None:
-            _write_picture(outcome, draw, path)
+            write_figure(draw(outcome), path)
     _print(outcome)
 
 
-def _make_folder(path: Path) -> None:
-    from harness.errors import InputError
-
-    try:
-        path.mkdir(exist_ok=True)
-    except FileExistsError:
-        raise InputError(f"{path}: is there and no folder") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
-
-
 def _write_tables(outcome: Outcome, folder: Path) -> None:
-    from harness.simulation.files import write_whole
+    from harness.simulation.files import write_table
 
+    folder.mkdir(exist_ok=True)
     for name, table in outcome.tables.items():
-        write_whole(folder / f"{name}.csv", lambda path, table=table: table.to_csv(path, index=False))
-
-
-def _write_picture(outcome: Outcome, draw: str, path: Path) -> None:
-    from harness.figures import patients as figures
-    from harness.simulation.files import write_whole
-
-    figure = getattr(figures, draw)(outcome)
-    write_whole(path, lambda p: figure.savefig(p, dpi=160))
+        write_table(table, folder / f"{name}.csv")
 
 
 def _print(outcome: Outcome) -> None:
@@ -129,6 +111,3 @@ def _print(outcome: Outcome) -> None:
         medians.add_row(row["rule"], row["arm"], str(row["patients"]), *cells)
     print("\nmedian progression-free survival in months; inf: not reached")
     out.print(medians)
-    for note in outcome.notes:
-        print(f"cart: {note}", file=sys.stderr)
-    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)

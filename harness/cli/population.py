@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import Changes, Out, Plot, Readings, Seed, Workers, parse_changes
+from harness.cli.studies import answer
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from harness.studies.outcome import Outcome, StudyDeclaration
+    from harness.studies.outcome import Outcome
 
 __all__ = ["population", "trial"]
-
-Out = Annotated[Path | None, typer.Option(help="File: .csv or .parquet, one row a patient and dose.")]
-Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")]
-Seed = Annotated[int | None, typer.Option(help="Of the random effects.")]
 
 
 def population(
@@ -41,10 +37,8 @@ def population(
     model: Annotated[
         str, typer.Option(help="clinical, or an extension: clinical_waning, clinical_extinction.")
     ] = "clinical",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="ID=VALUE", help="For everybody.")
-    ] = None,
-    reading: Annotated[list[str] | None, typer.Option(help="Reading of the article. Repeatable.")] = None,
+    set_: Changes = None,
+    reading: Readings = None,
     until: Annotated[str, typer.Option(help="End of follow-up.")] = "48 months",
     seed: Seed = 1,
     out: Out = None,
@@ -52,7 +46,6 @@ def population(
     workers: Workers = None,
 ) -> None:
     """Virtual patients at several doses: responses and progression-free survival."""
-    from harness.cli.simulate import parse_changes
     from harness.declarations import declare
     from harness.studies.population import Population
 
@@ -75,15 +68,16 @@ def population(
 
         return draw_population(outcome, rule)
 
-    outcome = _run(study, "runs", draw, out, plot, workers)
-    if out is None and plot is None:
+    def show(outcome: Outcome) -> None:
         _print_population(outcome, rule)
+
+    answer(study, table="runs", out=out, draw=draw, plot=plot, show=show, workers=workers)
 
 
 def trial(
     file: Annotated[Path, typer.Argument(help="YAML file of the trial: arms, visits, dropout.")],
     replicates: Annotated[int | None, typer.Option(help="In place of the file's.")] = None,
-    seed: Seed = None,
+    seed: Annotated[int | None, typer.Option(help="In place of the file's.")] = None,
     out: Out = None,
     plot: Plot = None,
     workers: Workers = None,
@@ -101,49 +95,7 @@ def trial(
 
         return draw_trial(outcome)
 
-    outcome = _run(study, "patients", draw, out, plot, workers)
-    if out is None and plot is None:
-        _print_trial(outcome)
-
-
-def _run(
-    study: StudyDeclaration,
-    table: str,
-    draw: Callable[[Outcome], Figure],
-    out: Path | None,
-    plot: Path | None,
-    workers: int | None,
-) -> Outcome:
-    """Run a study; write one of its tables, and its picture, where that is asked for."""
-    from harness.cli.terminal import progress_bar
-    from harness.simulation.execute import choose_executor
-    from harness.simulation.files import PICTURES, check_path
-
-    if out is not None:
-        check_path(out, (".csv", ".parquet"))
-    if plot is not None:
-        check_path(plot, PICTURES)
-    with progress_bar("runs", study.size()) as progress:
-        outcome = study.run(choose_executor(workers), progress)
-    if out is not None:
-        _write_table(outcome.tables[table], out)
-    if plot is not None:
-        from harness.figures.population import write_figure
-
-        write_figure(draw(outcome), plot)
-    for note in outcome.notes:
-        print(f"cart: {note}", file=sys.stderr)
-    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)
-    return outcome
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    from harness.simulation.files import write_whole
-
-    if path.suffix.lower() == ".csv":
-        write_whole(path, lambda p: table.to_csv(p, index=False))
-    else:
-        write_whole(path, lambda p: table.to_parquet(p, index=False))
+    answer(study, table="patients", out=out, draw=draw, plot=plot, show=_print_trial, workers=workers)
 
 
 def _print_population(outcome: Outcome, rule: str) -> None:

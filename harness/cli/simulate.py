@@ -8,30 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import Changes, Condition, Doses, Model, Plot, Readings, parse_changes
+
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["parse_changes", "simulate"]
+__all__ = ["simulate"]
 
 
 def simulate(
-    model: Annotated[str, typer.Argument(help="Name of a model; `cart models` lists them.")],
-    dose: Annotated[
-        list[str] | None,
-        typer.Option(help="Cells, at time 0 or later: 450e6, 150e6@28, '1e8 cells @ 4 weeks'. Repeatable."),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="ID=VALUE", help="Parameter, with an optional unit: 'K_12=0.07 1/h'. Repeatable."
-        ),
-    ] = None,
-    reading: Annotated[
-        list[str] | None, typer.Option(help="Reading of the article, by name. Repeatable.")
-    ] = None,
-    condition: Annotated[
-        str | None, typer.Option(help="Row of the model's table, such as a cell line.")
-    ] = None,
+    model: Model,
+    dose: Doses = None,
+    set_: Changes = None,
+    reading: Readings = None,
+    condition: Condition = None,
     until: Annotated[str | None, typer.Option(help="End, in the model's time unit or with a unit.")] = None,
     times: Annotated[
         str | None, typer.Option(help="Output times: 0,1,7,28 or start:stop:step, or both with commas.")
@@ -41,7 +31,7 @@ def simulate(
         typer.Option(help="What to read out; all observables and states by default. Repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .parquet or .nc.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = None,
+    plot: Plot = None,
 ) -> None:
     """Simulate a model once."""
     from harness.simulation.files import PICTURES, TABLES, check_path, write_dataset
@@ -75,21 +65,6 @@ def simulate(
         write_profiles(result, plot)
     if out is None and plot is None:
         _print_summary(result)
-
-
-def parse_changes(texts: list[str], option: str = "--set") -> dict[str, str]:
-    """Values of an option that gives them by id."""
-    from harness.errors import InputError
-
-    changes: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (equals and name.strip() and value.strip()):
-            raise InputError(f"{option} '{text}': write ID=VALUE, with an optional unit")
-        if name.strip() in changes:
-            raise InputError(f"{option} {name.strip()} is given twice")
-        changes[name.strip()] = value.strip()
-    return changes
 
 
 def _print_summary(result: xr.Dataset) -> None:

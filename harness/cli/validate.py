@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import Out, Workers
+from harness.cli.studies import check_files
+
 if TYPE_CHECKING:
     from harness.validation.suite import PanelResult, Score
 
@@ -19,20 +22,18 @@ Readings = Annotated[
     list[str] | None,
     typer.Option(help="Run everything that knows this reading and names no other under it. Repeatable."),
 ]
-Workers = Annotated[int | None, typer.Option(help="Processes for the studies; all cores by default.")]
 
 
 def validate(
     panels: Panels = None,
     reading: Readings = None,
-    out: Annotated[Path | None, typer.Option(help="Table of the scores to write: .csv or .parquet.")] = None,
+    out: Out = None,
     workers: Workers = None,
 ) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
-    from harness.simulation.files import check_path, write_table
+    from harness.simulation.files import write_table
 
-    if out is not None:
-        check_path(out, (".csv", ".parquet"))
+    check_files(out)
     results = _run(panels, reading, workers)
     failed = _print_scores(results)
     if out is not None:

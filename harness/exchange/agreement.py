@@ -84,6 +84,11 @@ class Agreement(StudyDeclaration):
         "repeated": ("1x", "0.5x@20.3", "0.5x@41.7 for 0.5"),
     }
 
+    @field_validator("models")
+    @classmethod
+    def _models_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known("model", value, model_names())
+
     @field_validator("tools")
     @classmethod
     def _tools_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -156,7 +161,7 @@ def _known(kind: str, given: tuple[str, ...], choices: Mapping | tuple) -> tuple
     for name in given:
         if name not in choices:
             raise ValueError(str(unknown_name(kind, name, choices)))
-    return given
+    return tuple(dict.fromkeys(given))
 
 
 def _numbered(case: tuple[int, Case]) -> tuple[int, list[dict]]:

@@ -112,6 +112,8 @@ class _Reader:
                 raise InputError(f"{self._id}: compartment {name} changes, which plain equations do not hold")
             size = element.get("size")
             sizes[name] = 1.0 if size is None else float(size)
+            if not sizes[name] > 0:
+                raise InputError(f"{self._id}: compartment {name} has the size {size}; it must be above 0")
             yield name, sizes[name]
         for element in self._list("Species"):
             size = sizes[element.get("compartment")]

@@ -17,6 +17,7 @@ from harness.exchange import convert, listing, rhs
 from harness.exchange.equations import read_equations
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id
+from harness.models.imported import is_path
 from harness.simulation.files import check_path, write_whole
 
 __all__ = ["FORMATS", "Format", "default_path", "export"]
@@ -126,6 +127,8 @@ def export(use: Use, name: str, path: Path) -> None:
         raise InputError(
             f"format {name} is declared as a whole; it takes no --dose, --set, --reading or --condition"
         )
+    if chosen.fixed and is_path(use.card.id):
+        raise InputError(f"format {name} is declared for the models of this project, not for {use.card.id}")
     if chosen.text is not None:
         check_path(path, (chosen.suffix.lower(),))
         text = chosen.text(use)

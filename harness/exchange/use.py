@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.errors import InputError
+from harness.errors import RunFailed
 from harness.exchange.dosed import dosed_sbml
 from harness.models.catalog import ModelCard, select
 from harness.models.symbols import SymbolTable, read_symbols
@@ -47,13 +47,13 @@ class Use:
 
         Raises
         ------
-        InputError
+        RunFailed
             When the run fails; an export has no expected numbers then.
         """
         engine = Engine(load_program(self.card.id), relative_tolerance=1e-10)
         run = engine.run(self.changes, self.regimen, times, self.card.observables)
         if run.status is not Status.OK:
-            raise InputError(f"{self.card.id}: the simulation failed: {run.status}: {run.reason}")
+            raise RunFailed(f"{self.card.id}: the simulation failed: {run.status}: {run.reason}")
         table = pd.DataFrame(run.values, columns=list(self.card.observables))
         table.insert(0, "time", times)
         return table

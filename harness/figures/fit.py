@@ -13,10 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.figures.style import COLOURS, DASHES, INK, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, new_figure, write_figure
 from harness.fitting.profile import RISE
 from harness.fitting.result import FitResult
-from harness.simulation.files import write_whole
 
 __all__ = [
     "draw_correlation",
@@ -182,7 +181,7 @@ def write_figures(result: FitResult, folder: Path) -> None:
         if len(result.table(name)):
             figure = draw(result)
             for suffix in (".png", ".svg"):
-                write_whole(folder / f"{name}{suffix}", lambda p, f=figure: f.savefig(p, dpi=160))
+                write_figure(figure, folder / f"{name}{suffix}")
 
 
 def _arm(axes: Axes, curve: pd.DataFrame, seen: pd.DataFrame, arm: str, i: int) -> None:

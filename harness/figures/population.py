@@ -5,8 +5,6 @@ Promise: everything is drawn from the tables of a population's or a trial's outc
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,7 +14,6 @@ from matplotlib.ticker import MultipleLocator
 from harness.analysis.response import category, category_names, criteria
 from harness.figures.style import COLOURS, INK, dress, new_figure
 from harness.figures.survival import draw_curves
-from harness.simulation.files import write_whole
 from harness.studies.outcome import Outcome
 
 __all__ = [
@@ -25,7 +22,6 @@ __all__ = [
     "draw_predictions",
     "draw_spiders",
     "draw_trial",
-    "write_figure",
 ]
 
 BINS = {"PD": "#b3261e", "SD": "#b0b4ba", "PR": "#56b4e9", "CR": "#0072b2"}
@@ -127,11 +123,6 @@ def draw_trial(outcome: Outcome) -> Figure:
     draw_curves(curves, {arm: survival[survival["arm"] == arm] for arm in arms}, "progression-free")
     curves.set_title("The first replicate", loc="left", color=INK, fontsize=10)
     return figure
-
-
-def write_figure(figure: Figure, path: Path) -> None:
-    """Write a picture file, the format taken from the suffix."""
-    write_whole(path, lambda p: figure.savefig(p, dpi=160))
 
 
 def _trial_name(row: tuple) -> str:

@@ -8,9 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from harness.figures.style import COLOURS, new_figure
+from harness.figures.style import COLOURS, new_figure, write_figure
 from harness.models.catalog import load_card
-from harness.simulation.files import write_whole
 
 __all__ = ["draw_profiles", "write_profiles"]
 
@@ -38,5 +37,4 @@ def draw_profiles(dataset: xr.Dataset) -> Figure:
 
 def write_profiles(dataset: xr.Dataset, path: Path) -> None:
     """Draw the profiles to a picture file, the format taken from the suffix."""
-    figure = draw_profiles(dataset)
-    write_whole(path, lambda p: figure.savefig(p, dpi=200))
+    write_figure(draw_profiles(dataset), path)

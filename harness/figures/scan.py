@@ -10,8 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.figures.contours import draw_field, set_scale
-from harness.figures.style import COLOURS, INK, new_figure
-from harness.simulation.files import write_whole
+from harness.figures.style import COLOURS, INK, new_figure, write_figure
 
 if TYPE_CHECKING:
     from harness.simulation.plan import Plan
@@ -58,8 +57,7 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
 
 def write_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...], path: Path) -> None:
     """Draw a scan to a picture file, the format taken from the suffix."""
-    figure = draw_scan(results, planned, axes)
-    write_whole(path, lambda p: figure.savefig(p, dpi=160))
+    write_figure(draw_scan(results, planned, axes), path)
 
 
 def _label(axis: str, planned: Plan) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,7 +16,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-__all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg"]
+from harness.simulation.files import write_whole
+
+__all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg", "write_figure"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
@@ -71,3 +74,8 @@ def svg(figure: Figure, description: str) -> str:
     )
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', largest, text, count=1)
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a picture file, whole or not at all, the format taken from the suffix."""
+    write_whole(path, lambda p: figure.savefig(p, dpi=160))

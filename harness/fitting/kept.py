@@ -59,7 +59,12 @@ class Kept:
     def get(self, name: str) -> dict | None:
         """A part by name, None when it is not there."""
         path = self.folder / f"{name}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{path}: is no whole part; remove it, and it is made again") from None
 
     def put(self, name: str, part: dict) -> None:
         """Keep a part."""

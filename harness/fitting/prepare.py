@@ -82,14 +82,21 @@ def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[st
     """Values taken from the results of other fits, as 'VALUE UNIT'."""
     found = {}
     for path, names in problem.fixed_from.items():
-        estimates = read_result(folder / path).table("estimates").set_index("parameter")
+        estimates = read_result(folder / path).table("estimates")
+        missing = {"parameter", "estimate", "unit"} - set(estimates)
+        if missing:
+            raise InputError(f"{path}: its table of estimates lacks {', '.join(sorted(missing))}")
+        estimates = estimates.set_index("parameter")
         for name in names:
             symbols.require_settable(name)
             if name not in estimates.index:
                 raise unknown_name(f"estimate in {path}", name, estimates.index)
             if name in problem.parameters:
                 raise InputError(f"{name}: is free and fixed from {path}; one of them")
-            found[name] = f"{float(estimates.estimate[name])!r} {estimates.unit[name]}"
+            value = pd.to_numeric(estimates.estimate[name], errors="coerce")
+            if not np.isfinite(value):
+                raise InputError(f"{path}: its estimate of {name} is no number")
+            found[name] = f"{float(value)!r} {estimates.unit[name]}"
     return found
 
 
@@ -192,6 +199,13 @@ def _design(problem: FitProblem, folder: Path, symbols: SymbolTable) -> Design:
         return {name: dict.fromkeys(observables, times) for name, observables in wanted.items()}
     table = read_observations(folder / synthetic.design)
     there = set(zip(table["arm"], table["observable"], strict=True))
+    for name, observables in wanted.items():
+        if name not in set(table["arm"]):
+            raise unknown_name(f"arm in {synthetic.design}", name, set(table["arm"]))
+        if not there & {(name, observable) for observable in observables}:
+            raise InputError(
+                f"arm {name}: {synthetic.design} observes none of {', '.join(observables)} in it"
+            )
     return {
         name: {
             observable: observed(table, observable, name, symbols[observable].unit, symbols.time_unit).time

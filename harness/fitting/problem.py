@@ -117,7 +117,7 @@ class Synthetic(Declaration):
 
     times: str | None = None
     design: str | None = None
-    seed: int
+    seed: int = Field(ge=0)
     truth: dict[str, str] = {}
     reason: str
 
@@ -134,7 +134,7 @@ class Optimiser(Declaration):
     method: Method = "least_squares"
     loss: Literal["linear", "soft_l1", "huber", "cauchy", "arctan"] = "linear"
     starts: int = Field(default=16, ge=1, le=4096)
-    seed: int = 1
+    seed: int = Field(default=1, ge=0)
 
     @model_validator(mode="after")
     def _a_loss_goes_with_least_squares(self) -> Optimiser:
@@ -175,6 +175,8 @@ class FitProblem(Declaration):
         for name in self.ridge or ():
             if name not in self.parameters:
                 raise ValueError(str(unknown_name("free parameter for ridge", name, self.parameters)))
+        if self.ridge and self.ridge[0] == self.ridge[1]:
+            raise ValueError(f"ridge: names {self.ridge[0]} twice; two parameters make one")
         for name, arm in self.arms.items():
             for observable in arm.observables or ():
                 if observable not in self.observables:
@@ -243,22 +245,25 @@ def find_problem(name: str) -> Path:
     return repository() / "validation" / panel / f"fit_{stem}.yaml"
 
 
-def read_problem(path: Path) -> FitProblem:
+def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     """Read a fit problem; one that says ``like: FILE`` takes from there what it does not give itself.
+
+    `readers` are the files that are like this one.
 
     Raises
     ------
     InputError
         With file, line and field, when it does not follow the schema.
     """
-    if not path.is_file() or not re.search(r"^like:", path.read_text(encoding="utf-8"), re.MULTILINE):
+    if not path.is_file() or not re.search(rb"^like:", path.read_bytes(), re.MULTILINE):
         return read_declaration(path, FitProblem)
     variant = read_declaration(path, Variant)
     other = path.parent / variant.like
-    if other.resolve() == path.resolve():
-        raise InputError(f"{path}: is like itself")
+    readers = (*readers, path.resolve())
+    if other.resolve() in readers:
+        raise InputError(f"{path}: is like itself{' by way of others' * (len(readers) > 1)}")
     given = variant.model_dump(exclude_unset=True, exclude={"like"})
     try:
-        return FitProblem.model_validate({**read_problem(other).model_dump(), **given})
+        return FitProblem.model_validate({**read_problem(other, readers).model_dump(), **given})
     except ValidationError as error:
         raise InputError(f"{path}: {describe(error.errors()[0])}") from None

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from harness.declarations import Declaration, describe
 from harness.errors import InputError, unknown_name
@@ -55,6 +55,13 @@ class FitResult(Declaration):
     numbers: dict[str, float | None]
     tables: dict[str, dict[str, list[Cell]]]
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _columns_are_of_one_length(self) -> FitResult:
+        for name, columns in self.tables.items():
+            if len({len(column) for column in columns.values()}) > 1:
+                raise ValueError(f"table {name} has columns of several lengths")
+        return self
 
     def table(self, name: str) -> pd.DataFrame:
         """One table."""

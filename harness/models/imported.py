@@ -29,6 +29,7 @@ __all__ = ["SUFFIXES", "UserModel", "import_model", "is_path"]
 
 SUFFIXES = (".xml", ".sbml", ".ant")
 MOST_OBSERVABLES = 200
+UNNAMED = libsbml.MissingXMLEncoding  # XML without a name of its encoding is UTF-8
 HARMLESS = ("comp", "l3v2extendedmath", "layout", "render", "groups")
 FUNCTIONS = {
     "delay": "a delay",
@@ -93,7 +94,7 @@ def import_model(name: str) -> UserModel:
     settled = {
         "id": name,
         "title": card.title or model.getName() or model.getId() or path.stem,
-        "observables": card.observables or _observables(model, states),
+        "observables": card.observables or _observables(path, model, states),
         "endpoint_times": card.endpoint_times or f"0:{card.until:g}:{card.until / 200:g}",
         "sbml": str(_keep(path.stem, text)),
     }
@@ -134,8 +135,9 @@ def _as_l3v2(path: Path, text: str) -> libsbml.SBMLDocument:
     """The document flattened, converted, with parameters of single reactions made global."""
     document = libsbml.readSBMLFromString(text)
     log = document.getErrorLog()
-    if log.getNumFailsWithSeverity(libsbml.LIBSBML_SEV_ERROR) or document.getModel() is None:
-        broken = [log.getError(i) for i in range(log.getNumErrors()) if log.getError(i).getSeverity() >= 2]
+    found = [log.getError(i) for i in range(log.getNumErrors())]
+    broken = [e for e in found if e.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and e.getErrorId() != UNNAMED]
+    if broken or document.getModel() is None:
         said = " ".join(broken[0].getMessage().split())[:200] if broken else "no model in it"
         line = broken[0].getLine() if broken else 1
         raise InputError(f"{path}:{line}: not SBML that can be read: {said}")
@@ -232,7 +234,7 @@ def _assigned(model: libsbml.Model, element: libsbml.SBase) -> bool:
     return rule is not None and rule.isAssignment()
 
 
-def _observables(model: libsbml.Model, states: list[libsbml.SBase]) -> tuple[str, ...]:
+def _observables(path: Path, model: libsbml.Model, states: list[libsbml.SBase]) -> tuple[str, ...]:
     """States, and what assignment rules give."""
     changed = {
         a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()
@@ -241,9 +243,7 @@ def _observables(model: libsbml.Model, states: list[libsbml.SBase]) -> tuple[str
     given = [*model.getListOfSpecies(), *model.getListOfParameters()]
     names += [element.getId() for element in given if _assigned(model, element)]
     if not names:
-        raise InputError(
-            f"{model.getId() or 'the model'}: nothing in it changes; there is nothing to simulate"
-        )
+        raise InputError(f"{path}: nothing in it changes; there is nothing to simulate")
     return tuple(names[:MOST_OBSERVABLES])
 
 

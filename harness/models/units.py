@@ -50,7 +50,8 @@ def parse_quantity(text: str, unit: str, what: str) -> float:
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise InputError(f"{what}: '{text}' is not a number, with or without a unit (here {unit})")
+        wanted = f"with or without a unit (here {unit})" if unit else "and here it has no unit"
+        raise InputError(f"{what}: '{text}' is not a number, {wanted}")
     value, given = float(match[1]), match[2].strip()
     if not math.isfinite(value):
         raise InputError(f"{what}: '{text}' is not a finite number")
@@ -63,13 +64,14 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     try:
         source = units.Unit("1" + given if given.startswith("/") else given)
     except Exception:  # pint raises many kinds for a text that is no unit
-        raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit}") from None
+        raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit or 'none'}") from None
     if unit == "dimensionless" and source == units.Unit("1/item"):
         return value
     try:
         converted = float(units.Quantity(value, source).to(unit).magnitude)
     except pint.DimensionalityError:
-        raise InputError(f"{what}: {given} does not convert to {unit}") from None
+        wanted = unit or "a number without unit, which it is in the model"
+        raise InputError(f"{what}: {given} does not convert to {wanted}") from None
     if not math.isfinite(converted):
         raise InputError(f"{what}: {value:g} {given} is not a finite number of {unit}")
     return converted

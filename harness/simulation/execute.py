@@ -26,6 +26,9 @@ __all__ = ["Dask", "Executor", "Processes", "Serial", "choose_executor"]
 C = TypeVar("C")
 R = TypeVar("R")
 
+QUIET = "harness.simulation.interrupt"
+"""Imported first by the fork server, for its effect."""
+
 
 class Executor(Protocol):
     """What runs chunks."""
@@ -50,8 +53,9 @@ class Processes:
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         pool = _pool(self.workers)
         waiting = iter(chunks)
-        running = {pool.submit(function, c) for c in itertools.islice(waiting, 2 * self.workers + 2)}
+        running: set[concurrent.futures.Future] = set()
         try:
+            running |= {pool.submit(function, c) for c in itertools.islice(waiting, 2 * self.workers + 2)}
             while running:
                 done, running = concurrent.futures.wait(
                     running, return_when=concurrent.futures.FIRST_COMPLETED
@@ -137,10 +141,23 @@ def _pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["harness.simulation.study"])
+        context.set_forkserver_preload([QUIET, "harness.simulation.study"])
+        _start_server()
     pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
     atexit.register(partial(pool.shutdown, wait=False, cancel_futures=True))
     return pool
+
+
+def _start_server() -> None:
+    """Start the fork server with Ctrl-C blocked, until the first of its imports decides what it does."""
+    from multiprocessing import forkserver, resource_tracker  # not on Windows
+
+    resource_tracker.ensure_running()  # it unblocks the signal, so that it goes first
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _ignore_interrupt() -> None:

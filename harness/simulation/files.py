@@ -15,7 +15,17 @@ import xarray as xr
 
 from harness.errors import InputError
 
-__all__ = ["PICTURES", "TABLES", "check_path", "read_table", "write_dataset", "write_table", "write_whole"]
+__all__ = [
+    "PICTURES",
+    "TABLES",
+    "check_folder",
+    "check_path",
+    "read_table",
+    "read_texts",
+    "write_dataset",
+    "write_table",
+    "write_whole",
+]
 
 TABLES = (".csv", ".parquet", ".nc")
 PICTURES = (".png", ".svg", ".pdf")
@@ -42,6 +52,18 @@ def check_path(path: Path, suffixes: Sequence[str]) -> Path:
             raise InputError(f"{path}: is there and not writable")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def check_folder(path: Path) -> Path:
+    """Refuse a folder that cannot be written to or made, before any work is done; it is not made here."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is there and no folder")
+    place = path if path.is_dir() else path.absolute().parent
+    if not place.is_dir():
+        raise InputError(f"{path}: folder {path.parent} does not exist")
+    if not os.access(place, os.W_OK):
+        raise InputError(f"{path}: folder {place} is not writable")
     return path
 
 
@@ -94,6 +116,33 @@ def read_table(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path)
     return pd.read_csv(path, float_precision="round_trip")  # the default parser loses the last digit
+
+
+def read_texts(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a csv as text, cell by cell; what follows a # is a remark, and further columns are kept.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or broken, a row is longer than the heading, or a column is missing or given
+        twice.
+    """
+    try:
+        rows = pd.read_csv(
+            path, header=None, dtype=str, keep_default_na=False, comment="#", skipinitialspace=True
+        )
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    names = [str(name).strip() for name in rows.iloc[0]]
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise InputError(f"{path}: column missing: {', '.join(missing)}; wanted are {', '.join(columns)}")
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(f"{path}: column {', '.join(doubled)} is given twice")
+    return rows.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
 
 
 def _umask() -> int:

@@ -24,7 +24,7 @@ from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.simulation.times import parse_times, parse_until
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import Outcome, Progress, StudyDeclaration, count_failed, refuse_set_twice
 
 __all__ = ["PANELS", "Burden", "Map"]
 
@@ -60,7 +60,7 @@ class Burden(Declaration):
 
     parameter: str = "Tumor_0"
     low: float = Field(5.0, ge=0)
-    high: float = 95.0
+    high: float = Field(95.0, le=100)
     points: int = Field(40, ge=2, le=1000)
     conversion: dict[float, str] = {50: "2.5e9 cells/L"}
 
@@ -138,6 +138,7 @@ class Map(StudyDeclaration):
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         planned = self._plan()
         found = run(planned, executor, progress)
+        failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
         dose = self._card().dose.parameter
         shape = (len(planned) // self.burden.points, self.burden.points)
         table = pd.DataFrame(
@@ -156,9 +157,7 @@ class Map(StudyDeclaration):
         )
         numbers = _numbers(table, shape, self._card().endpoints["Tmax"].options.get("before", np.inf))
         shown = {"dose": dose, "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")}}
-        return Outcome(
-            numbers, {"map": table}, len(table), int(numbers["failed"]), self._notes(numbers), shown
-        )
+        return Outcome(numbers, {"map": table}, len(table), failed, self._notes(numbers), shown)
 
     def _card(self) -> ModelCard:
         return select(self.model, self.readings, self.condition).card
@@ -175,6 +174,7 @@ class Map(StudyDeclaration):
             raise InputError(
                 "map: the dose axis is two rising doses or more, and the burden another parameter"
             )
+        refuse_set_twice(self.changes, axes)
         return plan(
             self.model,
             grid(**axes),

@@ -6,18 +6,45 @@ what it computes depends on its declaration alone, whatever the executor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
 
 from harness.declarations import Declaration
+from harness.errors import InputError, RunFailed
 from harness.simulation.execute import Executor
+from harness.simulation.study import is_ok
 
-__all__ = ["Outcome", "Progress", "StudyDeclaration"]
+__all__ = ["Outcome", "Progress", "Seed", "StudyDeclaration", "count_failed", "refuse_set_twice"]
 
 Progress = Callable[[int], object]
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Seed of what is drawn: what every generator takes."""
+
+
+def count_failed(status: Sequence[str], reason: Sequence[str]) -> int:
+    """How many runs failed.
+
+    Raises
+    ------
+    RunFailed
+        When all of them did; a study without one good run has no answer.
+    """
+    failed = sum(not is_ok(each) for each in status)
+    if failed == len(status):
+        raise RunFailed(f"every simulation failed; the first: {next(iter(reason))}")
+    return failed
+
+
+def refuse_set_twice(changes: Iterable[str], varied: Iterable[str]) -> None:
+    """Refuse a value for all runs of what differs between them, which would be dropped silently."""
+    doubled = sorted(set(changes) & set(varied))
+    if doubled:
+        raise InputError(f"changes: {', '.join(doubled)} is varied between the runs; it has no one value")
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ class PatientFits:
             "largest_sd": np.abs(sizes).max(axis=1),
             "distance_sd": np.sqrt((sizes**2).sum(axis=1)),
             "status": curves["status"].to_numpy(),
+            "reason": curves["reason"].to_numpy(),
         }
         long = curves[list(SHOWN)].assign_coords(run=fitted.index.to_numpy()).rename(run="group")
         return fitted.assign(**read_off, **self._progressions(curves)), long.to_dataframe()[

@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.analysis.response import category_names, criteria
 from harness.errors import InputError, unknown_name
+from harness.simulation.files import read_texts
 
 __all__ = ["read_patients"]
 
@@ -36,15 +37,7 @@ def read_patients(path: Path) -> pd.DataFrame:
     InputError
         When the file or a column is missing, or a dose, category or count is none.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#", skipinitialspace=True)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    missing = [column for column in COLUMNS if column not in table.columns]
-    if missing:
-        raise InputError(f"{path}: column missing: {', '.join(missing)}; wanted are {', '.join(COLUMNS)}")
+    table = read_texts(path, COLUMNS)
     same = criteria().same_by_m_protein
     for row, name in enumerate(table["category"], start=1):
         if name not in category_names() and name not in same:

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from harness.simulation.execute import Executor
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import Outcome, Progress, Seed, StudyDeclaration, count_failed
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
@@ -53,7 +53,7 @@ class Patients(StudyDeclaration):
     until: str = "36 months"
     split: float = Field(150e6, gt=0)
     draws: int = Field(400, ge=1, le=100_000)
-    seed: int = Field(1, ge=0)
+    seed: Seed = 1
 
     @field_validator("effects", "more_effects")
     @classmethod
@@ -104,6 +104,7 @@ class Patients(StudyDeclaration):
         fits, runs, failed = work.fit(work.groups, effects, executor, progress)
         added, runs_added, failed_added = work.fit(work.nonresponders, more, executor, progress)
         fitted, profiles = work.profiles(fits, effects, executor)
+        count_failed(fitted["status"], fitted["reason"])
         fitted_added, profiles_added = work.profiles(added, more, executor)
         draws, bands = work.draw(fitted, executor, progress)
         patients = work.each_patient(fitted)

@@ -13,16 +13,15 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from harness.errors import InputError
+from harness.errors import InputError, RunFailed
 from harness.models.catalog import repository
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
-from harness.simulation.study import is_ok
 from harness.simulation.times import parse_until
 from harness.studies import cohort
-from harness.studies.outcome import Outcome, Progress
+from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
 from harness.studies.published import Drawn, Published, predict, read_published
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
@@ -84,6 +83,12 @@ class Population(VirtualPatients):
         return tuple(sorted(values))
 
     @model_validator(mode="after")
+    def _can_be_held(self) -> Population:
+        if self.size() > MOST:
+            raise ValueError(f"{self.size()} patients at all doses together; at most {MOST} are allowed")
+        return self
+
+    @model_validator(mode="after")
     def _threshold_is_a_dose(self) -> Population:
         if self.threshold is not None and self.threshold not in self.doses:
             raise ValueError(f"threshold: {self.threshold:g} is none of the doses")
@@ -110,9 +115,7 @@ class Population(VirtualPatients):
         planned = self.plan()
         found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
-        failed = sum(not is_ok(one) for one in status)
-        if failed == self.size():
-            raise InputError(f"every simulation failed; the first: {reason[0]}")
+        failed = count_failed(status, reason)
         time = found.time.to_numpy()
         tables = self._tables(time, found[CHANGE].to_numpy().reshape(self.patients, -1, time.size))
         about = planned.design.table.drop(columns="dose").assign(status=status, reason=reason)
@@ -122,6 +125,7 @@ class Population(VirtualPatients):
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
+        refuse_set_twice(self.changes, ["dose"])
         days = np.array(self.months) * self.month()
         steps = [np.arange(start, min(stop, self._end()), step) for start, stop, step in STEPS]
         return plan(
@@ -217,7 +221,7 @@ class Population(VirtualPatients):
         of_dose = {dose: (good["dose"] == dose).to_numpy() for dose in self.doses}
         empty = [f"{dose:g}" for dose, rows in of_dose.items() if not rows.any()]
         if empty:
-            raise InputError(
+            raise RunFailed(
                 f"no simulation went well at {', '.join(empty)} cells; nothing to draw trials from"
             )
         return {

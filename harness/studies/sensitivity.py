@@ -29,9 +29,8 @@ from harness.simulation.design import Design
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
-from harness.simulation.study import is_ok
 from harness.simulation.times import parse_times
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import Outcome, Progress, Seed, StudyDeclaration, count_failed
 
 __all__ = ["Sensitivity", "Spread"]
 
@@ -118,8 +117,8 @@ class Sensitivity(StudyDeclaration):
     parameters: dict[str, Spread] = Field(min_length=1)
     observables: tuple[str, ...] = Field(min_length=1)
     at: str
-    n: int = 1024
-    seed: int = Field(1, ge=0)
+    n: int = Field(1024, le=2**22)
+    seed: Seed = 1
     failures: Literal["drop", "impute"] = "drop"
     resamples: int = Field(200, ge=2, le=100_000)
     level: float = Field(0.95, gt=0, lt=1)
@@ -143,6 +142,7 @@ class Sensitivity(StudyDeclaration):
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         points = saltelli_sample(len(self.parameters), self.n, self.seed)
         found = run(self._plan(points), executor, progress)
+        failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
         x = points[base_rows(len(self.parameters), self.n)]
         tables = []
         for text in self.observables:
@@ -153,7 +153,6 @@ class Sensitivity(StudyDeclaration):
                     value = np.log(np.where(value > 0, value, np.nan))
                 tables.append(self._indices(text, time, value, x))
         table = pd.concat(tables, ignore_index=True)
-        failed = int(sum(not is_ok(status) for status in found["status"].to_numpy()))
         numbers = {
             f"{row.observable}_{row.time:g}.{row.parameter}.{m}": float(getattr(row, m))
             for row in table.itertuples()

@@ -23,10 +23,9 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
-from harness.simulation.study import is_ok
 from harness.simulation.times import parse_times
 from harness.studies.cohort import category_labels
-from harness.studies.outcome import Outcome, Progress
+from harness.studies.outcome import Outcome, Progress, count_failed
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
 __all__ = ["Arm", "Trial"]
@@ -113,9 +112,7 @@ class Trial(VirtualPatients):
         found = run(planned, executor, progress)
         patients = self._patients(found.time.to_numpy(), found[CHANGE].to_numpy())
         patients["status"], patients["reason"] = found.status.to_numpy(), found.reason.to_numpy()
-        failed = int((~patients["status"].map(is_ok)).sum())
-        if failed == self.size():
-            raise InputError(f"every simulation failed; the first: {patients.reason.iloc[0]}")
+        failed = count_failed(found.status.to_numpy(), found.reason.to_numpy())
         trials, survival = self._trials(patients), self._survival(patients)
         tables = {
             "patients": patients,
@@ -239,7 +236,7 @@ class Trial(VirtualPatients):
                 numbers |= zip((f"{outcome}{end}_{arm}" for end in ENDS), found, strict=True)
         if len(self.arms) > 1:
             p_values = trials.groupby("replicate").p_value.first()
-            numbers["p_value"] = float(p_values.median())
+            numbers["p_value"] = float(np.median(p_values.dropna())) if p_values.notna().any() else np.nan
             numbers["power"] = 100 * float((p_values < SIGNIFICANT).mean())
         return numbers
 

@@ -6,7 +6,7 @@ whatever the number of patients; another spread of one parameter leaves the othe
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from harness.analysis.response import criteria
 from harness.errors import InputError, unknown_name
@@ -15,7 +15,7 @@ from harness.models.provenance import parameters_of
 from harness.models.symbols import SymbolTable, read_symbols
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
-from harness.studies.outcome import StudyDeclaration
+from harness.studies.outcome import Seed, StudyDeclaration
 
 __all__ = ["ASSUMED", "CHANGE", "MOST", "VirtualPatients", "omegas_of"]
 
@@ -55,7 +55,7 @@ class VirtualPatients(StudyDeclaration):
     readings: tuple[str, ...] = ()
     changes: dict[str, str] = {}
     omegas: dict[str, float] = {}
-    seed: int = Field(default=1, ge=0, lt=2**64)
+    seed: Seed = 1
     rule: str = "nadir_25"
 
     @field_validator("rule")

@@ -204,6 +204,17 @@ def test_what_a_format_cannot_hold_is_told_in_one_line(name, given, said, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_formats_that_plain_equations_fill_and_those_of_this_project_refuse_other_models(tmp_path):
+    own = tmp_path / "own.ant"
+    own.write_text(
+        "model m()\n compartment C=0; species S1 in C; S1->; k*S1; S1=1; k=1\nend", encoding="utf-8"
+    )
+    for name, said in (("python", "compartment C has the size 0"), ("biomodels", "models of this project")):
+        with pytest.raises(InputError, match=said):
+            export(use_of(str(own)), name, tmp_path / "x.py")
+    assert list(tmp_path.iterdir()) == [own]
+
+
 def test_doses_that_follow_an_observable_are_refused(tmp_path):
     from harness.simulation.regimen import Redosing, Regimen
 

@@ -12,8 +12,8 @@ from harness.figures.population import (
     draw_predictions,
     draw_spiders,
     draw_trial,
-    write_figure,
 )
+from harness.figures.style import write_figure
 from harness.figures.survival import draw_survival
 from harness.simulation.execute import Serial
 from harness.studies.population import Population

@@ -9,7 +9,10 @@ import pytest
 from harness.errors import InputError
 from harness.figures.fit import draw_ridge, write_figures
 from harness.fitting.fit import fit, steps
+from harness.fitting.information import information, uncertainty
 from harness.fitting.kept import Kept
+from harness.fitting.objective import Objective
+from harness.fitting.parts import Start
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.result import read_result
@@ -129,6 +132,33 @@ def test_the_profile_over_two_parameters_is_lowest_at_the_optimum_and_is_drawn(p
     assert draw_ridge(result).axes
 
 
+def test_a_lower_point_on_the_map_of_two_parameters_is_adopted(prepared, monkeypatch):
+    made = prepared(ridge=["K_kill_max", "KC50"], optimiser={"starts": 1})
+    lowest = fit(made, profile=False).number("objective")
+
+    def stay(start: Start, problem, number: int) -> dict:  # noqa: ARG001
+        value = Objective(problem).penalised(np.array(start.x))
+        return {"x": start.x, "penalised": value, "value": value, "converged": False, "said": "", "runs": 1,
+                "failed": 0}  # fmt: skip
+
+    monkeypatch.setattr(Start, "run", stay)
+    result = fit(made, profile=False)
+    assert result.table("waterfall").objective[0] > lowest + 1
+    assert result.number("objective") == pytest.approx(lowest, abs=1e-2)
+    assert result.table("ridge")["objective"].min() == pytest.approx(lowest, abs=1e-2)
+
+
+def test_the_error_of_a_mean_over_few_groups_takes_the_unbiased_omega(prepared):
+    arms = {line: {"condition": line, "group": line} for line in ("Daudi", "JeKo", "U266-B1")}
+    made = prepared(
+        arms=arms, condition=None, effects={"K_kill_max": {"omega": {"start": "0.5"}}},
+        parameters={"K_kill_max": {"low": "0.02", "high": "5"}},
+        observables={"viability": {"model": "log", "relative": "0.001"}},
+    )  # fmt: skip
+    error = uncertainty(information(Objective(made), made.start)).error[0]
+    assert error == pytest.approx(0.5 / np.sqrt(3 - 1), rel=0.01)
+
+
 def test_every_optimiser_reaches_the_same_point(prepared):
     values = {}
     for method in ("least_squares", "minimize", "differential_evolution"):
@@ -180,5 +210,9 @@ def test_an_interrupted_fit_goes_on_with_what_is_kept(prepared, tmp_path):
         Kept(tmp_path, made.key, resume=False)
     with pytest.raises(InputError, match="belongs to another fit"):
         Kept(tmp_path, "other", resume=True)
-    again = fit(made, kept=Kept(tmp_path, made.key, resume=True))
+    kept = Kept(tmp_path, made.key, resume=True)
+    again = fit(made, kept=kept)
     same_tables(whole, again)
+    (kept.folder / "start_0000.json").write_text('{"x": [', encoding="utf-8")
+    with pytest.raises(InputError, match=r"start_0000\.json: is no whole part; remove it"):
+        fit(made, kept=kept)

@@ -48,6 +48,21 @@ def test_gradients_of_a_marginal_likelihood_agree_with_its_differences():
         assert slope == pytest.approx((sides[0] - sides[1]) / 0.04, rel=5e-3, abs=0.02)
 
 
+def test_killing_of_low_hill_is_integrated_from_the_first_complex_on(monkeypatch):
+    """At hill_kill 0.35 the rate of killing rises without bound in the first moment."""
+    prepared = Fit(problem="fig2a/synthetic").prepared
+    point = {"K_kill_max": 3.7, "KC50": 4.29, "hill_kill": 0.353}
+    x = np.array([np.log(point.get(c.name, c.start)) for c in prepared.coordinates])
+
+    def predictions() -> np.ndarray:
+        objective, none = Objective(prepared), np.zeros((len(prepared.groups), 1))
+        return np.concatenate([objective.predict(i, x, none) for i in range(len(prepared.arms))])
+
+    found = predictions()
+    monkeypatch.setattr(module, "TOLERANCE", 1e-12)
+    np.testing.assert_allclose(found, predictions(), rtol=1e-4)
+
+
 def test_a_run_that_fails_gives_large_finite_residuals_and_is_counted():
     prepared = Fit(problem="fig2b/moving_volume").prepared
     arms = (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,10 @@ OF_PROBLEMS = [
     ({"synthetic": None, "observations": "none.csv"}, "none.csv: no such file"),
     ({"fixed_from": {"none.json": ["KC50"]}}, "none.json: no such file; run the fit first"),
     ({"synthetic": {"times": "1", "seed": 1, "reason": "", "truth": {"KC": "1"}}}, "for truth 'KC'"),
+    ({"synthetic": {"times": "1", "seed": -1, "reason": ""}}, "greater than or equal to 0"),
+    ({"synthetic": {"seed": 1, "reason": ""}}, "give times or design, a table; one of them"),
+    ({"optimiser": {"seed": -1}}, "optimiser.seed: Input should be greater than or equal to 0"),
+    ({"ridge": ["KC50", "KC50"]}, "ridge: names KC50 twice"),
 ]
 
 
@@ -123,6 +128,50 @@ def test_a_problem_like_another_takes_the_rest_from_it(written, tmp_path):
     (tmp_path / "variant.yaml").write_text("like: other.yaml\ntitle: at the bench\n", encoding="utf-8")
     variant, base = read_problem(tmp_path / "variant.yaml"), read_problem(other)
     assert variant == base.model_copy(update={"title": "at the bench"})
+
+
+RESULT = {
+    "title": "", "problem": {}, "checksum": "", "seed": 1, "time_unit": "hour", "versions": {},
+    "synthetic": "", "runs": 1, "failed": 0, "numbers": {},
+}  # fmt: skip
+
+OF_RESULTS = [
+    ({}, "no table of the fit 'estimates'"),
+    ({"parameter": ["KC50"]}, "its table of estimates lacks estimate, unit"),
+    ({"parameter": ["KC50"], "estimate": [1, 2]}, "table estimates has columns of several lengths"),
+    (
+        {"parameter": ["KC50"], "estimate": [None], "unit": ["dimensionless"]},
+        "its estimate of KC50 is no number",
+    ),
+]
+
+
+@pytest.mark.parametrize(("estimates", "said"), OF_RESULTS)
+def test_a_broken_result_to_carry_values_from_is_refused_in_one_line(prepared, tmp_path, estimates, said):
+    content = {**RESULT, "tables": {"estimates": estimates} if estimates else {}}
+    (tmp_path / "result.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
+        prepared(fixed_from={"result.json": ["KC50"]}, parameters={"K_kill_max": {"low": "0.1", "high": "5"}})
+    assert said in str(refused.value)
+
+
+def test_problems_like_one_another_and_files_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("like: b.yaml\ntitle: x\n", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("like: a.yaml\ntitle: x\n", encoding="utf-8")
+    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"b\.yaml: is like itself by way of others"):
+        read_problem(tmp_path / "a.yaml")
+    with pytest.raises(InputError, match=r"c\.yaml: cannot be read"):
+        read_problem(tmp_path / "c.yaml")
+
+
+def test_synthetic_data_stand_where_the_table_of_the_design_has_them(prepared, tmp_path):
+    table(tmp_path, "viability,well,60,min,0,percent,0,a test", "viability,well,3,hour,0,percent,0,a test")
+    arm = prepared(synthetic={"design": "data.csv", "seed": 1, "reason": "x"}, arms={"well": {}}).arms[0]
+    assert arm.times.tolist() == [1, 3]
+    assert (arm.value > 0).all()
+    with pytest.raises(InputError, match=r"no arm in data\.csv 'dish'; known: well"):
+        prepared(synthetic={"design": "data.csv", "seed": 1, "reason": "x"}, arms={"dish": {}})
 
 
 def test_synthetic_data_depend_on_the_seed_alone(prepared):

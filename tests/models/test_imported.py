@@ -210,3 +210,9 @@ def test_logarithms_that_a_card_declares_are_used(own):
     own("solver: {logarithms: [S]}\nuntil: 20\n", "own.yaml")
     found = simulate(path, times=[0, 20])
     assert float(found.S[1]) == pytest.approx(1e6 * np.exp(-100), rel=1e-4)
+
+
+def test_sbml_without_a_named_encoding_is_read(own):
+    text = sbml_of("model m()\n S1->; k*S1; S1=10; k=0.5\nend").replace(' encoding="UTF-8"', "")
+    assert text.startswith('<?xml version="1.0"?>')
+    assert simulate(own(text, "plain.xml"), until=1).S1[-1] == pytest.approx(10 * np.exp(-0.5), rel=1e-5)

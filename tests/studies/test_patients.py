@@ -167,6 +167,8 @@ def test_a_category_out_of_reach_is_shown_as_such():
         ("dose,category,n\n150e6,CR,0\n", "no patients"),
         ("dose,category,n\n", "no patients"),
         ("dose,category\n150e6,CR\n", "column missing: n"),
+        ("dose,dose,category,n\n1e8,2e8,PR,2\n", "column dose is given twice"),
+        ("dose,category,n\n1e8,PR,1,4,5\n", "Expected 3 fields in line 2, saw 5"),
         ("", "cannot be read"),
     ],
 )

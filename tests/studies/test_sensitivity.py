@@ -139,6 +139,7 @@ def test_a_spread_says_one_thing(fields):
         ({"observables": ("exp(transgene)",)}, "no observable"),
         ({"at": "soon"}, "is not a number"),
         ({"n": 100}, "not a power of two"),
+        ({"parameters": {"K_12": {"low": "1e290", "high": "1e300"}}}, "every simulation failed; the first"),
     ],
 )
 def test_what_does_not_fit_the_model_is_refused_before_it_runs(changed, said):

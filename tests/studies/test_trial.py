@@ -156,3 +156,11 @@ def test_what_makes_no_trial_is_told_in_one_line(fields, said):
     with pytest.raises(InputError, match=said) as caught:
         declare(Trial, **FIELDS | fields).run(Serial())
     assert "\n" not in str(caught.value)
+
+
+def test_a_trial_without_any_event_has_no_p_value():
+    fields = FIELDS | {"visits": "28:56:28", "model": "clinical", "replicates": 2, "dropout": 0.0}
+    numbers = declare(Trial, **fields).run(Serial()).numbers
+    assert numbers["progressed_low"] == numbers["progressed_high"] == 0
+    assert np.isnan(numbers["p_value"])
+    assert numbers["power"] == 0

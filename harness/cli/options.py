@@ -1,0 +1,73 @@
+"""Options that several commands take, each declared once, and how their texts are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Changes",
+    "Condition",
+    "Doses",
+    "Model",
+    "Out",
+    "Plot",
+    "Readings",
+    "Scheduler",
+    "Seed",
+    "Workers",
+    "parse_changes",
+    "split_names",
+]
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a model (`cart models` lists them), or a path of your own: .xml, .sbml, .ant."
+    ),
+]
+Doses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dose",
+        help="Cells, at time 0 or later: 450e6, 150e6@28, 0.5x@28, '1e8 cells @ 4 weeks'. Repeatable.",
+    ),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="ID=VALUE", help="Parameter, with an optional unit: 'K_12=0.07 1/h'. Repeatable."
+    ),
+]
+Readings = Annotated[
+    list[str] | None, typer.Option("--reading", help="Reading of the article, by name. Repeatable.")
+]
+Condition = Annotated[str | None, typer.Option(help="Row of the model's table, such as a cell line.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Out = Annotated[Path | None, typer.Option(help="Table to write: .csv or .parquet.")]
+Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler, tcp://host:port.")]
+
+
+def parse_changes(texts: list[str], option: str = "--set") -> dict[str, str]:
+    """Values of an option that gives them by id."""
+    from harness.errors import InputError
+
+    changes: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise InputError(f"{option} '{text}': write ID=VALUE, with an optional unit")
+        if name.strip() in changes:
+            raise InputError(f"{option} {name.strip()} is given twice")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas, those inside parentheses left alone."""
+    return [name.strip() for name in re.split(r",(?![^(]*\))", text) if name.strip()]

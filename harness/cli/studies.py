@@ -1,0 +1,75 @@
+"""What the commands on studies share: files checked beforehand, a run with progress, and what it left to say.
+
+Promise: nothing is simulated before every path can be written; the notes of a study and the count of its
+failed runs always reach standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from harness.studies.outcome import Outcome, StudyDeclaration
+
+__all__ = ["answer", "check_files", "run_study"]
+
+
+def check_files(table: Path | None = None, pictures: Iterable[Path | None] = ()) -> None:
+    """Refuse a table or pictures that cannot be written, and two that would be one file."""
+    from harness.errors import InputError
+    from harness.simulation.files import PICTURES, check_path
+
+    if table is not None:
+        check_path(table, (".csv", ".parquet"))
+    taken = set()
+    for path in filter(None, pictures):
+        check_path(path, PICTURES)
+        if path.resolve() in taken:
+            raise InputError(f"{path}: is asked for twice; give each picture a file of its own")
+        taken.add(path.resolve())
+
+
+def run_study(
+    study: StudyDeclaration, workers: int | None, scheduler: str | None = None, label: str = "runs"
+) -> Outcome:
+    """Run a study under a progress bar; its notes and the count of runs go to standard error."""
+    from harness.cli.terminal import progress_bar
+    from harness.simulation.execute import choose_executor
+
+    executor = choose_executor(workers, scheduler)
+    with progress_bar(label, study.size()) as progress:
+        outcome = study.run(executor, progress)
+    for note in outcome.notes:
+        print(f"cart: {note}", file=sys.stderr)
+    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)
+    return outcome
+
+
+def answer(
+    study: StudyDeclaration,
+    *,
+    table: str,
+    out: Path | None,
+    draw: Callable[[Outcome], Figure],
+    plot: Path | None,
+    show: Callable[[Outcome], None],
+    workers: int | None,
+    scheduler: str | None = None,
+) -> None:
+    """Run a study and write the table of that name and the picture; where neither is asked for, show it."""
+    from harness.figures.style import write_figure
+    from harness.simulation.files import write_table
+
+    check_files(out, [plot])
+    outcome = run_study(study, workers, scheduler)
+    if out is not None:
+        write_table(outcome.tables[table], out)
+    if plot is not None:
+        write_figure(draw(outcome), plot)
+    if out is None and plot is None:
+        show(outcome)
