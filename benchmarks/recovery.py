@@ -4,8 +4,8 @@ Usage: ``python -m benchmarks.recovery [DATA_SETS] [PROBLEM ...]``. For each coo
 mean and median of ln(estimate/truth), the scale it is estimated on, in percent; the Monte Carlo error of the
 mean; and the share of 95 % intervals that hold the truth, those by standard error and those by profile
 likelihood. A profile interval holds the truth when the best fit with the coordinate held there lies less than
-3.84 above the optimum; it is not made with random effects, where it takes minutes. Aims: bias below 10 %, coverage between 85 and 100 %. Each fit starts a third above or
-below the truth, by turns.
+3.84 above the optimum; it is not made with random effects, where it takes minutes. Aims: bias below 10 %,
+coverage between 85 and 100 %. Each fit starts a third above or below the truth, by turns.
 """
 
 from __future__ import annotations
