@@ -45,7 +45,7 @@ def test_a_table_of_ones_own_is_fitted_written_and_drawn(cart, table, tmp_path):
         (["--workers", "0"], "at least 1, not 0"),
         (["--plot", "a.csv"], "the suffix must be one of"),
         (["--plot-effects", "absent/a.png"], "does not exist"),
-        (["--out", "absent/out"], "cannot be made"),
+        (["--out", "absent/out"], "folder absent does not exist"),
         (["--reading", "as_rum"], "nearest: as_run"),
         (["absent.csv"], "no such file"),
     ],
