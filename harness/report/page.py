@@ -36,7 +36,7 @@ PACKAGES = (
     "lifelines", "matplotlib",
 )  # fmt: skip
 
-ROWS = 40
+ROWS = 100
 """Longest table of a study that is printed on the page."""
 
 
