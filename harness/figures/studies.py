@@ -96,7 +96,7 @@ def _fit(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
         "ridge": (fit.draw_ridge, "Profile likelihood over two parameters."),
     }
     for table, (draw, description) in drawn.items():
-        if table in result.tables:
+        if len(result.table(table)):
             yield Drawing(f"{study.declared.title}: {table}", draw(result), f"{study.problem}. {description}")
 
 
