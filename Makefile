@@ -14,9 +14,11 @@ help:
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 
+# petab-gui carries a benchmark problem of PEtab, which a test fits; what its windows need is left out.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps petab-gui
 	@touch $@
 
 reproduce: $(READY)

@@ -10,13 +10,13 @@ import numpy as np
 from scipy.stats import spearmanr
 
 __all__ = [
-    "excess",
     "fold_range",
     "geometric_fold",
     "largest",
     "largest_fold",
     "largest_rise",
     "log_rmse",
+    "over_tolerance",
     "rank_agreement",
     "rmse",
     "share_inside",
@@ -71,9 +71,12 @@ def rank_agreement(predicted: np.ndarray, observed: np.ndarray) -> float:
     return float(spearmanr(predicted, observed).statistic)
 
 
-def excess(a: np.ndarray, b: np.ndarray, atol: float, rtol: float) -> float:
-    """Largest ``|a - b| / (atol + rtol |b|)``: at most 1 when all agree (the rule of the SBML Test Suite)."""
-    return float(np.max(np.abs(a - b) / (atol + rtol * np.abs(b))))
+def over_tolerance(a: np.ndarray, b: np.ndarray, atol: np.ndarray | float, rtol: float) -> np.ndarray:
+    """``|a - b| / (atol + rtol |b|)``, element by element: at most 1 where they agree.
+
+    The rule of the SBML Test Suite. `atol` is in the unit of the values and broadcasts against them.
+    """
+    return np.abs(a - b) / (atol + rtol * np.abs(b))
 
 
 def largest(values: np.ndarray) -> float:

@@ -59,12 +59,17 @@ def observed(table: pd.DataFrame, observable: str, arm: str, unit: str, time_uni
     if rows.empty:
         raise unknown_name(f"observable in arm {arm}", observable, set(table["observable"]))
 
-    def converted(column: str, given: str, wanted: str) -> np.ndarray:
-        pairs = zip(rows[column], rows[given], strict=True)
-        return np.array([convert(value, u, wanted, f"{observable}, {arm}") for value, u in pairs])
-
-    time = converted("time", "time_unit", time_unit)
+    what = f"{observable}, {arm}"
+    time = in_unit(rows, "time", time_unit, what)
     order = np.argsort(time, kind="stable")
     return Observed(
-        time[order], converted("value", "unit", unit)[order], converted("reading_error", "unit", unit)[order]
+        time[order],
+        in_unit(rows, "value", unit, what)[order],
+        in_unit(rows, "reading_error", unit, what)[order],
     )
+
+
+def in_unit(rows: pd.DataFrame, column: str, unit: str, what: str) -> np.ndarray:
+    """A column of a table of observations (`time`, `value` or `reading_error`) in `unit`, shape (rows,)."""
+    given = rows["time_unit" if column == "time" else "unit"]
+    return np.array([convert(value, u, unit, what) for value, u in zip(rows[column], given, strict=True)])

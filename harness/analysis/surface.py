@@ -7,7 +7,8 @@ NaN where too few cells are left for an answer.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
+
+from harness.analysis.metrics import rank_agreement
 
 __all__ = ["largest_rise", "main_effects", "rank_trend", "share_rising"]
 
@@ -54,5 +55,5 @@ def rank_trend(field: np.ndarray) -> float:
     for row in field:
         there = np.flatnonzero(np.isfinite(row))
         if there.size > 2 and np.ptp(row[there]) > 0:
-            found.append(np.corrcoef(there, rankdata(row[there]))[0, 1])
+            found.append(rank_agreement(there, row[there]))
     return float(np.mean(found)) if found else np.nan

@@ -213,8 +213,6 @@ def _execute(
     streamed = out is not None and out.suffix.lower() in (".csv", ".parquet")
     if resume and not streamed:
         raise InputError("resume: goes with --out to a .csv or .parquet file")
-    if scheduler is None and workers is None and len(planned) <= planned.chunk:
-        workers = 1
     executor = choose_executor(workers, scheduler)
     with progress_bar("runs", len(planned)) as progress:
         if streamed:

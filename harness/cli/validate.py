@@ -80,7 +80,7 @@ def docs(
 
 def _run(panels: list[str] | None, readings: list[str] | None, workers: int | None) -> list[PanelResult]:
     from harness.cli.terminal import progress_bar
-    from harness.simulation.execute import Serial, choose_executor
+    from harness.simulation.execute import choose_executor
     from harness.validation.spec import panel_names, read_panel
     from harness.validation.suite import run_panel, steps, under_readings
 
@@ -88,8 +88,7 @@ def _run(panels: list[str] | None, readings: list[str] | None, workers: int | No
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
     specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
     count = sum(steps(spec) for spec in specs)
-    scans_alone = all(study.kind == "scan" for spec in specs for study in spec.studies.values())
-    executor = Serial() if scans_alone and count < 2000 else choose_executor(workers)
+    executor = choose_executor(workers)
     with progress_bar("steps", count) as progress:
         return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import RootModel, field_validator
 
+from harness.analysis.metrics import over_tolerance
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.exchange.dosed import dosed_sbml
@@ -203,7 +204,7 @@ def _difference(
         where = {"observable": "", "time": math.nan, "difference": math.nan}
         return {"ratio": math.inf, **where, "status": "failed", "reason": str(error)}
     atol = np.array([absolute_tolerances()[name].atol for name in observables])
-    ratio = np.abs(found - reference) / (atol + RELATIVE_TOLERANCE * np.abs(reference))
+    ratio = over_tolerance(found, reference, atol, RELATIVE_TOLERANCE)
     time, column = np.unravel_index(int(ratio.argmax()), ratio.shape)
     return {
         "ratio": float(ratio[time, column]),

@@ -10,6 +10,7 @@ import antimony
 import libsbml
 
 from harness.errors import InputError
+from harness.models.build import converted
 
 __all__ = ["antimony_text", "level_2_text"]
 
@@ -36,12 +37,7 @@ def level_2_text(sbml: str) -> str:
             node.unsetUnits()
             waiting += [node.getChild(i) for i in range(node.getNumChildren())]
         element.setMath(formula)
-    properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(2, 4))
-    properties.addOption("setLevelAndVersion", True)
-    properties.addOption("strict", True)
-    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
-        raise InputError(f"{model.getId()}: uses what SBML Level 2 cannot say")
-    return libsbml.writeSBMLToString(document)
+    return converted(document, 2, 4, model.getId())
 
 
 def antimony_text(sbml: str) -> str:

@@ -18,6 +18,7 @@ from harness.figures.style import COLOURS, INK, dress
 from harness.figures.survival import draw_curves
 from harness.models.units import convert
 from harness.studies.outcome import Outcome
+from harness.studies.patients import EXAMPLES
 
 __all__ = ["draw_effects", "draw_examples", "draw_panels", "draw_progression"]
 
@@ -73,7 +74,7 @@ def draw_panels(outcome: Outcome) -> Figure:
     return figure
 
 
-def draw_examples(outcome: Outcome, categories: tuple[str, ...] = ("PD", "SD", "VGPR", "CR")) -> Figure:
+def draw_examples(outcome: Outcome, categories: tuple[str, ...] = EXAMPLES) -> Figure:
     """M-protein, soluble BCMA and transgene of one patient of each category that the table has (Figure 5a).
 
     Where several patients share a category, that of the dose with most of them is shown.

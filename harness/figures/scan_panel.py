@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.analysis.observations import in_unit
 from harness.figures.style import COLOURS, DASHES, INK, ink_legend, new_figure
-from harness.models.units import convert
 from harness.validation.curves import Evidence, NoData
 from harness.validation.spec import ScanAxes
 from harness.validation.suite import PanelResult
@@ -59,7 +59,7 @@ def _draw(axes: Axes, evidence: Evidence, declared: ScanAxes, condition: str) ->
     axes.set_title(condition, loc="left", fontweight="bold", color=INK, fontsize=9)
     axes.set_xscale(declared.x_scale)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_ylim(-3, 118)
+    axes.set_ylim(declared.low, declared.high)
 
 
 def _line(
@@ -71,10 +71,10 @@ def _line(
 
 
 def _observed(evidence: Evidence, declared: ScanAxes, condition: str) -> pd.DataFrame | None:
-    """Observations of a condition in percent; None while its slot is empty."""
+    """Observations of a condition in the unit of the axes; None while its slot is empty."""
     try:
         rows = evidence.rows(declared.observable, condition)
     except NoData:
         return None
-    factor = np.array([convert(1.0, unit, "percent", declared.observable) for unit in rows["unit"]])
-    return rows.assign(value=rows["value"] * factor, reading_error=rows["reading_error"] * factor)
+    columns = ("value", "reading_error")
+    return rows.assign(**{c: in_unit(rows, c, declared.unit, declared.observable) for c in columns})

@@ -20,7 +20,7 @@ from harness.errors import InputError
 from harness.models.catalog import ModelCard
 from harness.models.solver_form import to_solver_file
 
-__all__ = ["as_l3v1", "build", "compile_antimony", "stale", "write_sbml"]
+__all__ = ["as_l3v1", "build", "compile_antimony", "converted", "stale", "write_sbml"]
 
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
@@ -191,10 +191,20 @@ def _tidy_units(model: libsbml.Model) -> None:
 
 def as_l3v1(document: libsbml.SBMLDocument, source: Path) -> str:
     """The L3V1 twin, by libSBML's strict conversion; `source` is named when there is none."""
-    twin = document.clone()
-    properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(3, 1))
+    return converted(document.clone(), 3, 1, str(source))
+
+
+def converted(document: libsbml.SBMLDocument, level: int, version: int, what: str) -> str:
+    """Text of a document in another level and version, by libSBML's strict conversion; changes the document.
+
+    Raises
+    ------
+    InputError
+        When `what`, the name of the document, cannot be said in it.
+    """
+    properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(level, version))
     properties.addOption("setLevelAndVersion", True)
     properties.addOption("strict", True)
-    if twin.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
-        raise InputError(f"{source}: uses what SBML L3V1 cannot say, so its twin cannot be made")
-    return libsbml.writeSBMLToString(twin)
+    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        raise InputError(f"{what}: uses what SBML L{level}V{version} cannot say")
+    return libsbml.writeSBMLToString(document)

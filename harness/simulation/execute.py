@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 from harness.errors import InputError
 
-__all__ = ["Dask", "Executor", "Processes", "Serial", "choose_executor"]
+__all__ = ["AllCores", "Dask", "Executor", "Processes", "Serial", "choose_executor"]
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -69,6 +69,17 @@ class Processes:
         finally:
             for future in running:
                 future.cancel()
+
+
+class AllCores(Processes):
+    """On the cores of this machine, which are started only when there are two chunks to share out."""
+
+    def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
+        waiting = iter(chunks)
+        first = list(itertools.islice(waiting, 2))
+        if len(first) < 2:
+            return map(function, first)
+        return super().map(function, itertools.chain(first, waiting))
 
 
 class Dask:
@@ -131,8 +142,9 @@ def choose_executor(workers: int | None = None, scheduler: str | None = None) ->
         return Dask(scheduler)
     if workers is not None and workers < 1:
         raise InputError(f"workers: at least 1, not {workers}")
-    count = workers or os.cpu_count() or 1
-    return Serial() if count == 1 else Processes(count)
+    if workers is None:
+        return AllCores()
+    return Serial() if workers == 1 else Processes(workers)
 
 
 @cache

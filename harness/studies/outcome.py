@@ -6,6 +6,7 @@ what it computes depends on its declaration alone, whatever the executor.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -71,19 +72,20 @@ class Outcome:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-class StudyDeclaration(Declaration):
+class StudyDeclaration(Declaration, ABC):
     """Base of the declarations of studies; `kind` tells them apart."""
 
     kind: str
 
+    @abstractmethod
     def number_names(self) -> tuple[str, ...]:
         """Names of the numbers that :meth:`run` will give."""
-        raise NotImplementedError
 
+    @abstractmethod
     def size(self) -> int:
         """How many steps the progress will count: simulations, or parts of a fit or a comparison."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         """Do it.
 
@@ -92,4 +94,3 @@ class StudyDeclaration(Declaration):
         InputError
             When what is declared does not fit the model.
         """
-        raise NotImplementedError

@@ -6,6 +6,7 @@ on any executor.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -178,8 +179,8 @@ class PatientFits:
         omega, typical = np.array(list(effects.values())), self._typical(effects)
         centre = fitted[[f"{name}_sd" for name in effects]].to_numpy(float)
         drawn = [
-            random_effects(dict(zip(effects, at, strict=True)), effects, count, self.declared.seed + i).table
-            for i, at in enumerate(typical * np.exp(omega * centre))
+            random_effects(dict(zip(effects, at, strict=True)), effects, count, self._seed(group)).table
+            for group, at in zip(fitted.index, typical * np.exp(omega * centre), strict=True)
         ]
         sizes = np.log(pd.concat(drawn).to_numpy() / typical) / omega
         groups = fitted.loc[fitted.index.repeat(count)]
@@ -196,6 +197,10 @@ class PatientFits:
             for i, group in enumerate(fitted.index)
         ]
         return pd.DataFrame({"group": groups.index, **read_off}), pd.concat(bands, ignore_index=True)
+
+    def _seed(self, group: str) -> int:
+        """Seed of the draws of a group: its own, whatever other patients there are."""
+        return zlib.crc32(f"{self.declared.seed} {group}".encode())
 
     def each_patient(self, fitted: pd.DataFrame) -> pd.DataFrame:
         """One row a patient of the fitted groups: the table's columns, then those of the fit."""

@@ -17,7 +17,11 @@ from harness.studies.outcome import Outcome, Progress, Seed, StudyDeclaration, c
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
-__all__ = ["Patients"]
+__all__ = ["EXAMPLES", "Patients"]
+
+
+EXAMPLES = ("PD", "SD", "VGPR", "CR")
+"""Categories of which Figure 5a shows one patient each."""
 
 
 class Patients(StudyDeclaration):
@@ -79,7 +83,8 @@ class Patients(StudyDeclaration):
         ends = ("", "_lower", "_upper", "_predicted", "_predicted_lower", "_predicted_upper")
         pfs = [f"median_pfs_{arm}_{rule}{end}" for rule in RULES for arm in ARMS for end in ends]
         return (
-            "patients", "responders", "responders_in_category", "largest_sd_responders",
+            "patients", "examples_in_category",
+            "responders", "responders_in_category", "largest_sd_responders",
             "nonresponders", "nonresponders_in_category", "largest_sd_nonresponders",
             "nonresponders_in_category_added", "largest_sd_nonresponders_added", *sizes, *added, *pfs,
         )  # fmt: skip
@@ -133,6 +138,7 @@ class Patients(StudyDeclaration):
         answered = patients["responder"]
         numbers = {
             "patients": len(patients),
+            "examples_in_category": len(set(EXAMPLES) & set(patients["category"][patients["in_category"]])),
             "responders": answered.sum(),
             "responders_in_category": patients["in_category"][answered].sum(),
             "largest_sd_responders": patients["largest_sd"][answered].max(),

@@ -62,6 +62,11 @@ class Curve(Declaration):
         """Symbols of that model."""
         return read_symbols(self.card.sbml_path())
 
+    def settings(self) -> dict[str, float]:
+        """What its readings, condition and changes set, in the model's units."""
+        chosen = select(self.model, self.readings, self.condition).changes
+        return self.symbols.parse_all({**chosen, **self.changes})
+
     def with_readings(self, names: tuple[str, ...]) -> Curve:
         """The same curve under more readings: those that its model knows and that fit its own."""
         readings = readings_that_fit(self.model, self.readings, names, self.condition)

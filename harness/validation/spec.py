@@ -125,6 +125,9 @@ class ScanAxes(Declaration):
     y: str
     y_label: str
     observable: str  # of the observations, which carry a column `x` and whose arm is the condition
+    unit: str  # of y and of the observations drawn
+    low: float | None = None
+    high: float | None = None
     conditions: tuple[str, ...]
     lines: tuple[ScanLine, ...]
     scored_against: str

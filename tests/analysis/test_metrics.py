@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from harness.analysis.metrics import (
-    excess,
     fold_range,
     geometric_fold,
     largest,
     largest_fold,
     largest_rise,
     log_rmse,
+    over_tolerance,
     rank_agreement,
     rmse,
     share_inside,
@@ -50,8 +50,10 @@ def test_rank_agreement_is_of_order_alone():
     assert np.isnan(rank_agreement(np.ones(5), np.arange(5)))
 
 
-def test_excess_is_1_at_the_tolerance():
-    assert excess(np.array([1.1, 10.0]), np.array([1.0, 10.0]), atol=0.05, rtol=0.05) == pytest.approx(1)
+def test_the_rule_of_tolerance_is_1_where_it_is_just_met_and_larger_beyond():
+    found = over_tolerance(np.array([1.1, 10.0, 2.4]), np.array([1.0, 10.0, 2.0]), atol=0.05, rtol=0.05)
+    assert found == pytest.approx([1, 0, 0.4 / 0.15])
+    assert np.isnan(over_tolerance(np.array([np.nan]), np.array([1.0]), 0.05, 0.05)).all()
 
 
 def test_columns_are_summed_up_and_nothing_is_hidden():

@@ -223,7 +223,7 @@ def test_an_interrupted_run_says_what_is_kept(cart, tmp_path, monkeypatch):
     def interrupt(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.simulation.execute.Serial.map", interrupt)
+    monkeypatch.setattr("harness.simulation.execute.AllCores.map", interrupt)
     code, _, err = cart(
         "run", "clinical", "--design", str(tmp_path / "design.csv"), "--out", str(tmp_path / "o.csv")
     )

@@ -60,7 +60,6 @@ def test_what_is_not_supported_is_refused_in_one_line(problem):
         prepare_petab(problem)
 
 
-@pytest.mark.skipif(find_spec("petab_gui") is None, reason="the package petab-gui carries the problem")
 def test_a_benchmark_from_elsewhere_is_fitted_to_its_published_optimum():
     """Boehm et al. 2014, J. Proteome Res. 13:5685: negative log-likelihood 138.222 at the published point."""
     path = Path(find_spec("petab_gui").origin).parent / "example" / "Boehm" / "problem.yaml"

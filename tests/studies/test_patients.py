@@ -127,6 +127,22 @@ def test_the_numbers_do_not_depend_on_the_workers(tmp_path):
         pd.testing.assert_frame_equal(table, two.tables[name], check_exact=True)
 
 
+def test_what_a_patient_gets_does_not_depend_on_the_patients_beside(tmp_path):
+    """Draws too: each patient's own, whatever its place in the table."""
+    found = []
+    for rows in ("150e6,VGPR,2\n50e6,VGPR,1\n", "50e6,VGPR,1\n"):
+        path = tmp_path / "table.csv"
+        path.write_text(f"dose,category,n\n{rows}", encoding="utf-8")
+        study = declare(Patients, table=str(path), published={}, draws=10, until="12 months")
+        found.append(study.run(Serial()).tables)
+    for name in ("profiles", "draws", "bands"):
+        alone = found[1][name]
+        beside = found[0][name][found[0][name]["group"].isin(alone["group"])]
+        assert len(alone) > 0
+        pd.testing.assert_frame_equal(alone, beside.reset_index(drop=True), check_exact=True)
+        assert set(found[0][name]["group"]) > set(alone["group"])
+
+
 def test_progress_comes_to_about_the_announced_size(small):
     study, outcome = small
     assert outcome.runs == pytest.approx(study.size(), rel=0.6)

@@ -9,9 +9,11 @@ from harness.analysis.observations import read_observations
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
+from harness.simulation.execute import choose_executor
 from harness.validation import suite
 from harness.validation.curves import Curve
-from harness.validation.measures.of_tables import read_cases
+from harness.validation.measures.base import Measure
+from harness.validation.measures.of_tables import Rows, read_cases
 from harness.validation.spec import Target, panel_names, read_panel
 from harness.validation.suite import (
     Verdict,
@@ -246,3 +248,34 @@ def test_a_filled_slot_with_a_foreign_column_or_unit_is_refused(results, filled)
     bad = "\n".join([header.replace("ETratio", "ET_ratio"), *(r.replace("percent", "mg") for r in rows)])
     with pytest.raises(InputError, match="mg does not convert"):
         verdicts(results["fig2a"].spec, filled("fig2a", bad), "V3")
+
+
+def test_the_parameter_of_a_band_is_that_of_the_arm_not_of_the_file(filled):
+    """DT_tumor of JeKo is 26 h, of the file 60 h: with no spread the band is the curve itself."""
+    curve = Curve(label="x", model="in_vitro", condition="JeKo", times="0,4").simulate()
+    header = "observable,arm,ET_ratio,time,time_unit,value,unit,reading_error,source"
+    text = f"{header}\nviability,JeKo,1,4,hour,{float(curve.viability[-1])},percent,0,made up"
+    measure = Rows(
+        kind="rows",
+        metric="rmse",
+        curve="RPMI-8226",
+        observable="viability",
+        arms=("JeKo",),
+        parameter="DT_tumor",
+    )
+    assert measure.score(filled("fig2a", text)) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_measure_that_gives_no_number_cannot_be_made():
+    class Nothing(Measure):
+        kind: str = "nothing"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Nothing()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", panel_names())
+def test_every_panel_at_full_size_is_as_expected(name):
+    found = run_panel(name, executor=choose_executor())
+    assert [score.target.id for score in found.scores if not score.holds] == []

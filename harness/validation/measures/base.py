@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from harness.declarations import Declaration
@@ -12,7 +13,7 @@ from harness.validation.curves import Curve, Evidence
 __all__ = ["Measure"]
 
 
-class Measure(Declaration):
+class Measure(Declaration, ABC):
     """Base of the measures; `kind` tells them apart."""
 
     kind: str
@@ -42,6 +43,7 @@ class Measure(Declaration):
             if study not in studies:
                 raise unknown_name("study", study, studies)
 
+    @abstractmethod
     def score(self, evidence: Evidence) -> float:
         """The number.
 
@@ -50,4 +52,3 @@ class Measure(Declaration):
         NoData
             When it compares with numbers that nobody has filled in.
         """
-        raise NotImplementedError

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import metrics
-from harness.analysis.observations import COLUMNS
+from harness.analysis.observations import COLUMNS, in_unit
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
-from harness.models.units import convert
 from harness.studies.outcome import StudyDeclaration
 from harness.validation.curves import Curve, Evidence
 from harness.validation.measures.base import Measure
@@ -125,9 +124,7 @@ class Rows(Measure):
 
     def _observed(self, curve: Curve, tables: list[pd.DataFrame]) -> np.ndarray:
         unit = curve.symbols[self.observable].unit
-        rows = pd.concat(tables)
-        pairs = zip(rows["value"], rows["unit"], strict=True)
-        return np.array([convert(value, given, unit, self.observable) for value, given in pairs])
+        return in_unit(pd.concat(tables), "value", unit, self.observable)
 
     def _of_all(self, curve: Curve, tables: list[pd.DataFrame], shift: float) -> np.ndarray:
         return np.concatenate([self._predicted(curve, table, shift) for table in tables])
@@ -140,10 +137,10 @@ class Rows(Measure):
             symbols.require_settable(column)
         changes = dict(curve.changes)
         if self.parameter:
-            changes[self.parameter] = repr(symbols[self.parameter].value * float(np.exp(shift)))
+            changes[self.parameter] = repr(self._typical(curve, table) * float(np.exp(shift)))
         found = []
-        for row in table.to_dict("records"):
-            time = convert(row["time"], row["time_unit"], symbols.time_unit, "time")
+        times = in_unit(table, "time", symbols.time_unit, self.observable)
+        for row, time in zip(table.to_dict("records"), times, strict=True):
             dataset = curve.simulate(
                 condition=row["arm"],
                 changes={**changes, **{name: str(row[name]) for name in extra}},
@@ -151,6 +148,11 @@ class Rows(Measure):
             )
             found.append(float(dataset[self.observable][-1]))
         return np.array(found)
+
+    def _typical(self, curve: Curve, table: pd.DataFrame) -> float:
+        """Value of the parameter that is scaled, as the curve has it for the condition of this arm."""
+        own = curve.model_copy(update={"condition": table["arm"].iloc[0]}).settings()
+        return own.get(self.parameter, curve.symbols[self.parameter].value)
 
     def _estimate(self, curve: Curve, table: pd.DataFrame) -> float:
         """Logarithm of the parameter over its typical value, by least squares for one arm."""
