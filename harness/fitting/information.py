@@ -1,15 +1,19 @@
-"""The Fisher information at the optimum, and what follows from it: errors, correlations, eigenvalues.
+"""The Fisher information at the optimum: errors, intervals, correlations, eigenvalues.
 
-Promise: a coordinate that the data do not determine has no standard error (NaN), not a large one by chance.
+Promise: a coordinate that the data do not determine has no standard error (NaN), not a large one by chance;
+and few data or few groups make intervals wider, as Student's t does for a mean.
 
 The information is the expected one of observations that are Gaussian on the scale of their error, with the
 model linearised around the estimates and the random effects there. With mean m, covariance V = Z Z' + R of
 a group, where Z are derivatives by its standard normal effects and R the variances of the errors,
-I_ij = m_i' V^-1 m_j + tr(V^-1 V_i V^-1 V_j)/2. A censored observation stands with the
-derivative of its residual in place of that of its mean; a prior adds 1/sd^2.
+I_ij = m_i' V^-1 m_j + tr(P V_i P V_j)/2. A censored observation stands with the derivative of its residual
+in place of that of its mean; a prior adds 1/sd^2.
 
-Where omegas are estimated over G groups, maximum likelihood takes their squares low by (G - 1)/G, as it does
-the variance of a sample. The means take unbiased ones: in the first term Z is enlarged by sqrt(G/(G - 1)).
+Maximum likelihood takes the sizes (of errors, and omegas) as if the parameters were known, hence low: the
+variance of a sample by (n - 1)/n. Errors take restricted ones, from one step of restricted maximum likelihood
+(Patterson and Thompson, Biometrika 1971, 58:545): P = V^-1 - V^-1 X F^-1 X' V^-1 stands for V^-1, with X the
+derivatives of the mean by the parameters and F = X' V^-1 X. Degrees of freedom are those of Satterthwaite
+(Biometrics Bulletin 1946, 2:110).
 """
 
 from __future__ import annotations
@@ -20,9 +24,10 @@ import numpy as np
 from scipy import stats
 
 from harness.fitting.likelihood import Model
-from harness.fitting.objective import Objective
+from harness.fitting.objective import STEP, Objective
+from harness.fitting.prepared import Prepared
 
-__all__ = ["Uncertainty", "information", "quantile", "uncertainty"]
+__all__ = ["Uncertainty", "uncertainty"]
 
 SINGULAR = 1e-8
 """Eigenvalue, over the largest one, at which a direction counts as without information: differences are
@@ -30,6 +35,9 @@ accurate to 1e-4, their squares to 1e-8."""
 
 INVOLVED = 1e-2
 """Component of such a direction from which on a coordinate counts as part of it."""
+
+LARGEST = 1e6
+"""Largest ratio of a restricted variance to that of maximum likelihood: the parameters leave nothing over."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,12 @@ class Uncertainty:
         Shape (k, k); directions without information are left out of it.
     correlation, eigenvalues, eigenvectors
         Of the estimates; eigenvalues descending, vectors in columns.
+    restricted
+        Restricted over maximum likelihood estimate of each size, 1 for parameters, shape (k,).
+    sizes
+        Places of the sizes that are estimated, shape (s,).
+    by_sizes
+        Derivatives of `covariance` by the logarithms of the sizes, shape (s, k, k).
     """
 
     error: np.ndarray
@@ -51,37 +65,181 @@ class Uncertainty:
     correlation: np.ndarray
     eigenvalues: np.ndarray
     eigenvectors: np.ndarray
+    restricted: np.ndarray
+    sizes: np.ndarray
+    by_sizes: np.ndarray
+
+    def reach(self, slope: np.ndarray) -> np.ndarray:
+        """Half-widths of the 95 % intervals of linear combinations of the coordinates, shape (n,).
+
+        `slope` has shape (n, k). Student's t, because the sizes are estimated: its degrees of freedom are
+        twice the square of a variance over the variance of that variance, at least 1. Normal without any.
+        """
+        variance = np.maximum(np.einsum("ni,ij,nj->n", slope, self.covariance, slope), 0.0)
+        change = np.einsum("ni,vij,nj->nv", slope, self.by_sizes, slope)
+        among = self.covariance[np.ix_(self.sizes, self.sizes)]
+        doubt = np.einsum("nv,vw,nw->n", change, among, change)
+        freedom = 2 * variance**2 / np.maximum(doubt, 1e-12 * variance**2 + 1e-300)
+        return stats.t.ppf(0.975, np.maximum(freedom, 1.0)) * np.sqrt(variance)
+
+    def interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """95 % intervals of the coordinates at their estimates `x`, shape (k,) each, on their own scale.
+
+        That of a size is the one of a variance, by chi-squared around its restricted estimate; NaN where
+        there is no standard error.
+        """
+        reach = np.where(np.isfinite(self.error), self.reach(np.eye(x.size)), np.nan)
+        low, high = x - reach, x + reach
+        freedom = 0.5 / self.error[self.sizes] ** 2
+        centre = x[self.sizes] + np.log(self.restricted[self.sizes])
+        for side, probability in ((low, 0.975), (high, 0.025)):
+            side[self.sizes] = centre - 0.5 * np.log(
+                np.maximum(stats.chi2.ppf(probability, freedom) / freedom, 1e-300)
+            )
+        return low, high
 
 
-def information(objective: Objective, x: np.ndarray) -> np.ndarray:
-    """Expected information at a point, shape (k, k), k the number of coordinates."""
+@dataclass(frozen=True)
+class _Group:
+    """Linearised observations of one group, each in units of its standard deviation s.
+
+    `mean` is m_i/s, shape (n, k); `weight` V^-1 s^2, (n, n); `changes` V_i/s^2, (k, n, n).
+    """
+
+    mean: np.ndarray
+    weight: np.ndarray
+    changes: np.ndarray
+
+
+def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
+    """What the expected information at a point says."""
     prepared = objective.prepared
+    sizes = prepared.places("error", "omega")
     effects = objective.effects(x)
+    restricted = np.ones(x.size)
+    restricted[sizes] = np.sqrt(_variance_ratios(prepared, _linearised(objective, x, effects)))
+    at = x + np.log(restricted)
+    groups = _linearised(objective, at, _rescaled(prepared, effects, x, at))
+    error, covariance = _inverse(_mean_part(prepared, groups) + _variance_part(prepared, groups))
+    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    correlation = covariance / np.outer(spread, spread)
+    eigenvalues, eigenvectors = np.linalg.eigh(correlation)
+    by_sizes = np.zeros((sizes.size, x.size, x.size))
+    location = np.ix_(prepared.places("parameter"), prepared.places("parameter"))
+    for v, place in enumerate(sizes):
+        by_sizes[v][location] = _sandwich(prepared, groups, place)
+    return Uncertainty(
+        error=error,
+        covariance=covariance,
+        correlation=correlation,
+        eigenvalues=eigenvalues[::-1],
+        eigenvectors=eigenvectors[:, ::-1],
+        restricted=restricted,
+        sizes=sizes,
+        by_sizes=covariance @ by_sizes @ covariance,
+    )
+
+
+def _variance_ratios(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
+    """Variance of each size by restricted over that by maximum likelihood, shape (sizes,).
+
+    The one solves tr(P V_v) = r' V^-1 V_v V^-1 r for residuals r, the other has V^-1 in place of P.
+    """
+    location = prepared.places("parameter")
+    _, covariance = _inverse(_mean_part(prepared, groups)[np.ix_(location, location)])
+    found = []
+    for place in prepared.places("error", "omega"):
+        whole = sum(_trace(group.weight, group.changes[place]) for group in groups)
+        taken = _trace(covariance, _sandwich(prepared, groups, place))
+        found.append(whole / max(whole - taken, whole / LARGEST) if whole > 0 else 1.0)
+    return np.array(found)
+
+
+def _mean_part(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
+    """Sum of m_i' V^-1 m_j, and priors; shape (k, k)."""
+    priors = [0.0 if c.prior is None else c.prior[1] ** -2 for c in prepared.coordinates]
+    return np.diag(priors) + sum(group.mean.T @ group.weight @ group.mean for group in groups)
+
+
+def _variance_part(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
+    """tr(P V_i P V_j)/2, shape (k, k); P is never made, because it is not zero between groups."""
+    count = len(prepared.coordinates)
+    location = prepared.places("parameter")
+    _, covariance = _inverse(_mean_part(prepared, groups)[np.ix_(location, location)])
+    taken = [covariance @ _sandwich(prepared, groups, i) for i in range(count)]
+    found = np.zeros((count, count))
+    for i in range(count):
+        for j in range(i, count):
+            total = _trace(taken[i], taken[j])
+            for group in groups:
+                first, second = group.weight @ group.changes[i], group.weight @ group.changes[j]
+                mean = group.mean[:, location]
+                total += _trace(first, second)
+                total -= 2 * _trace(covariance, mean.T @ first @ second @ group.weight @ mean)
+            found[i, j] = found[j, i] = 0.5 * total
+    return found
+
+
+def _sandwich(prepared: Prepared, groups: list[_Group], place: int) -> np.ndarray:
+    """X' V^-1 V_i V^-1 X of the coordinate at `place`, shape (parameters, parameters)."""
+    location = prepared.places("parameter")
+    total = np.zeros((location.size, location.size))
+    for group in groups:
+        weighted = group.weight @ group.mean[:, location]
+        total += weighted.T @ group.changes[place] @ weighted
+    return total
+
+
+def _trace(first: np.ndarray, second: np.ndarray) -> float:
+    """Trace of a product."""
+    return float((first * second.T).sum())
+
+
+def _inverse(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors and covariance from an information matrix; NaN and left out where it is singular."""
+    size = np.sqrt(np.maximum(np.diag(found), 0.0))
+    scale = np.where(size > 0, size, 1.0)
+    values, vectors = np.linalg.eigh(found / np.outer(scale, scale))
+    known = values > SINGULAR * max(values.max(initial=0.0), 1e-300)
+    covariance = (vectors[:, known] / values[known]) @ vectors[:, known].T / np.outer(scale, scale)
+    lost = (np.abs(vectors[:, ~known]) > INVOLVED).any(axis=1) | (size == 0)
+    return np.where(lost, np.nan, np.sqrt(np.maximum(np.diag(covariance), 0.0))), covariance
+
+
+def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray) -> list[_Group]:
+    """The observations of each group around a point and its random effects, standard normal ones."""
+    prepared = objective.prepared
     natural = prepared.natural(x)
     every = np.arange(x.size)
-    total = np.zeros((x.size, x.size))
     blocks: dict[int, list[tuple[np.ndarray, ...]]] = {}
     for i, arm in enumerate(prepared.arms):
         model = Model.of(prepared, arm, natural)
         spread = model.spread(objective.predict(i, x, effects))
 
         def rows(at: np.ndarray, i: int = i, model: Model = model, spread: np.ndarray = spread):
-            return objective.information_rows(i, at, _rescaled(objective, effects, x, at), model, spread)
+            moved = _rescaled(prepared, effects, x, at)
+            return objective.information_rows(i, at, moved, model, spread)
 
         mean, level = np.split(objective.differences(rows, x, every), 2)
         slope = _by_effects(objective, i, x, effects, model, spread)
         blocks.setdefault(arm.group, []).append((mean, level, slope))
-    for parts in blocks.values():
-        total += _gaussian(objective, x, *(np.concatenate(part) for part in zip(*parts, strict=True)))
-    for i, coordinate in enumerate(prepared.coordinates):
-        if coordinate.prior:
-            total[i, i] += coordinate.prior[1] ** -2
-    return total
+    return [
+        _group(prepared, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+        for parts in blocks.values()
+    ]
 
 
-def _rescaled(objective: Objective, effects: np.ndarray, x: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _group(prepared: Prepared, mean: np.ndarray, level: np.ndarray, slope: np.ndarray) -> _Group:
+    """One group from m_i/s and from the derivatives of sqrt(2) ln s, both (n, k), and Z/s, (n, effects)."""
+    changes = np.stack([np.diag(np.sqrt(2) * column) for column in level.T])  # dV = 2 s^2 d ln s, over s^2
+    for k, effect in enumerate(prepared.effects):
+        if effect.omega.place is not None:
+            changes[effect.omega.place] += 2 * np.outer(slope[:, k], slope[:, k])
+    return _Group(mean, np.linalg.inv(np.eye(len(mean)) + slope @ slope.T), changes)
+
+
+def _rescaled(prepared: Prepared, effects: np.ndarray, x: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Standard normal effects that leave omega u as it is where omega changes from `x` to `at`."""
-    prepared = objective.prepared
     before, now = prepared.natural(x), prepared.natural(at)
     ratio = [effect.omega.at(before) / effect.omega.at(now) for effect in prepared.effects]
     return effects * np.array(ratio) if ratio else effects
@@ -96,72 +254,10 @@ def _by_effects(
     columns = []
     for k, effect in enumerate(prepared.effects):
         step = np.zeros_like(effects)
-        step[data.group, k] = 5e-3 / effect.omega.at(natural)
+        step[data.group, k] = STEP / effect.omega.at(natural)
         sides = [
             objective.information_rows(arm, x, effects + sign * step, model, spread)[: data.value.size]
             for sign in (1, -1)
         ]
         columns.append((sides[0] - sides[1]) / (2 * step[data.group, k]))
     return np.stack(columns, axis=-1) if columns else np.empty((data.value.size, 0))
-
-
-def _gaussian(
-    objective: Objective, x: np.ndarray, mean: np.ndarray, level: np.ndarray, slope: np.ndarray
-) -> np.ndarray:
-    """Information of the observations of one group, in units of their standard deviations.
-
-    `mean` and `level` are derivatives of m/s and of sqrt(2) ln s, (n, k); `slope` is Z/s, (n, effects).
-    """
-    unit = np.eye(len(mean))
-    unbiased = slope * _unbiased(objective)
-    found = mean.T @ np.linalg.inv(unit + unbiased @ unbiased.T) @ mean
-    inverse = np.linalg.inv(unit + slope @ slope.T)
-    weighted = []
-    for j in range(x.size):
-        change = np.diag(np.sqrt(2) * level[:, j])  # dV = 2 s^2 d ln s, over s^2
-        for k, effect in enumerate(objective.prepared.effects):
-            if effect.omega.place == j:
-                change = change + 2 * np.outer(slope[:, k], slope[:, k])
-        weighted.append(inverse @ change)
-    for i in range(x.size):
-        for j in range(i, x.size):
-            part = 0.5 * float((weighted[i] * weighted[j].T).sum())
-            found[i, j] += part
-            found[j, i] = found[i, j]
-    return found
-
-
-def _unbiased(objective: Objective) -> np.ndarray:
-    """Unbiased omegas over those of maximum likelihood, shape (effects,); 1 for given ones."""
-    prepared = objective.prepared
-    groups = len(prepared.groups)
-    estimated = [effect.omega.place is not None for effect in prepared.effects]
-    return np.array([np.sqrt(groups / (groups - 1)) if each else 1.0 for each in estimated])
-
-
-def uncertainty(found: np.ndarray) -> Uncertainty:
-    """Standard errors, correlations and eigenvalues from an information matrix."""
-    size = np.sqrt(np.maximum(np.diag(found), 0.0))
-    scale = np.where(size > 0, size, 1.0)
-    values, vectors = np.linalg.eigh(found / np.outer(scale, scale))
-    known = values > SINGULAR * max(values.max(), 1e-300)
-    inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T
-    covariance = inverse / np.outer(scale, scale)
-    lost = (np.abs(vectors[:, ~known]) > INVOLVED).any(axis=1) | (size == 0)
-    error = np.where(lost, np.nan, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
-    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    correlation = covariance / np.outer(spread, spread)
-    eigenvalues, eigenvectors = np.linalg.eigh(correlation)
-    return Uncertainty(error, covariance, correlation, eigenvalues[::-1], eigenvectors[:, ::-1])
-
-
-def quantile(objective: Objective, place: int) -> float:
-    """Two-sided 95 % quantile of an estimate over its standard error.
-
-    Normal; for a parameter with a random effect over G groups Student's t with G - 1 degrees of freedom,
-    because its error comes from the spread between few groups.
-    """
-    prepared = objective.prepared
-    if any(effect.place == place for effect in prepared.effects):
-        return float(stats.t.ppf(0.975, len(prepared.groups) - 1))
-    return float(stats.norm.ppf(0.975))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from harness.fitting.information import Uncertainty
 from harness.fitting.likelihood import Model, residuals
 from harness.fitting.objective import Objective
 
@@ -14,7 +15,7 @@ POINTS = 81
 """Times of a curve."""
 
 
-def prediction_table(objective: Objective, x: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
+def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) -> pd.DataFrame:
     """Curves of every arm with pointwise 95 % bands of the typical prediction, by the delta method.
 
     The band is taken on the logarithm where the curve is positive throughout, and carries the uncertainty
@@ -23,7 +24,6 @@ def prediction_table(objective: Objective, x: np.ndarray, covariance: np.ndarray
     prepared = objective.prepared
     effects = objective.effects(x)
     places = prepared.places("parameter")
-    part = covariance[np.ix_(places, places)]
     frames = []
     for i, arm in enumerate(prepared.arms):
         times = np.unique(np.append(np.linspace(0, arm.times[-1], POINTS), arm.times))
@@ -36,8 +36,9 @@ def prediction_table(objective: Objective, x: np.ndarray, covariance: np.ndarray
                 curve = objective.curve(i, times, at, effects)[:, k]
                 return np.log(np.maximum(curve, 1e-300)) if positive else curve
 
-            slope = np.nan_to_num(objective.differences(level, x, places))
-            reach = 1.96 * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", slope, part, slope), 0.0))
+            slope = np.zeros((times.size, x.size))
+            slope[:, places] = np.nan_to_num(objective.differences(level, x, places))
+            reach = known.reach(slope)
             reach = np.minimum(reach, 700.0) if positive else reach
             low, high = (value * np.exp(s * reach) if positive else value + s * reach for s in (-1, 1))
             frames.append(

@@ -36,7 +36,7 @@ class FitResult(Declaration):
     synthetic
         Why the data are synthetic; empty when they are real.
     numbers
-        Scalars by name; see :func:`harness.fitting.fit.number_names`.
+        Scalars by name; see :func:`harness.fitting.tables.number_names`.
     tables
         Columns by name, by table; :meth:`table` gives them as data frames.
     notes

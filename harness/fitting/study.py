@@ -1,6 +1,6 @@
 """A fit as a study: a declared problem, fitted on any executor, answered by numbers and tables.
 
-Promise: the numbers are those of :func:`harness.fitting.fit.number_names`; the tables those of the result.
+Promise: the numbers are those of :func:`harness.fitting.tables.number_names`; the tables those of the result.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.fitting.fit import fit, number_names, steps
+from harness.fitting.fit import fit, steps
 from harness.fitting.kept import Kept, Nothing
 from harness.fitting.prepare import prepare
 from harness.fitting.prepared import Prepared
 from harness.fitting.problem import FitProblem, coordinate_names, find_problem, read_problem
 from harness.fitting.result import FitResult
+from harness.fitting.tables import number_names
 from harness.simulation.execute import Executor
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 

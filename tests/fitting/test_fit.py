@@ -9,7 +9,6 @@ import pytest
 from harness.errors import InputError
 from harness.figures.fit import draw_ridge, write_figures
 from harness.fitting.fit import fit, steps
-from harness.fitting.information import information, uncertainty
 from harness.fitting.kept import Kept
 from harness.fitting.objective import Objective
 from harness.fitting.parts import Start
@@ -146,17 +145,6 @@ def test_a_lower_point_on_the_map_of_two_parameters_is_adopted(prepared, monkeyp
     assert result.table("waterfall").objective[0] > lowest + 1
     assert result.number("objective") == pytest.approx(lowest, abs=1e-2)
     assert result.table("ridge")["objective"].min() == pytest.approx(lowest, abs=1e-2)
-
-
-def test_the_error_of_a_mean_over_few_groups_takes_the_unbiased_omega(prepared):
-    arms = {line: {"condition": line, "group": line} for line in ("Daudi", "JeKo", "U266-B1")}
-    made = prepared(
-        arms=arms, condition=None, effects={"K_kill_max": {"omega": {"start": "0.5"}}},
-        parameters={"K_kill_max": {"low": "0.02", "high": "5"}},
-        observables={"viability": {"model": "log", "relative": "0.001"}},
-    )  # fmt: skip
-    error = uncertainty(information(Objective(made), made.start)).error[0]
-    assert error == pytest.approx(0.5 / np.sqrt(3 - 1), rel=0.01)
 
 
 def test_every_optimiser_reaches_the_same_point(prepared):

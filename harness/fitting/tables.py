@@ -1,0 +1,202 @@
+"""What a fit found, as tables, numbers and notes.
+
+Promise: a table has one row a coordinate, start or point, with natural values in the model's units; a number
+that does not exist is NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.fitting.information import Uncertainty
+from harness.fitting.objective import Objective
+from harness.fitting.prepared import Prepared
+from harness.fitting.profile import DETERMINED, NOT_DETERMINED, ONE_SIDED, Walk, crossing, verdict
+
+__all__ = ["LOWER", "Found", "number_names", "result_notes", "result_numbers", "result_tables"]
+
+VERDICTS = {DETERMINED: 1.0, ONE_SIDED: 0.5, NOT_DETERMINED: 0.0}
+
+LOWER = 0.05
+"""Fall of the objective below the optimum at which a profile has found a better one."""
+
+NEAR = 0.1
+"""Distance from the lowest objective within which a start counts as having found it."""
+
+
+def number_names(coordinates: list[str]) -> tuple[str, ...]:
+    """Names of the numbers of a fit with these coordinates."""
+    each = ("estimate", "rse", "low", "high", "verdict")
+    return (
+        "objective", "AIC", "BIC", "n", "k", "objective_table_1", "AIC_table_1", "BIC_table_1", "starts",
+        "starts_at_best", "failed_runs", "condition_number",
+        *(f"{kind}_{name}" for name in coordinates for kind in each),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """The optimum, the profiles around it by place of coordinate, and the map over two of them.
+
+    `lowest` is the lowest value on profiles and map.
+    """
+
+    x: np.ndarray
+    penalised: float
+    known: Uncertainty
+    sides: dict[int, tuple[Walk, Walk]]
+    ridge: pd.DataFrame
+    lowest: float
+
+
+def result_tables(
+    objective: Objective, found: Found, starts: list[dict], profile: bool
+) -> dict[str, pd.DataFrame]:
+    """Estimates, effects, correlations, eigenvalues, waterfall, profiles and ridge."""
+    prepared = objective.prepared
+    return {
+        "estimates": _estimates(prepared, found, profile),
+        "effects": _effects(objective, found.x),
+        "correlation": _matrix(prepared, found.known.correlation),
+        "eigenvalues": _eigenvalues(prepared, found.known),
+        "waterfall": _waterfall(starts),
+        "profiles": _profiles(prepared, found),
+        "ridge": found.ridge,
+    }
+
+
+def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
+    low, high = prepared.bounds
+    known = found.known
+    lower, upper = known.interval(found.x)
+    rows = []
+    for i, c in enumerate(prepared.coordinates):
+        x = found.x[i]
+        natural = c.natural(x)
+        at_bound = bool(min(x - low[i], high[i] - x) < 1e-4 * (high[i] - low[i]))
+        error = np.nan if at_bound else known.error[i]
+        sides = found.sides.get(i)
+        ends = (None, None) if sides is None else tuple(crossing(i, s, found.penalised) for s in sides)
+        said = ("no profile" if profile else "no profile asked for") if sides is None else verdict(ends)
+        rows.append({
+            "parameter": c.name, "kind": c.kind, "unit": c.unit, "table_1": c.declared, "start": c.start,
+            "estimate": natural,
+            "restricted": natural * known.restricted[i],
+            "rse": 100 * (error if c.log else error / abs(natural) if natural else np.nan),
+            "low": np.nan if at_bound else c.natural(lower[i]),
+            "high": np.nan if at_bound else c.natural(upper[i]),
+            "profile_low": np.nan if ends[0] is None else c.natural(ends[0]),
+            "profile_high": np.nan if ends[1] is None else c.natural(ends[1]),
+            "verdict": said,
+            "at_bound": at_bound,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _effects(objective: Objective, x: np.ndarray) -> pd.DataFrame:
+    prepared = objective.prepared
+    effects, natural = objective.effects(x), prepared.natural(x)
+    rows = [
+        (group, prepared.names[effect.place], effects[g, k],
+         natural[effect.place] * np.exp(effect.omega.at(natural) * effects[g, k]))
+        for k, effect in enumerate(prepared.effects)
+        for g, group in enumerate(prepared.groups)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["group", "parameter", "effect_in_sd", "value"])
+
+
+def _matrix(prepared: Prepared, matrix: np.ndarray) -> pd.DataFrame:
+    frame = pd.DataFrame(matrix, columns=prepared.names)
+    frame.insert(0, "parameter", prepared.names)
+    return frame
+
+
+def _eigenvalues(prepared: Prepared, known: Uncertainty) -> pd.DataFrame:
+    frame = pd.DataFrame(known.eigenvectors.T, columns=prepared.names)
+    frame.insert(0, "eigenvalue", known.eigenvalues)
+    return frame
+
+
+def _waterfall(starts: list[dict]) -> pd.DataFrame:
+    rows = [
+        {"start": i, "objective": s["value"], "converged": s["converged"], "runs": s["runs"],
+         "failed_runs": s["failed"], "said": s["said"]}
+        for i, s in enumerate(starts)
+    ]  # fmt: skip
+    return pd.DataFrame(rows).sort_values("objective", ignore_index=True)
+
+
+def _profiles(prepared: Prepared, found: Found) -> pd.DataFrame:
+    """One row a point, ascending in the profiled parameter; the columns of the others are the path."""
+    frames = []
+    for place, (down, up) in found.sides.items():
+        points = np.concatenate([down.points[:0:-1], up.points])
+        natural = np.array([prepared.natural(point) for point in points])
+        frame = pd.DataFrame(natural, columns=prepared.names)
+        frame.insert(0, "profiled", prepared.names[place])
+        frame.insert(1, "value", natural[:, place])
+        frame.insert(2, "rise", np.concatenate([down.values[:0:-1], up.values]) - found.penalised)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def result_numbers(
+    prepared: Prepared,
+    estimates: pd.DataFrame,
+    starts: list[dict],
+    best: float,
+    table_1: dict,
+    found: Found,
+    failed: int,
+) -> dict[str, float]:
+    """The numbers of :func:`number_names`, from the table of estimates and the objective at the optimum."""
+    n, k = prepared.observations, len(prepared.coordinates)
+    sizes = prepared.places("error", "omega").size
+    lowest = min(start["penalised"] for start in starts)
+    values = np.maximum(found.known.eigenvalues, 1e-300)
+    numbers = {
+        "objective": best, "AIC": best + 2 * k, "BIC": best + k * np.log(n), "n": n, "k": k,
+        "objective_table_1": table_1["value"],
+        "AIC_table_1": table_1["value"] + 2 * sizes,
+        "BIC_table_1": table_1["value"] + sizes * np.log(n),
+        "starts": len(starts),
+        "starts_at_best": sum(start["penalised"] < min(lowest, found.penalised) + NEAR for start in starts),
+        "failed_runs": failed,
+        "condition_number": values[0] / values[-1],
+    }  # fmt: skip
+    for row in estimates.itertuples():
+        numbers[f"estimate_{row.parameter}"] = row.estimate
+        numbers[f"rse_{row.parameter}"] = row.rse
+        numbers[f"low_{row.parameter}"] = row.low
+        numbers[f"high_{row.parameter}"] = row.high
+        numbers[f"verdict_{row.parameter}"] = VERDICTS.get(row.verdict, np.nan)
+    return numbers
+
+
+def result_notes(
+    prepared: Prepared, estimates: pd.DataFrame, numbers: dict[str, float], found: Found
+) -> tuple[str, ...]:
+    """What a reader of the numbers has to know."""
+    notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
+    lost = estimates.parameter[estimates.rse.isna() & ~estimates.at_bound].tolist()
+    if lost:
+        notes.append(f"Not determined by these data (no standard error): {', '.join(lost)}.")
+    open_ended = estimates[estimates.verdict.isin([ONE_SIDED, NOT_DETERMINED])]
+    if len(open_ended):
+        said = ", ".join(f"{row.parameter} ({row.verdict})" for row in open_ended.itertuples())
+        notes.append(f"Profiles that stay below the 95 % threshold within the bounds: {said}.")
+    bound = estimates.parameter[estimates.at_bound].tolist()
+    if bound:
+        notes.append(
+            f"Estimated at a bound, where the Fisher information gives no error: {', '.join(bound)}."
+        )
+    if numbers["failed_runs"]:
+        notes.append(f"{numbers['failed_runs']:.0f} simulations failed and counted as large residuals.")
+    if numbers["starts_at_best"] <= 1 < numbers["starts"]:
+        notes.append("At most one start reached the lowest objective: it may not be the global one.")
+    if found.lowest < found.penalised - LOWER:
+        notes.append("A profile lies below the optimum still; more starts are needed.")
+    return tuple(notes)
