@@ -6,6 +6,7 @@ schema. What it names in the model and in the data is checked by :func:`harness.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -248,7 +249,8 @@ def find_problem(name: str) -> Path:
 def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     """Read a fit problem; one that says ``like: FILE`` takes from there what it does not give itself.
 
-    `readers` are the files that are like this one.
+    `readers` are the files that are like this one. Paths in a problem start from the folder of its file;
+    those that are taken from another are rewritten to start from here.
 
     Raises
     ------
@@ -263,7 +265,19 @@ def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     if other.resolve() in readers:
         raise InputError(f"{path}: is like itself{' by way of others' * (len(readers) > 1)}")
     given = variant.model_dump(exclude_unset=True, exclude={"like"})
+    taken = _from_folder(read_problem(other, readers), Path(os.path.relpath(other.parent, path.parent)))
     try:
-        return FitProblem.model_validate({**read_problem(other, readers).model_dump(), **given})
+        return FitProblem.model_validate({**taken.model_dump(), **given})
     except ValidationError as error:
         raise InputError(f"{path}: {describe(error.errors()[0])}") from None
+
+
+def _from_folder(problem: FitProblem, folder: Path) -> FitProblem:
+    """The problem with its paths starting where `folder` leads to its own."""
+    changes = {"fixed_from": {str(folder / path): names for path, names in problem.fixed_from.items()}}
+    if problem.observations is not None:
+        changes["observations"] = str(folder / problem.observations)
+    if problem.synthetic is not None and problem.synthetic.design is not None:
+        design = str(folder / problem.synthetic.design)
+        changes["synthetic"] = problem.synthetic.model_copy(update={"design": design})
+    return problem.model_copy(update=changes)
