@@ -145,7 +145,7 @@ class _Work:
         parts = [
             Side(
                 f"profile_{self.prepared.names[place]}_{'up' if sign > 0 else 'down'}_{attempt}",
-                tuple(x.tolist()), place, sign, float(known.error[place]),
+                tuple(x.tolist()), place, sign, float(known.error[place]), known.rise(place),
             )
             for place in places
             for sign in (-1, 1)

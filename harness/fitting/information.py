@@ -27,7 +27,10 @@ from harness.fitting.likelihood import Model
 from harness.fitting.objective import STEP, Objective
 from harness.fitting.prepared import Prepared
 
-__all__ = ["Uncertainty", "uncertainty"]
+__all__ = ["RISE", "Uncertainty", "uncertainty"]
+
+RISE = float(stats.chi2.ppf(0.95, 1))
+"""Rise of minus twice the log-likelihood that bounds a 95 % interval when all sizes are known, 3.84."""
 
 SINGULAR = 1e-8
 """Eigenvalue, over the largest one, at which a direction counts as without information: differences are
@@ -58,6 +61,8 @@ class Uncertainty:
         Places of the sizes that are estimated, shape (s,).
     by_sizes
         Derivatives of `covariance` by the logarithms of the sizes, shape (s, k, k).
+    inflation
+        Variance of each parameter over that with the sizes of maximum likelihood, shape (k,); 1 for sizes.
     """
 
     error: np.ndarray
@@ -68,19 +73,36 @@ class Uncertainty:
     restricted: np.ndarray
     sizes: np.ndarray
     by_sizes: np.ndarray
+    inflation: np.ndarray
 
-    def reach(self, slope: np.ndarray) -> np.ndarray:
-        """Half-widths of the 95 % intervals of linear combinations of the coordinates, shape (n,).
+    def variance(self, slope: np.ndarray) -> np.ndarray:
+        """Variances of linear combinations of the coordinates, `slope` of shape (n, k); shape (n,)."""
+        return np.maximum(np.einsum("ni,ij,nj->n", slope, self.covariance, slope), 0.0)
 
-        `slope` has shape (n, k). Student's t, because the sizes are estimated: its degrees of freedom are
-        twice the square of a variance over the variance of that variance, at least 1. Normal without any.
+    def freedom(self, slope: np.ndarray) -> np.ndarray:
+        """Degrees of freedom of these variances, which are uncertain as the sizes are; shape (n,).
+
+        Twice the square of a variance over the variance of it, at least 1; 2e12 where no size is estimated.
         """
-        variance = np.maximum(np.einsum("ni,ij,nj->n", slope, self.covariance, slope), 0.0)
+        variance = self.variance(slope)
         change = np.einsum("ni,vij,nj->nv", slope, self.by_sizes, slope)
         among = self.covariance[np.ix_(self.sizes, self.sizes)]
         doubt = np.einsum("nv,vw,nw->n", change, among, change)
-        freedom = 2 * variance**2 / np.maximum(doubt, 1e-12 * variance**2 + 1e-300)
-        return stats.t.ppf(0.975, np.maximum(freedom, 1.0)) * np.sqrt(variance)
+        return np.maximum(2 * variance**2 / np.maximum(doubt, 1e-12 * variance**2 + 1e-300), 1.0)
+
+    def reach(self, slope: np.ndarray) -> np.ndarray:
+        """Half-widths of 95 % intervals of linear combinations, by Student's t; shape (n,)."""
+        return stats.t.ppf(0.975, self.freedom(slope)) * np.sqrt(self.variance(slope))
+
+    def rise(self, place: int) -> float:
+        """Rise of minus twice the log-likelihood that bounds the 95 % interval of a parameter.
+
+        With v degrees of freedom and an inflation r it is v r ln(1 + t^2/v): exact for a linear model with
+        one unknown variance, where v r is the number of observations, and RISE for known ones.
+        """
+        freedom = float(self.freedom(np.eye(len(self.error))[[place]])[0])
+        quantile = float(stats.t.ppf(0.975, freedom))
+        return freedom * float(self.inflation[place]) * float(np.log1p(quantile**2 / freedom))
 
     def interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """95 % intervals of the coordinates at their estimates `x`, shape (k,) each, on their own scale.
@@ -116,16 +138,21 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     prepared = objective.prepared
     sizes = prepared.places("error", "omega")
     effects = objective.effects(x)
+    before = _linearised(objective, x, effects)
     restricted = np.ones(x.size)
-    restricted[sizes] = np.sqrt(_variance_ratios(prepared, _linearised(objective, x, effects)))
+    restricted[sizes] = np.sqrt(_variance_ratios(prepared, before))
     at = x + np.log(restricted)
     groups = _linearised(objective, at, _rescaled(prepared, effects, x, at))
     error, covariance = _inverse(_mean_part(prepared, groups) + _variance_part(prepared, groups))
+    inflation = np.ones(x.size)
+    parameters = prepared.places("parameter")
+    narrow, wide = (np.diag(_of_means(prepared, each)) for each in (before, groups))
+    inflation[parameters] = np.divide(wide, narrow, out=np.ones(parameters.size), where=narrow > 0)
     spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     correlation = covariance / np.outer(spread, spread)
     eigenvalues, eigenvectors = np.linalg.eigh(correlation)
     by_sizes = np.zeros((sizes.size, x.size, x.size))
-    location = np.ix_(prepared.places("parameter"), prepared.places("parameter"))
+    location = np.ix_(parameters, parameters)
     for v, place in enumerate(sizes):
         by_sizes[v][location] = _sandwich(prepared, groups, place)
     return Uncertainty(
@@ -137,6 +164,7 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
         restricted=restricted,
         sizes=sizes,
         by_sizes=covariance @ by_sizes @ covariance,
+        inflation=inflation,
     )
 
 
@@ -145,8 +173,7 @@ def _variance_ratios(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
 
     The one solves tr(P V_v) = r' V^-1 V_v V^-1 r for residuals r, the other has V^-1 in place of P.
     """
-    location = prepared.places("parameter")
-    _, covariance = _inverse(_mean_part(prepared, groups)[np.ix_(location, location)])
+    covariance = _of_means(prepared, groups)
     found = []
     for place in prepared.places("error", "omega"):
         whole = sum(_trace(group.weight, group.changes[place]) for group in groups)
@@ -161,11 +188,17 @@ def _mean_part(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
     return np.diag(priors) + sum(group.mean.T @ group.weight @ group.mean for group in groups)
 
 
+def _of_means(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
+    """Covariance of the parameters for known sizes, F^-1."""
+    location = prepared.places("parameter")
+    return _inverse(_mean_part(prepared, groups)[np.ix_(location, location)])[1]
+
+
 def _variance_part(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
     """tr(P V_i P V_j)/2, shape (k, k); P is never made, because it is not zero between groups."""
     count = len(prepared.coordinates)
     location = prepared.places("parameter")
-    _, covariance = _inverse(_mean_part(prepared, groups)[np.ix_(location, location)])
+    covariance = _of_means(prepared, groups)
     taken = [covariance @ _sandwich(prepared, groups, i) for i in range(count)]
     found = np.zeros((count, count))
     for i in range(count):

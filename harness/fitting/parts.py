@@ -42,16 +42,17 @@ class Start:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the profile of a coordinate, from the optimum `x`; `error` is its standard error."""
+    """One side of the profile of a coordinate of standard error `error`, from the optimum `x` to a rise."""
 
     name: str
     x: tuple[float, ...]
     place: int
     sign: int
     error: float
+    rise: float
 
     def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002
-        found = walk(prepared, np.array(self.x), self.place, self.sign, self.error)
+        found = walk(prepared, np.array(self.x), self.place, self.sign, self.error, self.rise)
         return {
             "points": found.points.tolist(), "values": found.values.tolist(),
             "runs": found.runs, "failed": found.failed,

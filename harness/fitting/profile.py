@@ -1,7 +1,8 @@
 """The profile likelihood of one coordinate, and the verdict that it gives.
 
-Promise: a coordinate is determined when the profile rises by the 95 % quantile of chi-squared with one
-degree of freedom on both sides within the bounds, one-sided when on one, not determined otherwise.
+Promise: a coordinate is determined when the profile rises by what bounds a 95 % interval (see
+:meth:`harness.fitting.information.Uncertainty.rise`) on both sides within the bounds, one-sided when on one,
+not determined otherwise.
 """
 
 from __future__ import annotations
@@ -9,16 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
 
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
 from harness.fitting.prepared import Prepared
 
-__all__ = ["DETERMINED", "NOT_DETERMINED", "ONE_SIDED", "RISE", "Walk", "crossing", "verdict", "walk"]
-
-RISE = float(chi2.ppf(0.95, 1))
-"""Rise of minus twice the log-likelihood that bounds a 95 % interval, 3.84."""
+__all__ = ["DETERMINED", "NOT_DETERMINED", "ONE_SIDED", "Walk", "crossing", "verdict", "walk"]
 
 POINTS = 24
 """Points on one side at most."""
@@ -36,8 +33,8 @@ class Walk:
     failed: int
 
 
-def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float) -> Walk:
-    """Follow the profile from the optimum `x` to its crossing, to the bound, or for POINTS points.
+def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float, rise: float) -> Walk:
+    """Follow the profile from the optimum `x` to its crossing of `rise`, to the bound, or for POINTS points.
 
     The first step is a quarter of the distance at which a parabola of standard error `error` would cross;
     steps grow while the profile is flat and shrink where it is steep.
@@ -52,7 +49,7 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float)
     step = float(np.clip(0.5 * error, 1e-3 * whole, 0.125 * whole)) if np.isfinite(error) else 0.05 * whole
     while (
         len(points) < POINTS
-        and values[-1] < best + 1.3 * RISE
+        and values[-1] < best + 1.3 * rise
         and abs(end - points[-1][place]) > 1e-9 * whole
     ):
         at = points[-1].copy()
@@ -62,25 +59,25 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float)
             share = (at[place] - last[place]) / (last[place] - before[place])
             at[free] = np.clip(last[free] + share * (last[free] - before[free]), low[free], high[free])
         found = minimise(objective, at, free, "least_squares")
-        rise = found.value - values[-1]
-        if rise > RISE and step > 2e-3 * whole and values[-1] < best + 0.5 * RISE:
+        more = found.value - values[-1]
+        if more > rise and step > 2e-3 * whole and values[-1] < best + 0.5 * rise:
             step /= 3
             continue
         points.append(found.x)
         values.append(found.value)
-        if rise < 0.2 * RISE:
+        if more < 0.2 * rise:
             step = min(2 * step, 0.125 * whole)
     return Walk(np.array(points), np.array(values), objective.runs, objective.failed)
 
 
-def crossing(place: int, side: Walk, best: float) -> float | None:
-    """Where one side of a profile first lies RISE above `best`, interpolated; None when it does not."""
-    rise = side.values - best - RISE
-    above = np.flatnonzero(rise >= 0)
+def crossing(place: int, side: Walk, best: float, rise: float) -> float | None:
+    """Where one side of a profile first lies `rise` above `best`, interpolated; None when it does not."""
+    over = side.values - best - rise
+    above = np.flatnonzero(over >= 0)
     if not above.size:
         return None
     right = max(int(above[0]), 1)
-    a, b = rise[right - 1], rise[right]
+    a, b = over[right - 1], over[right]
     share = -a / (b - a) if b > a else 1.0
     at = side.points[:, place]
     return float(at[right - 1] + share * (at[right] - at[right - 1]))

@@ -79,7 +79,8 @@ def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
         at_bound = bool(min(x - low[i], high[i] - x) < 1e-4 * (high[i] - low[i]))
         error = np.nan if at_bound else known.error[i]
         sides = found.sides.get(i)
-        ends = (None, None) if sides is None else tuple(crossing(i, s, found.penalised) for s in sides)
+        rise = known.rise(i) if c.kind == "parameter" else np.nan
+        ends = (None, None) if sides is None else tuple(crossing(i, s, found.penalised, rise) for s in sides)
         said = ("no profile" if profile else "no profile asked for") if sides is None else verdict(ends)
         rows.append({
             "parameter": c.name, "kind": c.kind, "unit": c.unit, "table_1": c.declared, "start": c.start,
@@ -90,6 +91,7 @@ def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
             "high": np.nan if at_bound else c.natural(upper[i]),
             "profile_low": np.nan if ends[0] is None else c.natural(ends[0]),
             "profile_high": np.nan if ends[1] is None else c.natural(ends[1]),
+            "profile_rise": rise,
             "verdict": said,
             "at_bound": at_bound,
         })  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.fitting.information import uncertainty
+from harness.fitting.information import RISE, uncertainty
 from harness.fitting.objective import Objective
 
 RICH = {"viability": {"model": "log", "relative": "0.001"}}
@@ -47,3 +47,11 @@ def test_the_mean_over_few_groups_has_the_error_and_the_t_interval_of_a_mean(pre
     assert known.restricted[1] == pytest.approx(np.sqrt(3 / 2), rel=0.01)
     low, high = known.interval(made.start)
     assert (high - low)[0] / 2 == pytest.approx(stats.t.ppf(0.975, 2) * known.error[0], rel=0.01)
+
+
+def test_a_profile_is_followed_as_far_as_its_interval_reaches(prepared):
+    made = prepared()
+    known = uncertainty(Objective(made), made.start)
+    assert known.rise(0) == pytest.approx(9 * np.log1p(stats.t.ppf(0.975, 7) ** 2 / 7), rel=1e-6)
+    made = prepared(observables={"viability": {"model": "log", "relative": "0.05"}})
+    assert uncertainty(Objective(made), made.start).rise(0) == pytest.approx(RISE, rel=1e-6)
