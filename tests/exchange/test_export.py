@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.exchange.agreement import absolute_tolerances
 from harness.exchange.equations import read_equations
 from harness.exchange.export import FORMATS, export
-from harness.exchange.mathml import MATLAB, PYTHON, RXODE2, write
+from harness.exchange.mathml import PYTHON, RXODE2, write
 from harness.exchange.rhs import python_text
 from harness.exchange.tools import run_tool
 from harness.exchange.use import use_of
@@ -115,17 +115,6 @@ def test_rxode2_gives_later_doses_as_an_event_table(tmp_path):
     assert "  dose = 100000000.0\n" in text
     assert 'et(amt = 50000000.0, time = 10.3, cmt = "CARTe_b")' in text
     assert 'et(amt = 100000000.0, time = 20.2, dur = 1.0, cmt = "CARTe_b")' in text
-
-
-@pytest.mark.parametrize("name", model_names())
-def test_matlab_writes_the_same_formulas(name, tmp_path):
-    use = use_of(name)
-    text, equations = written(use, "matlab", tmp_path), read_equations(use.sbml())
-    assert text.count("end") >= 4
-    for symbol, formula in equations.formulas.items():
-        assert f"  {symbol} = {write(formula, MATLAB)};\n" in text
-    for symbol, rate in equations.rates.items():
-        assert f"    {write(rate, MATLAB)}  % {symbol}\n" in text
 
 
 @pytest.mark.parametrize("name", model_names())
