@@ -148,8 +148,11 @@ def test_brackets_are_kept_where_they_matter():
     assert write(expression, RXODE2) == "8 - (5 - 6/(3*(-2)^2))"
 
 
+@pytest.mark.parametrize("tool", ["libroadrunner", "copasi", pytest.param("amici", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["clinical", "xenograft", "in_vitro"])
-def test_a_case_in_the_layout_of_the_test_suite_is_met_by_copasi_and_roadrunner(name, tmp_path):
+def test_a_case_in_the_layout_of_the_test_suite_is_met_by_each_tool(name, tool, tmp_path, request):
+    if tool == "amici":
+        request.getfixturevalue("amici")
     use = use_of(name)
     export(use, "testsuite", tmp_path / "case")
     folder = tmp_path / "case"
@@ -161,11 +164,10 @@ def test_a_case_in_the_layout_of_the_test_suite_is_met_by_copasi_and_roadrunner(
     np.testing.assert_allclose(results.time, times)
     for version in ("l3v1", "l3v2"):
         text = (folder / f"{name}-sbml-{version}.xml").read_text("utf-8")
-        for tool in ("libroadrunner", "copasi"):
-            found = run_tool(tool, text, times, observables)
-            expected = results[observables].to_numpy()
-            allowed = float(settings["absolute"]) + float(settings["relative"]) * np.abs(expected)
-            assert (np.abs(found - expected) <= allowed).all()
+        found = run_tool(tool, text, times, observables)
+        expected = results[observables].to_numpy()
+        allowed = float(settings["absolute"]) + float(settings["relative"]) * np.abs(expected)
+        assert (np.abs(found - expected) <= allowed).all()
 
 
 def test_values_doses_and_readings_stand_in_the_file():

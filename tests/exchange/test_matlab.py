@@ -13,11 +13,12 @@ import pytest
 from harness.analysis.metrics import over_tolerance
 from harness.exchange.agreement import absolute_tolerances
 from harness.exchange.equations import read_equations
+from harness.exchange.export import export
 from harness.exchange.mathml import MATLAB
 from harness.exchange.matlab import matlab_text
 from harness.exchange.rhs import python_text
 from harness.exchange.use import use_of
-from harness.models.catalog import model_names
+from harness.models.catalog import model_names, repository
 
 OCTAVE = shutil.which("octave-cli") or shutil.which("octave")
 DOSES = ["1e8", "5e7@10.3", "1e8@20.2 for 1 day"]
@@ -172,10 +173,16 @@ class TestInOctave:
         atol = np.array([absolute_tolerances()[name].atol for name in use.card.observables])
         assert over_tolerance(columns, expected, atol, 1e-5).max() <= 1
 
-    def test_another_value_of_a_parameter_counts_and_an_unknown_one_is_told(self, tmp_path):
-        found = self.solved(use_of("clinical"), tmp_path, 30, ", struct('dose', 450e6)")
-        expected = use_of("clinical", doses=["450e6"]).expected(np.array(found["time"]))
-        np.testing.assert_allclose(found["transgene"], expected.transgene, rtol=1e-5, atol=1e-4)
+    def test_the_recipe_of_the_page_runs(self, tmp_path):
+        page = (repository() / "docs" / "exchange.md").read_text("utf-8")
+        recipe = re.search(r"```matlab\n(.*?)```", page, re.DOTALL)[1]
+        export(use_of("clinical"), "matlab", tmp_path / "clinical.m")
+        change = np.array(octave(tmp_path, f"{recipe}disp(jsonencode(change))"))
+        for column, dose in enumerate(["150e6", "450e6"]):
+            expected = use_of("clinical", doses=[dose]).expected(np.linspace(0, 360, 361))
+            np.testing.assert_allclose(change[:, column], expected.M_protein_change, rtol=1e-5, atol=1e-6)
+
+    def test_an_unknown_parameter_is_told(self, tmp_path):
         with pytest.raises(AssertionError, match="no parameter dos"):
             self.solved(use_of("clinical"), tmp_path, 30, ", struct('dos', 1)")
 
