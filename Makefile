@@ -4,8 +4,9 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 REPORT := build/report.html
+AMICI := build/amici
 
-.PHONY: help reproduce test test-all lint sbml benchmark clean
+.PHONY: help reproduce test test-all lint sbml benchmark agree-amici clean
 
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
@@ -13,6 +14,7 @@ help:
 	@echo "make lint        style checks"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
+	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
 
 # petab-gui carries a benchmark problem of PEtab, which a test fits; what its windows need is left out.
 $(READY): pyproject.toml constraints.txt
@@ -44,6 +46,17 @@ sbml: $(READY)
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.speed
+
+# AMICI has an environment of its own: what it compiles takes longer than all that `make test` needs.
+$(AMICI)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(AMICI)
+	$(AMICI)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,amici]'
+	@touch $@
+
+agree-amici: export AMICI_MODELS_ROOT = $(CURDIR)/$(AMICI)/models
+agree-amici: $(AMICI)/.ready
+	$(AMICI)/bin/python -m pytest -k amici tests/exchange
+	$(AMICI)/bin/cart agree --tool amici --readings all --workers 2
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache

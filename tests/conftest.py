@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -89,3 +90,11 @@ def integrate_clinical(
 def independent():
     """The independent solution of the clinical model."""
     return integrate_clinical
+
+
+@pytest.fixture
+def amici(monkeypatch, tmp_path_factory):
+    """AMICI, its models in a folder of the tests unless ``AMICI_MODELS_ROOT`` names one."""
+    if "AMICI_MODELS_ROOT" not in os.environ:
+        monkeypatch.setenv("AMICI_MODELS_ROOT", str(tmp_path_factory.getbasetemp() / "amici"))
+    return pytest.importorskip("amici")

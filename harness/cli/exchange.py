@@ -54,7 +54,10 @@ def agree(
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models; all when none is named.")
     ] = None,
     tool: Annotated[
-        list[str] | None, typer.Option(help="libroadrunner, copasi, tellurium or scipy. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="libroadrunner, copasi, tellurium, scipy, and amici where it is installed. Repeatable."
+        ),
     ] = None,
     readings: Annotated[str, typer.Option(help="all, or default for the models as they stand.")] = "default",
     out: Out = None,

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ from harness.analysis.metrics import over_tolerance
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.exchange.dosed import dosed_sbml
-from harness.exchange.tools import TOOLS, ToolFailed, run_tool
+from harness.exchange.tools import TOOLS, USUAL, ToolFailed, run_tool
 from harness.models.catalog import load_card, model_names, select
 from harness.models.check import Consistency
 from harness.models.symbols import read_symbols
@@ -77,7 +78,7 @@ class Agreement(StudyDeclaration):
 
     kind: Literal["agreement"]
     models: tuple[str, ...] = ()
-    tools: tuple[str, ...] = tuple(TOOLS)
+    tools: tuple[str, ...] = USUAL
     files: tuple[str, ...] = FILES
     readings: Literal["all", "default"] = "all"
     regimens: dict[str, tuple[str, ...]] = {
@@ -93,6 +94,9 @@ class Agreement(StudyDeclaration):
     @field_validator("tools")
     @classmethod
     def _tools_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in (tool for tool in _known("tool", value, TOOLS) if tool not in USUAL):
+            if find_spec(name) is None:
+                raise ValueError(f"{name} is not installed; it needs a compiler, and cart-pkpd[{name}]")
         return _known("tool", value, TOOLS)
 
     @field_validator("files")

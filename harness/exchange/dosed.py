@@ -13,7 +13,7 @@ import libsbml
 
 from harness.errors import InputError
 from harness.models.catalog import ModelCard
-from harness.models.solver_form import log_state, to_solver_file
+from harness.models.solver_form import amount_of, log_state, to_solver_file
 from harness.simulation.regimen import Dose, Regimen
 
 __all__ = ["dosed_sbml"]
@@ -95,9 +95,9 @@ def _write_infusions(card: ModelCard, model: libsbml.Model, regimen: Regimen) ->
 
 def _write_bolus(model: libsbml.Model, species: str, name: str, dose: Dose, logged: bool) -> None:
     event = _event(model, f"give_{name}", f"time >= {name}_time", f"{dose.amount:g} cells at once")
-    if logged:
+    if logged:  # by its state: AMICI 1.0 does not compile an event that reads what a rule gives
         state = log_state(species)
-        _assign(event, state, f"{state} + ln(1 + {name}/{species})")
+        _assign(event, state, f"{state} + ln(1 + {name}/({amount_of(species)}))")
     else:
         _assign(event, species, f"{species} + {name}")
 

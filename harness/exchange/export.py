@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import InputError, unknown_name
-from harness.exchange import convert, listing, rhs
+from harness.exchange import convert, listing, matlab, rhs
 from harness.exchange.equations import read_equations
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id
@@ -87,7 +87,7 @@ FORMATS: dict[str, Format] = {
     "antimony": Format(".ant", lambda use: convert.antimony_text(use.sbml())),
     "python": Format(".py", lambda use: rhs.python_text(read_equations(use.sbml()))),
     "rxode2": Format(".R", _rxode2),
-    "matlab": Format(".m", lambda use: rhs.matlab_text(read_equations(use.sbml()))),
+    "matlab": Format(".m", lambda use: matlab.matlab_text(read_equations(use.sbml()))),
     "latex": Format(".tex", listing.latex_text),
     "markdown": Format(".md", listing.markdown_text),
     "sedml": Format(".sedml", _sedml),

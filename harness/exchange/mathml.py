@@ -147,6 +147,12 @@ def _rxode2_name(name: str) -> str:
     return "t" if name == TIME else name
 
 
+def _matlab_name(name: str) -> str:
+    """A name that MATLAB takes, and that hides neither a function nor a variable of the file."""
+    spelled = f"x{name}" if name.startswith("_") else name
+    return f"{spelled}_" if spelled in _MATLAB_WORDS else spelled
+
+
 _SHARED = {"exp": "exp", "ln": "log", "abs": "abs", "floor": "floor", "ceiling": "ceil"}
 _SHARED |= {name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 _SHORT = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
@@ -156,8 +162,14 @@ _SIGNS = {"and": " && ", "or": " || ", "not": "!"}
 PYTHON = Dialect("**", _SHARED | {n: n for n in _SHORT}, "({1} if {0} else {2})", _WORDS, _python_name)
 RXODE2 = Dialect("^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", _SIGNS, _rxode2_name)
 MATLAB = Dialect(
-    "^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", {"and": " && ", "or": " || ", "not": "~"}, unequal="~="
-)
+    "^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", {"and": " && ", "or": " || ", "not": "~"}, _matlab_name,
+    unequal="~=",
+)  # fmt: skip
+_MATLAB_WORDS = {
+    "break", "case", "catch", "classdef", "continue", "else", "elseif", "end", "for", "function", "global",
+    "if", "otherwise", "parfor", "persistent", "return", "spmd", "switch", "try", "while",
+    "given", "ifelse", "p", "rates", "states", "values", *MATLAB.functions.values(),
+}  # fmt: skip
 
 _RANK = {
     "or": 1,

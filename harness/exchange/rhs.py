@@ -14,10 +14,10 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from harness.exchange.equations import Equations
-from harness.exchange.mathml import MATLAB, PYTHON, RXODE2, Dialect, Expression, names, write
+from harness.exchange.mathml import PYTHON, RXODE2, Dialect, Expression, names, write
 from harness.simulation.regimen import Dose
 
-__all__ = ["matlab_text", "python_text", "rxode2_text", "solve"]
+__all__ = ["lines", "python_text", "rxode2_text", "solve", "start_lines"]
 
 
 def python_text(equations: Equations) -> str:
@@ -27,16 +27,17 @@ def python_text(equations: Equations) -> str:
     """
     spell = PYTHON.name
     states = ", ".join(map(spell, equations.rates))
-    formulas = _lines(equations.formulas, PYTHON, "    {0} = {1}")
+    formulas = lines(equations.formulas, PYTHON, "    {0} = {1}")
     body = f"    {states}, = states\n{formulas}"
-    rates = _lines(equations.rates, PYTHON, "        {1},  # {0}")
+    start = start_lines(equations, PYTHON, "    {0} = {1}")
+    rates = lines(equations.rates, PYTHON, "        {1},  # {0}")
     listing = ", ".join(f'"{name}": {spell(name)}' for name in equations.formulas)
     return (
         f'"""Right-hand side of the model {equations.model}."""\n\n'
         "from math import acos, asin, atan, ceil, cos, cosh, exp, floor, log, sin, sinh, tan, tanh\n\n"
         + "".join(f"{spell(name)} = {value!r}\n" for name, value in equations.constants.items())
         + f"STATES = {list(equations.rates)!r}\n\n\n"
-        f"def initial(time=0.0):\n{_start(equations, PYTHON)}    return [{states}]\n\n\n"
+        f"def initial(time=0.0):\n{start}    return [{states}]\n\n\n"
         f"def formulas(time, states):\n{body}    return {{{listing}}}\n\n\n"
         f"def rhs(time, states):\n{body}    return [\n{rates}    ]\n"
     )
@@ -50,9 +51,9 @@ def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), species: str =
     """
     constants = "".join(f"  {name} = {value!r}\n" for name, value in equations.constants.items())
     start = _at_start(equations)
-    initial = _lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
-    formulas = _lines(equations.formulas, RXODE2, "  {0} = {1}")
-    states = _lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
+    initial = lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
+    formulas = lines(equations.formulas, RXODE2, "  {0} = {1}")
+    states = lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
     given = "".join(
         f" |>\n  et(amt = {d.amount!r}, time = {d.time!r}, {f'dur = {d.duration!r}, ' if d.duration else ''}"
         f'cmt = "{species}")'
@@ -62,43 +63,16 @@ def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), species: str =
     return f"{equations.model} <- rxode2({{\n{constants}{initial}{formulas}{states}}})\n{events}"
 
 
-def matlab_text(equations: Equations) -> str:
-    """A MATLAB file: a function that solves the model with ode15s and returns states and formulas."""
-    name = equations.model
-    states = list(equations.rates)
-    unpack = "".join(f"  {state} = y({i});\n" for i, state in enumerate(states, start=1))
-    constants = "".join(f"  {key} = {value!r};\n" for key, value in equations.constants.items())
-    formulas = _lines(equations.formulas, MATLAB, "  {0} = {1};")
-    rates = _lines(equations.rates, MATLAB, "    {1}  % {0}")
-    start = _at_start(equations)
-    initial = _lines({n: start[n] for n in states}, MATLAB, "    {1}  % {0}")
-    listing = " ".join(equations.formulas)
-    return (
-        f"function [t, y, f] = {name}(times)\n"
-        f"% States y: {' '.join(states)}\n% Formulas f: {listing}\n"
-        f"{constants}"
-        f"  y0 = [\n{initial}  ];\n"
-        "  options = odeset('RelTol', 1e-9, 'AbsTol', 1e-12);\n"
-        "  [t, y] = ode15s(@rhs, times, y0, options);\n"
-        f"  f = zeros(numel(t), {len(equations.formulas)});\n"
-        "  for row = 1:numel(t)\n    [~, f(row, :)] = rhs(t(row), y(row, :));\n  end\n\n"
-        f"function [rates, f] = rhs(time, y)\n{unpack}{formulas}"
-        f"  rates = [\n{rates}  ];\n  f = [{listing}];\nend\n\n"
-        "function value = ifelse(condition, yes, no)\n"
-        "  if condition\n    value = yes;\n  else\n    value = no;\n  end\nend\n"
-        "end\n"
-    )
-
-
-def _lines(formulas: Mapping[str, Expression], dialect: Dialect, form: str) -> str:
+def lines(formulas: Mapping[str, Expression], dialect: Dialect, form: str) -> str:
+    """One line an id: its name and its formula in a dialect, put into `form`."""
     return "".join(form.format(dialect.name(n), write(f, dialect)) + "\n" for n, f in formulas.items())
 
 
-def _start(equations: Equations, dialect: Dialect) -> str:
+def start_lines(equations: Equations, dialect: Dialect, form: str) -> str:
     """Lines that give initial values, and the formulas between that they need, in a working order."""
     needed = {**equations.initial, **equations.formulas}
     done: set[str] = set()
-    lines = []
+    ordered: dict[str, Expression] = {}
 
     def visit(name: str) -> None:
         if name in done or name not in needed:
@@ -106,11 +80,11 @@ def _start(equations: Equations, dialect: Dialect) -> str:
         done.add(name)
         for read in names(needed[name]):
             visit(read)
-        lines.append(f"    {dialect.name(name)} = {write(needed[name], dialect)}\n")
+        ordered[name] = needed[name]
 
     for name in equations.initial:
         visit(name)
-    return "".join(lines)
+    return lines(ordered, dialect, form)
 
 
 def _at_start(equations: Equations) -> dict[str, Expression]:

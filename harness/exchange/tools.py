@@ -15,7 +15,7 @@ from harness.exchange.equations import read_equations
 from harness.exchange.rhs import solve
 from harness.simulation.form import quiet
 
-__all__ = ["TOOLS", "ToolFailed", "run_tool"]
+__all__ = ["TOOLS", "USUAL", "ToolFailed", "run_tool"]
 
 RELATIVE, ABSOLUTE = 1e-10, 1e-18
 
@@ -67,9 +67,27 @@ def scipy(sbml: str, times: np.ndarray, observables: Sequence[str]) -> np.ndarra
     return solve(read_equations(sbml), times, observables, RELATIVE, ABSOLUTE)
 
 
+def amici(sbml: str, times: np.ndarray, observables: Sequence[str]) -> np.ndarray:
+    """The file compiled by AMICI."""
+    from amici.sim.sundials import run_simulation
+
+    from harness.exchange.compiled import compiled_model
+
+    model = compiled_model(sbml)
+    model.set_timepoints(times)
+    solver = model.create_solver()
+    solver.set_relative_tolerance(RELATIVE)
+    solver.set_absolute_tolerance(ABSOLUTE)
+    found = run_simulation(model, solver)
+    ids = list(model.get_observable_ids())
+    return np.array(found.y)[:, [ids.index(f"y{observable}") for observable in observables]]
+
+
 TOOLS: dict[str, Callable[[str, np.ndarray, Sequence[str]], np.ndarray]] = {
-    tool.__name__: tool for tool in (libroadrunner, copasi, tellurium, scipy)
+    tool.__name__: tool for tool in (libroadrunner, copasi, tellurium, scipy, amici)
 }
+USUAL = tuple(name for name in TOOLS if name != amici.__name__)
+"""The tools that an installation of this project has; AMICI needs a compiler."""
 
 
 def run_tool(name: str, sbml: str, times: np.ndarray, observables: Sequence[str]) -> np.ndarray:

@@ -233,8 +233,8 @@ def _is_one(value: float, unit: str) -> bool:
 class Portability(Check):
     """Only features that the tools of the field share: amounts, plain reactions, no convenience functions.
 
-    COPASI stops on a compartment under a rule; AMICI takes no delay and no priority of events; max, min and
-    rateOf do not convert to L3V1.
+    COPASI stops on a compartment under a rule; AMICI takes no delay of events, and before 0.33 no priority;
+    max, min and rateOf do not convert to L3V1.
     """
 
     FUNCTIONS = ("piecewise", "max", "min", "rateOf", "delay", "rem", "quotient", "implies")

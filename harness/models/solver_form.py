@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import libsbml
 
-__all__ = ["ADDED", "add_infusion", "log_state", "to_solver_file", "to_solver_form"]
+__all__ = ["ADDED", "add_infusion", "amount_of", "log_state", "to_solver_file", "to_solver_form"]
 
 UNIT, MOMENT = "log_unit", "start_moment"
 ADDED = frozenset({UNIT, MOMENT})
@@ -28,6 +28,11 @@ ADDED = frozenset({UNIT, MOMENT})
 def log_state(species: str) -> str:
     """Id of the state that carries the logarithm of a species."""
     return f"ln_{species}"
+
+
+def amount_of(species: str) -> str:
+    """Formula of a species that the file of the solver form carries as a logarithm."""
+    return f"{UNIT}*exp({log_state(species)})"
 
 
 def to_solver_form(sbml: str, species: Sequence[str]) -> str:
@@ -76,29 +81,45 @@ def to_solver_file(sbml: str, species: Sequence[str]) -> str:
         _constant(model, MOMENT, 1e-12, model.getTimeUnits(), "moment in which an empty pool fills")
     for name in species:
         state = log_state(name)
-        model.getRuleByVariable(name).setMath(libsbml.parseL3Formula(f"{UNIT}*exp({state})"))
+        model.getRuleByVariable(name).setMath(libsbml.parseL3Formula(amount_of(name)))
         start = model.createInitialAssignment()
         start.setSymbol(state)
-        start.setMath(libsbml.parseL3Formula(f"ln(({_amount_at_start(before, name)})/{UNIT})"))
+        start.setMath(libsbml.parseL3Formula(f"ln(({_amount_at_start(before, name, species)})/{UNIT})"))
         _note(model.getParameter(state), f"logarithm of {name}, counted in cells")
         _numbers_are_dimensionless(model.getRuleByVariable(state))
     return libsbml.writeSBMLToString(document)
 
 
-def _amount_at_start(model: libsbml.Model, name: str) -> str:
+def _amount_at_start(model: libsbml.Model, name: str, species: Sequence[str]) -> str:
     """Formula of what a pool holds at time 0, or of what flows into it soon after when it is empty."""
-    assigned = model.getInitialAssignment(name)
-    if assigned is not None:
-        return libsbml.formulaToL3String(assigned.getMath())
-    amount = model.getSpecies(name).getInitialAmount()
-    if amount > 0:
-        return f"{amount!r}*{UNIT}"
+    held = _held_at_start(model, name)
+    if held:
+        return held
     inflow = [
-        f"({stoichiometry!r} dimensionless)*({libsbml.formulaToL3String(law)})"
+        f"({stoichiometry!r} dimensionless)*({_at_start(model, law, species)})"
         for stoichiometry, law in _terms(model, name)
         if stoichiometry > 0 and not any(f.isName() and f.getName() == name for f in _factors(law))
     ]
     return f"{MOMENT}*({' + '.join(inflow)})"
+
+
+def _held_at_start(model: libsbml.Model, name: str) -> str:
+    """Formula of what a pool holds at time 0; empty for an empty pool."""
+    assigned = model.getInitialAssignment(name)
+    if assigned is not None:
+        return libsbml.formulaToL3String(assigned.getMath())
+    amount = model.getSpecies(name).getInitialAmount()
+    return f"{amount!r}*{UNIT}" if amount > 0 else ""
+
+
+def _at_start(model: libsbml.Model, law: libsbml.ASTNode, species: Sequence[str]) -> str:
+    """Formula of a law at time 0, of what `species` hold; AMICI 1.0 works out no rule for it."""
+    law = law.deepCopy()
+    for name in species:
+        held = _held_at_start(model, name)
+        if held:
+            law.replaceIDWithFunction(name, libsbml.parseL3Formula(held))
+    return libsbml.formulaToL3String(law)
 
 
 def _constant(model: libsbml.Model, name: str, value: float, unit: str, description: str) -> None:

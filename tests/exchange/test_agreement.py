@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from harness.exchange import agreement
 from harness.exchange.agreement import Agreement, absolute_tolerances
+from harness.exchange.compiled import identity
 from harness.exchange.tools import TOOLS, ToolFailed, run_tool
+from harness.exchange.use import use_of
 from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.simulation.execute import Processes, Serial
@@ -41,6 +43,41 @@ def test_every_tool_agrees_under_every_reading():
     assert outcome.numbers["cases"] == 784
     assert outcome.failed == 0
     assert outcome.numbers["largest_over_tolerance"] <= 1
+
+
+@pytest.mark.slow
+def test_amici_agrees_on_every_file_of_two_models(amici):  # noqa: ARG001 - it has to be there
+    """All models and readings: `make agree-amici`."""
+    study = Agreement(
+        kind="agreement",
+        models=("in_vitro", "xenograft"),
+        tools=("amici",),
+        readings="default",
+        regimens=REPEATED,
+    )
+    outcome = study.run(Serial())
+    assert set(outcome.tables["agreement"].file) == {"l3v2", "l3v1", "solver"}
+    assert outcome.failed == 0
+    assert outcome.numbers["amici_over_tolerance"] <= 1
+
+
+def test_a_model_compiled_for_amici_serves_other_values_of_constants_and_nothing_else():
+    text = use_of("clinical").sbml()
+    name, values = identity(text)
+    assert values["dose"] == 150e6
+    other, changed = identity(use_of("clinical", doses=["450e6"]).sbml())
+    assert other == name
+    assert changed == values | {"dose": 450e6}
+    for there, instead in (('size="5"', 'size="6"'), ("<minus/>", "<plus/>")):
+        assert there in text
+        assert identity(text.replace(there, instead, 1))[0] != name
+    assert identity(use_of("clinical", doses=["1e8", "1e8@9"]).sbml())[0] != name
+
+
+def test_a_tool_that_is_not_installed_is_told_before_work(monkeypatch):
+    monkeypatch.setattr(agreement, "find_spec", lambda _: None)
+    with pytest.raises(ValidationError, match="amici is not installed"):
+        Agreement(kind="agreement", tools=("amici",))
 
 
 def test_workers_change_no_bit():

@@ -1,7 +1,9 @@
 """Every recipe of the page on exchange whose tool is free runs as printed, to the numbers of the engine."""
 
+import os
 import re
 import sys
+import sysconfig
 import warnings
 
 import numpy as np
@@ -38,7 +40,7 @@ def expected(dose, column):
 
 
 def test_the_page_has_a_recipe_for_each_free_tool():
-    assert set(RECIPES) == {"COPASI", "tellurium", "libSBML", "scipy", "PEtab"}
+    assert set(RECIPES) == {"COPASI", "tellurium", "libSBML", "scipy", "PEtab", "AMICI"}
 
 
 def test_the_recipe_for_copasi(run):
@@ -70,3 +72,10 @@ def test_the_recipe_for_scipy(run, tmp_path, monkeypatch):
 def test_the_recipe_for_petab(run, tmp_path):
     export(use_of("xenograft"), "petab", tmp_path / "petab")
     assert "K_exp_max" in run("PEtab")["estimated"]
+
+
+@pytest.mark.slow
+def test_the_recipe_for_amici(run, monkeypatch, amici):  # noqa: ARG001 - it has to be there
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+    transgene = run("AMICI")["transgene"]
+    np.testing.assert_allclose(transgene, expected("450e6", "transgene"), rtol=1e-5, atol=1e-4)
