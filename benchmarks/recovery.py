@@ -52,20 +52,23 @@ def recover(name: str, seed: int) -> pd.DataFrame:
     return found
 
 
-def _held_by_profile(prepared: Prepared, found: pd.DataFrame) -> list[bool]:
+def _held_by_profile(prepared: Prepared, found: pd.DataFrame) -> list[float]:
     """Whether the likelihood ratio of each truth, the other coordinates fitted, is within 95 %."""
     objective = Objective(prepared)
     rows = list(
         zip(prepared.coordinates, found["estimate"], found["truth"], found["profile_rise"], strict=True)
     )
     best = np.array([c.scaled(estimate) for c, estimate, *_ in rows])
-    held = []
+    held: list[float] = []
     for place, (coordinate, _, truth, rise) in enumerate(rows):
+        if np.isnan(rise):  # a size has no profile
+            held.append(np.nan)
+            continue
         start = best.copy()
         start[place] = coordinate.scaled(truth)
         others = np.delete(np.arange(best.size), place)
         at_truth = minimise(objective, start, others, "least_squares").value
-        held.append(bool(at_truth - objective.penalised(best) < rise))
+        held.append(float(at_truth - objective.penalised(best) < rise))
     return held
 
 
