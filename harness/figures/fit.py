@@ -86,13 +86,14 @@ def draw_profiles(result: FitResult) -> Figure:
     for place, name in zip(places, names, strict=False):
         mine, row = profiles[profiles["profiled"] == name], estimates.loc[name]
         place.plot(mine["value"], mine["rise"], color=COLOURS[0], marker=".", markersize=4, linewidth=1.2)
-        place.axhline(row.profile_rise, color=INK, linewidth=0.8, linestyle=DASHES[2])
+        if np.isfinite(row.profile_rise):
+            place.axhline(row.profile_rise, color=INK, linewidth=0.8, linestyle=DASHES[2])
+            place.set_ylim(-0.08 * row.profile_rise, 2.2 * row.profile_rise)
         place.axvline(row.estimate, color=COLOURS[0], linewidth=0.8, label="estimate")
         if np.isfinite(row.table_1):
             place.axvline(row.table_1, color=COLOURS[1], linewidth=0.8, linestyle=DASHES[1], label="Table 1")
         if (mine["value"] > 0).all() and mine["value"].max() > 10 * mine["value"].min():
             place.set_xscale("log")
-        place.set_ylim(-0.08 * row.profile_rise, 2.2 * row.profile_rise)
         place.set_xlabel(_with_unit(name, row.unit))
         place.set_title(row.verdict, fontsize=9, color=INK)
     for place in places[len(names) :]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from harness.errors import RunFailed
 from harness.fitting.information import Uncertainty, uncertainty
 from harness.fitting.kept import Kept, Nothing
 from harness.fitting.objective import Objective
@@ -60,10 +61,17 @@ def fit(
         Where finished parts are kept.
     problem
         The declared problem, to be stored with the result.
+
+    Raises
+    ------
+    RunFailed
+        When an arm cannot be simulated at the lowest point of all starts: nothing was fitted then.
     """
     work = _Work(prepared, executor or Serial(), progress or (lambda _: None), kept or Nothing())
     starts = work.starts()
-    found = work.optimum(min(starts, key=lambda start: start["penalised"]), profile)
+    best = min(starts, key=lambda start: start["penalised"])
+    _require_predictions(prepared, np.array(best["x"]))
+    found = work.optimum(best, profile)
     table_1 = work.at_table_1()
     objective = Objective(prepared)
     tables = {
@@ -89,6 +97,21 @@ def fit(
         tables={name: as_columns(table) for name, table in tables.items()},
         notes=result_notes(prepared, tables["estimates"], numbers, found),
     )
+
+
+def _require_predictions(prepared: Prepared, x: np.ndarray) -> None:
+    objective = Objective(prepared)
+    effects = objective.effects(x)
+    failed = [
+        arm.name
+        for i, arm in enumerate(prepared.arms)
+        if not np.isfinite(objective.predict(i, x, effects)).all()
+    ]
+    if failed:
+        raise RunFailed(
+            f"arm {', '.join(failed)}: cannot be simulated at the lowest point of {prepared.starts} starts; "
+            "check its times, changes and doses, and the bounds of the parameters"
+        )
 
 
 class _Work:

@@ -40,7 +40,11 @@ INVOLVED = 1e-2
 """Component of such a direction from which on a coordinate counts as part of it."""
 
 LARGEST = 1e6
-"""Largest ratio of a restricted variance to that of maximum likelihood: the parameters leave nothing over."""
+"""Ratio of a restricted variance to that of maximum likelihood from which on a size counts as spent: as many
+parameters as observations leave no residuals over that could tell it."""
+
+KNOWN = 2e12
+"""Degrees of freedom of a size that is given."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,19 @@ class Uncertainty:
     Attributes
     ----------
     error
-        Standard errors, shape (k,); NaN where the information is singular or nothing at all.
+        Standard errors, shape (k,); NaN where the information is singular or nothing at all, and where it
+        rests on a size that is spent.
     covariance
         Shape (k, k); directions without information are left out of it.
     correlation, eigenvalues, eigenvectors
         Of the estimates; eigenvalues descending, vectors in columns.
     restricted
-        Restricted over maximum likelihood estimate of each size, 1 for parameters, shape (k,).
+        Restricted over maximum likelihood estimate of each size, shape (k,); 1 for parameters, NaN for a size
+        that is spent.
     sizes
         Places of the sizes that are estimated, shape (s,).
+    spent
+        Which of these sizes the data leave nothing over for, shape (s,).
     by_sizes
         Derivatives of `covariance` by the logarithms of the sizes, shape (s, k, k).
     inflation
@@ -72,6 +80,7 @@ class Uncertainty:
     eigenvectors: np.ndarray
     restricted: np.ndarray
     sizes: np.ndarray
+    spent: np.ndarray
     by_sizes: np.ndarray
     inflation: np.ndarray
 
@@ -82,27 +91,46 @@ class Uncertainty:
     def freedom(self, slope: np.ndarray) -> np.ndarray:
         """Degrees of freedom of these variances, which are uncertain as the sizes are; shape (n,).
 
-        Twice the square of a variance over the variance of it, at least 1; 2e12 where no size is estimated.
+        Twice the square of a variance over the variance of it, at least 1; KNOWN where no size is estimated.
         """
         variance = self.variance(slope)
-        change = np.einsum("ni,vij,nj->nv", slope, self.by_sizes, slope)
+        change = self._change(slope)
         among = self.covariance[np.ix_(self.sizes, self.sizes)]
         doubt = np.einsum("nv,vw,nw->n", change, among, change)
-        return np.maximum(2 * variance**2 / np.maximum(doubt, 1e-12 * variance**2 + 1e-300), 1.0)
+        return np.maximum(2 * variance**2 / np.maximum(doubt, 2 / KNOWN * variance**2 + 1e-300), 1.0)
 
     def reach(self, slope: np.ndarray) -> np.ndarray:
-        """Half-widths of 95 % intervals of linear combinations, by Student's t; shape (n,)."""
-        return stats.t.ppf(0.975, self.freedom(slope)) * np.sqrt(self.variance(slope))
+        """Half-widths of 95 % intervals of linear combinations, by Student's t; shape (n,).
+
+        NaN for those that rest on a size that is spent.
+        """
+        reach = stats.t.ppf(0.975, self.freedom(slope)) * np.sqrt(self.variance(slope))
+        return np.where(self.rests_on_spent(slope), np.nan, reach)
+
+    def rests_on_spent(self, slope: np.ndarray) -> np.ndarray:
+        """Whether the variances of linear combinations change with a size that is spent; shape (n,)."""
+        change = np.abs(self._change(slope)[:, self.spent])
+        return (change > INVOLVED * self.variance(slope)[:, np.newaxis]).any(axis=1)
 
     def rise(self, place: int) -> float:
         """Rise of minus twice the log-likelihood that bounds the 95 % interval of a parameter.
 
         With v degrees of freedom and an inflation r it is v r ln(1 + t^2/v): exact for a linear model with
-        one unknown variance, where v r is the number of observations, and RISE for known ones.
+        one unknown variance, where v r is the number of observations, and RISE for known ones. A parameter
+        without information takes both from the least certain size. Nothing is far enough with a size that is
+        spent.
         """
-        freedom = float(self.freedom(np.eye(len(self.error))[[place]])[0])
+        slope = np.eye(len(self.error))[[place]]
+        freedom, inflation = float(self.freedom(slope)[0]), float(self.inflation[place])
+        informed = self.variance(slope)[0] > 0
+        if self.rests_on_spent(slope)[0] or (not informed and self.spent.any()):
+            return np.inf
+        if not informed:
+            told = self.sizes[np.isfinite(self.error[self.sizes])]
+            freedom = max(float((0.5 / self.error[told] ** 2).min(initial=KNOWN)), 1.0)
+            inflation = float((self.restricted[told] ** 2).max(initial=1.0))
         quantile = float(stats.t.ppf(0.975, freedom))
-        return freedom * float(self.inflation[place]) * float(np.log1p(quantile**2 / freedom))
+        return freedom * inflation * float(np.log1p(quantile**2 / freedom))
 
     def interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """95 % intervals of the coordinates at their estimates `x`, shape (k,) each, on their own scale.
@@ -119,6 +147,10 @@ class Uncertainty:
                 np.maximum(stats.chi2.ppf(probability, freedom) / freedom, 1e-300)
             )
         return low, high
+
+    def _change(self, slope: np.ndarray) -> np.ndarray:
+        """Derivatives of the variances of linear combinations by the sizes' logarithms, shape (n, s)."""
+        return np.einsum("ni,vij,nj->nv", slope, self.by_sizes, slope)
 
 
 @dataclass(frozen=True)
@@ -139,11 +171,17 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     sizes = prepared.places("error", "omega")
     effects = objective.effects(x)
     before = _linearised(objective, x, effects)
-    restricted = np.ones(x.size)
-    restricted[sizes] = np.sqrt(_variance_ratios(prepared, before))
-    at = x + np.log(restricted)
+    ratios = _variance_ratios(prepared, before)
+    spent = np.isinf(ratios)
+    at = x.copy()
+    at[sizes] += 0.5 * np.log(np.where(spent, 1.0, ratios))
+    at[sizes[spent]] = prepared.bounds[1][sizes[spent]]  # what still rests on them then has no error
     groups = _linearised(objective, at, _rescaled(prepared, effects, x, at))
-    error, covariance = _inverse(_mean_part(prepared, groups) + _variance_part(prepared, groups))
+    information = _mean_part(prepared, groups) + _variance_part(prepared, groups)
+    information[sizes[spent]] = information[:, sizes[spent]] = 0.0
+    error, covariance = _inverse(information)
+    restricted = np.exp(at - x)
+    restricted[sizes[spent]] = np.nan
     inflation = np.ones(x.size)
     parameters = prepared.places("parameter")
     narrow, wide = (np.diag(_of_means(prepared, each)) for each in (before, groups))
@@ -155,7 +193,7 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     location = np.ix_(parameters, parameters)
     for v, place in enumerate(sizes):
         by_sizes[v][location] = _sandwich(prepared, groups, place)
-    return Uncertainty(
+    known = Uncertainty(
         error=error,
         covariance=covariance,
         correlation=correlation,
@@ -163,13 +201,16 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
         eigenvectors=eigenvectors[:, ::-1],
         restricted=restricted,
         sizes=sizes,
+        spent=spent,
         by_sizes=covariance @ by_sizes @ covariance,
         inflation=inflation,
     )
+    error[known.rests_on_spent(np.eye(x.size))] = np.nan
+    return known
 
 
 def _variance_ratios(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
-    """Variance of each size by restricted over that by maximum likelihood, shape (sizes,).
+    """Variance of each size by restricted over that by maximum likelihood, shape (sizes,); infinite if spent.
 
     The one solves tr(P V_v) = r' V^-1 V_v V^-1 r for residuals r, the other has V^-1 in place of P.
     """
@@ -178,7 +219,8 @@ def _variance_ratios(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
     for place in prepared.places("error", "omega"):
         whole = sum(_trace(group.weight, group.changes[place]) for group in groups)
         taken = _trace(covariance, _sandwich(prepared, groups, place))
-        found.append(whole / max(whole - taken, whole / LARGEST) if whole > 0 else 1.0)
+        left = whole - taken
+        found.append(1.0 if whole <= 0 else whole / left if left > whole / LARGEST else np.inf)
     return np.array(found)
 
 
@@ -253,7 +295,7 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray) -> lis
             moved = _rescaled(prepared, effects, x, at)
             return objective.information_rows(i, at, moved, model, spread)
 
-        mean, level = np.split(objective.differences(rows, x, every), 2)
+        mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)), 2)
         slope = _by_effects(objective, i, x, effects, model, spread)
         blocks.setdefault(arm.group, []).append((mean, level, slope))
     return [
@@ -293,4 +335,4 @@ def _by_effects(
             for sign in (1, -1)
         ]
         columns.append((sides[0] - sides[1]) / (2 * step[data.group, k]))
-    return np.stack(columns, axis=-1) if columns else np.empty((data.value.size, 0))
+    return np.nan_to_num(np.stack(columns, axis=-1)) if columns else np.empty((data.value.size, 0))

@@ -144,12 +144,13 @@ class Objective:
         """Rows whose differences give the expected information of an arm: two an observation.
 
         Prediction over its standard deviation (held at `spread`), or the residual of a censored one; then
-        sqrt(2) ln of that deviation, 0 for a censored one. `at` gives the scale.
+        sqrt(2) ln of that deviation, 0 for a censored one. `at` gives the scale. NaN when the run failed:
+        a difference to a run that failed is no information.
         """
         data = self.prepared.arms[arm]
         predicted = self.predict(arm, x, effects)
         if not np.isfinite(predicted).all():
-            return np.zeros(2 * predicted.size)
+            return np.full(2 * predicted.size, np.nan)
         model = Model.of(self.prepared, data, self.prepared.natural(x))
         first, _ = residuals(data, model, predicted)
         mean = np.where(data.censored, first, at.on_scale(predicted) / spread)
@@ -238,7 +239,7 @@ class Objective:
                 effects[group] = v
                 return self.information_rows(arm, x, effects, model, spread)
 
-            slope = _slope(rows, u, self._effect_steps(x))
+            slope = np.nan_to_num(_slope(rows, u, self._effect_steps(x)))
             total += slope.T @ slope
         return total
 

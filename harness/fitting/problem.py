@@ -197,17 +197,23 @@ class FitProblem(Declaration):
 
 
 class Variant(Declaration):
-    """Another problem, `like`, with some of its fields replaced."""
+    """Another problem, `like`, with some of its fields replaced; a table stands in for a design."""
 
     like: str
     title: str
     model: str | None = None
     readings: tuple[str, ...] | None = None
+    condition: str | None = None
+    changes: dict[str, str] | None = None
+    arms: dict[str, Arm] | None = None
+    observations: str | None = None
     synthetic: Synthetic | None = None
     observables: dict[str, ErrorModel] | None = None
     parameters: dict[str, FreeParameter] | None = None
+    effects: dict[str, Effect] | None = None
     optimiser: Optimiser | None = None
     fixed_from: dict[str, tuple[str, ...]] | None = None
+    ridge: tuple[str, str] | None = None
 
 
 def coordinate_names(problem: FitProblem) -> list[str]:
@@ -266,8 +272,10 @@ def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
         raise InputError(f"{path}: is like itself{' by way of others' * (len(readers) > 1)}")
     given = variant.model_dump(exclude_unset=True, exclude={"like"})
     taken = _from_folder(read_problem(other, readers), Path(os.path.relpath(other.parent, path.parent)))
+    data = {"observations", "synthetic"}
+    left = data if data & given.keys() else set()
     try:
-        return FitProblem.model_validate({**taken.model_dump(), **given})
+        return FitProblem.model_validate({**taken.model_dump(exclude=left), **given})
     except ValidationError as error:
         raise InputError(f"{path}: {describe(error.errors()[0])}") from None
 

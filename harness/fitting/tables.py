@@ -183,6 +183,12 @@ def result_notes(
 ) -> tuple[str, ...]:
     """What a reader of the numbers has to know."""
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
+    spent = [prepared.names[place] for place in found.known.sizes[found.known.spent]]
+    if spent:
+        notes.append(
+            f"Too few observations to tell {', '.join(spent)}: the parameters leave no residuals over. "
+            "What rests on it has no error; give the size, or more data."
+        )
     lost = estimates.parameter[estimates.rse.isna() & ~estimates.at_bound].tolist()
     if lost:
         notes.append(f"Not determined by these data (no standard error): {', '.join(lost)}.")

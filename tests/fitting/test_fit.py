@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.errors import InputError
+from harness.errors import InputError, RunFailed
 from harness.figures.fit import draw_ridge, write_figures
 from harness.fitting.fit import fit, steps
 from harness.fitting.kept import Kept
@@ -204,3 +204,22 @@ def test_an_interrupted_fit_goes_on_with_what_is_kept(prepared, tmp_path):
     (kept.folder / "start_0000.json").write_text('{"x": [', encoding="utf-8")
     with pytest.raises(InputError, match=r"start_0000\.json: is no whole part; remove it"):
         fit(made, kept=kept)
+
+
+def test_a_fit_that_cannot_be_simulated_is_told_in_one_line(prepared):
+    made = prepared(optimiser={"starts": 1})
+    late = tuple(replace(arm, times=arm.times * 1e12) for arm in made.arms)
+    with pytest.raises(RunFailed, match=r"^arm ratio_1.*cannot be simulated at the lowest point[^\n]*$"):
+        fit(replace(made, arms=late), profile=False)
+
+
+def test_too_few_observations_give_a_note_and_figures(prepared, tmp_path):
+    made = prepared(
+        arms={"well": {}}, parameters={"K_kill_max": {"low": "0.02", "high": "5"}},
+        synthetic={"times": "4", "seed": 3, "reason": "a test."}, optimiser={"starts": 1},
+    )  # fmt: skip
+    found = fit(made)
+    assert any(note.startswith("Too few observations to tell relative_viability") for note in found.notes)
+    assert found.table("estimates").verdict[0] == "not determined"
+    write_figures(found, tmp_path)
+    assert (tmp_path / "profiles.png").is_file()

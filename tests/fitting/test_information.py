@@ -55,3 +55,160 @@ def test_a_profile_is_followed_as_far_as_its_interval_reaches(prepared):
     assert known.rise(0) == pytest.approx(9 * np.log1p(stats.t.ppf(0.975, 7) ** 2 / 7), rel=1e-6)
     made = prepared(observables={"viability": {"model": "log", "relative": "0.05"}})
     assert uncertainty(Objective(made), made.start).rise(0) == pytest.approx(RISE, rel=1e-6)
+
+
+LINES = {
+    f"{line}_{ratio}": {"condition": line, "group": line, "changes": {"ET_ratio": str(ratio)}}
+    for line in ("Daudi", "JeKo", "U266-B1")
+    for ratio in (1, 4)
+}
+WITH_PRIOR = {
+    "K_kill_max": {"low": "0.02", "high": "5", "start": "0.5"},
+    "KC50": {"low": "0.1", "high": "50", "start": "2", "prior": {"mean": "2", "sd": 0.5}},
+}
+COMBINED = {"model": "combined", "relative": {"start": "0.1"}, "additive": {"start": "5"}}
+
+
+class Dense:
+    """Mean, V and their derivatives of all observations at once, from differences of the predictions."""
+
+    def __init__(self, made, x: np.ndarray, b: np.ndarray, step: float = 4e-3) -> None:
+        self.made, self.objective = made, Objective(made)
+        self.group = np.concatenate([np.full(arm.value.size, arm.group) for arm in made.arms])
+        self.censored = np.concatenate([arm.censored for arm in made.arms])
+        self.limit = np.concatenate([arm.limit for arm in made.arms])
+        omega = made.effects[0].omega.at(made.natural(x)) if made.effects else 0.0
+        shared = np.zeros((self.group.size, self.group.size))
+        for g in range(len(b)):
+            moved = np.where(np.arange(len(b)) == g, step, 0.0)[:, np.newaxis]
+            slope = (self.moments(x, b + moved)[0] - self.moments(x, b - moved)[0]) / (2 * step)
+            shared += omega**2 * np.outer(slope, slope)
+        self.v = shared + np.diag(self.moments(x, b)[1])
+        self.mean = np.empty((self.group.size, x.size))
+        self.dv = []
+        for i, name in enumerate(made.names):
+            moved = np.where(np.arange(x.size) == i, step, 0.0)
+            up, down = self.moments(x + moved, b), self.moments(x - moved, b)
+            self.mean[:, i] = (up[0] - down[0]) / (2 * step)
+            self.dv.append(np.diag(up[1] - down[1]) / (2 * step) + 2 * shared * name.startswith("omega"))
+        places = made.places("parameter")
+        self.prior = np.diag([0.0 if c.prior is None else c.prior[1] ** -2 for c in made.coordinates])
+        inverse = np.linalg.inv(self.v)
+        design = inverse @ self.mean[:, places]
+        location = np.linalg.inv(self.mean[:, places].T @ design + self.prior[np.ix_(places, places)])
+        self.inverse, self.p = inverse, inverse - design @ location @ design.T
+
+    def moments(self, x: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means and variances of the errors; the residual and 1 of a censored observation."""
+        natural = self.made.natural(x)
+        u = b / self.made.effects[0].omega.at(natural) if self.made.effects else b
+        f = np.concatenate([self.objective.predict(i, x, u) for i in range(len(self.made.arms))])
+        (error,) = self.made.errors
+        a, r = error.additive.at(natural), error.relative.at(natural)
+        mean, sd = (np.log(f), r + 0 * f) if error.logarithmic else (f, np.hypot(a, r * f))
+        limit = np.where(self.censored, self.limit, 1.0)
+        below = stats.norm.logcdf(((np.log(limit) if error.logarithmic else limit) - mean) / sd)
+        return np.where(self.censored, np.sqrt(-2 * below), mean), np.where(self.censored, 1.0, sd**2)
+
+    def ratios(self) -> np.ndarray:
+        """Restricted variances over those of maximum likelihood, of all sizes."""
+        sizes = self.made.places("error", "omega")
+        return np.array([np.trace(self.inverse @ self.dv[v]) / np.trace(self.p @ self.dv[v]) for v in sizes])
+
+    def covariance(self) -> np.ndarray:
+        """Inverse of the expected information."""
+        information = self.prior + self.mean.T @ self.inverse @ self.mean
+        weighted = [self.p @ dv for dv in self.dv]
+        return np.linalg.inv(information + [[np.trace(i @ j) / 2 for j in weighted] for i in weighted])
+
+
+@pytest.mark.parametrize("effect", [True, False])
+@pytest.mark.parametrize(
+    ("error", "censored"),
+    [
+        ({"model": "log", "relative": {"start": "0.1"}}, False),
+        ({"model": "proportional", "relative": {"start": "0.1"}}, False),
+        (COMBINED, False),
+        ({**COMBINED, "lloq": "40 percent"}, True),
+    ],
+)
+def test_errors_are_those_of_dense_matrices_over_all_observations(prepared, error, censored, effect):
+    made = prepared(
+        arms=LINES, condition=None, parameters=WITH_PRIOR, observables={"viability": error},
+        effects={"K_kill_max": {"omega": {"start": "0.5"}}} if effect else None,
+    )  # fmt: skip
+    assert any(arm.censored.any() for arm in made.arms) == censored
+    x, sizes = made.start, made.places("error", "omega")
+    b = Objective(made).effects(x) * (0.5 if effect else 1.0)
+    known = uncertainty(Objective(made), x)
+    ratios = Dense(made, x, b).ratios()
+    assert known.restricted[sizes] == pytest.approx(np.sqrt(ratios), rel=1e-4)
+    at = x.copy()
+    at[sizes] += np.log(ratios) / 2
+    covariance = Dense(made, at, b).covariance()
+    spread = np.sqrt(np.diag(covariance))
+    assert known.error == pytest.approx(spread, rel=1e-3)
+    assert known.covariance / np.outer(spread, spread) == pytest.approx(
+        covariance / np.outer(spread, spread), abs=1e-3
+    )
+
+
+@pytest.mark.parametrize(("times", "hill"), [("4", False), ("1,4", False), ("1,4", True)])
+def test_as_many_parameters_as_observations_tell_no_size_and_no_error(prepared, times, hill):
+    parameters = {"K_kill_max": {"low": "0.02", "high": "5"}, "KC50": {"low": "0.1", "high": "50"}}
+    if hill:
+        parameters["hill_kill"] = {"low": "0.1", "high": "5"}
+    if times == "4":
+        del parameters["KC50"]
+    made = prepared(
+        arms={"well": {}}, parameters=parameters, synthetic={"times": times, "seed": 3, "reason": "a test."}
+    )
+    known = uncertainty(Objective(made), made.start)
+    assert known.spent.tolist() == [True]
+    assert np.isnan(known.error).all()
+    assert np.isnan(known.interval(made.start)).all()
+    assert np.isnan(known.restricted[-1])
+    assert [known.rise(place) for place in made.places("parameter")] == [np.inf] * len(parameters)
+
+
+def test_a_prior_keeps_its_error_where_the_size_is_not_told(prepared):
+    made = prepared(
+        arms={"well": {}}, parameters=WITH_PRIOR, synthetic={"times": "4", "seed": 3, "reason": "a test."}
+    )
+    known = uncertainty(Objective(made), made.start)
+    error = dict(zip(made.names, known.error, strict=True))
+    assert error["KC50"] == pytest.approx(0.5, rel=1e-3)
+    assert np.isnan([error["K_kill_max"], error["relative_viability"]]).all()
+
+
+def test_a_parameter_without_information_is_profiled_as_far_as_the_sizes_say(prepared, monkeypatch):
+    flat = {"K_kill_max": {"low": "0.02", "high": "5"}, "KC50": {"low": "0.1", "high": "50"}}
+    predict = Objective.predict
+
+    def without_kc50(self, arm: int, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        held = x.copy()
+        held[self.prepared.names.index("KC50")] = 0.0
+        return predict(self, arm, held, effects)
+
+    monkeypatch.setattr(Objective, "predict", without_kc50)
+    for relative, expected in (
+        ("0.05", RISE),
+        ({"start": "0.05"}, 9 * np.log1p(stats.t.ppf(0.975, 8) ** 2 / 8)),
+    ):
+        made = prepared(parameters=flat, observables={"viability": {"model": "log", "relative": relative}})
+        known, place = uncertainty(Objective(made), made.start), made.names.index("KC50")
+        assert np.isnan(known.error[place])
+        assert known.rise(place) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_run_that_fails_beside_the_estimate_is_no_information(prepared, monkeypatch):
+    made = prepared()
+    place, predict = made.names.index("KC50"), Objective.predict
+
+    def failing_above(self, arm: int, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        found = predict(self, arm, x, effects)
+        return found if x[place] <= made.start[place] else np.full_like(found, np.nan)
+
+    monkeypatch.setattr(Objective, "predict", failing_above)
+    known = uncertainty(Objective(made), made.start)
+    assert np.isnan(known.error[place])

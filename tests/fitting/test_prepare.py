@@ -130,6 +130,15 @@ def test_a_problem_like_another_takes_the_rest_from_it(written, tmp_path):
     assert variant == base.model_copy(update={"title": "at the bench"})
 
 
+def test_a_problem_like_another_has_its_own_arms_and_a_table_in_place_of_a_design(written, tmp_path):
+    written("other.yaml")
+    text = "like: other.yaml\ntitle: x\nobservations: data.csv\narms: {well: {}}\ncondition: JeKo\n"
+    (tmp_path / "variant.yaml").write_text(text, encoding="utf-8")
+    variant = read_problem(tmp_path / "variant.yaml")
+    assert (variant.observations, variant.synthetic) == ("data.csv", None)
+    assert (tuple(variant.arms), variant.condition) == (("well",), "JeKo")
+
+
 RESULT = {
     "title": "", "problem": {}, "checksum": "", "seed": 1, "time_unit": "hour", "versions": {},
     "synthetic": "", "runs": 1, "failed": 0, "numbers": {},
