@@ -7,7 +7,8 @@ The information is the expected one of observations that are Gaussian on the sca
 model linearised around the estimates and the random effects there. With mean m, covariance V = Z Z' + R of
 a group, where Z are derivatives by its standard normal effects and R the variances of the errors,
 I_ij = m_i' V^-1 m_j + tr(P V_i P V_j)/2. A censored observation stands with the derivative of its residual
-in place of that of its mean; a prior adds 1/sd^2.
+in place of that of its mean; a prior adds 1/sd^2. A parameter or an error on a bound counts
+as known there.
 
 Maximum likelihood takes the sizes (of errors, and omegas) as if the parameters were known, hence low: the
 variance of a sample by (n - 1)/n. Errors take restricted ones, from one step of restricted maximum likelihood
@@ -116,16 +117,18 @@ class Uncertainty:
         """Rise of minus twice the log-likelihood that bounds the 95 % interval of a parameter.
 
         With v degrees of freedom and an inflation r it is v r ln(1 + t^2/v): exact for a linear model with
-        one unknown variance, where v r is the number of observations, and RISE for known ones. A parameter
-        without information takes both from the least certain size. Nothing is far enough with a size that is
-        spent.
+        one unknown variance, where v r is the number of observations, and RISE for known ones. Without an
+        error it is the largest rise of the others, or else that of the least certain size; nothing is far
+        enough with a size that is spent.
         """
         slope = np.eye(len(self.error))[[place]]
         freedom, inflation = float(self.freedom(slope)[0]), float(self.inflation[place])
-        informed = self.variance(slope)[0] > 0
-        if self.rests_on_spent(slope)[0] or (not informed and self.spent.any()):
-            return np.inf
-        if not informed:
+        if not np.isfinite(self.error[place]):
+            if self.spent.any():
+                return np.inf
+            known = np.setdiff1d(np.flatnonzero(np.isfinite(self.error)), self.sizes)
+            if known.size:
+                return max(self.rise(other) for other in known)
             told = self.sizes[np.isfinite(self.error[self.sizes])]
             freedom = max(float((0.5 / self.error[told] ** 2).min(initial=KNOWN)), 1.0)
             inflation = float((self.restricted[told] ** 2).max(initial=1.0))
@@ -170,15 +173,21 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     prepared = objective.prepared
     sizes = prepared.places("error", "omega")
     effects = objective.effects(x)
-    before = _linearised(objective, x, effects)
+    at_bounds = prepared.at_bounds(x)
+    held = np.where(np.isin(np.arange(x.size), sizes), False, at_bounds)
+    before = _linearised(objective, x, effects, held)
     ratios = _variance_ratios(prepared, before)
     spent = np.isinf(ratios)
+    errors = prepared.places("error")
+    held[errors] = at_bounds[errors]
+    held[sizes[spent]] = False
     at = x.copy()
     at[sizes] += 0.5 * np.log(np.where(spent, 1.0, ratios))
     at[sizes[spent]] = prepared.bounds[1][sizes[spent]]  # what still rests on them then has no error
-    groups = _linearised(objective, at, _rescaled(prepared, effects, x, at))
+    groups = _linearised(objective, at, _rescaled(prepared, effects, x, at), held)
     information = _mean_part(prepared, groups) + _variance_part(prepared, groups)
-    information[sizes[spent]] = information[:, sizes[spent]] = 0.0
+    without = np.concatenate([sizes[spent], np.flatnonzero(held)])
+    information[without] = information[:, without] = 0.0
     error, covariance = _inverse(information)
     restricted = np.exp(at - x)
     restricted[sizes[spent]] = np.nan
@@ -281,8 +290,11 @@ def _inverse(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(lost, np.nan, np.sqrt(np.maximum(np.diag(covariance), 0.0))), covariance
 
 
-def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray) -> list[_Group]:
-    """The observations of each group around a point and its random effects, standard normal ones."""
+def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray, held: np.ndarray) -> list[_Group]:
+    """The observations of each group around a point and its random effects, standard normal ones.
+
+    Coordinates that are `held`, shape (k,), change nothing.
+    """
     prepared = objective.prepared
     natural = prepared.natural(x)
     every = np.arange(x.size)
@@ -295,7 +307,7 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray) -> lis
             moved = _rescaled(prepared, effects, x, at)
             return objective.information_rows(i, at, moved, model, spread)
 
-        mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)), 2)
+        mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)) * ~held, 2)
         slope = _by_effects(objective, i, x, effects, model, spread)
         blocks.setdefault(arm.group, []).append((mean, level, slope))
     return [

@@ -137,6 +137,11 @@ class Prepared:
         """The declared start, on the scale of each coordinate."""
         return np.array([c.scaled(c.start) for c in self.coordinates])
 
+    def at_bounds(self, x: np.ndarray) -> np.ndarray:
+        """Which coordinates of a point lie on a bound, within 1e-4 of what is between their bounds."""
+        low, high = self.bounds
+        return np.minimum(x - low, high - x) < 1e-4 * (high - low)
+
     @property
     def observations(self) -> int:
         """Number of observations, censored ones among them."""

@@ -17,8 +17,8 @@ from harness.fitting.prepared import Prepared
 
 __all__ = ["DETERMINED", "NOT_DETERMINED", "ONE_SIDED", "Walk", "crossing", "verdict", "walk"]
 
-POINTS = 24
-"""Points on one side at most."""
+POINTS, REFINED = 24, 3
+"""Points on one side at most, and those that are added around the crossing."""
 
 DETERMINED, ONE_SIDED, NOT_DETERMINED = "determined", "one-sided", "not determined"
 
@@ -37,7 +37,8 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float,
     """Follow the profile from the optimum `x` to its crossing of `rise`, to the bound, or for POINTS points.
 
     The first step is a quarter of the distance at which a parabola of standard error `error` would cross;
-    steps grow while the profile is flat and shrink where it is steep.
+    steps grow while the profile is flat and shrink where it is steep. Points are added around the crossing
+    until one lies within a tenth of `rise` of it.
     """
     objective = Objective(prepared)
     low, high = prepared.bounds
@@ -60,13 +61,24 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float,
             at[free] = np.clip(last[free] + share * (last[free] - before[free]), low[free], high[free])
         found = minimise(objective, at, free, "least_squares")
         more = found.value - values[-1]
-        if more > rise and step > 2e-3 * whole and values[-1] < best + 0.5 * rise:
+        if more > 0.6 * rise and step > 2e-3 * whole and values[-1] < best + 0.5 * rise:
             step /= 3
             continue
         points.append(found.x)
         values.append(found.value)
         if more < 0.2 * rise:
             step = min(2 * step, 0.125 * whole)
+    for _ in range(REFINED):
+        over = np.array(values) - best - rise
+        above = np.flatnonzero(over >= 0)
+        if not above.size or above[0] == 0 or np.abs(over).min() < 0.1 * rise:
+            break
+        right = int(above[0])
+        share = over[right - 1] / (over[right - 1] - over[right])
+        at = points[right - 1] + share * (points[right] - points[right - 1])
+        found = minimise(objective, at, free, "least_squares")
+        points.insert(right, found.x)
+        values.insert(right, found.value)
     return Walk(np.array(points), np.array(values), objective.runs, objective.failed)
 
 

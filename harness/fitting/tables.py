@@ -69,15 +69,13 @@ def result_tables(
 
 
 def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
-    low, high = prepared.bounds
     known = found.known
+    at_bounds = prepared.at_bounds(found.x)
     lower, upper = known.interval(found.x)
     rows = []
     for i, c in enumerate(prepared.coordinates):
-        x = found.x[i]
-        natural = c.natural(x)
-        at_bound = bool(min(x - low[i], high[i] - x) < 1e-4 * (high[i] - low[i]))
-        error = np.nan if at_bound else known.error[i]
+        natural = c.natural(found.x[i])
+        error = np.nan if at_bounds[i] else known.error[i]
         sides = found.sides.get(i)
         rise = known.rise(i) if c.kind == "parameter" else np.nan
         ends = (None, None) if sides is None else tuple(crossing(i, s, found.penalised, rise) for s in sides)
@@ -87,13 +85,13 @@ def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
             "estimate": natural,
             "restricted": natural * known.restricted[i],
             "rse": 100 * (error if c.log else error / abs(natural) if natural else np.nan),
-            "low": np.nan if at_bound else c.natural(lower[i]),
-            "high": np.nan if at_bound else c.natural(upper[i]),
+            "low": np.nan if at_bounds[i] else c.natural(lower[i]),
+            "high": np.nan if at_bounds[i] else c.natural(upper[i]),
             "profile_low": np.nan if ends[0] is None else c.natural(ends[0]),
             "profile_high": np.nan if ends[1] is None else c.natural(ends[1]),
             "profile_rise": rise,
             "verdict": said,
-            "at_bound": at_bound,
+            "at_bound": bool(at_bounds[i]),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -199,7 +197,7 @@ def result_notes(
     bound = estimates.parameter[estimates.at_bound].tolist()
     if bound:
         notes.append(
-            f"Estimated at a bound, where the Fisher information gives no error: {', '.join(bound)}."
+            f"Estimated at a bound: {', '.join(bound)}; errors of the others hold within the bounds."
         )
     if numbers["failed_runs"]:
         notes.append(f"{numbers['failed_runs']:.0f} simulations failed and counted as large residuals.")

@@ -212,3 +212,16 @@ def test_a_run_that_fails_beside_the_estimate_is_no_information(prepared, monkey
     monkeypatch.setattr(Objective, "predict", failing_above)
     known = uncertainty(Objective(made), made.start)
     assert np.isnan(known.error[place])
+
+
+def test_a_parameter_on_its_bound_counts_as_known(prepared):
+    free = {"low": "0.1", "high": "50", "start": "1"}
+    rate = {"low": "0.02 1/hour", "high": "0.8 1/hour", "start": "0.8 1/hour"}
+    on_bound = prepared(parameters={"K_kill_max": rate, "KC50": free})
+    fixed = prepared(parameters={"KC50": free}, changes={"K_kill_max": "0.8 1/hour"})
+    known = uncertainty(Objective(on_bound), on_bound.start)
+    alone = uncertainty(Objective(fixed), fixed.start)
+    assert np.isnan(known.error[on_bound.names.index("K_kill_max")])
+    others = [on_bound.names.index(name) for name in fixed.names]
+    assert known.error[others] == pytest.approx(alone.error, rel=1e-6)
+    assert known.rise(others[0]) == pytest.approx(alone.rise(0), rel=1e-6)
