@@ -134,7 +134,8 @@ def read_texts(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        said = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        raise InputError(f"{path}: cannot be read: {said}") from None
     names = [str(name).strip() for name in rows.iloc[0]]
     missing = [column for column in columns if column not in names]
     if missing:
