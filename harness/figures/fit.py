@@ -132,7 +132,7 @@ def draw_ridge(result: FitResult) -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel(_with_unit(first, estimates.unit[first]))
     axes.set_ylabel(_with_unit(second, estimates.unit[second]))
-    _legend(axes)
+    _legend(axes, over_a_field=True)
     return figure
 
 
@@ -245,7 +245,7 @@ def _shown(unit: str) -> str:
     return unit.replace("item", "cells").replace("^3", "³").replace("percent", "%")
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: Axes, over_a_field: bool = False) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1 or (labels and labels[0] != "converged"):
-        axes.legend(handles, labels, frameon=False, fontsize=8, labelcolor=INK)
+        axes.legend(handles, labels, frameon=over_a_field, framealpha=0.8, fontsize=8, labelcolor=INK)
