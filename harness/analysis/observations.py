@@ -15,7 +15,7 @@ from harness.errors import InputError, unknown_name
 from harness.models.units import convert
 from harness.simulation.files import read_texts
 
-__all__ = ["COLUMNS", "Observed", "observed", "read_observations"]
+__all__ = ["COLUMNS", "Observed", "in_unit", "observed", "read_observations"]
 
 COLUMNS = ("observable", "arm", "time", "time_unit", "value", "unit", "reading_error", "source")
 

@@ -69,9 +69,9 @@ def fit(
     """
     work = _Work(prepared, executor or Serial(), progress or (lambda _: None), kept or Nothing())
     starts = work.starts()
-    best = min(starts, key=lambda start: start["penalised"])
-    _require_predictions(prepared, np.array(best["x"]))
-    found = work.optimum(best, profile)
+    lowest = min(starts, key=lambda start: start["penalised"])
+    _require_predictions(prepared, np.array(lowest["x"]))
+    found = work.optimum(lowest, profile)
     table_1 = work.at_table_1()
     objective = Objective(prepared)
     tables = {

@@ -174,7 +174,8 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     sizes = prepared.places("error", "omega")
     effects = objective.effects(x)
     at_bounds = prepared.at_bounds(x)
-    held = np.where(np.isin(np.arange(x.size), sizes), False, at_bounds)
+    held = at_bounds.copy()
+    held[sizes] = False
     before = _linearised(objective, x, effects, held)
     ratios = _variance_ratios(prepared, before)
     spent = np.isinf(ratios)

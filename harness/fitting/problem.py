@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
 from harness.declarations import Declaration, describe, read_declaration
 from harness.errors import InputError, unknown_name
@@ -196,24 +196,15 @@ class FitProblem(Declaration):
         return self
 
 
-class Variant(Declaration):
-    """Another problem, `like`, with some of its fields replaced; a table stands in for a design."""
-
-    like: str
-    title: str
-    model: str | None = None
-    readings: tuple[str, ...] | None = None
-    condition: str | None = None
-    changes: dict[str, str] | None = None
-    arms: dict[str, Arm] | None = None
-    observations: str | None = None
-    synthetic: Synthetic | None = None
-    observables: dict[str, ErrorModel] | None = None
-    parameters: dict[str, FreeParameter] | None = None
-    effects: dict[str, Effect] | None = None
-    optimiser: Optimiser | None = None
-    fixed_from: dict[str, tuple[str, ...]] | None = None
-    ridge: tuple[str, str] | None = None
+Variant = create_model(
+    "Variant",
+    __base__=Declaration,
+    __doc__="Another problem, `like`, with some of its fields replaced; a table stands in for a design.",
+    like=(str, ...),
+    title=(str, ...),
+    **{name: (field.annotation | None, None) for name, field in FitProblem.model_fields.items()
+       if name != "title"},
+)  # fmt: skip
 
 
 def coordinate_names(problem: FitProblem) -> list[str]:

@@ -70,11 +70,10 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float,
             step = min(2 * step, 0.125 * whole)
     for _ in range(REFINED):
         over = np.array(values) - best - rise
-        above = np.flatnonzero(over >= 0)
-        if not above.size or above[0] == 0 or np.abs(over).min() < 0.1 * rise:
+        crossed = _crossed(over)
+        if crossed is None or np.abs(over).min() < 0.1 * rise:
             break
-        right = int(above[0])
-        share = over[right - 1] / (over[right - 1] - over[right])
+        right, share = crossed
         at = points[right - 1] + share * (points[right] - points[right - 1])
         found = minimise(objective, at, free, "least_squares")
         points.insert(right, found.x)
@@ -84,15 +83,22 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float,
 
 def crossing(place: int, side: Walk, best: float, rise: float) -> float | None:
     """Where one side of a profile first lies `rise` above `best`, interpolated; None when it does not."""
-    over = side.values - best - rise
+    crossed = _crossed(side.values - best - rise)
+    if crossed is None:
+        return None
+    right, share = crossed
+    at = side.points[:, place]
+    return float(at[right - 1] + share * (at[right] - at[right - 1]))
+
+
+def _crossed(over: np.ndarray) -> tuple[int, float] | None:
+    """First place at which `over` is not negative, and the share of the way there at which it is 0."""
     above = np.flatnonzero(over >= 0)
     if not above.size:
         return None
     right = max(int(above[0]), 1)
     a, b = over[right - 1], over[right]
-    share = -a / (b - a) if b > a else 1.0
-    at = side.points[:, place]
-    return float(at[right - 1] + share * (at[right] - at[right - 1]))
+    return right, float(-a / (b - a)) if b > a else 1.0
 
 
 def verdict(crossings: tuple[float | None, float | None]) -> str:

@@ -141,7 +141,10 @@ def octave(folder, code):
     return json.loads(done.stdout)
 
 
-@pytest.mark.skipif(OCTAVE is None, reason="Octave is not installed")
+@pytest.mark.skipif(
+    OCTAVE is None,
+    reason="Octave, no Python package, is not installed; the text is read back and evaluated above",
+)
 class TestInOctave:
     """The file as Octave runs it."""
 

@@ -92,6 +92,17 @@ def test_profiles_agree_with_the_information_where_data_are_rich(prepared):
     np.testing.assert_allclose(estimates.profile_high, estimates.high, rtol=0.2)
 
 
+def test_a_profile_has_a_point_next_to_each_crossing(prepared):
+    result = fit(prepared(optimiser={"starts": 1}))
+    profiles = result.table("profiles")
+    for row in result.table("estimates").itertuples():
+        if row.kind != "parameter":
+            continue
+        mine = profiles[profiles.profiled == row.parameter]
+        for side in (mine[mine.value < row.estimate], mine[mine.value > row.estimate]):
+            assert (side.rise - row.profile_rise).abs().min() < 0.1 * row.profile_rise
+
+
 def test_a_parameter_without_data_is_not_determined(prepared):
     parameters = {"K_kill_max": {"low": "0.02", "high": "5"}, "K_off": {"low": "1e-4", "high": "1e-1"}}
     nothing_is_killed = {"times": "1,2,3,4", "seed": 1, "reason": "no receptors."}

@@ -6,6 +6,7 @@ from scipy import stats
 
 from harness.fitting.information import RISE, uncertainty
 from harness.fitting.objective import Objective
+from harness.fitting.study import Fit
 
 RICH = {"viability": {"model": "log", "relative": "0.001"}}
 
@@ -225,3 +226,30 @@ def test_a_parameter_on_its_bound_counts_as_known(prepared):
     others = [on_bound.names.index(name) for name in fixed.names]
     assert known.error[others] == pytest.approx(alone.error, rel=1e-6)
     assert known.rise(others[0]) == pytest.approx(alone.rise(0), rel=1e-6)
+
+
+def test_a_parameter_on_its_bound_is_profiled_as_far_as_the_widest_of_the_others():
+    made = Fit(problem="fig2b/constant_volume_combined", starts=1).prepared
+    x, held = made.start, made.names.index("K_12")
+    x[held] = made.bounds[0][held]
+    known = uncertainty(Objective(made), x)
+    rises = {place: known.rise(place) for place in made.places("parameter")}
+    others = [rise for place, rise in rises.items() if np.isfinite(known.error[place])]
+    assert len(others) >= 2
+    assert np.ptp(others) > 0.1
+    assert rises[held] == max(others) > RISE
+
+
+def test_an_error_on_its_lower_bound_counts_as_known(prepared):
+    """As if it were not there: what is left is a hundredth of the smallest that matters."""
+    combined = prepared(observables={"viability": COMBINED})
+    additive = prepared(
+        observables={"viability": {"model": "additive", "additive": COMBINED["additive"]}},
+    )
+    x, place = combined.start, combined.names.index("relative_viability")
+    x[place] = combined.bounds[0][place]
+    known, alone = (uncertainty(Objective(m), at) for m, at in ((combined, x), (additive, additive.start)))
+    others = [combined.names.index(name) for name in additive.names]
+    assert np.isnan(known.error[place])
+    assert known.error[others] == pytest.approx(alone.error, rel=1e-2)
+    assert [known.rise(i) for i in others[:2]] == pytest.approx([alone.rise(i) for i in (0, 1)], rel=1e-2)
