@@ -59,8 +59,6 @@ class Uncertainty:
         rests on a size that is spent.
     covariance
         Shape (k, k); directions without information are left out of it.
-    correlation, eigenvalues, eigenvectors
-        Of the estimates; eigenvalues descending, vectors in columns.
     restricted
         Restricted over maximum likelihood estimate of each size, shape (k,); 1 for parameters, NaN for a size
         that is spent.
@@ -76,14 +74,27 @@ class Uncertainty:
 
     error: np.ndarray
     covariance: np.ndarray
-    correlation: np.ndarray
-    eigenvalues: np.ndarray
-    eigenvectors: np.ndarray
     restricted: np.ndarray
     sizes: np.ndarray
     spent: np.ndarray
     by_sizes: np.ndarray
     inflation: np.ndarray
+
+    def correlation(self) -> np.ndarray:
+        """Correlations of the estimates, shape (k, k); NaN with a coordinate that has no error."""
+        spread = np.where(np.isfinite(self.error), np.sqrt(np.diag(self.covariance)), np.nan)
+        return self.covariance / np.outer(spread, spread)
+
+    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues of the correlations, descending, and vectors in columns, shape (k, values).
+
+        Those of the coordinates with an error; the others have 0 in every vector.
+        """
+        told = np.flatnonzero(np.isfinite(self.error))
+        values, within = np.linalg.eigh(self.correlation()[np.ix_(told, told)])
+        vectors = np.zeros((self.error.size, told.size))
+        vectors[told] = within
+        return values[::-1], vectors[:, ::-1]
 
     def variance(self, slope: np.ndarray) -> np.ndarray:
         """Variances of linear combinations of the coordinates, `slope` of shape (n, k); shape (n,)."""
@@ -196,9 +207,6 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     parameters = prepared.places("parameter")
     narrow, wide = (np.diag(_of_means(prepared, each)) for each in (before, groups))
     inflation[parameters] = np.divide(wide, narrow, out=np.ones(parameters.size), where=narrow > 0)
-    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    correlation = covariance / np.outer(spread, spread)
-    eigenvalues, eigenvectors = np.linalg.eigh(correlation)
     by_sizes = np.zeros((sizes.size, x.size, x.size))
     location = np.ix_(parameters, parameters)
     for v, place in enumerate(sizes):
@@ -206,9 +214,6 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     known = Uncertainty(
         error=error,
         covariance=covariance,
-        correlation=correlation,
-        eigenvalues=eigenvalues[::-1],
-        eigenvectors=eigenvectors[:, ::-1],
         restricted=restricted,
         sizes=sizes,
         spent=spent,
@@ -287,6 +292,7 @@ def _inverse(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh(found / np.outer(scale, scale))
     known = values > SINGULAR * max(values.max(initial=0.0), 1e-300)
     covariance = (vectors[:, known] / values[known]) @ vectors[:, known].T / np.outer(scale, scale)
+    covariance[size == 0] = covariance[:, size == 0] = 0.0
     lost = (np.abs(vectors[:, ~known]) > INVOLVED).any(axis=1) | (size == 0)
     return np.where(lost, np.nan, np.sqrt(np.maximum(np.diag(covariance), 0.0))), covariance
 

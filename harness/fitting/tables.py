@@ -60,7 +60,7 @@ def result_tables(
     return {
         "estimates": _estimates(prepared, found, profile),
         "effects": _effects(objective, found.x),
-        "correlation": _matrix(prepared, found.known.correlation),
+        "correlation": _matrix(prepared, found.known.correlation()),
         "eigenvalues": _eigenvalues(prepared, found.known),
         "waterfall": _waterfall(starts),
         "profiles": _profiles(prepared, found),
@@ -115,8 +115,9 @@ def _matrix(prepared: Prepared, matrix: np.ndarray) -> pd.DataFrame:
 
 
 def _eigenvalues(prepared: Prepared, known: Uncertainty) -> pd.DataFrame:
-    frame = pd.DataFrame(known.eigenvectors.T, columns=prepared.names)
-    frame.insert(0, "eigenvalue", known.eigenvalues)
+    values, vectors = known.eigen()
+    frame = pd.DataFrame(vectors.T, columns=prepared.names)
+    frame.insert(0, "eigenvalue", values)
     return frame
 
 
@@ -156,7 +157,7 @@ def result_numbers(
     n, k = prepared.observations, len(prepared.coordinates)
     sizes = prepared.places("error", "omega").size
     lowest = min(start["penalised"] for start in starts)
-    values = np.maximum(found.known.eigenvalues, 1e-300)
+    values, _ = found.known.eigen()
     numbers = {
         "objective": best, "AIC": best + 2 * k, "BIC": best + k * np.log(n), "n": n, "k": k,
         "objective_table_1": table_1["value"],
@@ -165,7 +166,7 @@ def result_numbers(
         "starts": len(starts),
         "starts_at_best": sum(start["penalised"] < min(lowest, found.penalised) + NEAR for start in starts),
         "failed_runs": failed,
-        "condition_number": values[0] / values[-1],
+        "condition_number": values[0] / values[-1] if values.size else np.nan,
     }  # fmt: skip
     for row in estimates.itertuples():
         numbers[f"estimate_{row.parameter}"] = row.estimate

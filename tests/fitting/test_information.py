@@ -224,6 +224,12 @@ def test_a_parameter_on_its_bound_counts_as_known(prepared):
     alone = uncertainty(Objective(fixed), fixed.start)
     assert np.isnan(known.error[on_bound.names.index("K_kill_max")])
     others = [on_bound.names.index(name) for name in fixed.names]
+    held = on_bound.names.index("K_kill_max")
+    assert np.isnan(known.correlation()[held]).all()
+    assert known.correlation()[np.ix_(others, others)] == pytest.approx(alone.correlation(), abs=1e-6)
+    values, vectors = known.eigen()
+    assert values == pytest.approx(alone.eigen()[0], rel=1e-6)
+    assert (vectors[held] == 0).all()
     assert known.error[others] == pytest.approx(alone.error, rel=1e-6)
     assert known.rise(others[0]) == pytest.approx(alone.rise(0), rel=1e-6)
 
