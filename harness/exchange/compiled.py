@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-from harness.exchange.mathml import tag
+from harness.models.mathml import tag
 
 __all__ = ["compiled_model", "identity"]
 

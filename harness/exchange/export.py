@@ -14,9 +14,9 @@ from pathlib import Path
 
 from harness.errors import InputError, unknown_name
 from harness.exchange import convert, listing, matlab, rhs
-from harness.exchange.equations import read_equations
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id
+from harness.models.equations import read_equations
 from harness.models.imported import is_path
 from harness.simulation.files import check_path, write_whole
 

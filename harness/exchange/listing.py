@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from harness.exchange.equations import Equations, read_equations
-from harness.exchange.mathml import COMPARISONS, RXODE2, Expression, write
 from harness.exchange.use import Use
+from harness.models.equations import Equations, read_equations
+from harness.models.mathml import COMPARISONS, RXODE2, Expression, write
 
 __all__ = ["latex_text", "markdown_text"]
 

@@ -1,7 +1,7 @@
 """A model as a MATLAB file: one function that solves it, with its doses, and gives a column for each symbol.
 
 Promise: the file needs no other one, in MATLAB or Octave; it is written from the same
-:class:`~harness.exchange.equations.Equations` that the independent right-hand side solves, events included.
+:class:`~harness.models.equations.Equations` that the independent right-hand side solves, events included.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from harness.exchange.equations import Equations
-from harness.exchange.mathml import MATLAB, TIME, Dialect, write
 from harness.exchange.rhs import lines, start_lines
+from harness.models.equations import Equations
+from harness.models.mathml import MATLAB, TIME, Dialect, write
 
 __all__ = ["matlab_text"]
 

@@ -1,6 +1,6 @@
 """The right-hand side of a model in the syntax of other languages, and its independent solution by scipy.
 
-Promise: every text is written from the same :class:`~harness.exchange.equations.Equations`, line by line, so
+Promise: every text is written from the same :class:`~harness.models.equations.Equations`, line by line, so
 that they can be compared term by term; none passes through libSBML, Antimony or a simulator.
 """
 
@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from harness.exchange.equations import Equations
-from harness.exchange.mathml import PYTHON, RXODE2, Dialect, Expression, names, write
+from harness.models.equations import Equations
+from harness.models.mathml import PYTHON, RXODE2, Dialect, Expression, names, write
 from harness.simulation.regimen import Dose
 
 __all__ = ["lines", "python_text", "rxode2_text", "solve", "start_lines"]

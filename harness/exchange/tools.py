@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import roadrunner
 
-from harness.exchange.equations import read_equations
 from harness.exchange.rhs import solve
+from harness.models.equations import read_equations
 from harness.simulation.form import quiet
 
 __all__ = ["TOOLS", "USUAL", "ToolFailed", "run_tool"]

@@ -12,14 +12,13 @@ from matplotlib.mathtext import MathTextParser
 
 from harness.errors import InputError
 from harness.exchange.agreement import absolute_tolerances
-from harness.exchange.equations import read_equations
 from harness.exchange.export import FORMATS, export
-from harness.exchange.mathml import PYTHON, RXODE2, write
 from harness.exchange.rhs import python_text
 from harness.exchange.tools import run_tool
 from harness.exchange.use import use_of
 from harness.models.catalog import model_names
 from harness.models.check import Consistency
+from harness.models.equations import read_equations
 
 DOSES = ["1e8", "5e7@10.3", "1e8@20.2 for 1 day"]
 
@@ -130,22 +129,6 @@ def test_latex_and_markdown_hold_every_symbol_and_latex_can_be_set(name, tmp_pat
     parser = MathTextParser("path")
     for line in lines[::5]:
         parser.parse(f"${line.replace('&', '').replace(chr(92) + 'text', chr(92) + 'mathrm')}$")
-
-
-def test_brackets_are_kept_where_they_matter():
-    math_ml = "<math xmlns='http://www.w3.org/1998/Math/MathML'>{}</math>"
-    formula = (
-        "<apply><minus/><cn>8</cn><apply><minus/><cn>5</cn><apply><divide/><cn>6</cn>"
-        "<apply><times/><cn>3</cn><apply><power/><apply><minus/><cn>2</cn></apply><cn>2</cn></apply></apply>"
-        "</apply></apply></apply>"
-    )
-    from xml.etree import ElementTree
-
-    from harness.exchange.mathml import read_math
-
-    expression = read_math(ElementTree.fromstring(math_ml.format(formula)))
-    assert write(expression, PYTHON) == "8 - (5 - 6/(3*(-2)**2))"
-    assert write(expression, RXODE2) == "8 - (5 - 6/(3*(-2)^2))"
 
 
 @pytest.mark.parametrize("tool", ["libroadrunner", "copasi", pytest.param("amici", marks=pytest.mark.slow)])

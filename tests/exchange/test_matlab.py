@@ -12,13 +12,13 @@ import pytest
 
 from harness.analysis.metrics import over_tolerance
 from harness.exchange.agreement import absolute_tolerances
-from harness.exchange.equations import read_equations
 from harness.exchange.export import export
-from harness.exchange.mathml import MATLAB
 from harness.exchange.matlab import matlab_text
 from harness.exchange.rhs import python_text
 from harness.exchange.use import use_of
 from harness.models.catalog import model_names, repository
+from harness.models.equations import read_equations
+from harness.models.mathml import MATLAB
 
 OCTAVE = shutil.which("octave-cli") or shutil.which("octave")
 DOSES = ["1e8", "5e7@10.3", "1e8@20.2 for 1 day"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from harness.errors import InputError
-from harness.exchange.mathml import Expression, names, read_math, tag
+from harness.models.mathml import Expression, names, read_math, tag
 
 __all__ = ["Equations", "TimedEvent", "read_equations"]
 
