@@ -2,11 +2,15 @@
 
 Promise: plain functions of `durations`, shape (n,), and `events`, shape (n,), true where the event came and
 false where the patient was censored, both of the same patients; the estimators are those of lifelines. A
-duration that is not a number is refused: who calls decides what a failed simulation means.
+duration that is not a number is refused: who calls decides what a failed simulation means. The median, of a
+curve and of its band alike, is the smallest time at which it is at most one half; whether it is does not hang
+on rounding.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,11 +18,18 @@ import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
-from lifelines.utils import median_survival_times
 
 from harness.errors import InputError
 
-__all__ = ["LogRank", "Median", "kaplan_meier", "log_rank", "median", "number_at_risk"]
+__all__ = [
+    "LogRank",
+    "Median",
+    "kaplan_meier",
+    "log_rank",
+    "median",
+    "median_of_all",
+    "number_at_risk",
+]
 
 LEVEL = 0.95
 """Confidence of bands and intervals, unless another is asked for."""
@@ -55,27 +66,61 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray, level: float = LEVEL
         One row a step, from time 0: `time` in the unit of the durations; `survival`, `lower` and `upper` as
         fractions, each holding from its time on; `at_risk` just before that time; `events`, `censored` at it.
     """
-    fitted = _fit(durations, events, level)
+    if not 0 < level < 1:
+        raise InputError(f"confidence level: between 0 and 1, not {level:g}")
+    fitted = KaplanMeierFitter(alpha=1 - level).fit(*_checked(durations, events))
     low, high = fitted.confidence_interval_.to_numpy().T
     counts = fitted.event_table
+    at_risk, observed = counts["at_risk"].to_numpy(int), counts["observed"].to_numpy(int)
     return pd.DataFrame(
         {
             "time": fitted.survival_function_.index.to_numpy(float),
-            "survival": fitted.survival_function_.iloc[:, 0].to_numpy(),
+            "survival": _product_limit(at_risk, observed),
             "lower": low,
             "upper": high,
-            "at_risk": counts["at_risk"].to_numpy(int),
-            "events": counts["observed"].to_numpy(int),
+            "at_risk": at_risk,
+            "events": observed,
             "censored": counts["censored"].to_numpy(int),
         }
     )
 
 
+def _product_limit(at_risk: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """Survival after each step, at or below one half exactly where the product of fractions is.
+
+    A product of k rounded fractions is within k units of rounding of the exact one; a step that comes so near
+    to one half is decided by integers.
+    """
+    left = at_risk - events
+    found = np.cumprod(left / at_risk)
+    near = np.abs(found - 0.5) <= 2 * found.size * np.finfo(float).eps
+    for step in np.flatnonzero(near & (events > 0)):
+        above, below = Counter(left[: step + 1].tolist()), Counter(at_risk[: step + 1].tolist())
+        twice, whole = 2 * math.prod((above - below).elements()), math.prod((below - above).elements())
+        side = (twice > whole) - (twice < whole)
+        same = found == found[step]  # steps without an event stay at the same height
+        found[same] = 0.5 + side * max(abs(found[step] - 0.5), np.finfo(float).eps)
+    return found
+
+
 def median(durations: np.ndarray, events: np.ndarray, level: float = LEVEL) -> Median:
-    """Median of the Kaplan-Meier estimate, and where the band crosses one half (Brookmeyer and Crowley)."""
-    fitted = _fit(durations, events, level)
-    low, high = median_survival_times(fitted.confidence_interval_).to_numpy()[0]
-    return Median(float(fitted.median_survival_time_), float(low), float(high))
+    """Median of the Kaplan-Meier estimate, and where the band crosses one half (Brookmeyer and Crowley).
+
+    Each is the smallest time at which its curve is at most one half, as in lifelines. Where a curve stands at
+    one half for a while, survfit of R takes the middle of that piece instead.
+    """
+    curve = kaplan_meier(durations, events, level)
+    reached = [curve.time[curve[name] <= 0.5] for name in ("survival", "lower", "upper")]
+    return Median(*(float(times.min()) if len(times) else np.inf for times in reached))
+
+
+def median_of_all(durations: np.ndarray) -> np.ndarray:
+    """The same median where nobody is censored, of groups of one size: `durations` (..., n) give (...).
+
+    Infinite durations are those of patients without the event; the median is infinite when most have none.
+    """
+    place = (np.shape(durations)[-1] + 1) // 2 - 1
+    return np.partition(durations, place, axis=-1)[..., place]
 
 
 def log_rank(groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> LogRank:
@@ -102,12 +147,6 @@ def number_at_risk(durations: np.ndarray, times: np.ndarray) -> np.ndarray:
     """How many are still under observation just before each time, with no event yet; shape of `times`."""
     ordered = np.sort(_checked(durations, np.ones(np.shape(durations), bool))[0])
     return ordered.size - np.searchsorted(ordered, np.asarray(times, float), side="left")
-
-
-def _fit(durations: np.ndarray, events: np.ndarray, level: float) -> KaplanMeierFitter:
-    if not 0 < level < 1:
-        raise InputError(f"confidence level: between 0 and 1, not {level:g}")
-    return KaplanMeierFitter(alpha=1 - level).fit(*_checked(durations, events))
 
 
 def _checked(durations: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

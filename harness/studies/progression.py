@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.response import criteria
-from harness.analysis.survival import kaplan_meier, median
+from harness.analysis.survival import kaplan_meier, median, median_of_all
 
 __all__ = ["ARMS", "LEVELS", "RULES", "medians", "predicted", "repeated", "survival"]
 
@@ -71,8 +71,7 @@ def medians(
             found = median(np.minimum(times, end), times <= end)
             row |= {"median": found.value, "lower": found.low, "upper": found.high}
         if trials.size:
-            middles = np.sort(trials, axis=1)[:, (trials.shape[1] + 1) // 2 - 1]
-            lower, middle, upper = np.quantile(middles, LEVELS, method="inverted_cdf")
+            lower, middle, upper = np.quantile(median_of_all(trials), LEVELS, method="inverted_cdf")
             row |= {"predicted": middle, "predicted_lower": lower, "predicted_upper": upper}
         rows.append(row)
     ends = ("", "_lower", "_upper")

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
+from harness.analysis.survival import median_of_all
 from harness.declarations import Declaration, describe
 from harness.errors import InputError
 
@@ -137,7 +138,7 @@ def predict(
         }
         for outcome, observed in row.outcomes().items() if row.arms else ():
             values = np.concatenate([getattr(drawn[d], outcome)[i] for d, i in parts.items()], axis=1)
-            found = np.median(values, axis=1) if outcome == "median_pfs" else 100 * values.mean(axis=1)
+            found = median_of_all(values) if outcome == "median_pfs" else 100 * values.mean(axis=1)
             low, middle, high = np.percentile(found, [LEVEL[0], 50, LEVEL[1]], method="closest_observation")
             arms = " ".join(f"{dose / 1e6:g}e6={n}" for dose, n in row.arms.items())
             inside = low <= observed + ROUNDING[outcome] and observed - ROUNDING[outcome] <= high

@@ -1,9 +1,21 @@
 """Survival against a textbook example worked by hand: remission under 6-MP (Freireich 1963)."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifelines import KaplanMeierFitter
 
-from harness.analysis.survival import kaplan_meier, log_rank, median, number_at_risk
+from harness.analysis.survival import (
+    _product_limit,
+    kaplan_meier,
+    log_rank,
+    median,
+    median_of_all,
+    number_at_risk,
+)
 from harness.errors import InputError
 
 # Weeks of remission, 21 patients an arm; 0 in RELAPSED: censored. Printed in many textbooks.
@@ -37,6 +49,78 @@ def test_the_median_is_where_the_curve_and_its_band_cross_one_half():
     assert str(found) == "23.0 (13.0 to not reached)"
     assert median(P, np.ones(21, bool)).value == 8
     assert median(T, E, level=0.5).low > found.low
+
+
+@pytest.mark.parametrize(
+    ("durations", "events", "value"),
+    [
+        ([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 1, 1], 3),  # 5/6 4/5 3/4 = 1/2 on day 3
+        ([1, 1, 2, 2], [1, 1, 1, 1], 1),  # 2/4
+        ([5, 5, 5, 6], [1, 1, 0, 1], 5),  # censored on the day of an event: still at risk, 2/4
+        ([1, 2, 3, 4, 5], [0, 1, 1, 1, 1], 3),  # 3/4 2/3 = 1/2
+        ([2, 3, 4, 5, 6, 7, 8, 9], [1, 0, 1, 1, 1, 0, 1, 1], 6),  # 7/8, 35/48, 7/12, 7/16
+        ([1, 2, 3, 4, 5, 6, 7], [1, 0, 0, 1, 1, 0, 1], 5),  # 6/7, 9/14, 3/7
+        ([1, 2, 3, 4, 5, 6], [1, 0, 1, 0, 1, 0], 5),  # 5/6, 5/8, 5/16
+        ([1, 2, 3, 4], [1, 0, 0, 0], np.inf),
+        ([1, 2, 4, 4], [1, 1, 0, 0], 2),  # at one half from day 2 to the end
+        ([0, 3], [1, 0], 0),
+    ],
+)
+def test_the_median_is_the_smallest_time_at_which_at_most_half_are_left(durations, events, value):
+    assert median(np.array(durations), np.array(events)).value == value
+
+
+def test_without_censoring_the_median_is_the_middle_of_the_sorted_durations():
+    random = np.random.default_rng(1)
+    for size in range(1, 201):
+        durations = random.permutation(np.cumsum(random.integers(0, 3, size)))
+        middle = np.sort(durations)[(size + 1) // 2 - 1]
+        assert median(durations, np.ones(size, bool)).value == middle
+        assert median_of_all(durations) == middle
+    several = np.array([[4, 3, 2, 1], [1, np.inf, np.inf, 2], [1, np.inf, np.inf, np.inf]])
+    assert median_of_all(several).tolist() == [2, 2, np.inf]
+
+
+COHORTS = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=40)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(COHORTS)
+def test_curve_and_median_are_those_of_exact_fractions(cohort):
+    durations, events = (np.array(column) for column in zip(*cohort, strict=True))
+    curve = kaplan_meier(durations, events)
+    exact, smallest = Fraction(1), np.inf
+    for row in curve.itertuples():
+        assert row.at_risk == (durations >= row.time).sum()
+        exact *= Fraction(row.at_risk - row.events, row.at_risk)
+        assert row.survival == pytest.approx(float(exact), abs=1e-14)
+        assert (row.survival <= 0.5) == (exact <= Fraction(1, 2))
+        assert row.lower <= row.survival + 1e-12
+        assert row.survival <= row.upper + 1e-12
+        if exact <= Fraction(1, 2):
+            smallest = min(smallest, row.time)
+    found = median(durations, events)
+    assert found.value == smallest
+    assert found.low <= found.value <= found.high
+
+
+def test_a_step_nearer_to_one_half_than_rounding_is_on_its_own_side():
+    # N/(N+1) of 1/2 (1 + 1/(N-1)), and of 1/2 (1 + 1/(N+1)): 1/2 (1 +- 1/N^2), a half in floating point
+    n = 2**27
+    above = _product_limit(np.array([n + 1, n - 1]), np.array([1, n // 2 - 1]))
+    below = _product_limit(np.array([n + 1, n + 1]), np.array([1, n // 2]))
+    assert above[-1] > 0.5 > below[-1]
+    np.testing.assert_allclose([above[-1], below[-1]], 0.5, rtol=1e-15)
+
+
+def test_the_estimate_is_that_of_lifelines():
+    random = np.random.default_rng(2)
+    durations, events = random.exponential(size=500), random.random(500) < 0.6
+    theirs = KaplanMeierFitter().fit(durations, events)
+    np.testing.assert_allclose(
+        kaplan_meier(durations, events).survival, theirs.survival_function_.iloc[:, 0], rtol=1e-12
+    )
+    assert median(durations, events).value == theirs.median_survival_time_
 
 
 def test_log_rank_is_that_of_the_textbook():

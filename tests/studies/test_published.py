@@ -76,6 +76,15 @@ def test_a_median_that_is_not_reached_is_infinite(tmp_path):
     assert np.isinf(predict(read_published(path), {1e8: never}, 10, seed=1).predicted[0])
 
 
+def test_the_median_of_a_drawn_trial_is_a_duration_of_its_patients(tmp_path):
+    path = table(tmp_path, "a,T,1e8=1 2e8=1,2,,,11.8,,,,,,here")
+    of_dose = {
+        dose: Drawn(np.ones(1, bool), np.ones(1, bool), np.array([pfs]))
+        for dose, pfs in ((1e8, 8.0), (2e8, np.inf))
+    }
+    assert predict(read_published(path), of_dose, 10, seed=1).predicted[0] == 8  # one of two has progressed
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
