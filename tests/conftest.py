@@ -27,21 +27,23 @@ def integrate_clinical(
 
     Returns transgene (copies/ug), change of M-protein and of soluble BCMA (%), and tumour (cells) at `times`.
     Effector pools and tumour are integrated as logarithms, so late values are not noise. `doses` are
-    (time, amount), the first at time 0; `infusions` are (start, duration, amount).
+    (time, amount), the first at time 0; `infusions` are (start, duration, amount). With `t_wane` and `h_wane`
+    among the changes, expansion wanes with the time since the last of them started.
     """
     p = {**CLINICAL, **changes}
     doses = doses or [(0.0, p["dose"])]
     bind = p["K_on"] * 86400 / 6.023e23
     unbind = p["K_off"] * 86400
 
-    def rhs(_t, y):
+    def rhs(t, y):
         inflow = sum(a / d for s, d, a in infusions if s <= segment[0] and segment[1] <= s + d)
         e_b, m_b, e_t, m_t = np.exp(y[0]), y[1], np.exp(y[2]), y[3]
         tumor = np.exp(y[4])
         carts, antigen = (e_t + m_t) * p["Ag_CAR"], tumor * p["Ag_tumor"]
         x = y[5]
         per_cart, per_tumor = x / (e_t + m_t), x / tumor
-        expand = p["K_exp_max"] * per_cart / (p["EC50_exp"] + per_cart)
+        waned = 1 + (max(t - begun[0], 0) / p["t_wane"]) ** p["h_wane"] if "t_wane" in p else 1
+        expand = p["K_exp_max"] / waned * per_cart / (p["EC50_exp"] + per_cart)
         kill = p["K_kill_max"] * per_tumor / (p["KC50"] + per_tumor)
         ratio = tumor / (p["Tumor_0"] * p["V_bm"])
         return [
@@ -55,7 +57,7 @@ def integrate_clinical(
             p["K_b"] * (ratio ** p["gamma_b"] - y[7]),
         ]
 
-    segment = [0.0, 0.0]
+    segment, begun = [0.0, 0.0], [0.0]
     state = np.array([-np.inf, 0, -np.inf, 0, np.log(p["Tumor_0"] * p["V_bm"]), 0, 1.0, 1.0])
     rows = np.full((len(times), 4), np.nan)
     end = max(times[-1], 1.0)
@@ -63,6 +65,9 @@ def integrate_clinical(
     stops = sorted({0.0, *edges, *(time for time, _ in doses), end})
     for start, stop in pairwise(stops):
         segment[:] = start, stop
+        begun[0] = max(
+            s for s in (0.0, *(time for time, _ in doses), *(s for s, _, _ in infusions)) if s <= start
+        )
         amount = sum(a for time, a in doses if time == start)
         state[0] = np.log(np.exp(state[0]) + amount)
         state[2] = max(state[2], np.log(np.exp(state[0]) * 1e-15))

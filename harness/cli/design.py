@@ -77,12 +77,11 @@ def scan(
     """Run a model over a grid of parameters, and read endpoints off."""
     from harness.errors import InputError
     from harness.models.catalog import select
-    from harness.models.symbols import read_symbols
     from harness.simulation.design import grid as make_grid
     from harness.simulation.design import parse_axis
     from harness.simulation.files import PICTURES, check_path
 
-    symbols = read_symbols(select(model, reading or (), condition).card.sbml_path())
+    symbols = select(model, reading or (), condition).card.symbols
     axes = dict(parse_axis(text, symbols) for text in grid)
     if len(axes) < len(grid):
         raise InputError("grid: an axis is given twice")
@@ -167,14 +166,13 @@ def _plan(
     shown: tuple[str, ...] = (),
 ) -> Plan:
     from harness.models.catalog import select
-    from harness.models.symbols import read_symbols
     from harness.simulation.files import TABLES, check_path
     from harness.simulation.plan import plan
     from harness.simulation.regimen import read_regimens
 
     if out is not None:
         check_path(out, TABLES)
-    symbols = read_symbols(select(model, reading or (), condition).card.sbml_path())
+    symbols = select(model, reading or (), condition).card.symbols
     return plan(
         model,
         design,

@@ -26,7 +26,6 @@ from harness.exchange.dosed import dosed_sbml
 from harness.exchange.tools import TOOLS, USUAL, ToolFailed, run_tool
 from harness.models.catalog import load_card, model_names, select
 from harness.models.check import Consistency
-from harness.models.symbols import read_symbols
 from harness.simulation.engine import Engine, Status
 from harness.simulation.execute import Executor
 from harness.simulation.program import load_program
@@ -155,9 +154,7 @@ class Agreement(StudyDeclaration):
             for reading in readings:
                 chosen = select(model, [reading] if reading else []).card
                 for name, doses in self.regimens.items() if chosen.dose else [("none", None)]:
-                    own = (
-                        read_symbols(chosen.sbml_path())[chosen.dose.parameter].value if chosen.dose else 0.0
-                    )
+                    own = chosen.symbols[chosen.dose.parameter].value if chosen.dose else 0.0
                     given = None if doses is None else regimen(doses).absolute(own)
                     yield Case(model, reading, name, given, self.tools, self.files)
 
@@ -177,7 +174,7 @@ def compare(case: Case) -> list[dict[str, object]]:
     """Run one case: one row for each tool and file."""
     selection = select(case.model, [case.reading] if case.reading else [])
     card = selection.card
-    changes = read_symbols(card.sbml_path()).parse_all(selection.changes)
+    changes = card.symbols.parse_all(selection.changes)
     times = comparison_times(card.until)
     reference = Engine(load_program(card.id), 1e-10).run(changes, case.doses, times, card.observables)
     if reference.status is not Status.OK:

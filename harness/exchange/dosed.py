@@ -2,7 +2,8 @@
 
 Promise: the file alone gives what the engine gives for the same changes and doses. A bolus at time 0 is the
 dose parameter; each later one is an event on the dosed species; an infusion is a reaction that two events
-switch on and off. Amounts and times stand in parameters with units, so that they can be changed in any tool.
+switch on and off. The event that starts a dose sets the clock of a model that has one. Amounts and times
+stand in parameters with units, so that they can be changed in any tool.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 import libsbml
 
 from harness.errors import InputError
-from harness.models.catalog import ModelCard
+from harness.models.catalog import DoseTarget, ModelCard
 from harness.models.solver_form import amount_of, log_state, to_solver_file
 from harness.simulation.regimen import Dose, Regimen
 
@@ -54,7 +55,7 @@ def dosed_sbml(
         model = document.getModel()
     logged = version == "solver" and card.dose is not None and card.dose.species in card.solver.logarithms
     for name, dose in boluses:
-        _write_bolus(model, card.dose.species, name, dose, logged)
+        _write_bolus(model, card.dose, name, dose, logged)
     return libsbml.writeSBMLToString(document)
 
 
@@ -89,21 +90,23 @@ def _write_infusions(card: ModelCard, model: libsbml.Model, regimen: Regimen) ->
         if dose.duration == 0:
             boluses.append((name, dose))
         else:
-            _write_infusion(model, card.dose.species, name, dose)
+            _write_infusion(model, card.dose, name, dose)
     return boluses
 
 
-def _write_bolus(model: libsbml.Model, species: str, name: str, dose: Dose, logged: bool) -> None:
+def _write_bolus(model: libsbml.Model, target: DoseTarget, name: str, dose: Dose, logged: bool) -> None:
     event = _event(model, f"give_{name}", f"time >= {name}_time", f"{dose.amount:g} cells at once")
+    species = target.species
     if logged:  # by its state: AMICI 1.0 does not compile an event that reads what a rule gives
         state = log_state(species)
         _assign(event, state, f"{state} + ln(1 + {name}/({amount_of(species)}))")
     else:
         _assign(event, species, f"{species} + {name}")
+    _set_clock(model, target, event, name)
 
 
-def _write_infusion(model: libsbml.Model, species: str, name: str, dose: Dose) -> None:
-    """A reaction that fills the species while its switch is 1."""
+def _write_infusion(model: libsbml.Model, target: DoseTarget, name: str, dose: Dose) -> None:
+    """A reaction that fills the dosed species while its switch is 1."""
     switch, duration = f"{name}_on", f"{name}_duration"
     _parameter(model, duration, dose.duration, model.getTimeUnits(), "duration of the infusion")
     running = _parameter(model, switch, float(dose.time == 0), "dimensionless", "1 while the infusion runs")
@@ -116,15 +119,23 @@ def _write_infusion(model: libsbml.Model, species: str, name: str, dose: Dose) -
     reaction.setSBOTerm("SBO:0000185")
     _describe(reaction, f"{dose.amount:g} cells over the duration")
     product = reaction.createProduct()
-    product.setSpecies(species)
+    product.setSpecies(target.species)
     product.setStoichiometry(1)
     product.setConstant(True)
     reaction.createKineticLaw().setMath(libsbml.parseL3Formula(f"{switch}*{name}/{duration}"))
     if dose.time > 0:
         start = _event(model, f"start_{name}", f"time >= {name}_time", "the infusion starts")
         _assign(start, switch, "1 dimensionless")
+        _set_clock(model, target, start, name)
     stop = _event(model, f"stop_{name}", f"time >= {name}_time + {duration}", "the infusion ends")
     _assign(stop, switch, "0 dimensionless")
+
+
+def _set_clock(model: libsbml.Model, target: DoseTarget, event: libsbml.Event, name: str) -> None:
+    """Have the event that starts a dose set the clock, where the model has one."""
+    if target.clock is not None:
+        model.getParameter(target.clock).setConstant(False)
+        _assign(event, target.clock, f"{name}_time")
 
 
 def _parameter(

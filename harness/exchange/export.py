@@ -50,9 +50,9 @@ def _rxode2(use: Use) -> str:
     if use.regimen is None:
         return rhs.rxode2_text(read_equations(use.sbml()))
     at_start = tuple(dose for dose in use.regimen.doses if dose.time == 0 and dose.duration == 0)
-    later = [dose for dose in use.regimen.doses if dose not in at_start]
+    later = [dose for dose in use.regimen.doses if dose not in at_start and dose.amount > 0]
     model = replace(use, regimen=replace(use.regimen, doses=at_start))
-    return rhs.rxode2_text(read_equations(model.sbml()), later, use.card.dose.species)
+    return rhs.rxode2_text(read_equations(model.sbml()), later, use.card.dose)
 
 
 def _omex(use: Use, path: Path) -> None:

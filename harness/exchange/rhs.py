@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from harness.models.catalog import DoseTarget
 from harness.models.equations import Equations
 from harness.models.mathml import PYTHON, RXODE2, Dialect, Expression, names, write
 from harness.simulation.regimen import Dose
@@ -43,24 +45,43 @@ def python_text(equations: Equations) -> str:
     )
 
 
-def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), species: str = "") -> str:
+def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), target: DoseTarget | None = None) -> str:
     """A model of rxode2 and nlmixr2, as text: parameters, start, formulas, then the differential equations.
 
-    `doses` after the start go into an event table behind it, into `species`; events of the equations
-    themselves are not written.
+    `doses` that the start does not hold go into an event table behind it. A clock is a compartment then, and
+    each later dose replaces what it holds (evid 5) by its time. Events of the equations are not written.
     """
+    if doses and target.clock:
+        equations = _as_state(equations, target.clock)
     constants = "".join(f"  {name} = {value!r}\n" for name, value in equations.constants.items())
     start = _at_start(equations)
     initial = lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
     formulas = lines(equations.formulas, RXODE2, "  {0} = {1}")
     states = lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
-    given = "".join(
-        f" |>\n  et(amt = {d.amount!r}, time = {d.time!r}, {f'dur = {d.duration!r}, ' if d.duration else ''}"
-        f'cmt = "{species}")'
-        for d in doses
-    )
+    given = "".join(_event_rows(dose, target) for dose in doses)
     events = f"\nevents <- et(){given}\n" if doses else ""
     return f"{equations.model} <- rxode2({{\n{constants}{initial}{formulas}{states}}})\n{events}"
+
+
+def _event_rows(dose: Dose, target: DoseTarget) -> str:
+    """Rows of an event table: the clock, where there is one, and the cells."""
+    over = f"dur = {dose.duration!r}, " if dose.duration else ""
+    row = f' |>\n  et(amt = {dose.amount!r}, time = {dose.time!r}, {over}cmt = "{target.species}")'
+    if not target.clock or dose.time == 0:
+        return row
+    return f' |>\n  et(amt = {dose.time!r}, time = {dose.time!r}, evid = 5, cmt = "{target.clock}"){row}'
+
+
+def _as_state(equations: Equations, name: str) -> Equations:
+    """The same equations, with a constant as a state that they do not change."""
+    constants = dict(equations.constants)
+    start, still = (Expression("number", value=value) for value in (constants.pop(name), 0.0))
+    return replace(
+        equations,
+        constants=constants,
+        initial={**equations.initial, name: start},
+        rates={**equations.rates, name: still},
+    )
 
 
 def lines(formulas: Mapping[str, Expression], dialect: Dialect, form: str) -> str:

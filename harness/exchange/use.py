@@ -15,7 +15,7 @@ import pandas as pd
 from harness.errors import RunFailed
 from harness.exchange.dosed import dosed_sbml
 from harness.models.catalog import ModelCard, select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.engine import Engine, Status
 from harness.simulation.plan import plan
@@ -36,7 +36,7 @@ class Use:
     @property
     def symbols(self) -> SymbolTable:
         """Symbols of the model."""
-        return read_symbols(self.card.sbml_path())
+        return self.card.symbols
 
     def sbml(self, version: str = "l3v2") -> str:
         """The use as one SBML text: l3v2, l3v1 or solver."""

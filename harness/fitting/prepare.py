@@ -19,7 +19,7 @@ from harness.fitting.problem import Arm, Estimated, FitProblem, FreeParameter
 from harness.fitting.result import read_result
 from harness.fitting.synthetic import Design, simulate_observations
 from harness.models.catalog import select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
 from harness.simulation.program import load_program
 from harness.simulation.regimen import Regimen, regimen
@@ -42,7 +42,7 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
         One line, when anything declared does not fit the model or the data.
     """
     card = select(problem.model, problem.readings, problem.condition).card
-    symbols = read_symbols(card.sbml_path())
+    symbols = card.symbols
     carried = _carried(problem, folder, symbols)
     fixed = {name: _fixed(problem, name, arm, carried, symbols) for name, arm in problem.arms.items()}
     coordinates = _parameters(problem, symbols, next(iter(fixed.values())))

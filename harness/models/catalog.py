@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, model_validator
 
-from harness.declarations import Declaration, read_declaration
+from harness.declarations import Declaration, declare, read_declaration
 from harness.errors import InputError, unknown_name
+from harness.models.symbols import SymbolTable, read_symbols
 
 __all__ = [
     "DeclaredEndpoint",
@@ -45,10 +47,16 @@ def repository() -> Path:
 
 
 class DoseTarget(Declaration):
-    """What a dose changes: `parameter` holds the dose at time 0, `species` receives it, now or later."""
+    """What a dose changes: `parameter` holds the dose at time 0, `species` receives it, now or later.
+
+    `clock`, in a model that needs one, is the parameter that holds the time at which the last dose started:
+    0 at the start of a run, then the time of each bolus and of each start of an infusion, whether or not
+    others still run. A dose of nothing does not count. Only doses set it.
+    """
 
     parameter: str
     species: str
+    clock: str | None = None
 
 
 class SolverSettings(Declaration):
@@ -110,6 +118,11 @@ class ModelCard(Declaration):
         return repository() / "models_antimony" / f"{self.id}.ant"
 
     @property
+    def symbols(self) -> SymbolTable:
+        """Symbols of the model."""
+        return read_symbols(self.sbml_path(), self.dose.clock if self.dose else None)
+
+    @property
     def bases(self) -> tuple[ModelCard, ...]:
         """Models that this one extends, the first of them first; none for a model of its own."""
         if self.extends is None:
@@ -131,13 +144,15 @@ class ModelCard(Declaration):
 class Extension(Declaration):
     """Card of a model that extends another: its own name; how it is run is declared by that other.
 
-    Readings are not taken over: they are of the article, and an extension goes beyond it.
+    `dose` says which parts of the dose target are other than in that other, or are added to it. Readings are
+    not taken over: they are of the article, and an extension goes beyond it.
     """
 
     id: str
     extends: str
     title: str
     figure: str
+    dose: dict[Literal["parameter", "species", "clock"], str] = {}
 
     @model_validator(mode="after")
     def _extends_another(self) -> Extension:
@@ -147,7 +162,10 @@ class Extension(Declaration):
 
     def card(self) -> ModelCard:
         """The whole card."""
-        return load_card(self.extends).model_copy(update={**self.model_dump(), "readings": {}})
+        base = load_card(self.extends)
+        target = {**(base.dose.model_dump() if base.dose else {}), **self.dose}
+        dose = declare(DoseTarget, **target) if target else None
+        return base.model_copy(update={**self.model_dump(), "dose": dose, "readings": {}})
 
 
 class _Peek(BaseModel):

@@ -99,7 +99,7 @@ class NotEmpty(Check):
         named += card.solver.more_logarithms
         named += [endpoint.observable for endpoint in card.endpoints.values()]
         if card.dose:
-            named += [card.dose.parameter, card.dose.species]
+            named += card.dose.model_dump(exclude_none=True).values()
         for reading in card.readings.values():
             named += reading.set
         for symbol in dict.fromkeys(named):

@@ -99,7 +99,7 @@ def import_model(name: str) -> UserModel:
         "sbml": str(_keep(path.stem, text)),
     }
     card = card.model_copy(update=settled)
-    dosed = (card.dose.parameter, card.dose.species) if card.dose else ()
+    dosed = card.dose.model_dump(exclude_none=True).values() if card.dose else ()
     endpoints = [endpoint.observable for endpoint in card.endpoints.values()]
     for symbol in (*card.observables, *card.plot, *card.solver.logarithms, *dosed, *endpoints):
         if model.getElementBySId(symbol) is None:

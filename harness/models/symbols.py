@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     SPECIES = "species"
     STATE = "state"  # a parameter under a rate rule
     RULE = "rule"  # given by an assignment rule: a rate, a ratio, an observable
+    CLOCK = "clock"  # a parameter that holds the time of the last dose
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class SymbolTable(Mapping[str, Symbol]):
             settable = [symbol.id for symbol in self.symbols.values() if symbol.settable]
             raise unknown_name(f"parameter in {self.model}", name, settable)
         symbol = self.symbols[name]
+        if symbol.kind is Kind.CLOCK:
+            raise InputError(f"{name} is the time of the last dose of {self.model}: only doses set it")
         if not symbol.settable:
             raise InputError(f"{name} is a {symbol.kind} of {self.model}: the model computes it")
         return symbol
@@ -107,14 +110,31 @@ class SymbolTable(Mapping[str, Symbol]):
 
 
 @cache
-def read_symbols(path: Path) -> SymbolTable:
-    """Read the symbols of an SBML file."""
+def read_symbols(path: Path, clock: str | None = None) -> SymbolTable:
+    """Read the symbols of an SBML file; `clock` is the parameter that holds the time of the last dose.
+
+    Raises
+    ------
+    InputError
+        When there is no model, or the clock is no parameter in the unit of time that starts at 0.
+    """
     model = libsbml.readSBMLFromFile(str(path)).getModel()
     if model is None:
         raise InputError(f"{path}: missing, or no model in it; run: cart build")
     symbols = [*_compartments(model), *_species(model), *_parameters(model)]
     time_unit = unit_of(model, model.getTimeUnits())
-    return SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})
+    table = SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})
+    return table if clock is None else _with_clock(table, clock)
+
+
+def _with_clock(table: SymbolTable, clock: str) -> SymbolTable:
+    """The same symbols, one of them a clock."""
+    symbol = table.symbols.get(clock)
+    if symbol is None or symbol.kind is not Kind.PARAMETER or symbol.value != 0:
+        raise InputError(f"{table.model}: the clock {clock} must be a parameter with the value 0")
+    if symbol.unit != table.time_unit:
+        raise InputError(f"{table.model}: the clock {clock} must be in {table.time_unit}, not {symbol.unit}")
+    return replace(table, symbols={**table.symbols, clock: replace(symbol, kind=Kind.CLOCK)})
 
 
 def _compartments(model: libsbml.Model) -> Iterator[Symbol]:

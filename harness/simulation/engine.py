@@ -129,7 +129,7 @@ class Engine:
         values = self._with_first_dose(values, regimen)
         plain = self._form(logarithmic=False, infusion=timeline.has_infusions)
         plain.start(values)
-        plain.set_state(self._infusion(timeline))
+        plain.set_state(self._dosing(timeline))
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
         form = self._choose(plain, values, timeline)
@@ -151,7 +151,7 @@ class Engine:
             if fresh:
                 state = form.state()
                 state[self._program.dose.species] += timeline.amount
-                plain.set_state({**state, **self._infusion(timeline)})
+                plain.set_state({**state, **self._dosing(timeline)})
                 form = self._choose(plain, values, timeline)
             start = stop
 
@@ -162,8 +162,11 @@ class Engine:
             self._second = Engine(self._program.sturdier(), self._tolerance) if more else self
         return self._second
 
-    def _infusion(self, timeline: Timeline) -> dict[str, float]:
-        return {self._program.infusion_rate: timeline.rate} if timeline.has_infusions else {}
+    def _dosing(self, timeline: Timeline) -> dict[str, float]:
+        """Parameters that the course of the doses sets: the rate of infusions, and the clock."""
+        found = {self._program.infusion_rate: timeline.rate} if timeline.has_infusions else {}
+        target = self._program.dose
+        return {**found, target.clock: timeline.last_dose} if target and target.clock else found
 
     def _undefined_at_start(self, values: Mapping[str, float], regimen: Regimen | None) -> str:
         """First state that is not finite at time 0, or whose rate of change is not; empty when all are."""
@@ -178,7 +181,7 @@ class Engine:
         if not logarithms:
             return plain
         form = self._form(logarithmic=True, infusion=timeline.has_infusions)
-        form.take_over({**values, **self._infusion(timeline)}, {**state, **logarithms})
+        form.take_over({**values, **self._dosing(timeline)}, {**state, **logarithms})
         return form
 
     def _with_first_dose(self, values: Mapping[str, float], regimen: Regimen | None) -> dict[str, float]:

@@ -16,7 +16,7 @@ import numpy as np
 from harness.analysis.library import FUNCTIONS
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
 from harness.simulation.program import load_program
 from harness.simulation.regimen import Dose, Regimen, regimen
@@ -121,7 +121,7 @@ def plan(
     """
     selection = select(model, readings, condition)
     card = selection.card
-    symbols = read_symbols(card.sbml_path())
+    symbols = card.symbols
     fixed = symbols.parse_all({**selection.changes, **(changes or {})})
     checked = design.checked(symbols, tuple(regimens or {}))
     _require_whole_cells(card, checked, fixed)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import xarray as xr
 
 from harness.models.catalog import ModelCard, select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Regimen
@@ -67,7 +67,7 @@ def simulate(
     """
     selection = select(model, readings, condition)
     card = selection.card
-    symbols = read_symbols(card.sbml_path())
+    symbols = card.symbols
     if times is None:
         times = default_times(card.until if until is None else parse_until(until, symbols.time_unit))
     if observables is None:

@@ -22,6 +22,8 @@ class Timeline:
         Cells that flow in per time unit now.
     amount
         Cells that the last stop adds at once.
+    last_dose
+        Time at which the last dose so far started; 0 before there was any.
     redoses
         Doses that were triggered so far.
     """
@@ -29,6 +31,7 @@ class Timeline:
     def __init__(self, regimen: Regimen, end: float) -> None:
         self.end = end
         self.amount = 0.0
+        self.last_dose = 0.0
         self.redoses: list[Dose] = []
         self.has_infusions = any(dose.duration > 0 for dose in regimen.doses)
         self._redosing = regimen.redosing
@@ -39,6 +42,7 @@ class Timeline:
             if dose.duration == 0 and dose.amount > 0 and dose.time > 0:  # at 0 the dose parameter holds it
                 self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
         self.rate = self._rate_from(0.0)
+        self._starts = {*self._amounts, *(dose.time for dose in self._infusions)}
         edges = {t for d in self._infusions for t in (d.time, d.time + d.duration) if t > 0}
         visits = self._redosing.visits(end) if self._redosing else ()
         self._visits = {float(visit) for visit in visits}
@@ -66,12 +70,15 @@ class Timeline:
         return next((stop for stop in self._stops if after < stop <= self.end), None)
 
     def pass_stop(self, stop: float, watched: float) -> bool:
-        """Take note of a stop; return whether anything changes there, which `amount` and `rate` then tell."""
+        """Take note of a stop; return whether anything changes there, which the attributes then tell."""
         self.amount = self._amounts.get(stop, 0.0)
-        before, self.rate = self.rate, self._rate_from(stop)
+        before = self.rate, self.last_dose
+        self.rate = self._rate_from(stop)
         if stop in self._visits:
             self.amount += self._decide(stop, watched)
-        return self.amount > 0 or self.rate != before
+        if stop in self._starts or self.amount > 0:
+            self.last_dose = stop
+        return self.amount > 0 or (self.rate, self.last_dose) != before
 
     def _rate_from(self, time: float) -> float:
         """Cells per time unit of the infusions that run from a time on; exactly 0 when none does."""

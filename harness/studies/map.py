@@ -17,7 +17,7 @@ from harness.analysis.surface import largest_rise, main_effects, rank_trend, sha
 from harness.declarations import Declaration
 from harness.errors import InputError
 from harness.models.catalog import ModelCard, select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.simulation.design import grid, parse_axis
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
@@ -167,7 +167,7 @@ class Map(StudyDeclaration):
         missing = [name for name in ENDPOINTS if name not in card.endpoints]
         if missing or card.dose is None:
             raise InputError(f"map: model {card.id} declares no {', '.join(missing) or 'dose'}")
-        symbols = read_symbols(card.sbml_path())
+        symbols = card.symbols
         _, doses = parse_axis(f"{card.dose.parameter}={self.dose}", symbols)
         axes = {card.dose.parameter: doses, self.burden.parameter: self.burden.values(symbols)}
         if len(axes) < 2 or len(doses) < 2 or not (np.diff(doses) > 0).all():

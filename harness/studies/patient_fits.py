@@ -25,7 +25,6 @@ from harness.analysis.response import (
 )
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository, select
-from harness.models.symbols import read_symbols
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.simulation.execute import Executor
@@ -212,7 +211,7 @@ class PatientFits:
     def _typical(self, effects: dict[str, float]) -> np.ndarray:
         """Typical value of each effect, shape (effects,), in the model's units."""
         selection = select(self.declared.model, self.declared.readings)
-        symbols = read_symbols(selection.card.sbml_path())
+        symbols = selection.card.symbols
         changed = symbols.parse_all(selection.changes)
         for name in effects:
             symbols.require_settable(name)

@@ -11,7 +11,6 @@ from typing import Literal
 import pandas as pd
 
 from harness.models.catalog import select
-from harness.models.symbols import read_symbols
 from harness.simulation.design import Design, grid, parse_axis
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
@@ -59,7 +58,7 @@ class Scan(StudyDeclaration):
         return [(condition, self._plan(condition)) for condition in self.conditions]
 
     def _plan(self, condition: str | None) -> Plan:
-        symbols = read_symbols(select(self.model, self.readings, condition).card.sbml_path())
+        symbols = select(self.model, self.readings, condition).card.symbols
         axes = dict(parse_axis(f"{name}={text}", symbols) for name, text in self.grid.items())
         design: Design = grid(**axes)
         return plan(

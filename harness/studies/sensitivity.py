@@ -24,7 +24,7 @@ from harness.analysis.sensitivity import (
 from harness.declarations import Declaration
 from harness.errors import InputError
 from harness.models.catalog import select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
@@ -203,7 +203,7 @@ class Sensitivity(StudyDeclaration):
         return parse_times(self.at, self._symbols().time_unit).tolist()
 
     def _symbols(self) -> SymbolTable:
-        return read_symbols(select(self.model, self.readings, self.condition).card.sbml_path())
+        return select(self.model, self.readings, self.condition).card.symbols
 
     def _plan(self, points: np.ndarray) -> Plan:
         symbols = self._symbols()

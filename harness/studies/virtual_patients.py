@@ -12,7 +12,7 @@ from harness.analysis.response import criteria
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection, select
 from harness.models.provenance import parameters_of
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.studies.outcome import Seed, StudyDeclaration
@@ -67,7 +67,7 @@ class VirtualPatients(StudyDeclaration):
 
     def symbols(self) -> SymbolTable:
         """Symbols of the model, which must have a change of M-protein."""
-        symbols = read_symbols(self._selection().card.sbml_path())
+        symbols = self._selection().card.symbols
         if CHANGE not in symbols:
             raise InputError(f"model {self.model} has no {CHANGE} to read response off")
         return symbols

@@ -14,7 +14,7 @@ from harness.analysis.observations import Observed, observed
 from harness.declarations import Declaration
 from harness.errors import InputError
 from harness.models.catalog import ModelCard, load_card, select
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.symbols import SymbolTable
 from harness.simulation.simulate import default_observables, simulate
 from harness.studies.outcome import Outcome
 
@@ -60,7 +60,7 @@ class Curve(Declaration):
     @property
     def symbols(self) -> SymbolTable:
         """Symbols of that model."""
-        return read_symbols(self.card.sbml_path())
+        return self.card.symbols
 
     def settings(self) -> dict[str, float]:
         """What its readings, condition and changes set, in the model's units."""

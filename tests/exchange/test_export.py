@@ -116,6 +116,22 @@ def test_rxode2_gives_later_doses_as_an_event_table(tmp_path):
     assert 'et(amt = 100000000.0, time = 20.2, dur = 1.0, cmt = "CARTe_b")' in text
 
 
+def test_each_dose_sets_the_clock_of_a_model_that_has_one(tmp_path):
+    use = used("clinical_waning")
+    model = libsbml.readSBMLFromString(use.sbml()).getModel()
+    assert not model.getParameter("t_last_dose").getConstant()
+    events = [model.getEvent(name) for name in ("give_dose_2", "start_dose_3")]
+    setting = [event.getEventAssignment("t_last_dose").getMath().getName() for event in events]
+    assert setting == ["dose_2_time", "dose_3_time"]
+    assert model.getEvent("stop_dose_3").getEventAssignment("t_last_dose") is None
+    text = written(use, "rxode2", tmp_path)
+    assert "  t_last_dose(0) = 0" in text
+    assert "  d/dt(t_last_dose) = 0" in text
+    assert "t_last_dose = 0.0" not in text
+    for time in ("10.3", "20.2"):
+        assert f'et(amt = {time}, time = {time}, evid = 5, cmt = "t_last_dose") |>\n  et(amt = ' in text
+
+
 @pytest.mark.parametrize("name", model_names())
 def test_latex_and_markdown_hold_every_symbol_and_latex_can_be_set(name, tmp_path):
     use = used(name)

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.errors import InputError
-from harness.models.catalog import Extension, conditions, load_card, model_names, select
+from harness.models.catalog import DoseTarget, Extension, conditions, load_card, model_names, select
 from harness.models.symbols import read_symbols
 
 
@@ -21,8 +21,10 @@ def test_the_models_of_the_article_and_their_extensions_are_there():
 
 def test_an_extension_is_run_as_its_base_under_its_own_name():
     base, card = load_card("clinical"), load_card("clinical_waning")
-    own = {"id", "extends", "title", "figure", "readings"}
+    own = {"id", "extends", "title", "figure", "readings", "dose"}
     assert card.model_dump(exclude=own) == base.model_dump(exclude=own)
+    assert card.dose == base.dose.model_copy(update={"clock": "t_last_dose"})
+    assert load_card("clinical_seed").dose == base.dose
     assert [found.id for found in card.bases] == ["clinical"]
     assert card.readings == {}
 
@@ -31,6 +33,15 @@ def test_an_extension_takes_the_readings_of_its_base_beside_its_own():
     selection = select("clinical", ["waning", "as_run"])
     assert selection.card.id == "clinical_waning"
     assert set(selection.changes) == {"K_on", "K_off"}
+
+
+def test_an_extension_changes_its_dose_target_in_part():
+    card = Extension(id="x", extends="clinical", title="", figure="", dose={"species": "CARTe_t"}).card()
+    assert card.dose == DoseTarget(parameter="dose", species="CARTe_t")
+    with pytest.raises(InputError, match="parameter: Field required"):
+        Extension(id="x", extends="in_vitro", title="", figure="", dose={"species": "CART"}).card()
+    with pytest.raises(ValueError, match="'parameter', 'species' or 'clock'"):
+        Extension(id="x", extends="clinical", title="", figure="", dose={"clok": "t"})
 
 
 def test_a_model_cannot_extend_itself():

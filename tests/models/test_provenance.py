@@ -92,8 +92,10 @@ def test_the_comments_in_the_model_say_what_the_table_says(model):
         assert row.status in comment
 
 
-def test_values_are_finite_and_positive():
-    assert all(math.isfinite(row.value) and row.value > 0 for row in read_parameters())
+def test_values_are_finite_and_positive_but_for_clocks():
+    clocks = {card.dose.clock for card in map(load_card, model_names()) if card.dose}
+    assert all(math.isfinite(row.value) for row in read_parameters())
+    assert all(row.value > 0 for row in read_parameters() if row.id not in clocks)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,30 @@ def test_a_bad_value_gives_one_clear_line(clinical, name, text, said):
     assert "\n" not in str(caught.value)
 
 
+def test_only_doses_set_a_clock():
+    symbols = load_card("clinical_waning").symbols
+    assert symbols["t_last_dose"].kind is Kind.CLOCK
+    with pytest.raises(InputError, match="t_last_dose is the time of the last dose"):
+        symbols.parse("t_last_dose", "5 day")
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [
+        ("no_such", "must be a parameter with the value 0"),
+        ("CARTe_b", "must be a parameter with the value 0"),
+        ("t_wane", "must be a parameter with the value 0"),
+        ("zero", "must be in day, not dimensionless"),
+    ],
+)
+def test_what_is_no_clock_is_refused(tmp_path, clock, said):
+    path = tmp_path / "zero.xml"
+    text = load_card("clinical_waning").sbml_path().read_text("utf-8")
+    path.write_text(text.replace('id="h_wane" value="4"', 'id="zero" value="0"'), encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        read_symbols(path, clock)
+
+
 def test_kinds_are_told_apart(clinical):
     kinds = {name: clinical[name].kind for name in ("V_b", "K_12", "Tumor", "M_protein", "transgene")}
     assert list(kinds.values()) == [Kind.COMPARTMENT, Kind.PARAMETER, Kind.SPECIES, Kind.STATE, Kind.RULE]

@@ -324,6 +324,37 @@ def test_infusions_that_overlap_add_up(clinical, independent):
     assert error[1:].max() < 1e-3
 
 
+def test_expansion_wanes_from_the_last_infusion_on(independent):
+    """A second dose expands as the first does, at once or as an infusion, also while the first one wanes."""
+    waning, days = (
+        Engine(load_program("clinical_waning")),
+        np.array([0, 1, 4, 10, 14, 30, 60, 801, 808, 814, 840, 900.0]),
+    )
+    doses, infusions = [(0.0, 450e6), (800.0, 450e6)], ((8.0, 4.0, 1e8), (802.0, 3.0, 1e8))
+    given = regimen([*(Dose(*d) for d in doses), *(Dose(t, a, over) for t, over, a in infusions)])
+    run = waning.run({"K_g": 0.015}, given, days, READ_OUT)
+    truth = independent(days, doses, infusions, K_g=0.015, t_wane=12.0, h_wane=4.0)
+    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    assert error[1:].max() < 1e-3
+    alone = waning.run({"K_g": 0.015}, regimen([Dose(0, 450e6), Dose(800, 450e6)]), days, ["transgene"])
+    assert alone.values[9, 0] > 1e6  # the tumour is larger than before the first
+
+
+def test_a_dose_after_the_start_is_as_one_at_the_start_of_a_patient_who_waited():
+    """Without growth and without cells nothing happens before the dose, so that its time means nothing."""
+    waning, days = Engine(load_program("clinical_waning")), np.linspace(0, 60, 61)
+    now = waning.run({"K_g": 0.0}, regimen(["450e6"]), days, READ_OUT).values
+    later = waning.run({"K_g": 0.0}, regimen(["450e6@100"]), days + 100, READ_OUT).values
+    np.testing.assert_allclose(later, now, rtol=1e-4, atol=1e-4)
+
+
+def test_the_clock_is_that_of_the_run_and_of_no_other():
+    waning, times = Engine(load_program("clinical_waning")), np.array([0, 5, 10, 15, 20.0])
+    given = regimen(["1e8", "1e8@5", "1e7@10 for 7", "1e6@12", "0@15"])
+    assert waning.run({}, given, times, ["t_last_dose"]).values[:, 0].tolist() == [0, 5, 10, 12, 12]
+    assert waning.run({}, None, times, ["t_last_dose"]).values[:, 0].tolist() == [0] * 5
+
+
 def test_a_visit_at_the_start_notes_the_nadir(clinical):
     """M-protein rises 9 % in 60 days without treatment: dosed at the first visit after the start."""
     rule = Redosing(amount=1e8, observable="M_protein", rise=0.05, every=60, start=0)

@@ -29,6 +29,18 @@ def test_what_is_given_at_the_start_is_no_stop():
     assert timeline.next_stop(0) == 2
 
 
+def test_the_last_dose_is_the_last_start_whatever_still_runs():
+    """Of a bolus, an infusion within another, one that follows another at the same rate, a re-dose."""
+    rule = Redosing(1e8, "M", rise=0.5, every=10, start=10)
+    doses = Dose(1, 1e8, 8.0), Dose(2, 1e8), Dose(3, 1e8, 1.0), Dose(5, 0.0), Dose(9, 1e8, 8.0)
+    timeline, found, at = Timeline(Regimen(doses, rule), 30), {}, 0.0
+    while (stop := timeline.next_stop(at)) is not None:
+        timeline.pass_stop(stop, watched=stop)
+        found[stop] = timeline.last_dose
+        at = stop
+    assert found == {1: 1, 2: 2, 3: 3, 4: 3, 9: 9, 10: 9, 17: 9, 20: 20, 30: 20}
+
+
 def test_stops_after_the_end_are_left_out():
     assert course(Regimen((Dose(5, 1e8), Dose(20, 1e8), Dose(8, 1e8, 10.0))), 10) == [
         (5, 1e8, 0, True),

@@ -12,7 +12,6 @@ from pydantic import field_validator
 
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import select
-from harness.models.symbols import read_symbols
 from harness.models.units import parse_quantity, registry
 from harness.studies.outcome import StudyDeclaration
 from harness.validation.curves import Curve, Evidence
@@ -62,7 +61,7 @@ class Formula(Measure):
 def _parameter(place: str) -> pint.Quantity:
     model, *reading, name = place.split(".")
     selection = select(model, reading)
-    symbol = read_symbols(selection.card.sbml_path())[name]
+    symbol = selection.card.symbols[name]
     value = symbol.value
     if name in selection.changes:
         value = parse_quantity(selection.changes[name], symbol.unit, name)
