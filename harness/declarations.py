@@ -6,6 +6,7 @@ the form ``file:line: field: what is wrong``.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +15,27 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import InputError
 
-__all__ = ["Declaration", "FieldError", "declare", "describe", "read_declaration"]
+__all__ = ["Declaration", "FieldError", "declare", "describe", "read_declaration", "read_often"]
 
 
 class Declaration(BaseModel):
     """Base of everything read from a declarative file: immutable, and no field beyond the schema."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    def __copy__(self) -> Declaration:
+        """The fields alone, for :meth:`model_copy` to change: what was derived from them is left behind."""
+        return self._without_derived(super().__copy__())
+
+    def __deepcopy__(self, memo: dict | None = None) -> Declaration:
+        """As :meth:`__copy__`."""
+        return self._without_derived(super().__deepcopy__(memo))
+
+    @classmethod
+    def _without_derived(cls, copied: Declaration) -> Declaration:
+        for name in copied.__dict__.keys() - cls.model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 class FieldError(ValueError):
@@ -42,12 +57,24 @@ def read_declaration(path: Path, schema: type[T]) -> T:
     InputError
         When the file is missing, is not YAML, or does not follow the schema.
     """
+    return _parsed(path, _text_of(path), schema)
+
+
+def read_often(path: Path, schema: type[T]) -> T:
+    """The same of a file that is asked for often: read each time, and parsed when its text is another."""
+    return _kept(path, _text_of(path), schema)
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def _parsed(path: Path, text: str, schema: type[T]) -> T:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -68,6 +95,9 @@ def read_declaration(path: Path, schema: type[T]) -> T:
         inner = getattr(first.get("ctx", {}).get("error"), "location", ())
         first = {**first, "loc": (*first["loc"], *inner)}
         raise InputError(f"{path}:{_line_of(node, first['loc'])}: {describe(first)}") from None
+
+
+_kept = lru_cache(maxsize=128)(_parsed)
 
 
 def declare(schema: type[T], **fields: object) -> T:

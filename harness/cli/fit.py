@@ -38,6 +38,7 @@ def fit(
     from harness.errors import InputError
     from harness.fitting.kept import Kept, Nothing
     from harness.fitting.study import Fit
+    from harness.identity import key_of
     from harness.simulation.execute import choose_executor
 
     if resume and out is None:
@@ -45,7 +46,7 @@ def fit(
     study = Fit(problem=spec, starts=starts, profile=profile)
     executor = choose_executor(workers)
     size = study.size()  # checks the problem before a folder is made
-    kept = Kept(out, f"{study.prepared.key} {profile}", resume) if out else Nothing()
+    kept = Kept(out, key_of(study.prepared, profile), resume) if out else Nothing()
 
     def left() -> str:
         return f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if out else ""

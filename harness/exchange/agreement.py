@@ -28,7 +28,7 @@ from harness.models.catalog import load_card, model_names, select
 from harness.models.check import Consistency
 from harness.simulation.engine import Engine, Status
 from harness.simulation.execute import Executor
-from harness.simulation.program import load_program
+from harness.simulation.program import make_program
 from harness.simulation.regimen import Regimen, regimen
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
@@ -176,7 +176,7 @@ def compare(case: Case) -> list[dict[str, object]]:
     card = selection.card
     changes = card.symbols.parse_all(selection.changes)
     times = comparison_times(card.until)
-    reference = Engine(load_program(card.id), 1e-10).run(changes, case.doses, times, card.observables)
+    reference = Engine(make_program(card), 1e-10).run(changes, case.doses, times, card.observables)
     if reference.status is not Status.OK:
         raise InputError(f"{case.model} {case.reading}: the engine itself failed: {reference.reason}")
     rows = []

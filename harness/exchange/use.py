@@ -19,7 +19,7 @@ from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.engine import Engine, Status
 from harness.simulation.plan import plan
-from harness.simulation.program import load_program
+from harness.simulation.program import make_program
 from harness.simulation.regimen import Regimen
 
 __all__ = ["Use", "plain_id", "use_of"]
@@ -50,7 +50,7 @@ class Use:
         RunFailed
             When the run fails; an export has no expected numbers then.
         """
-        engine = Engine(load_program(self.card.id), relative_tolerance=1e-10)
+        engine = Engine(make_program(self.card), relative_tolerance=1e-10)
         run = engine.run(self.changes, self.regimen, times, self.card.observables)
         if run.status is not Status.OK:
             raise RunFailed(f"{self.card.id}: the simulation failed: {run.status}: {run.reason}")

@@ -20,8 +20,9 @@ from harness.fitting.parts import MapRow, Side, Start, run_parts
 from harness.fitting.predictions import prediction_table, residual_table
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import Walk
-from harness.fitting.result import FitResult, as_columns, plain_numbers, versions
+from harness.fitting.result import FitResult, as_columns, plain_numbers
 from harness.fitting.tables import LOWER, Found, result_notes, result_numbers, result_tables
+from harness.identity import versions
 from harness.simulation.execute import Executor, Serial
 
 __all__ = ["fit", "steps"]

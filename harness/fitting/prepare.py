@@ -21,7 +21,7 @@ from harness.fitting.synthetic import Design, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
-from harness.simulation.program import load_program
+from harness.simulation.program import Program, make_program
 from harness.simulation.regimen import Regimen, regimen
 from harness.simulation.times import parse_times
 
@@ -42,7 +42,7 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
         One line, when anything declared does not fit the model or the data.
     """
     card = select(problem.model, problem.readings, problem.condition).card
-    symbols = card.symbols
+    symbols, program = card.symbols, make_program(card)
     carried = _carried(problem, folder, symbols)
     fixed = {name: _fixed(problem, name, arm, carried, symbols) for name, arm in problem.arms.items()}
     coordinates = _parameters(problem, symbols, next(iter(fixed.values())))
@@ -54,7 +54,7 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
         title=problem.title,
         coordinates=coordinates,
         arms=tuple(
-            _arm(name, arm, card.id, problem, symbols, fixed[name], groups, design)
+            _arm(name, arm, program, problem, symbols, fixed[name], groups, design)
             for name, arm in problem.arms.items()
         ),
         errors=errors,
@@ -219,7 +219,7 @@ def _design(problem: FitProblem, folder: Path, symbols: SymbolTable) -> Design:
 def _arm(
     name: str,
     arm: Arm,
-    model: str,
+    program: Program,
     problem: FitProblem,
     symbols: SymbolTable,
     fixed: dict[str, float],
@@ -227,7 +227,6 @@ def _arm(
     design: Design,
 ) -> ArmData:
     """An arm without data; for synthetic ones its times are those of the design."""
-    program = load_program(model)
     times = np.unique(np.concatenate([np.empty(0), *design.get(name, {}).values()]))
     none = np.empty(0, int)
     return ArmData(

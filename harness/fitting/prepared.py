@@ -5,12 +5,12 @@ Promise: numbers are in the model's own units, names are resolved to places, and
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.identity import key_of
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
 
@@ -158,18 +158,4 @@ class Prepared:
     @property
     def key(self) -> str:
         """A name for the fit that is the same for the same content, in any process."""
-        arms = [
-            (
-                a.name,
-                a.group,
-                a.program.key,
-                sorted(a.fixed.items()),
-                a.regimen,
-                a.observables,
-                a.error.tolist(),
-            )
-            for a in self.arms
-        ]
-        how = self.method, self.loss, self.seed
-        parts = [self.coordinates, arms, self.errors, self.effects, self.checksum, how]
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
+        return key_of(self)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,7 @@ from harness.declarations import Declaration, describe
 from harness.errors import InputError, unknown_name
 from harness.simulation.files import write_whole
 
-__all__ = ["FitResult", "as_columns", "plain_numbers", "read_result", "versions"]
+__all__ = ["FitResult", "as_columns", "plain_numbers", "read_result"]
 
 Cell = float | int | bool | str | None
 
@@ -113,8 +112,3 @@ def _plain(value: object) -> Cell:
 def plain_numbers(numbers: Mapping[str, float]) -> dict[str, float | None]:
     """Numbers with None for those that are not finite."""
     return {name: _plain(float(value)) for name, value in numbers.items()}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes a fit."""
-    return {name: version(name) for name in ("cart-pkpd", "libroadrunner", "numpy", "scipy")}

@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, model_validator
 
-from harness.declarations import Declaration, declare, read_declaration
+from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable, read_symbols
 
@@ -184,7 +184,6 @@ class Selection:
     condition: str | None = None
 
 
-@cache
 def model_names() -> tuple[str, ...]:
     """Names of all models, in alphabetical order."""
     return tuple(sorted(path.stem for path in (repository() / "models_antimony").glob("*.yaml")))
@@ -203,15 +202,14 @@ def load_card(name: str) -> ModelCard:
     return import_model(name) if is_path(name) else _load_card(name)
 
 
-@cache
 def _load_card(name: str) -> ModelCard:
     if name not in model_names():
         raise unknown_name("model", name, model_names())
     path = repository() / "models_antimony" / f"{name}.yaml"
-    if read_declaration(path, _Peek).extends is None:
-        card = read_declaration(path, ModelCard)
+    if read_often(path, _Peek).extends is None:
+        card = read_often(path, ModelCard)
     else:
-        card = read_declaration(path, Extension).card()
+        card = read_often(path, Extension).card()
     if card.id != name:
         raise InputError(f"{path}: id is {card.id}, the file's name says {name}")
     return card

@@ -7,7 +7,8 @@ models is the work of the checks.
 from __future__ import annotations
 
 import csv
-from functools import cache
+import io
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -46,17 +47,20 @@ class Parameter(Declaration):
         return value
 
 
-@cache
 def read_parameters(path: Path | None = None) -> tuple[Parameter, ...]:
-    """Rows of parameters.csv; `scale` holds the name of the model."""
+    """Rows of parameters.csv, as it is now; `scale` holds the name of the model."""
     path = path or repository() / "models_antimony" / "parameters.csv"
+    return _parameters(path, path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=8)
+def _parameters(path: Path, text: str) -> tuple[Parameter, ...]:
     rows = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                rows.append(Parameter.model_validate(row))
-            except ValidationError as error:
-                raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
+    for line, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2):
+        try:
+            rows.append(Parameter.model_validate(row))
+        except ValidationError as error:
+            raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
     return tuple(rows)
 
 
@@ -66,7 +70,6 @@ def parameters_of(card: ModelCard) -> dict[str, Parameter]:
     return {row.id: row for scale in scales for row in read_parameters() if row.scale == scale}
 
 
-@cache
 def read_terms(path: Path | None = None) -> dict[str, str]:
     """Ontology terms that were looked up: term to label."""
     path = path or repository() / "models_antimony" / "terms.csv"

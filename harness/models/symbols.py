@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import libsbml
@@ -109,22 +109,33 @@ class SymbolTable(Mapping[str, Symbol]):
         return {name: self.parse(name, text) for name, text in changes.items()}
 
 
-@cache
 def read_symbols(path: Path, clock: str | None = None) -> SymbolTable:
-    """Read the symbols of an SBML file; `clock` is the parameter that holds the time of the last dose.
+    """The symbols of an SBML file, as it is now; `clock` is the parameter with the time of the last dose.
 
     Raises
     ------
     InputError
-        When there is no model, or the clock is no parameter in the unit of time that starts at 0.
+        When the file is missing, no model is in it, or the clock is no parameter in the unit of time that
+        starts at 0.
     """
-    model = libsbml.readSBMLFromFile(str(path)).getModel()
-    if model is None:
+    try:
+        table = _symbols(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        table = None
+    if table is None:
         raise InputError(f"{path}: missing, or no model in it; run: cart build")
+    return table if clock is None else _with_clock(table, clock)
+
+
+@lru_cache(maxsize=64)
+def _symbols(sbml: str) -> SymbolTable | None:
+    """Symbols of a model, kept by its text; None when there is no model in it."""
+    model = libsbml.readSBMLFromString(sbml).getModel()
+    if model is None:
+        return None
     symbols = [*_compartments(model), *_species(model), *_parameters(model)]
     time_unit = unit_of(model, model.getTimeUnits())
-    table = SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})
-    return table if clock is None else _with_clock(table, clock)
+    return SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})
 
 
 def _with_clock(table: SymbolTable, clock: str) -> SymbolTable:

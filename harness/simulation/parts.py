@@ -6,7 +6,6 @@ with that of another study; the result is put together in the order of the desig
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import InputError
+from harness.identity import key_of
 from harness.simulation.files import check_path, write_whole
 from harness.simulation.study import ChunkResult
 
@@ -36,7 +36,7 @@ class Parts:
         self._out = out
         self._plan = planned
         self.folder = out.with_name(out.name + ".parts")
-        fingerprint = self._fingerprint()
+        fingerprint = key_of(planned)
         if self.folder.exists():
             self._take_over(fingerprint, resume)
             return
@@ -116,12 +116,3 @@ class Parts:
 
     def _path(self, start: int) -> Path:
         return self.folder / f"{start:09d}.parquet"
-
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(self._plan.study.key().encode())
-        digest.update(str(self._plan.chunk).encode())
-        for name in self._plan.design.table.columns:
-            values = self._plan.design.table[name]
-            digest.update(name.encode())
-            digest.update("\n".join(map(repr, values.tolist())).encode())
-        return digest.hexdigest()

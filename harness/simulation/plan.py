@@ -18,7 +18,7 @@ from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
-from harness.simulation.program import load_program
+from harness.simulation.program import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import Chunk, EndpointCall, Study
 from harness.simulation.times import parse_times, parse_until
@@ -142,7 +142,7 @@ def plan(
     for name, regime in {"": given, **(regimens or {})}.items():
         _require_course(name, regime, end, symbols)
     study = Study(
-        program=load_program(card.id),
+        program=make_program(card),
         columns=columns,
         fixed={name: value for name, value in fixed.items() if name not in columns},
         regimen=given,

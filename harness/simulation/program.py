@@ -6,16 +6,15 @@ only read.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 
 from harness.errors import InputError
+from harness.identity import key_of
 from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
-from harness.models.imported import is_path
 from harness.models.solver_form import add_infusion, to_solver_form
 
-__all__ = ["Program", "load_program"]
+__all__ = ["Program", "load_program", "make_program"]
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,8 @@ class Program:
 
     @cached_property
     def key(self) -> str:
-        """A name for the program that is the same for the same content."""
-        content = (self.model, self.plain_sbml, self.solver_sbml, self.solver.model_dump_json())
-        return hashlib.sha256("\n".join(content).encode()).hexdigest()
+        """A name for the program that is the same for the same content, in any process."""
+        return key_of(self)
 
     @property
     def infusion_rate(self) -> str:
@@ -54,7 +52,7 @@ class Program:
 
 
 def make_program(card: ModelCard) -> Program:
-    """Compile the program of a model from its built SBML."""
+    """Compile the program of a model from its built SBML, as it is now."""
     path = card.sbml_path()
     if not path.is_file():
         raise InputError(f"{path} is missing; run: cart build")
@@ -62,17 +60,15 @@ def make_program(card: ModelCard) -> Program:
     return Program(
         model=card.id,
         plain_sbml=plain,
-        solver_sbml=to_solver_form(plain, card.solver.logarithms),
+        solver_sbml=_solver_form(plain, card.solver.logarithms),
         dose=card.dose,
         solver=card.solver,
     )
 
 
 def load_program(model: str) -> Program:
-    """Program of a model, by name or path; one of the catalogue is compiled once."""
-    return make_program(load_card(model)) if is_path(model) else _load_program(model)
-
-
-@cache
-def _load_program(model: str) -> Program:
+    """Program of a model, by name or path, from what its files hold now."""
     return make_program(load_card(model))
+
+
+_solver_form = lru_cache(maxsize=32)(to_solver_form)

@@ -6,7 +6,6 @@ and on the rows of the chunk alone, so it is bitwise the same in any order, chun
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ import numpy as np
 
 from harness.analysis.library import FUNCTIONS
 from harness.errors import InputError
+from harness.identity import key_of
 from harness.simulation.engine import Engine, Status
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
@@ -116,12 +116,7 @@ class Study:
 
     def key(self) -> str:
         """A name for the study that is the same for the same content, in any process."""
-        parts = [
-            self.program.key, self.columns, sorted(self.fixed.items()), self.regimen,
-            sorted(self.regimens.items()), self.times.tolist(), self.observables, self.endpoints, self.at,
-            self.at_observables, self.keep, self.default_dose,
-        ]  # fmt: skip
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
+        return key_of(self)
 
 
 @dataclass(frozen=True)

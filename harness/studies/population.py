@@ -6,7 +6,6 @@ simulation failed is in the table of runs, and in no fraction or curve.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from harness.errors import InputError, RunFailed
+from harness.identity import key_of
 from harness.models.catalog import repository
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor
@@ -37,6 +37,9 @@ LONGEST = 600
 def dose_label(dose: float) -> str:
     """A dose in the name of a number: in millions of cells."""
     return f"{dose / 1e6:g}"
+
+
+_NAMES: dict[str, tuple[str, ...]] = {}
 
 
 class Population(VirtualPatients):
@@ -95,7 +98,15 @@ class Population(VirtualPatients):
         return self
 
     def number_names(self) -> tuple[str, ...]:
-        return _number_names(self.model_dump_json())
+        """Names of the numbers, from the tables of a population in which nothing happens.
+
+        They take half a second, and every target of a panel asks for them.
+        """
+        key = key_of(self, self.month(), self._published() if self.published else ())
+        if key not in _NAMES:
+            nothing_happens = np.zeros((1, len(self.doses), 2))
+            _NAMES[key] = tuple(self._numbers(self._tables(np.array([0.0, self._end()]), nothing_happens)))
+        return _NAMES[key]
 
     def size(self) -> int:
         return self.patients * len(self.doses)
@@ -228,17 +239,6 @@ class Population(VirtualPatients):
             dose: Drawn(good["orr"].to_numpy()[rows], good["cr"].to_numpy()[rows], pfs[rows])
             for dose, rows in of_dose.items()
         }
-
-
-@cache
-def _number_names(declared: str) -> tuple[str, ...]:
-    """Names of the numbers of a population, given as JSON, from the tables of one in which nothing happens.
-
-    They take half a second, and every target of a panel asks for them.
-    """
-    study = Population.model_validate_json(declared)
-    nothing_happens = np.zeros((1, len(study.doses), 2))
-    return tuple(study._numbers(study._tables(np.array([0.0, study._end()]), nothing_happens)))
 
 
 def _of_trials(predictions: pd.DataFrame) -> dict[str, float]:

@@ -5,9 +5,7 @@ Promise: ``validation/ledger.yaml`` holds one row a discrepancy, and an id that 
 
 from __future__ import annotations
 
-from functools import cache
-
-from harness.declarations import Declaration, read_declaration
+from harness.declarations import Declaration, read_often
 from harness.models.catalog import repository
 
 __all__ = ["Discrepancy", "read_ledger"]
@@ -33,7 +31,6 @@ class Ledger(Declaration):
     discrepancies: dict[str, Discrepancy]
 
 
-@cache
 def read_ledger() -> dict[str, Discrepancy]:
     """All rows, by id."""
-    return read_declaration(repository() / "validation" / "ledger.yaml", Ledger).discrepancies
+    return read_often(repository() / "validation" / "ledger.yaml", Ledger).discrepancies
