@@ -18,6 +18,7 @@ from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
+from harness.simulation.own_code import text_of
 from harness.simulation.program import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import Chunk, EndpointCall, Study
@@ -188,11 +189,8 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
     if text in card.endpoints:
         return _checked_call(text, card.endpoints[text], symbols)
     if re.fullmatch(r"[\w.]+:\w+", text):
-        call = EndpointCall(text.partition(":")[2], text, "")
-        try:
-            call.load()
-        except Exception as error:  # whatever a user's module raises while it is imported
-            raise InputError(f"endpoint {text}: cannot be imported: {error}") from None
+        call = EndpointCall(text.partition(":")[2], text, "", text=text_of(text))
+        call.load()
         return call
     match = re.fullmatch(r"(\w+)\(\s*(\w+)\s*((?:,\s*\w+\s*=\s*[^,=]+)*)\)", text)
     if match is None:

@@ -6,7 +6,6 @@ and on the rows of the chunk alone, so it is bitwise the same in any order, chun
 
 from __future__ import annotations
 
-import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from harness.analysis.library import FUNCTIONS
 from harness.errors import InputError
 from harness.identity import key_of
 from harness.simulation.engine import Engine, Status
+from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
 
@@ -28,7 +28,8 @@ class EndpointCall:
     """One endpoint: a function of harness.analysis.library of one observable, or a user's own.
 
     A user's function has the import path ``module:function`` and takes `time`, shape (n,), and a mapping
-    of observables to values, shape (runs, n); it returns one number a run.
+    of observables to values, shape (runs, n); it returns one number a run; `text` is what it is made of, as
+    :mod:`harness.simulation.own_code` tells it. A call has arrays of its own: none changes what another sees.
     """
 
     name: str
@@ -36,38 +37,40 @@ class EndpointCall:
     unit: str
     observable: str = ""
     options: Mapping[str, float] = field(default_factory=dict)
+    text: str = ""
 
     def load(self) -> Callable[..., np.ndarray]:
         """The function itself.
 
         Raises
         ------
-        ImportError, AttributeError
-            When a user's function is not there.
+        InputError
+            When a user's function is not there, or not the one that was planned.
         """
-        module, colon, function = self.function.partition(":")
-        return getattr(importlib.import_module(module), function) if colon else FUNCTIONS[module]
+        return load(self.function, self.text) if ":" in self.function else FUNCTIONS[self.function]
 
     def __call__(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if self.observable:
-            return self.load()(time, values[self.observable], **self.options)
-        return self._of_user(time, values)
+            return self.load()(_own_copy(time), _own_copy(values[self.observable]), **self.options)
+        return self._of_user(_own_copy(time), {name: _own_copy(array) for name, array in values.items()})
 
     def _of_user(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """A user's function on arrays that it cannot change, its result held against what is wanted."""
-        for array in values.values():
-            array.flags.writeable = False
+        """What a user's function gives, held against what is wanted."""
         runs = next(iter(values.values())).shape[:1]
-        try:
-            found = np.asarray(self.load()(time, dict(values)), float)
-        except Exception as error:  # whatever a user's function raises
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(f"endpoint {self.function}: {said}") from None
+        function = self.load()
+        found = called(self.function, lambda: np.asarray(function(time, values), float))
         if found.shape != runs:
             raise InputError(
                 f"endpoint {self.function}: gives shape {found.shape}, not one number a run {runs}"
             )
         return found
+
+
+def _own_copy(array: np.ndarray) -> np.ndarray:
+    """A copy that is not to be written to: whoever does so is told, and changes nothing that another sees."""
+    copied = np.array(array)
+    copied.flags.writeable = False
+    return copied
 
 
 @dataclass(frozen=True)

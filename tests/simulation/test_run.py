@@ -1,5 +1,7 @@
 """From a design to results: the same numbers on any executor, in any chunk, after any interruption."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -297,8 +299,12 @@ def test_trajectories_are_written_as_netcdf(tmp_path):
         ({"endpoints": ["lowest(Tumor, strat=1)"]}, "nearest: start"),
         ({"endpoints": ["lowest(Tumor, start=soon)"]}, "an option is no number"),
         ({"endpoints": ["time_above(transgene)"]}, "time_above needs level"),
-        ({"endpoints": ["no.such.module:f"]}, "cannot be imported"),
-        ({"endpoints": ["os.path:no_such"]}, "cannot be imported"),
+        (
+            {"endpoints": ["no.such.module:f"]},
+            "endpoint no.such.module:f: ModuleNotFoundError: ",
+        ),
+        ({"endpoints": ["os.path:no_such"]}, "module os.path has no function no_such"),
+        ({"endpoints": ["tests.simulation.test_run:TYPICAL"]}, "test_run has no function TYPICAL"),
         ({"endpoints": []}, "nothing to compute"),
         ({"observables": ["transgen"], "at": "1"}, "nearest: transgene"),
         ({"at": "soon"}, "'soon' is not a number"),
@@ -368,13 +374,17 @@ def changes(_time, values):
     values["transgene"][:] = 0
 
 
+def ends(_time, _values):
+    sys.exit(0)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("breaks", "KeyError: 'no such thing'"),
         ("wide", "not one number a run"),
         ("changes", "read-only"),
-        ("TYPICAL", "TypeError"),
+        ("ends", "SystemExit: 0"),
     ],
 )
 def test_a_function_of_the_user_that_fails_is_told(name, said):
