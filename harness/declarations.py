@@ -6,22 +6,33 @@ the form ``file:line: field: what is wrong``.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from yaml.constructor import ConstructorError
 
 from harness.errors import InputError
+from harness.reading import read_text
 
 __all__ = ["Declaration", "FieldError", "declare", "describe", "read_declaration", "read_often"]
 
 
-class Declaration(BaseModel):
-    """Base of everything read from a declarative file: immutable, and no field beyond the schema."""
+MOST = 1_000_000
+"""Characters of a declarative file, and its parts when aliases are written out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+DEEPEST = 100
+"""Brackets within one another."""
+
+
+class Declaration(BaseModel):
+    """Base of all declarative files: immutable, with no field beyond the schema, numbers finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
 
     def __copy__(self) -> Declaration:
         """The fields alone, for :meth:`model_copy` to change: what was derived from them is left behind."""
@@ -57,38 +68,22 @@ def read_declaration(path: Path, schema: type[T]) -> T:
     InputError
         When the file is missing, is not YAML, or does not follow the schema.
     """
-    return _parsed(path, _text_of(path), schema)
+    return _parsed(path, read_text(path), schema)
 
 
 def read_often(path: Path, schema: type[T]) -> T:
     """The same of a file that is asked for often: read each time, and parsed when its text is another."""
-    return _kept(path, _text_of(path), schema)
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+    return _kept(path, read_text(path), schema)
 
 
 def _parsed(path: Path, text: str, schema: type[T]) -> T:
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise InputError(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}") from None
-    doubled = _doubled_key(node)
-    if doubled is not None:
-        raise InputError(f"{path}:{doubled.start_mark.line + 1}: {doubled.value}: is given twice")
+    node, content = _parse(path, text)
     if not isinstance(content, dict):
         raise InputError(f"{path}:1: expected a mapping of fields")
     try:
         return schema.model_validate(content)
+    except RecursionError:
+        raise InputError(f"{path}:1: is nested too deeply") from None
     except ValidationError as error:
         # An unknown field is the likelier fault than the field that it leaves missing.
         first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -98,6 +93,79 @@ def _parsed(path: Path, text: str, schema: type[T]) -> T:
 
 
 _kept = lru_cache(maxsize=128)(_parsed)
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, in which a plain scalar is a decimal number or a text, not a date, 1:30 or an octal.
+
+    It says where a scalar stands that is none of its kind, such as !!int abc.
+    """
+
+    def fetch_flow_collection_start(self, kind: type) -> None:
+        if self.flow_level > DEEPEST:  # beyond it PyYAML takes quadratic time to find that it is too deep
+            raise RecursionError
+        super().fetch_flow_collection_start(kind)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # PyYAML lets each kind of scalar raise what it likes
+            kind = node.tag.rpartition(":")[2]
+            wrong = f"'{str(node.value)[:40]}' is no {kind}"
+            raise ConstructorError(None, None, wrong, node.start_mark) from error
+
+
+_INT, _FLOAT, _TIME = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _FLOAT, _TIME)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(
+        r"(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def _parse(path: Path, text: str) -> tuple[yaml.Node | None, object]:
+    """The document as nodes, which know their lines, and as Python's own objects."""
+    if len(text) > MOST:
+        raise InputError(f"{path}: is too long for a declaration: {len(text)} characters, at most {MOST}")
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if _size(node) > MOST:
+            raise InputError(f"{path}:1: its aliases make it too large")
+        doubled = _doubled_key(node)  # before the objects are made, which merges mappings (<<) in the nodes
+        if doubled is not None:
+            raise InputError(f"{path}:{doubled.start_mark.line + 1}: {doubled.value}: is given twice")
+        return node, None if node is None else loader.construct_document(node)
+    except RecursionError:
+        raise InputError(f"{path}:1: is nested too deeply") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        said = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise InputError(f"{path}:{line}: not YAML: {said}") from None
+
+
+def _size(node: yaml.Node | None, known: dict[int, int] | None = None) -> int:
+    """How many nodes there are when aliases are written out; one that is a part of itself counts as 1."""
+    known = {} if known is None else known
+    if node is not None and id(node) not in known:
+        known[id(node)] = 1
+        parts = (
+            [part for pair in node.value for part in pair]
+            if isinstance(node, yaml.MappingNode)
+            else (node.value if isinstance(node, yaml.SequenceNode) else [])
+        )
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return 0 if node is None else known[id(node)]
 
 
 def declare(schema: type[T], **fields: object) -> T:
@@ -133,10 +201,12 @@ def _doubled_key(document: yaml.Node | None) -> yaml.Node | None:
             continue
         looked_at.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            for place, (key, _) in enumerate(node.value):
-                if key.value in keys[:place]:
+            keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            seen: set[str] = set()
+            for key in keys:
+                if key.value in seen:
                     return key
+                seen.add(key.value)
         waiting += reversed([child for _, child in _children(node).values()])
     return None
 
@@ -154,7 +224,11 @@ def _line_of(node: yaml.Node, location: tuple) -> int:
 
 def _children(node: yaml.Node) -> dict:
     if isinstance(node, yaml.MappingNode):
-        return {key.value: (key.start_mark.line + 1, value) for key, value in node.value}
+        return {
+            key.value: (key.start_mark.line + 1, value)
+            for key, value in node.value
+            if isinstance(key, yaml.ScalarNode)
+        }
     if isinstance(node, yaml.SequenceNode):
         return {i: (value.start_mark.line + 1, value) for i, value in enumerate(node.value)}
     return {}

@@ -14,7 +14,11 @@ __all__ = ["InputError", "RunFailed", "unknown_name"]
 
 
 class InputError(ValueError):
-    """A fault in the input, told in one line."""
+    """A fault in the input, told in one line, in which characters that do not print are escaped."""
+
+    def __init__(self, message: object) -> None:
+        lines = " ".join(str(message).splitlines())
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in lines))
 
 
 class RunFailed(InputError):

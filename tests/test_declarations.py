@@ -20,6 +20,18 @@ class Tree(Declaration):
         ("name: x\nbranches:\n  a: {b: c, b: d}\n", r"tree.yaml:3: b: is given twice"),
         ("branches:\n  a: &a {b: c}\n  d: *a\nname: x\nname: y\n", r"tree.yaml:5: name: is given twice"),
         ("? [1, 2]\n: 3\n", r"tree.yaml:1: not YAML: found unhashable key"),
+        ("name: x\nbranches: !!int abc\n", r"tree.yaml:2: not YAML: 'abc' is no int"),
+        ("name: !!timestamp x\n", r"tree.yaml:1: not YAML: 'x' is no timestamp"),
+        ("name: !!bool x\n", r"tree.yaml:1: not YAML: 'x' is no bool"),
+        ("name: " + "5" * 5000 + "\n", r"tree.yaml:1: not YAML: '5{40}' is no int"),
+        ("branches: " + "[" * 5000 + "\n", r"tree.yaml:1: is nested too deeply"),
+        ("branches: " + "{a: " * 5000 + "\n", r"tree.yaml:1: is nested too deeply"),
+        ("name: a\x00b\n", r"tree.yaml:1: has the control character U\+0000"),
+        ("name: &a x\n" * 400_000, r"is too long for a declaration"),
+        (
+            "a0: &a0 [x, x]\n" + "".join(f"a{i + 1}: &a{i + 1} [*a{i}, *a{i}]\n" for i in range(40)),
+            "too large",
+        ),
     ],
 )
 def test_a_part_of_itself_and_a_key_given_twice_are_refused(text, said, tmp_path):
@@ -27,3 +39,15 @@ def test_a_part_of_itself_and_a_key_given_twice_are_refused(text, said, tmp_path
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=said):
         read_declaration(path, Tree)
+
+
+@pytest.mark.parametrize("text", ["1:30", "1:29:1", "010", "2020-01-01", "2020-99-99", "1_000", "0b1", "1e6"])
+def test_a_text_is_the_one_that_stands_there(tmp_path, text):
+    (tmp_path / "tree.yaml").write_text(f"name: {text}\n", encoding="utf-8")
+    assert read_declaration(tmp_path / "tree.yaml", Tree).name == text
+
+
+def test_a_mapping_may_be_merged_into_another(tmp_path):
+    text = "branches:\n  a: &a {b: c, d: e}\n  f: {<<: *a, b: g}\n"
+    (tmp_path / "tree.yaml").write_text(text, encoding="utf-8")
+    assert read_declaration(tmp_path / "tree.yaml", Tree).branches["f"] == {"b": "g", "d": "e"}

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from harness.errors import InputError, unknown_name
 from harness.models.units import convert
-from harness.simulation.files import read_texts
+from harness.reading import read_texts, to_numbers
 
-__all__ = ["COLUMNS", "Observed", "in_unit", "observed", "read_observations"]
+__all__ = ["COLUMNS", "Columns", "Observed", "in_unit", "observed", "read_observations"]
+
+Columns = dict[str, Literal["parameter", "remark"]]
+"""What further columns of a table are, as the file that names the table declares it.
+
+A parameter of the model has the value at which a row was observed, in the model's unit; a remark is not read.
+"""
 
 COLUMNS = ("observable", "arm", "time", "time_unit", "value", "unit", "reading_error", "source")
 
@@ -29,17 +36,26 @@ class Observed:
     error: np.ndarray
 
 
-def read_observations(path: Path) -> pd.DataFrame:
-    """Read a table of observations.
+def read_observations(path: Path, further: Columns | None = None) -> pd.DataFrame:
+    """Read a table of observations, whose columns beyond the usual ones are declared in `further`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The usual columns and one for each parameter, which is a number as `time` and `value` are.
 
     Raises
     ------
     InputError
-        With file and line, when a column is missing, a number is none, or a unit or source is empty.
+        With file and row, when a column is missing or unknown, a number is none, a unit or source is empty.
     """
-    table = read_texts(path, COLUMNS)
-    for column in ("time", "value", "reading_error"):
-        numbers = pd.to_numeric(table[column], errors="coerce")
+    further = further or {}
+    for name in set(further) & set(COLUMNS):
+        raise InputError(f"columns: {name} is a column of every table of observations")
+    table = read_texts(path, (*COLUMNS, *further))
+    table = table.drop(columns=[name for name, what in further.items() if what == "remark"])
+    for column in ("time", "value", "reading_error", *table.columns.difference(COLUMNS)):
+        numbers = to_numbers(table[column])
         bad = table.index[~np.isfinite(numbers)]
         if len(bad):
             raise InputError(f"{path}: row {bad[0] + 1}: {column} '{table[column][bad[0]]}' is not a number")

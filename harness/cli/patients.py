@@ -59,7 +59,7 @@ def patients(
         "readings": reading,
     }  # fmt: skip
     if table is not None:
-        given |= {"table": str(table.absolute()), "published": {}}
+        given |= {"table": str(table.absolute()), "published": {}, "remarks": ()}
     study = declare(Patients, **{name: value for name, value in given.items() if value is not None})
     outcome = run_study(study, workers)
     if out is not None:

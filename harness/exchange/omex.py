@@ -19,7 +19,6 @@ import numpy as np
 from pydantic import RootModel
 from pymetadata.omex import EntryFormat, ManifestEntry, Omex
 
-from harness.analysis.observations import read_observations
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.exchange.agreement import absolute_tolerances
@@ -146,9 +145,8 @@ def _plots(spec: PanelSpec, curves: tuple[str, ...]) -> list[Plot]:
 
 def _simulated(spec: PanelSpec) -> PanelResult:
     """The panel with its curves run: what its figure needs, without studies and scores."""
-    table = read_observations(spec.folder / spec.observations) if spec.observations else None
     curves = {name: curve.simulate() for name, curve in spec.curves.items()}
-    return PanelResult(spec, Evidence(spec.folder, spec.curves, curves, {}, table, spec.slots))
+    return PanelResult(spec, Evidence(spec.folder, spec.curves, curves, {}, spec.observed(), spec.slots))
 
 
 def _licence() -> Path:

@@ -8,18 +8,18 @@ code.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable, read_symbols
+from harness.reading import read_texts
 
 __all__ = [
     "DeclaredEndpoint",
@@ -74,7 +74,7 @@ class SolverSettings(Declaration):
     absolute_tolerance: dict[str, float] = {}
     absolute_tolerance_default: float = 1e-30
     absolute_tolerance_logarithm: float = 1e-9
-    lowest_amount: float = -1e-6
+    lowest_amount: float = Field(-1e-6, allow_inf_nan=True)
 
 
 class Reading(Declaration):
@@ -262,11 +262,15 @@ def _condition(card: ModelCard, name: str) -> dict[str, str]:
 def conditions(card: ModelCard) -> dict[str, dict[str, str]]:
     """Table of conditions of a model: name to the values it sets, each 'value unit'; empty without one.
 
-    The second row of the file holds the unit of each column; the column `source` is prose.
+    The second row of the file holds the unit of each column; the column `source` is prose. Every other column
+    is set, so that one which the model does not have is refused where a condition is chosen.
     """
     if card.conditions is None:
         return {}
-    with (card.antimony_path.parent / card.conditions).open(newline="", encoding="utf-8") as file:
-        units, *rows = csv.DictReader(file)
+    path = card.antimony_path.parent / card.conditions
+    table = read_texts(path, ("condition",), None)
+    if len(table) < 2 or table["condition"].duplicated().any():
+        raise InputError(f"{path}: holds no condition, or one twice; its second row names the units")
+    units, *rows = table.to_dict("records")
     symbols = [column for column in units if column not in ("condition", "source")]
     return {row["condition"]: {s: f"{row[s]} {units[s]}" for s in symbols} for row in rows}

@@ -1,13 +1,11 @@
 """Where each number comes from: parameters.csv, and the ontology terms that were looked up in terms.csv.
 
-Promise: the tables are read as they stand, with file and line in every error; comparing them with the
+Promise: the tables are read as they stand, with file and row in every error; comparing them with the
 models is the work of the checks.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -17,6 +15,7 @@ from pydantic import ValidationError, field_validator
 from harness.declarations import Declaration, describe
 from harness.errors import InputError
 from harness.models.catalog import ModelCard, repository
+from harness.reading import parse_texts, read_text, read_texts
 
 __all__ = ["Parameter", "parameters_of", "read_parameters", "read_terms"]
 
@@ -50,17 +49,18 @@ class Parameter(Declaration):
 def read_parameters(path: Path | None = None) -> tuple[Parameter, ...]:
     """Rows of parameters.csv, as it is now; `scale` holds the name of the model."""
     path = path or repository() / "models_antimony" / "parameters.csv"
-    return _parameters(path, path.read_text(encoding="utf-8"))
+    return _parameters(path, read_text(path))
 
 
 @lru_cache(maxsize=8)
 def _parameters(path: Path, text: str) -> tuple[Parameter, ...]:
     rows = []
-    for line, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2):
+    table = parse_texts(path, text, tuple(Parameter.model_fields))
+    for place, row in enumerate(table.to_dict("records"), start=1):
         try:
             rows.append(Parameter.model_validate(row))
         except ValidationError as error:
-            raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
+            raise InputError(f"{path}: row {place}: {describe(error.errors()[0])}") from None
     return tuple(rows)
 
 
@@ -73,5 +73,4 @@ def parameters_of(card: ModelCard) -> dict[str, Parameter]:
 def read_terms(path: Path | None = None) -> dict[str, str]:
     """Ontology terms that were looked up: term to label."""
     path = path or repository() / "models_antimony" / "terms.csv"
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["term"]: row["label"] for row in csv.DictReader(file)}
+    return dict(read_texts(path, ("term", "label"), ("verified_in",))[["term", "label"]].to_numpy())

@@ -75,11 +75,14 @@ class SymbolTable(Mapping[str, Symbol]):
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def settable(self) -> list[str]:
+        """Ids of those that a user may set."""
+        return [symbol.id for symbol in self.symbols.values() if symbol.settable]
+
     def require_settable(self, name: str) -> Symbol:
         """Symbol by id, refused when a user may not set it."""
         if name not in self:
-            settable = [symbol.id for symbol in self.symbols.values() if symbol.settable]
-            raise unknown_name(f"parameter in {self.model}", name, settable)
+            raise unknown_name(f"parameter in {self.model}", name, self.settable())
         symbol = self.symbols[name]
         if symbol.kind is Kind.CLOCK:
             raise InputError(f"{name} is the time of the last dose of {self.model}: only doses set it")

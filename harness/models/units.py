@@ -16,10 +16,11 @@ import libsbml
 import pint
 
 from harness.errors import InputError
+from harness.reading import BLANK, NUMBER
 
 __all__ = ["convert", "parse_quantity", "registry", "unit_of"]
 
-_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(.*)", re.DOTALL)
+_QUANTITY = re.compile(rf"[{BLANK}]*({NUMBER})[{BLANK}]*(.*)", re.DOTALL)
 _SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol", "item": "item"}
 
 
@@ -48,11 +49,11 @@ def parse_quantity(text: str, unit: str, what: str) -> float:
     InputError
         When there is no finite number, the unit is unknown, or it does not convert to `unit`.
     """
-    match = _NUMBER.fullmatch(text)
+    match = _QUANTITY.fullmatch(text)
     if match is None:
         wanted = f"with or without a unit (here {unit})" if unit else "and here it has no unit"
         raise InputError(f"{what}: '{text}' is not a number, {wanted}")
-    value, given = float(match[1]), match[2].strip()
+    value, given = float(match[1]), match[2].strip(BLANK)
     if not math.isfinite(value):
         raise InputError(f"{what}: '{text}' is not a finite number")
     return convert(value, given, unit, what) if given else value
@@ -60,9 +61,11 @@ def parse_quantity(text: str, unit: str, what: str) -> float:
 
 def convert(value: float, given: str, unit: str, what: str) -> float:
     """Convert `value` from the unit `given` to `unit`; a leading slash reads as one over it."""
+    if given == unit:
+        return value
     units = registry()
     try:
-        source = units.Unit("1" + given if given.startswith("/") else given)
+        source = units.Unit(_plain(given))
     except Exception:  # pint raises many kinds for a text that is no unit
         raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit or 'none'}") from None
     if unit == "dimensionless" and source == units.Unit("1/item"):
@@ -75,6 +78,20 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     if not math.isfinite(converted):
         raise InputError(f"{what}: {value:g} {given} is not a finite number of {unit}")
     return converted
+
+
+_UNIT = re.compile(r"[\w %°·⁰¹²³⁴-⁹⁻*/^().+-]*")
+_POWER = re.compile(r"(?:\^|\*\*) *[+-]?[0-9]{1,2}(?:\.[0-9]+)?(?![0-9.⁰¹²³⁴-⁹⁻])(?! *(?:\^|\*\*))")
+
+
+def _plain(unit: str) -> str:
+    """A unit for pint, which works out powers of numbers, however large, and skips hidden characters."""
+    rest = _POWER.sub("", unit)
+    if len(unit) > 200 or not _UNIT.fullmatch(unit) or "^" in rest or "**" in rest:
+        raise ValueError
+    if any(float(number) != 1 for number in re.findall(r"(?<![\w.])[0-9.]+", rest)):
+        raise ValueError
+    return "1" + unit if unit.startswith("/") else unit
 
 
 def unit_of(model: libsbml.Model, unit_id: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy.stats import qmc
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
+from harness.reading import read_texts, require_file, to_numbers
 
 __all__ = [
     "Design",
@@ -84,8 +85,9 @@ class Design:
         return Design(pd.DataFrame(columns, index=range(len(self))))
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
-        symbols.require_settable(name)
-        symbol = symbols[name]
+        if name not in symbols:
+            raise unknown_name(f"parameter in {symbols.model}", name, [*symbols.settable(), *SPECIAL])
+        symbol = symbols.require_settable(name)
         numbers = self._numbers(name, symbol.unit, symbol.unit, values)
         _refuse(name, values, numbers < 0, "must not be negative")
         if symbol.is_volume:
@@ -93,9 +95,7 @@ class Design:
         return numbers
 
     def _numbers(self, name: str, default: str, unit: str, values: pd.Series) -> np.ndarray:
-        if values.dtype == bool:
-            raise InputError(f"design: column {name}: true and false are no numbers")
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+        numbers = to_numbers(values)
         _refuse(name, values, ~np.isfinite(numbers), "is not a finite number")
         given = self.units.get(name, default)
         return numbers if given == unit else numbers * convert(1.0, given, unit, f"design: column {name}")
@@ -105,16 +105,19 @@ def _refuse(name: str, values: pd.Series, bad: np.ndarray, why: str) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         value = values.iloc[row]
-        shown = "empty" if pd.isna(value) or value == "" else f"'{value}'"
+        empty = value is None or (isinstance(value, str) and not value) or value is pd.NA or value is pd.NaT
+        shown = "empty" if empty or (isinstance(value, float) and math.isnan(value)) else f"'{value}'"
         more = f" (and {bad.sum() - 1} more rows)" if bad.sum() > 1 else ""
         raise InputError(f"design: row {row}, column {name}: {shown} {why}{more}")
 
 
 def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
-    for row, name in enumerate(values):
-        if name not in regimens:
+    """Names of regimens; a whole number is the name that it is written as."""
+    names = [str(name) if isinstance(name, str | Integral) else name for name in values]
+    for row, name in enumerate(names):
+        if not isinstance(name, str) or name not in regimens:
             raise InputError(f"design: row {row}: {unknown_name('regimen', str(name), regimens)}")
-    return values.to_numpy(object)
+    return np.array(names, object)
 
 
 def single(**values: float) -> Design:
@@ -197,15 +200,10 @@ def read_design(path: Path) -> Design:
     InputError
         When the file is missing, is not of its format, or is truncated.
     """
-    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
+    readers = {".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise InputError(f"{path}: a design is a .csv or .parquet file")
-    try:
-        table = readers[path.suffix.lower()](path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # pandas and pyarrow raise many kinds for a broken file
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from None
+    table = readers[path.suffix.lower()](require_file(path))
     names, units = {}, {}
     for column in table.columns:
         found = re.fullmatch(r"\s*(\w+)\s*(?:\[(.+)\])?\s*", str(column))
@@ -218,11 +216,23 @@ def read_design(path: Path) -> Design:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # pandas only warns of a row that is longer than the heading
-        return pd.read_csv(
-            path, skipinitialspace=True, skip_blank_lines=True, index_col=False, float_precision="round_trip"
-        )
+    return read_texts(path, (), None)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Every column of the file, those that pandas would take for an index too."""
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        if file.metadata.num_rows > MOST:
+            raise InputError(f"{path}: {file.metadata.num_rows} rows; at most {MOST} are allowed")
+        table = file.read().to_pandas(ignore_metadata=True)
+    except InputError:
+        raise
+    except Exception as error:  # pyarrow raises many kinds for a broken file
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from None
+    return table.drop(columns=[c for c in table.columns if str(c).startswith("__index_level_")])
 
 
 def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:

@@ -21,7 +21,6 @@ __all__ = [
     "check_folder",
     "check_path",
     "read_table",
-    "read_texts",
     "write_dataset",
     "write_table",
     "write_whole",
@@ -116,34 +115,6 @@ def read_table(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path)
     return pd.read_csv(path, float_precision="round_trip")  # the default parser loses the last digit
-
-
-def read_texts(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a csv as text, cell by cell; what follows a # is a remark, and further columns are kept.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or broken, a row is longer than the heading, or a column is missing or given
-        twice.
-    """
-    try:
-        rows = pd.read_csv(
-            path, header=None, dtype=str, keep_default_na=False, comment="#", skipinitialspace=True
-        )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        said = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
-        raise InputError(f"{path}: cannot be read: {said}") from None
-    names = [str(name).strip() for name in rows.iloc[0]]
-    missing = [column for column in columns if column not in names]
-    if missing:
-        raise InputError(f"{path}: column missing: {', '.join(missing)}; wanted are {', '.join(columns)}")
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InputError(f"{path}: column {', '.join(doubled)} is given twice")
-    return rows.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
 
 
 def _umask() -> int:

@@ -6,6 +6,7 @@ bounds of response hold, and every count a whole number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from harness.analysis.response import category_names, criteria
 from harness.errors import InputError, unknown_name
-from harness.simulation.files import read_texts
+from harness.reading import read_texts, to_numbers
 
 __all__ = ["read_patients"]
 
@@ -23,8 +24,10 @@ MOST = 100_000
 """Patients of a table: more than any trial."""
 
 
-def read_patients(path: Path) -> pd.DataFrame:
-    """Read a csv with the columns `dose` (cells), `category` and `n` (patients); others are left alone.
+def read_patients(path: Path, remarks: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a csv with the columns `dose` (cells), `category` and `n` (patients), and perhaps `source`.
+
+    `remarks` are further columns, which are not read.
 
     Returns
     -------
@@ -35,9 +38,9 @@ def read_patients(path: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        When the file or a column is missing, or a dose, category or count is none.
+        When the file or a column is missing, a column is unknown, or a dose, category or count is none.
     """
-    table = read_texts(path, COLUMNS)
+    table = read_texts(path, COLUMNS, ("source", *remarks))
     same = criteria().same_by_m_protein
     for row, name in enumerate(table["category"], start=1):
         if name not in category_names() and name not in same:
@@ -61,7 +64,7 @@ def read_patients(path: Path) -> pd.DataFrame:
 
 def _numbers(path: Path, values: pd.Series, name: str, wanted: str, least: float) -> np.ndarray:
     """A column as finite numbers of at least `least`; whole ones where they count."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    numbers = to_numbers(values)
     bad = ~np.isfinite(numbers) | (numbers < least)
     if name == "n":
         bad |= numbers != np.floor(numbers)

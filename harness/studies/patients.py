@@ -31,6 +31,8 @@ class Patients(StudyDeclaration):
     ----------
     table
         Csv of dose, category and n; a relative path is one in ``validation/``.
+    remarks
+        Columns that the table may have beside these and `source`; they are not read.
     published
         Row of ``validation/trials/trial_outcomes.csv`` that holds the median of each arm, to stand beside.
     effects, more_effects
@@ -50,6 +52,7 @@ class Patients(StudyDeclaration):
     model: str = "clinical"
     readings: tuple[str, ...] = ()
     table: str = "fig5/crb401_best_response.csv"
+    remarks: tuple[str, ...] = ("bcma",)
     published: dict[str, str] = {"low": "crb401_50", "high": "crb401_escalation"}
     effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
     more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}

@@ -6,8 +6,6 @@ trial had, so its interval holds the chance of a small trial. Nothing is fitted.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from pydantic import ValidationError, ValidationInfo, field_validator, model_val
 from harness.analysis.survival import median_of_all
 from harness.declarations import Declaration, describe
 from harness.errors import InputError
+from harness.reading import read_texts
 
 __all__ = ["Drawn", "Published", "predict", "read_published"]
 
@@ -92,26 +91,21 @@ class Drawn:
 
 
 def read_published(path: Path) -> tuple[Published, ...]:
-    """Rows of a table of trial outcomes; lines that start with # are remarks.
+    """Rows of a table of trial outcomes; what follows a # is a remark.
 
     Raises
     ------
     InputError
-        When the file is missing, a row is broken (file and line), or a name is given twice.
+        When the file is missing, a column is unknown, a row is broken, or a name is given twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    remarks = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     rows: dict[str, Published] = {}
-    for line, row in enumerate(csv.DictReader(io.StringIO("\n".join(lines[remarks:]))), start=remarks + 2):
+    for row, cells in enumerate(read_texts(path, tuple(Published.model_fields)).to_dict("records"), start=1):
         try:
-            found = Published.model_validate(row)
+            found = Published.model_validate(cells)
         except ValidationError as error:
-            raise InputError(f"{path}:{line}: {describe(error.errors()[0])}") from None
+            raise InputError(f"{path}: row {row}: {describe(error.errors()[0])}") from None
         if found.name in rows:
-            raise InputError(f"{path}:{line}: name: {found.name} is given twice")
+            raise InputError(f"{path}: row {row}: name: {found.name} is given twice")
         rows[found.name] = found
     if not rows:
         raise InputError(f"{path}: no rows")

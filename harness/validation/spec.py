@@ -9,8 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 from pydantic import field_validator, model_validator
 
+from harness.analysis.observations import Columns, read_observations
 from harness.declarations import Declaration, FieldError, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository
@@ -143,6 +145,7 @@ class PanelSpec(Declaration):
     source: str
     summary: str
     observations: str | None = None
+    columns: Columns = {}  # of the table of observations, beyond those that every one has
     slots: tuple[str, ...] = ()  # arms of observations that may still be without numbers
     curves: dict[str, Curve] = {}
     studies: dict[str, AnyStudy] = {}
@@ -181,6 +184,10 @@ class PanelSpec(Declaration):
     @property
     def folder(self) -> Path:
         return repository() / "validation" / self.panel
+
+    def observed(self) -> pd.DataFrame | None:
+        """The table of observations; None where the panel names none."""
+        return read_observations(self.folder / self.observations, self.columns) if self.observations else None
 
 
 def panel_names() -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from enum import StrEnum
 
 import pandas as pd
 
-from harness.analysis.observations import read_observations
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import load_card, model_names
 from harness.simulation.execute import Executor, Serial
@@ -141,7 +140,7 @@ def _named(spec: PanelSpec, field: str) -> Iterator[None]:
 
 
 def _evidence(spec: PanelSpec, executor: Executor, progress: Progress | None) -> Evidence:
-    table = read_observations(spec.folder / spec.observations) if spec.observations else None
+    table = spec.observed()
     read = {pair for target in spec.targets if target.measure for pair in target.measure.reads()}
     curves, outcomes = {}, {}
     for name, curve in spec.curves.items():

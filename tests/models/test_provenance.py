@@ -106,8 +106,8 @@ def test_values_are_finite_and_positive_but_for_clocks():
         ("K,clinical,1,1/day,fixed,,,,\n", "source"),
     ],
 )
-def test_a_broken_row_is_told_with_line_and_field(tmp_path, row, field):
+def test_a_broken_row_is_told_with_row_and_field(tmp_path, row, field):
     path = tmp_path / "parameters.csv"
     path.write_text(HEADER + row)
-    with pytest.raises(InputError, match=rf"parameters.csv:2: {field}: "):
+    with pytest.raises(InputError, match=rf"parameters.csv: row 1: {field}: "):
         read_parameters(path)

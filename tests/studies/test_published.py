@@ -88,14 +88,14 @@ def test_the_median_of_a_drawn_trial_is_a_duration_of_its_patients(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (["a,T,1e8=2,3,,,,,,,,,here"], "trials.csv:3: the arms have 2 patients together, n is 3"),
-        (["a,T,1e8,3,,,,,,,,,here"], "trials.csv:3: arms: .*write CELLS=PATIENTS"),
-        (["a,T,1e8=3,3,lots,,,,,,,,here"], "trials.csv:3: orr"),
-        (["a,T,1e8=3,3,,,,,,,,,"], "trials.csv:3: source: a source is needed"),
-        (["a,T,1e8=3,3,,,,,,,,,x", "a,T,1e8=3,3,,,,,,,,,x"], "trials.csv:4: name: a is given twice"),
+        (["a,T,1e8=2,3,,,,,,,,,here"], "trials.csv: row 1: the arms have 2 patients together, n is 3"),
+        (["a,T,1e8,3,,,,,,,,,here"], "trials.csv: row 1: arms: .*write CELLS=PATIENTS"),
+        (["a,T,1e8=3,3,lots,,,,,,,,here"], "trials.csv: row 1: orr"),
+        (["a,T,1e8=3,3,,,,,,,,,"], "trials.csv: row 1: source: a source is needed"),
+        (["a,T,1e8=3,3,,,,,,,,,x", "a,T,1e8=3,3,,,,,,,,,x"], "trials.csv: row 2: name: a is given twice"),
         ([], "no rows"),
     ],
 )
-def test_a_broken_table_is_told_with_file_and_line(tmp_path, rows, said):
+def test_a_broken_table_is_told_with_file_and_row(tmp_path, rows, said):
     with pytest.raises(InputError, match=said):
         read_published(table(tmp_path, *rows))

@@ -144,7 +144,7 @@ def test_panels_name_their_sources():
         ("# expected: viability_percent\ncondition,viability_percent\nJeKo,\n", "every row needs a number"),
         ("# expected: viability_percent\ncondition,viability_percent\n,100\n", "an empty cell"),
         ("# expected: viability_percent\ncondition,viability_percent\n", "no rows"),
-        ("", "cannot be read"),
+        ("", "the first line must be"),
     ],
 )
 def test_a_broken_table_of_cases_is_told(tmp_path, table, said):
@@ -194,7 +194,8 @@ def filled(tmp_path, results):
     def fill(panel, text):
         path = tmp_path / "observed.csv"
         path.write_text(text, encoding="utf-8")
-        return replace(results[panel].evidence, observations=read_observations(path))
+        found = read_observations(path, results[panel].spec.columns)
+        return replace(results[panel].evidence, observations=found)
 
     return fill
 

@@ -13,6 +13,7 @@ from harness.analysis import metrics
 from harness.analysis.observations import COLUMNS, in_unit
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
+from harness.reading import parse_texts, read_text, to_numbers
 from harness.studies.outcome import StudyDeclaration
 from harness.validation.curves import Curve, Evidence
 from harness.validation.measures.base import Measure
@@ -64,28 +65,20 @@ def read_cases(path: Path, expected: str, symbols: SymbolTable) -> pd.DataFrame:
     Columns that hold values expected by another target are those listed in the file's first line,
     ``# expected: NAME, NAME``.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            first = file.readline()
-        table = pd.read_csv(path, comment="#")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    text = read_text(path)
+    first = text.partition("\n")[0]
     declared = [name.strip() for name in first.removeprefix("# expected:").split(",")]
     if not first.startswith("# expected:") or expected not in declared:
         raise InputError(
             f"{path}:1: the first line must be '# expected: ' and the columns of expected values"
         )
-    for column in declared:
-        if column not in table.columns:
-            raise InputError(f"{path}:2: column missing: {column}")
-        if not np.isfinite(pd.to_numeric(table[column], errors="coerce")).all():
+    settable = [name for name in symbols.settable() if name not in declared]
+    table = parse_texts(path, text, declared, ("condition", "reading", "dose", "source", *settable))
+    for column in table.columns.difference(["condition", "reading", "source"]):
+        table[column] = to_numbers(table[column])
+        if not np.isfinite(table[column]).all():
             raise InputError(f"{path}: {column}: every row needs a number")
-    for column in table.columns:
-        if column not in ("condition", "reading", "dose", "source", *declared) and column not in symbols:
-            raise InputError(f"{path}:2: {unknown_name('symbol', column, symbols)}")
-    if table.empty or table.isna().any(axis=None):
+    if table.empty or (table == "").any(axis=None):
         raise InputError(f"{path}: no rows, or an empty cell")
     return table.drop(columns=[name for name in declared if name != expected])
 
