@@ -92,7 +92,8 @@ def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray
     step = np.where(curved, -slope / (2 * np.where(curved, bend, 1.0)), 0.0)
     step = np.clip(step, -left, right)  # moves the vertex of an extreme nowhere; of others it is not used
     height = y[..., 1] + step * (slope + bend * step)
-    return np.where(logarithmic[..., 0], np.exp(height), height), time[..., 1] + step
+    power = np.exp(np.where(logarithmic[..., 0], height, 0.0))  # of a height itself it may be beyond numbers
+    return np.where(logarithmic[..., 0], power, height), time[..., 1] + step
 
 
 def nadir(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:

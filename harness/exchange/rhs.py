@@ -7,7 +7,7 @@ that they can be compared term by term; none passes through libSBML, Antimony or
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -25,7 +25,8 @@ __all__ = ["lines", "python_text", "rxode2_text", "solve", "start_lines"]
 def python_text(equations: Equations) -> str:
     """A Python module: `initial()` gives the states at 0, `rhs(time, states)` their rates.
 
-    `formulas(time, states)` gives the values of all assignment rules, by id.
+    `formulas(time, states)` gives the values of all assignment rules, by id. At each of `moments()`, in
+    order, something happens, a dose for one: `after(time, states)` gives the states that follow.
     """
     spell = PYTHON.name
     states = ", ".join(map(spell, equations.rates))
@@ -41,7 +42,26 @@ def python_text(equations: Equations) -> str:
         + f"STATES = {list(equations.rates)!r}\n\n\n"
         f"def initial(time=0.0):\n{start}    return [{states}]\n\n\n"
         f"def formulas(time, states):\n{body}    return {{{listing}}}\n\n\n"
-        f"def rhs(time, states):\n{body}    return [\n{rates}    ]\n"
+        f"def rhs(time, states):\n{body}    return [\n{rates}    ]\n\n\n" + _python_events(equations, body)
+    )
+
+
+def _python_events(equations: Equations, body: str) -> str:
+    """When something happens, and the states after it; every formula is read before any value changes."""
+    moments = [write(event.time, PYTHON) for event in equations.events]
+    states = list(equations.rates)
+    changed = "".join(
+        f"    if time == {moment}:\n"
+        + "".join(
+            f"        given[{states.index(name)}] = {write(formula, PYTHON)}  # {name}\n"
+            for name, formula in event.assignments.items()
+        )
+        for moment, event in zip(moments, equations.events, strict=True)
+    )
+    return (
+        f"def moments():\n    return sorted({{{', '.join(moments)}}})\n\n\n"
+        f"def after(time, states):\n{body if changed else ''}    given = [*states]\n"
+        f"{changed}    return given\n"
     )
 
 
@@ -143,12 +163,11 @@ def solve(
         Shape (n, k); NaN from where the integration failed on.
     """
     module = _compiled(equations)
-    events = _events(equations, module)
-    stops = sorted({0.0, *(t for t in events if t <= times[-1]), float(times[-1])})
+    stops = sorted({0.0, *(t for t in module["moments"]() if t <= times[-1]), float(times[-1])})
     rows = np.full((len(times), len(observables)), math.nan)
     state = np.array(module["initial"](), float)
     for stop, following in pairwise([*stops, math.inf]):
-        state = np.array(_after(module, events.get(stop, ()), stop, state), float)
+        state = np.array(module["after"](stop, state), float)
         last = not math.isfinite(following)
         inside = (times >= stop) & (times < following)
         if last:
@@ -172,26 +191,6 @@ def _compiled(equations: Equations) -> dict[str, object]:
     module: dict[str, object] = {}
     exec(python_text(equations), module)
     return module
-
-
-def _events(equations: Equations, module: dict) -> dict[float, list[tuple[str, Callable]]]:
-    """What happens at each time: ids, and functions of time and values."""
-    found: dict[float, list[tuple[str, Callable]]] = {}
-    for event in equations.events:
-        time = float(eval(write(event.time, PYTHON), module))
-        for name, formula in event.assignments.items():
-            found.setdefault(time, []).append((name, compile(write(formula, PYTHON), name, "eval")))
-    return found
-
-
-def _after(module: dict, events: Sequence[tuple[str, object]], time: float, state: np.ndarray) -> list[float]:
-    """State after what happens at a time; every formula is read before any value changes."""
-    if not events:
-        return list(state)
-    values = dict(zip(module["STATES"], state, strict=True)) | module["formulas"](time, state)
-    spelled = {PYTHON.name(name): value for name, value in values.items()} | {"time": time}
-    values |= {name: eval(code, module, spelled) for name, code in events}
-    return [values[name] for name in module["STATES"]]
 
 
 def _read(module: dict, time: float, state: np.ndarray, observables: Sequence[str]) -> list[float]:

@@ -140,7 +140,8 @@ class Dialect:
 
 
 def _python_name(name: str) -> str:
-    return f"{name}_" if keyword.iskeyword(name) else name
+    """A name that Python takes, and that hides neither a function nor a variable of the file."""
+    return f"{name}_" if keyword.iskeyword(name) or name in _PYTHON_WORDS else name
 
 
 def _rxode2_name(name: str) -> str:
@@ -165,6 +166,10 @@ MATLAB = Dialect(
     "^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", {"and": " && ", "or": " || ", "not": "~"}, _matlab_name,
     unequal="~=",
 )  # fmt: skip
+_PYTHON_WORDS = {
+    "STATES", "after", "formulas", "given", "initial", "moments", "rhs", "sorted", "states",
+    *PYTHON.functions.values(),
+}  # fmt: skip
 _MATLAB_WORDS = {
     "break", "case", "catch", "classdef", "continue", "else", "elseif", "end", "for", "function", "global",
     "if", "otherwise", "parfor", "persistent", "return", "spmd", "switch", "try", "while",

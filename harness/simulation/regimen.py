@@ -1,7 +1,8 @@
 """Regimens: which doses are given, when and over how long, and when a run gives more.
 
-Promise: a regimen is validated, in order of time, and in the model's own units (cells; the model's time).
-Amounts may be relative to the dose of a run until :meth:`Regimen.absolute` fixes them.
+Promise: a regimen is validated, in order of time, without two doses of a kind at one time, and in the
+model's own units (cells; the model's time). Amounts may be relative to the dose of a run until
+:meth:`Regimen.absolute` fixes them.
 """
 
 from __future__ import annotations
@@ -36,13 +37,18 @@ __all__ = [
 class Dose:
     """`amount` cells at `time`, at once or evenly over `duration`, in the model's units.
 
-    With `relative`, `amount` is a multiple of the dose of the run.
+    With `relative`, `amount` is a multiple of the dose of the run. As a text it is what :func:`parse_dose`
+    reads as the same dose.
     """
 
     time: float
     amount: float
     duration: float = 0.0
     relative: bool = False
+
+    def __str__(self) -> str:
+        over = f" for {_shortest(self.duration)}" if self.duration else ""
+        return f"{_shortest(self.amount)}{'x' if self.relative else ''}@{_shortest(self.time)}{over}"
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,19 @@ class Redosing:
 
 @dataclass(frozen=True)
 class Regimen:
-    """Doses in order of time, and a rule for more."""
+    """Doses in order of time, those of a kind at one time added up, and a rule for more.
+
+    Raises
+    ------
+    InputError
+        When a number of a dose is not finite or is negative, or an amount is a part of a cell.
+    """
 
     doses: tuple[Dose, ...] = ()
     redosing: Redosing | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "doses", _in_order(self.doses))
 
     def absolute(self, dose: float) -> Regimen:
         """The same with relative amounts as multiples of `dose` cells."""
@@ -81,18 +96,15 @@ class Regimen:
         rule = self.redosing
         if rule is not None and rule.relative:
             rule = replace(rule, amount=rule.amount * dose, relative=False)
-        return Regimen(tuple(_valid(d, f"dose at {d.time:g}") for d in doses), rule)
+        return Regimen(tuple(doses), rule)
 
     def __str__(self) -> str:
-        parts = [
-            f"{d.amount:g}{'x' if d.relative else ''}@{d.time:g}"
-            + (f" for {d.duration:g}" if d.duration else "")
-            for d in self.doses
-        ]
+        parts = [str(dose) for dose in self.doses]
         if self.redosing:
             rule = self.redosing
             parts.append(
-                f"{rule.amount:g}{'x' if rule.relative else ''} when {rule.observable} rises {rule.rise:.0%}"
+                f"{_shortest(rule.amount)}{'x' if rule.relative else ''} when {rule.observable} rises"
+                f" {_shortest(100 * rule.rise)}%"
             )
         return ", ".join(parts)
 
@@ -107,7 +119,7 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "item", time_unit: s
         convert.
     """
     if isinstance(text, Dose):
-        return _valid(text, str(text))
+        return _valid(text, f"dose '{text}'")
     what = f"dose '{text}'"
     given, _, over = str(text).partition(" for ")
     amount, at, time = given.partition("@")
@@ -126,22 +138,24 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "item", time_unit: s
 def regimen(
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose], time_unit: str = "day"
 ) -> Regimen:
-    """A regimen from doses, those at the same time added up; a single dose may stand for itself."""
+    """A regimen from doses; a single one may stand for itself."""
     if isinstance(doses, Regimen):
         return doses
     if isinstance(doses, str | float | int | Dose):
         doses = [doses]
-    merged: list[Dose] = []
-    for dose in sorted(parse_dose(d, time_unit=time_unit) for d in doses):
-        if merged and math.isclose(merged[-1].time, dose.time, rel_tol=1e-12, abs_tol=1e-12):
-            before = merged[-1]
-            dose = replace(dose, time=before.time)
-            if (before.duration, before.relative) == (dose.duration, dose.relative):
-                total = replace(dose, amount=before.amount + dose.amount)
-                dose = _valid(total, f"doses at {dose.time:g}")
-                merged.pop()
-        merged.append(dose)
-    return Regimen(tuple(merged))
+    return Regimen(tuple(parse_dose(dose, time_unit=time_unit) for dose in doses))
+
+
+def _in_order(doses: Iterable[Dose]) -> tuple[Dose, ...]:
+    """Doses in order; those of one time, of one duration and alike in what they are relative to are one."""
+    amounts: dict[tuple[float, float, bool], list[float]] = {}
+    time = -math.inf
+    for dose in sorted(_valid(dose, f"dose '{dose}'") for dose in doses):
+        if not math.isclose(dose.time, time, rel_tol=1e-12, abs_tol=1e-12):
+            time = dose.time
+        amounts.setdefault((time, dose.duration, dose.relative), []).append(dose.amount)
+    added = [Dose(at, math.fsum(given), *kind) for (at, *kind), given in amounts.items()]
+    return tuple(sorted(_valid(dose, f"doses at {dose.time:g}") for dose in added))
 
 
 class DeclaredRedosing(Declaration):
@@ -223,6 +237,12 @@ def _amount(text: str, unit: str, what: str) -> tuple[float, bool]:
     if multiple:
         return parse_quantity(multiple[1], "dimensionless", what), True
     return parse_quantity(text, unit, what), False
+
+
+def _shortest(number: float) -> str:
+    """A number with six digits where they say all of it, else with as many as it needs."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def _valid(dose: Dose, what: str) -> Dose:

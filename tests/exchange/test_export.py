@@ -116,6 +116,44 @@ def test_rxode2_gives_later_doses_as_an_event_table(tmp_path):
     assert 'et(amt = 100000000.0, time = 20.2, dur = 1.0, cmt = "CARTe_b")' in text
 
 
+def test_doses_of_one_time_are_one_event():
+    """Two events at one time would both add to what was there before, and one dose would be lost."""
+    use = use_of("clinical", doses=["1x", "1e8@10", "0.5x@10", "1e7@10 for 1"])
+    assert libsbml.readSBMLFromString(use.sbml()).getModel().getParameter("dose_3").getValue() == 1.75e8
+    assert differs(use, use.sbml(), until=60) <= 1
+
+
+def test_the_python_text_holds_the_later_doses(tmp_path):
+    module: dict = {}
+    exec(written(used("clinical_waning"), "python", tmp_path), module)
+    assert module["moments"]() == [10.3, 20.2, 20.2 + 1]
+    before = module["initial"]()
+    changed = {}
+    for time in [*module["moments"](), 5.0]:
+        pairs = zip(module["STATES"], before, module["after"](time, before), strict=True)
+        changed[time] = {name: new - old for name, old, new in pairs if new != old}
+    assert changed == {
+        10.3: {"CARTe_b": 5e7, "t_last_dose": 10.3},
+        20.2: {"dose_3_on": 1, "t_last_dose": 20.2},
+        20.2 + 1: {},
+        5.0: {},
+    }
+    assert module["after"](20.2 + 1, [1.0] * len(before)).count(0) == 1
+
+
+def test_names_that_the_python_text_uses_stay_its_own(tmp_path):
+    module: dict = {}
+    path = tmp_path / "names.ant"
+    path.write_text(
+        "model m()\n  rhs = 2; moments = 3; given = 1; initial = 0.5; states = 1\n"
+        "  states' = -rhs*states*initial\n"
+        "  at (time >= 1): states = states + moments*given\nend", "utf-8",
+    )  # fmt: skip
+    exec(python_text(read_equations(use_of(str(path)).sbml())), module)
+    assert module["rhs"](0, [7.0]) == [-7.0]
+    assert module["after"](1, [7.0]) == [10.0]
+
+
 def test_each_dose_sets_the_clock_of_a_model_that_has_one(tmp_path):
     use = used("clinical_waning")
     model = libsbml.readSBMLFromString(use.sbml()).getModel()

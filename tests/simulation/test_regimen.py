@@ -59,6 +59,18 @@ def test_a_regimen_is_in_order_and_adds_up_doses_of_one_time():
     assert regimen([]).doses == ()
 
 
+def test_doses_of_a_kind_are_added_up_whatever_else_is_given_then():
+    given = ["1e7@3", "5e7@3 for 2", "2e8@3", "1e7@3 for 2", "0.5x@3"]
+    assert regimen(given).doses == (
+        Dose(3, 0.5, relative=True), Dose(3, 6e7, 2.0), Dose(3, 2.1e8),
+    )  # fmt: skip
+    assert regimen(given).absolute(2e6).doses == (Dose(3, 6e7, 2.0), Dose(3, 2.11e8))
+
+
+def test_a_number_of_a_regimen_is_shown_with_all_its_digits():
+    assert str(regimen(["123456789@1.23456789", "0.5x for 2"])) == "0.5x@0 for 2, 123456789.0@1.23456789"
+
+
 def test_relative_amounts_are_multiples_of_the_dose_of_the_run():
     given = Regimen((Dose(0, 1, relative=True), Dose(28, 0.5, relative=True), Dose(30, 1e6)))
     assert given.absolute(4e8).doses == (Dose(0, 4e8), Dose(28, 2e8), Dose(30, 1e6))

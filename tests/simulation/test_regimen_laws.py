@@ -1,0 +1,174 @@
+"""Laws of regimens: what holds for any doses, in any order, in any table of runs."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.exchange.agreement import absolute_tolerances
+from harness.exchange.tools import run_tool
+from harness.exchange.use import use_of
+from harness.simulation.design import Design
+from harness.simulation.engine import Engine
+from harness.simulation.plan import plan
+from harness.simulation.program import load_program
+from harness.simulation.regimen import Dose, Redosing, Regimen, parse_dose, regimen
+from harness.simulation.run import run
+from harness.simulation.timeline import Timeline
+
+law = settings(derandomize=True, deadline=None, max_examples=60)
+END = 60.0
+
+times = st.one_of(st.integers(0, 12).map(float), st.floats(0, 70))
+amounts = st.one_of(st.just(0.0), st.floats(1, 1e12))
+durations = st.one_of(st.just(0.0), st.integers(1, 9).map(float), st.floats(1e-3, 30))
+doses = st.builds(Dose, times, amounts, durations)
+relative = st.builds(Dose, times, st.floats(1e-3, 1e3), durations, st.just(True))
+
+
+def lists(of, least=0):
+    return st.lists(of, min_size=least, max_size=7)
+
+
+@law
+@given(lists(st.one_of(doses, relative)).flatmap(lambda d: st.tuples(st.just(d), st.permutations(d))))
+def test_the_order_in_which_doses_are_given_means_nothing(both):
+    listed, mixed = both
+    assert regimen(mixed) == regimen(listed) == Regimen(tuple(mixed))
+
+
+@law
+@given(lists(st.one_of(doses, relative)))
+def test_doses_of_a_kind_at_one_time_are_one_and_nothing_is_lost(listed):
+    merged = regimen(listed).doses
+    assert list(merged) == sorted(merged)
+    assert regimen(merged).doses == merged
+    kinds = [(dose.time, dose.duration, dose.relative) for dose in merged]
+    assert len(set(kinds)) == len(kinds)
+    for kind in (False, True):
+        total = math.fsum(d.amount for d in merged if d.relative is kind)
+        assert total == pytest.approx(math.fsum(d.amount for d in listed if d.relative is kind), rel=1e-12)
+
+
+@law
+@given(lists(st.one_of(doses, relative)), st.floats(1e3, 1e9))
+def test_relative_amounts_become_multiples_once(listed, dose):
+    mixed = regimen(listed)
+    fixed = mixed.absolute(dose)
+    assert not any(d.relative for d in fixed.doses)
+    assert fixed.absolute(2 * dose) == fixed
+    by_hand = [replace(d, amount=d.amount * dose, relative=False) if d.relative else d for d in mixed.doses]
+    assert fixed == regimen(by_hand)
+    kinds = [(d.time, d.duration) for d in fixed.doses]
+    assert len(set(kinds)) == len(kinds)
+
+
+@law
+@given(lists(st.one_of(doses, relative), least=1))
+def test_a_regimen_as_a_text_is_read_as_the_same_regimen(listed):
+    for dose in listed:
+        assert parse_dose(str(dose)) == dose
+    assert regimen(str(regimen(listed)).split(", ")) == regimen(listed)
+
+
+def walk(timeline):
+    """Time, cells at once and rate of each stretch of a course, from the start to the end."""
+    at, amount = 0.0, 0.0
+    while (stop := timeline.next_stop(at)) is not None:
+        yield at, stop, amount, timeline.rate, timeline.last_dose
+        timeline.pass_stop(stop, watched=0.0)
+        at, amount = stop, timeline.amount
+    yield at, timeline.end, amount, timeline.rate, timeline.last_dose
+
+
+@law
+@given(lists(doses))
+def test_what_flows_in_is_what_the_regimen_gives(listed):
+    planned = regimen(listed)
+    at_start = sum(d.amount for d in planned.doses if d.time == 0 and not d.duration)
+    course = list(walk(Timeline(planned, END)))
+    came = at_start + sum(amount + rate * (stop - start) for start, stop, amount, rate, _ in course)
+    due = sum(
+        d.amount * (min((END - d.time) / d.duration, 1) if d.duration else 1)
+        for d in planned.doses
+        if d.time <= END
+    )
+    assert came == pytest.approx(due, rel=1e-9)
+
+
+@law
+@given(lists(doses))
+def test_the_last_dose_is_the_latest_that_has_started(listed):
+    for start, *_, last in walk(Timeline(regimen(listed), END)):
+        begun = [d.time for d in regimen(listed).doses if d.amount > 0 and d.time <= start]
+        assert last == max(begun, default=0.0)
+
+
+RULE = Redosing(1.0, "M_protein", 0.02, 7.0, 7.0, at_most=2, relative=True)
+REGIMENS = {
+    "1": regimen(["1x"]),
+    "None": regimen(["0.5x", "0.3x@3", "0.2x@3 for 2"]),
+    "rule": Regimen((Dose(2.0, 0.1, relative=True),), RULE),
+    "nothing": regimen([]),
+}
+ROWS = pd.DataFrame(
+    {
+        "dose": np.geomspace(1e6, 1e9, 12),
+        "K_kill_max": np.linspace(0.01, 0.5, 12),
+        "regimen": [*REGIMENS] * 3,
+        "days": [20.0, 35, 50, 50, 20, 35] * 2,
+    }
+)
+
+
+def outcome(rows, chunk):
+    planned = plan(
+        "clinical", Design(rows), readings="waning", regimens=REGIMENS, at="0:14:7",
+        observables=["transgene", "M_protein"],
+    )  # fmt: skip
+    found = run(replace(planned, chunk=chunk))
+    return {name: found[name].to_numpy() for name in found.data_vars}
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What becomes of each row by itself."""
+    return outcome(ROWS, 1)
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(order=st.permutations(range(len(ROWS))), count=st.integers(1, len(ROWS)), chunk=st.integers(1, 12))
+def test_a_run_is_the_same_to_the_last_bit_in_any_order_and_chunk(alone, order, count, chunk):
+    chosen = order[:count]
+    for name, values in outcome(ROWS.iloc[chosen].reset_index(drop=True), chunk).items():
+        np.testing.assert_array_equal(values, alone[name][chosen], err_msg=name)
+
+
+few = st.lists(
+    st.builds(
+        Dose,
+        st.sampled_from([0.0, 3.0, 7.25, 7.25, 20.0]),
+        st.sampled_from([1e6, 5e7]),
+        st.sampled_from([0.0, 0.0, 2.0, 13.0]),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=8)
+@given(few, st.sampled_from(["libroadrunner", "copasi", "scipy"]))
+def test_a_file_with_a_regimen_gives_the_numbers_and_the_clock_of_the_engine(listed, tool):
+    """Of absolute and relative doses, some of them at one time, which are one event then."""
+    listed = [Dose(0.0, 1e6), *(replace(d, amount=d.amount / 150e6) if d.relative else d for d in listed)]
+    use = use_of("clinical", readings="waning", doses=Regimen(tuple(listed)))
+    grid = np.array([0, 1, 2.9, 3.1, 7, 7.3, 9, 15, 19, 21, 34, 60])
+    read = (*use.card.observables, "t_last_dose")
+    expected = Engine(load_program(use.card.id), 1e-10).run({}, use.regimen, grid, read).values
+    found = run_tool(tool, use.sbml(), grid, read)
+    atol = np.array([*(absolute_tolerances()[name].atol for name in use.card.observables), 0])
+    assert (np.abs(found - expected) <= atol + 1e-5 * np.abs(expected)).all()
