@@ -70,7 +70,7 @@ def others(value, path=""):
             for where, other in others(each, f"{path}[{name}]"):
                 yield where, {**value, name: other}
     elif isinstance(value, tuple):
-        yield f"{path} with more", (*value, "one more")
+        yield f"{path} with more", (*value, Dose(3.0, 1e6) if path.endswith(".doses") else "one more")
         for i, each in enumerate(value):
             for where, other in others(each, f"{path}[{i}]"):
                 yield where, (*value[:i], other, *value[i + 1 :])
