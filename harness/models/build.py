@@ -19,13 +19,14 @@ import libsbml
 from harness.errors import InputError
 from harness.models.catalog import ModelCard
 from harness.models.solver_form import to_solver_file
+from harness.reading import read_text
 
-__all__ = ["as_l3v1", "build", "compile_antimony", "converted", "stale", "write_sbml"]
+__all__ = ["as_l3v1", "build", "compile_antimony", "converted", "one_line", "stale", "write_sbml"]
 
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
 LICENCE = "MIT"
-LONGEST = 240  # characters of a message of Antimony, which repeats what libSBML says in full
+LONGEST = 240  # characters of a message of a library; Antimony repeats what libSBML says in full
 
 
 def build(card: ModelCard) -> dict[str, str]:
@@ -77,9 +78,9 @@ class Line:
 
 
 def compile_antimony(
-    path: Path, model_id: str, bases: Sequence[Path] = (), dimensionless: bool = True
+    path: Path, model_id: str | None = None, bases: Sequence[Path] = (), dimensionless: bool = True
 ) -> str:
-    """Compile one Antimony file and return the raw SBML of the model `model_id`.
+    """Compile one Antimony file and return the raw SBML of the model `model_id`, or of its main model.
 
     `bases` are the files of the models that it extends. What it says of a symbol or a reaction of theirs
     takes the place of what they say; its notes are added to theirs. `dimensionless` says whether numbers
@@ -94,7 +95,8 @@ def compile_antimony(
     antimony.clearDirectories()
     antimony.addDirectory(str(path.parent))  # where a file that it imports is looked for
     if antimony.loadAntimonyString("\n".join(line.text for line in lines) + "\n") == -1:
-        raise InputError(_where(lines, antimony.getLastError()))
+        raise InputError(_where(lines, _last_error()))
+    model_id = model_id or antimony.getMainModuleName()
     if model_id not in antimony.getModuleNames():
         found = [name for name in antimony.getModuleNames() if name != "__main"]
         raise InputError(f"{path}:1: declares model {', '.join(found) or 'nothing'}, not {model_id}")
@@ -103,14 +105,16 @@ def compile_antimony(
     return sbml
 
 
-def _lines(path: Path) -> list[Line]:
+def _last_error() -> str:
+    """What Antimony says, also where it repeats half of a character."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
-    return [Line(path, number, line) for number, line in enumerate(text.splitlines(), start=1)]
+        return antimony.getLastError()
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "replace")
+
+
+def _lines(path: Path) -> list[Line]:
+    return [Line(path, number, line) for number, line in enumerate(read_text(path).splitlines(), start=1)]
 
 
 def _extended(base: Sequence[Line], extension: Sequence[Line]) -> list[Line]:
@@ -135,8 +139,13 @@ def _where(lines: Sequence[Line], message: str) -> str:
     line = lines[min(int(found[1]), len(lines)) - 1] if found else lines[0]
     text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
     text = re.sub(r"^line \d+:\s*", "", text)
-    text = text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " ..."
-    return f"{line.path}:{line.number}: {text}"
+    return f"{line.path}:{line.number}: {one_line(text)}"
+
+
+def one_line(message: str) -> str:
+    """A message of a library as one line that a terminal can show."""
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " ..."
 
 
 def _finish(document: libsbml.SBMLDocument, card: ModelCard) -> None:

@@ -8,7 +8,7 @@ import pytest
 import roadrunner
 
 from harness.errors import InputError
-from harness.models.catalog import load_card
+from harness.models.catalog import load_card, repository
 from harness.models.imported import import_model
 from harness.models.symbols import read_symbols
 from harness.simulation.design import grid
@@ -155,6 +155,74 @@ FAST.setLevelAndVersion(3, 1, False)
 FAST.getModel().getReaction(0).setFast(True)
 ALGEBRAIC = libsbml.readSBMLFromString(sbml_of(MODELS["assignment_rules"]))
 ALGEBRAIC.getModel().createAlgebraicRule().setMath(libsbml.parseL3Formula("S1 + S2 - 5"))
+
+
+DECAY = sbml_of("model m()\n compartment c=1; species S in c; S=1; k=0.5; x:=2*S; y:=3*k; S->; k*S\nend")
+DEEP = DECAY.replace("<ci> k </ci>", "<apply><minus/>" * 5000 + "<ci> k </ci>" + "</apply>" * 5000)
+UNITS = '<listOfUnitDefinitions><unitDefinition id="u"><listOfUnits><unit kind="mole" exponent="1" '
+UNITS += 'scale="400" multiplier="1"/></listOfUnits></unitDefinition></listOfUnitDefinitions>'
+BROKEN = {
+    "an undefined symbol": (DECAY.replace("<ci> k </ci>", "<ci> q </ci>"), "q"),
+    "an undefined function": (DECAY.replace("<times/>", "<ci> f </ci>"), "f"),
+    "an id given twice": (DECAY.replace('"y"', '"k"'), "k"),
+    "rules in a circle": (DECAY.replace("> S <", "> y <").replace("> k <", "> x <"), "x"),
+    "a missing compartment": (DECAY.replace('compartment="c"', 'compartment="d"'), "'d'"),
+    "a species without compartment": (DECAY.replace('compartment="c"', 'compartment=""'), "species S lies"),
+    "mathematics 5000 deep": (DEEP, "too deeply nested"),
+    "a scale beyond number": (DECAY.replace("</model>", UNITS + "</model>"), "unit u: its scale"),
+}  # fmt: skip
+CIRCULAR = {
+    "itself": "model m\n A: m(); S1->S2; k*S1; k=1\nend\n",
+    "itself by another": "model a\n B: b(); S->; S; S=1\nend\nmodel b\n A: a(); T->; T; T=1\nend\n",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_sbml_that_cannot_be_run_is_told_in_one_line(own, what):
+    text, said = BROKEN[what]
+    assert text != DECAY
+    path = own(text, "own.xml")
+    with pytest.raises(InputError) as caught:
+        simulate(path, times=[0, 1])
+    assert str(caught.value).startswith(path)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("what", CIRCULAR)
+def test_an_antimony_model_that_contains_itself_does_not_end_the_process(own, what):
+    path = own(CIRCULAR[what])
+    with pytest.raises(InputError, match=r"own\.ant"):
+        simulate(path, times=[0, 1])
+
+
+def test_what_antimony_refuses_names_its_line(own):
+    for text in ("model m\n species time; S->; S; S=1\nend\n", "model m\n a:=b; b:=a; S->; S; S=1\nend\n"):
+        with pytest.raises(InputError, match=r"own\.ant:2: "):
+            simulate(own(text), times=[0, 1])
+
+
+def test_a_copy_of_a_model_of_the_catalogue_runs(own):
+    copy = own((repository() / "models_antimony" / "clinical.ant").read_text(encoding="utf-8"))
+    found = simulate(copy, times=[0, 1], observables=["transgene"])
+    expected = simulate("clinical", times=[0, 1], observables=["transgene"])
+    np.testing.assert_allclose(found.transgene, expected.transgene, rtol=1e-5)
+
+
+def test_a_file_that_never_ends_and_one_that_is_no_model_are_refused(tmp_path):
+    (tmp_path / "zero.ant").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="may never end"):
+        simulate(str(tmp_path / "zero.ant"))
+    (tmp_path / "folder.xml").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        simulate(str(tmp_path / "folder.xml"))
+
+
+def test_a_file_that_another_imports_is_read_again(own):
+    path = own('import "part.ant"\nmodel *m()\n A: part(); x = 0; x\' = 1\nend\n')
+    for start in (1, 2):
+        own(f"model part()\n S->; 0.5*S; S={start}\nend\n", "part.ant")
+        assert simulate(path, times=[0, 1]).A_S[0] == start
 
 
 @pytest.mark.parametrize(

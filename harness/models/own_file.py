@@ -1,0 +1,278 @@
+"""A user's SBML or Antimony text, as the SBML that libRoadRunner runs right.
+
+Promise: :func:`normalise` gives SBML that means the same, in Level 3 Version 2, with submodels flattened and
+parameters of single reactions made global, and that libRoadRunner has loaded. It adds what makes it usable
+here: `init_S` sets the start of a state S, `conc_S` reads out the concentration of a species, which is an
+amount here. What is no valid SBML, and what libRoadRunner would compute wrongly or not at all, is refused in
+one line. A text can end the process that reads it: see harness.models.apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import libsbml
+import roadrunner
+
+from harness.errors import InputError
+from harness.models.build import compile_antimony, one_line
+
+__all__ = ["Normalised", "normalise"]
+
+MOST_OBSERVABLES = 200
+LARGEST_SCALE = 300  # of a unit, a power of ten
+HARMLESS_ERRORS = {libsbml.MissingXMLEncoding}  # XML without a name of its encoding is UTF-8
+HARMLESS = ("comp", "l3v2extendedmath", "layout", "render", "groups")
+FUNCTIONS = {
+    "delay": "a delay",
+    "rateOf": "rateOf",
+    **dict.fromkeys(("normal", "uniform", "exponential", "poisson"), "random numbers"),
+}
+UNCHECKED = (  # of no account for the numbers
+    libsbml.LIBSBML_CAT_UNITS_CONSISTENCY,
+    libsbml.LIBSBML_CAT_SBO_CONSISTENCY,
+    libsbml.LIBSBML_CAT_OVERDETERMINED_MODEL,
+    libsbml.LIBSBML_CAT_MODELING_PRACTICE,
+)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """What a file becomes: its SBML, the name of its model, and the symbols that change in it."""
+
+    sbml: str
+    title: str
+    changing: tuple[str, ...]
+
+
+def normalise(path: Path, text: str) -> Normalised:
+    """Make the text of a user's file ready; `path` says what it is, and where what it names is looked for.
+
+    Raises
+    ------
+    InputError
+        When it is no valid SBML or Antimony, or has what is not supported (delays, algebraic rules, fast
+        reactions, random numbers, packages other than comp, flux balance without kinetics).
+    """
+    if path.suffix.lower() == ".ant":
+        text = compile_antimony(path, dimensionless=False)
+    document = _as_l3v2(path, text)
+    model = document.getModel()
+    _refuse(path, model)
+    _refuse_without_value(path, model)
+    states = list(_states(model))
+    changing = _changing(path, model, states)
+    _add_starts(model, states)
+    _add_concentrations(model)
+    text = libsbml.writeSBMLToString(document)
+    _require_loads(path, text)
+    return Normalised(text, model.getName() or model.getId() or path.stem, changing)
+
+
+def _as_l3v2(path: Path, text: str) -> libsbml.SBMLDocument:
+    """The document flattened, converted, with parameters of single reactions made global."""
+    document = libsbml.readSBMLFromString(text)
+    _require_no_error(path, document, "not SBML that can be read")
+    if document.getModel() is None:
+        raise InputError(f"{path}:1: not SBML that can be read: no model in it")
+    _refuse_packages(path, document)
+    for reaction in document.getModel().getListOfReactions():  # the conversion forgets which are
+        if reaction.isSetFast() and reaction.getFast():
+            raise InputError(f"{path}: reaction {reaction.getId()} is fast, which is not supported")
+    for category in UNCHECKED:
+        document.setConsistencyChecks(category, False)
+    document.checkConsistency()
+    _require_no_error(path, document, "not valid SBML")
+    _convert(path, document, "flatten comp")
+    level, version = document.getLevel(), document.getVersion()
+    if (level, version) != (3, 2) and not document.setLevelAndVersion(3, 2, False):
+        raise InputError(f"{path}: SBML Level {level} Version {version} does not convert to L3V2")
+    _convert(path, document, "promoteLocalParameters")
+    return document
+
+
+def _require_no_error(path: Path, document: libsbml.SBMLDocument, what: str) -> None:
+    """Tell the first error that libSBML has found, with its line where the file is SBML itself."""
+    log = document.getErrorLog()
+    for i in range(log.getNumErrors()):
+        error = log.getError(i)
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and error.getErrorId() not in HARMLESS_ERRORS:
+            line = "" if path.suffix.lower() == ".ant" else f":{error.getLine()}"
+            raise InputError(f"{path}{line}: {what}: {_specific(error.getMessage())}")
+
+
+def _specific(message: str) -> str:
+    """What libSBML says of the file behind the rule that it breaks; the rule where it says no more."""
+    rule, *found = re.split(r"Reference: L\dV\d Sections? [\d.]+", message)
+    return one_line(found[-1] if found and found[-1].strip() else rule)
+
+
+def _require_loads(path: Path, text: str) -> None:
+    """Refuse what libRoadRunner does not load, in its own words."""
+    try:
+        roadrunner.RoadRunner(text)
+    except Exception as error:  # it raises RuntimeError, and others for what it does not foresee
+        said = one_line(str(error).split("; In ")[0])
+        raise InputError(f"{path}: libRoadRunner cannot load it: {said}") from None
+
+
+def _convert(path: Path, document: libsbml.SBMLDocument, what: str) -> None:
+    properties = libsbml.ConversionProperties()
+    properties.addOption(what, True)
+    if what == "flatten comp":
+        if document.getPlugin("comp") is None:
+            return
+        properties.addOption("basePath", str(path.parent.resolve()))
+        properties.addOption("performValidation", False)
+    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        raise InputError(f"{path}: libSBML cannot convert it ({what})")
+
+
+def _refuse_packages(path: Path, document: libsbml.SBMLDocument) -> None:
+    for i in range(document.getNumPlugins()):
+        package = document.getPlugin(i).getPackageName()
+        if package not in HARMLESS and document.getPackageRequired(package):
+            raise InputError(f"{path}: needs the SBML package {package}; supported are core and comp")
+    for i in range(document.getNumUnknownPackages()):
+        package = document.getUnknownPackagePrefix(i)
+        if document.getPackageRequired(package):
+            raise InputError(f"{path}: needs the SBML package {package}; supported are core and comp")
+
+
+def _refuse(path: Path, model: libsbml.Model) -> None:
+    """Refuse what libRoadRunner computes wrongly or not at all, and what libSBML does not look at."""
+    for species in model.getListOfSpecies():
+        if model.getCompartment(species.getCompartment()) is None:
+            raise InputError(f"{path}: species {species.getId()} lies in no compartment of the model")
+    for definition in model.getListOfUnitDefinitions():
+        if any(abs(unit.getScale()) > LARGEST_SCALE for unit in definition.getListOfUnits()):
+            raise InputError(f"{path}: unit {definition.getId()}: its scale is beyond {LARGEST_SCALE}")
+    for reaction in model.getListOfReactions():
+        if not reaction.isSetKineticLaw() or not reaction.getKineticLaw().isSetMath():
+            raise InputError(f"{path}: reaction {reaction.getId()} has no kinetic law; nothing to integrate")
+    if any(rule.isAlgebraic() for rule in model.getListOfRules()):
+        raise InputError(f"{path}: holds an algebraic rule, which is not supported")
+    formulas = " ".join(_formulas(model))
+    for function, said in FUNCTIONS.items():
+        if re.search(rf"\b{function}\(", formulas):
+            raise InputError(f"{path}: uses {said}, which is not supported")
+
+
+def _refuse_without_value(path: Path, model: libsbml.Model) -> None:
+    """Refuse a symbol without a value that a formula reads; a species that none reads starts at 0."""
+    read = set(re.findall(r"[A-Za-z_]\w*", " ".join(_formulas(model))))
+    for element in [*model.getListOfSpecies(), *model.getListOfParameters()]:
+        name, is_species = element.getId(), isinstance(element, libsbml.Species)
+        valued = (
+            element.isSetInitialAmount() or element.isSetInitialConcentration()
+            if is_species
+            else element.isSetValue()
+        )
+        if valued or _assigned(model, element) or model.getInitialAssignmentBySymbol(name) is not None:
+            continue
+        if name in read:
+            raise InputError(f"{path}: {name} has no value")
+        if is_species:
+            element.setInitialAmount(0.0)
+
+
+def _formulas(model: libsbml.Model) -> Iterator[str]:
+    elements = [*model.getListOfRules(), *model.getListOfInitialAssignments()]
+    elements += [reaction.getKineticLaw() for reaction in model.getListOfReactions()]
+    elements += list(model.getListOfFunctionDefinitions())
+    for event in model.getListOfEvents():
+        elements += [event.getTrigger(), *event.getListOfEventAssignments()]
+    for element in elements:
+        if element is not None and element.isSetMath():
+            yield libsbml.formulaToL3String(element.getMath())
+
+
+def _states(model: libsbml.Model) -> Iterator[libsbml.SBase]:
+    """Species and rate-rule parameters that change by themselves."""
+    for element in model.getListOfSpecies():
+        if not element.getConstant() and not _assigned(model, element):
+            yield element
+    for element in model.getListOfParameters():
+        rule = model.getRuleByVariable(element.getId())
+        if rule is not None and rule.isRate():
+            yield element
+
+
+def _assigned(model: libsbml.Model, element: libsbml.SBase) -> bool:
+    rule = model.getRuleByVariable(element.getId())
+    return rule is not None and rule.isAssignment()
+
+
+def _changing(path: Path, model: libsbml.Model, states: list[libsbml.SBase]) -> tuple[str, ...]:
+    """States, and what assignment rules give."""
+    changed = {
+        a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()
+    }
+    names = [e.getId() for e in states if not _is_fixed(model, e) or e.getId() in changed]
+    given = [*model.getListOfSpecies(), *model.getListOfParameters()]
+    names += [element.getId() for element in given if _assigned(model, element)]
+    if not names:
+        raise InputError(f"{path}: nothing in it changes; there is nothing to simulate")
+    return tuple(names[:MOST_OBSERVABLES])
+
+
+def _is_fixed(model: libsbml.Model, element: libsbml.SBase) -> bool:
+    """Whether an element is a boundary species that no rule changes: a source or a sink."""
+    is_species = isinstance(element, libsbml.Species)
+    return is_species and element.getBoundaryCondition() and model.getRuleByVariable(element.getId()) is None
+
+
+def _add_starts(model: libsbml.Model, states: list[libsbml.SBase]) -> None:
+    """A parameter `init_S` for the start of each state that has a plain one."""
+    for element in states:
+        name = f"init_{element.getId()}"
+        taken = model.getElementBySId(name) or model.getInitialAssignmentBySymbol(element.getId())
+        value = _start(model, element)
+        if taken is not None or value is None:
+            continue
+        parameter = model.createParameter()
+        parameter.setId(name)
+        parameter.setConstant(True)
+        parameter.setValue(value)
+        if isinstance(element, libsbml.Parameter):
+            parameter.setUnits(element.getUnits())
+        elif element.getHasOnlySubstanceUnits():
+            parameter.setUnits(element.getSubstanceUnits() or model.getSubstanceUnits())
+        assignment = model.createInitialAssignment()
+        assignment.setSymbol(element.getId())
+        assignment.setMath(libsbml.parseL3Formula(name))
+
+
+def _start(model: libsbml.Model, element: libsbml.SBase) -> float | None:
+    """Declared start of a state in the meaning of its id, an amount or a concentration; None without one."""
+    if isinstance(element, libsbml.Parameter):
+        return element.getValue() if element.isSetValue() else None
+    place = model.getCompartment(element.getCompartment())
+    size = place.getSize() if place.isSetSize() else 1.0
+    if _assigned(model, place) or model.getInitialAssignmentBySymbol(place.getId()) is not None:
+        return None
+    is_amount = element.getHasOnlySubstanceUnits()
+    if element.isSetInitialAmount():
+        return element.getInitialAmount() / (1.0 if is_amount or not size else size)
+    if element.isSetInitialConcentration():
+        return element.getInitialConcentration() * (size if is_amount else 1.0)
+    return None
+
+
+def _add_concentrations(model: libsbml.Model) -> None:
+    """A parameter `conc_S` for each species that is a concentration in the file, unless its volume is 1."""
+    for element in list(model.getListOfSpecies()):
+        place = model.getCompartment(element.getCompartment())
+        same = place.getConstant() and place.isSetSize() and place.getSize() == 1
+        name = f"conc_{element.getId()}"
+        if element.getHasOnlySubstanceUnits() or same or model.getElementBySId(name) is not None:
+            continue
+        parameter = model.createParameter()
+        parameter.setId(name)
+        parameter.setConstant(False)
+        rule = model.createAssignmentRule()
+        rule.setVariable(name)
+        rule.setMath(libsbml.parseL3Formula(element.getId()))
