@@ -20,6 +20,7 @@ from harness.cli.options import (
     parse_changes,
     split_names,
 )
+from harness.cli.studies import say_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,6 +229,7 @@ def _execute(
         write_scan(read_table(out) if streamed else result.to_dataframe(), planned, axes, plot)
     if out is None and plot is None:
         _print_rows(result)
+    say_damaged(summary.damaged, "chunks")
     print(f"cart: {summary}", file=sys.stderr)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import Workers
+from harness.cli.studies import say_damaged
 
 if TYPE_CHECKING:
     from harness.fitting.result import FitResult
@@ -34,9 +35,11 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
 ) -> None:
     """Fit a model to data, and say which parameters the data determine."""
+    from contextlib import nullcontext
+
     from harness.cli.terminal import if_interrupted, progress_bar
     from harness.errors import InputError
-    from harness.fitting.kept import Kept, Nothing
+    from harness.fitting.kept import kept_in
     from harness.fitting.study import Fit
     from harness.identity import key_of
     from harness.simulation.execute import choose_executor
@@ -46,16 +49,19 @@ def fit(
     study = Fit(problem=spec, starts=starts, profile=profile)
     executor = choose_executor(workers)
     size = study.size()  # checks the problem before a folder is made
-    kept = Kept(out, key_of(study.prepared, profile), resume) if out else Nothing()
+    with kept_in(out, key_of(study.prepared, profile), resume) if out else nullcontext() as kept:
 
-    def left() -> str:
-        return f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if out else ""
+        def left() -> str:
+            return (
+                f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if kept else ""
+            )
 
-    with progress_bar("parts", size) as progress, if_interrupted(left):
-        result = study.result(executor, progress, kept)
-    if out is not None:
-        _write(result, out)
-        kept.clear()
+        with progress_bar("parts", size) as progress, if_interrupted(left):
+            result = study.result(executor, progress, kept)
+        if kept is not None:
+            _write(result, out)
+            kept.clear()
+            say_damaged(kept.damaged, "parts")
     _print(result)
     print(
         f"cart: {result.runs} runs: {result.runs - result.failed} ok, {result.failed} failed", file=sys.stderr

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.studies.outcome import Outcome, StudyDeclaration
 
-__all__ = ["answer", "check_files", "run_study"]
+__all__ = ["answer", "check_files", "run_study", "say_damaged"]
 
 
 def check_files(table: Path | None = None, pictures: Iterable[Path | None] = ()) -> None:
@@ -32,6 +32,12 @@ def check_files(table: Path | None = None, pictures: Iterable[Path | None] = ())
         if path.resolve() in taken:
             raise InputError(f"{path}: is asked for twice; give each picture a file of its own")
         taken.add(path.resolve())
+
+
+def say_damaged(count: int, parts: str) -> None:
+    """Tell how many kept parts were not whole."""
+    if count:
+        print(f"cart: {count} of the kept {parts} were damaged and made again", file=sys.stderr)
 
 
 def run_study(

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.errors import RunFailed
 from harness.fitting.information import Uncertainty, uncertainty
-from harness.fitting.kept import Kept, Nothing
+from harness.fitting.kept import Nothing
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise, starting_points
 from harness.fitting.parts import MapRow, Side, Start, run_parts
@@ -24,6 +24,7 @@ from harness.fitting.result import FitResult, as_columns, plain_numbers
 from harness.fitting.tables import LOWER, Found, result_notes, result_numbers, result_tables
 from harness.identity import versions
 from harness.simulation.execute import Executor, Serial
+from harness.simulation.kept import KeptParts
 
 __all__ = ["fit", "steps"]
 
@@ -47,7 +48,7 @@ def fit(
     progress: Callable[[int], object] | None = None,
     *,
     profile: bool = True,
-    kept: Kept | Nothing | None = None,
+    kept: KeptParts | Nothing | None = None,
     problem: dict | None = None,
 ) -> FitResult:
     """Fit.
@@ -119,7 +120,11 @@ class _Work:
     """The parts of one fit, on one executor; counts the simulations."""
 
     def __init__(
-        self, prepared: Prepared, executor: Executor, progress: Callable[[int], object], kept: Kept | Nothing
+        self,
+        prepared: Prepared,
+        executor: Executor,
+        progress: Callable[[int], object],
+        kept: KeptParts | Nothing,
     ) -> None:
         self.prepared, self.executor, self.progress, self.kept = prepared, executor, progress, kept
         self.runs = self.failed = 0

@@ -6,18 +6,21 @@ any executor; a finished part is kept and not made again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from harness.fitting.kept import Kept, Nothing
+from harness.fitting.kept import Nothing
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import walk
+from harness.identity import key_of
 from harness.simulation.execute import Executor
+from harness.simulation.kept import KeptParts
 
 __all__ = ["MapRow", "Part", "Side", "Start", "run_parts"]
 
@@ -100,18 +103,19 @@ def run_parts(
     parts: Sequence[Part],
     executor: Executor,
     progress: Callable[[int], object],
-    kept: Kept | Nothing,
+    kept: KeptParts | Nothing,
 ) -> list[dict]:
-    """What the parts give, in their order; those kept already are not run again."""
+    """What the parts give, in their order; those kept already, of the same part, are not run again."""
     found: dict[int, dict] = {}
     for number, part in enumerate(parts):
-        there = kept.get(part.name)
+        there = kept.get(part.name, key_of(part))
         if there is not None:
-            found[number] = there
+            found[number] = json.loads(there)
             progress(1)
     waiting = [(number, part) for number, part in enumerate(parts) if number not in found]
     for number, result in executor.map(partial(_run, prepared), waiting):
-        kept.put(parts[number].name, result)
+        part = parts[number]
+        kept.put(part.name, json.dumps(result).encode(), key_of(part))
         found[number] = result
         progress(1)
     return [found[number] for number in range(len(parts))]

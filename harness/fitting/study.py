@@ -13,13 +13,14 @@ from typing import Literal
 from pydantic import Field
 
 from harness.fitting.fit import fit, steps
-from harness.fitting.kept import Kept, Nothing
+from harness.fitting.kept import Nothing
 from harness.fitting.prepare import prepare
 from harness.fitting.prepared import Prepared
 from harness.fitting.problem import FitProblem, coordinate_names, find_problem, read_problem
 from harness.fitting.result import FitResult
 from harness.fitting.tables import number_names
 from harness.simulation.execute import Executor
+from harness.simulation.kept import KeptParts
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
 __all__ = ["Fit"]
@@ -61,7 +62,7 @@ class Fit(StudyDeclaration):
         return steps(self.prepared, self.profile)
 
     def result(
-        self, executor: Executor, progress: Progress | None = None, kept: Kept | Nothing | None = None
+        self, executor: Executor, progress: Progress | None = None, kept: KeptParts | Nothing | None = None
     ) -> FitResult:
         """The result itself, which can be saved; finished parts go to `kept`."""
         declared = self.declared.model_dump(mode="json", exclude_defaults=True)

@@ -1,12 +1,12 @@
 """Finished chunks of a long run, kept beside its result until that is complete.
 
-Promise: a chunk is kept whole or not at all; unfinished work is never overwritten silently, and never mixed
-with that of another study; the result is put together in the order of the design, in constant memory.
+Promise: unfinished work is never overwritten silently, and never mixed with that of another study; the result
+is put together in the order of the design, in constant memory, from chunks that are whole (see
+:mod:`harness.simulation.kept`).
 """
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from harness.errors import InputError
 from harness.identity import key_of
 from harness.simulation.files import check_path, write_whole
+from harness.simulation.kept import KeptParts, count_in
 from harness.simulation.study import ChunkResult
 
 if TYPE_CHECKING:
@@ -29,30 +30,28 @@ STREAMED = (".csv", ".parquet")
 
 
 class Parts:
-    """The folder ``NAME.parts`` beside the result NAME."""
+    """The folder ``NAME.parts`` beside the result NAME; to be entered, so that another run can follow."""
 
     def __init__(self, out: Path, planned: Plan, resume: bool) -> None:
         check_path(out, STREAMED)
         self._out = out
         self._plan = planned
-        self.folder = out.with_name(out.name + ".parts")
-        fingerprint = key_of(planned)
-        if self.folder.exists():
-            self._take_over(fingerprint, resume)
-            return
-        try:
-            self.folder.mkdir()
-        except OSError as error:
-            raise InputError(f"{self.folder}: cannot be made: {error.strerror or error}") from None
-        try:
-            write_whole(self.folder / "study.txt", lambda p: p.write_text(fingerprint, encoding="utf-8"))
-        except InputError:
-            shutil.rmtree(self.folder)
-            raise
+        self._kept = KeptParts(_folder(out), key_of(planned), resume, work="run", parts="chunks")
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._kept.close()
+
+    @property
+    def damaged(self) -> int:
+        """How many chunks were there and not whole."""
+        return self._kept.damaged
 
     def has(self, start: int) -> bool:
-        """Whether the chunk that starts at a row is kept already."""
-        return self._path(start).exists()
+        """Whether the chunk that starts at a row is kept already, whole."""
+        return self._kept.get(_name(start)) is not None
 
     def add(self, result: ChunkResult) -> None:
         """Keep one chunk."""
@@ -66,53 +65,58 @@ class Parts:
                 "reason": pa.array(result.reason, pa.string()),
             }
         )
-        write_whole(self._path(result.start), lambda p: pq.write_table(rows, p))
+        content = pa.BufferOutputStream()
+        pq.write_table(rows, content)
+        self._kept.put(_name(result.start), content.getvalue().to_pybytes())
 
     def merge(self) -> dict[str, int]:
-        """Write the result in the order of the design, remove the folder, and return runs by status."""
-        paths = [self._path(start) for start in range(0, len(self._plan), self._plan.chunk)]
+        """Write the result in the order of the design, remove the folder, and return runs by status.
+
+        Raises
+        ------
+        InputError
+            When the file cannot be written, or a chunk is not whole any more.
+        """
         counts: Counter[str] = Counter()
-
-        def tables() -> Iterator[pa.Table]:
-            for part in paths:
-                rows = pq.read_table(part)
-                counts.update(rows.column("status").to_pylist())
-                yield rows
-
-        def write(path: Path) -> None:
-            if self._out.suffix.lower() == ".csv":
-                with path.open("w", newline="", encoding="utf-8") as file:
-                    for i, rows in enumerate(tables()):
-                        rows.to_pandas().to_csv(file, index=False, header=i == 0)
-                return
-            with pq.ParquetWriter(path, pq.read_schema(paths[0])) as writer:
-                for rows in tables():
-                    writer.write_table(rows)
-
-        write_whole(self._out, write)
-        shutil.rmtree(self.folder)
+        write_whole(self._out, lambda path: self._write(path, counts))
+        self._kept.clear()
         return dict(counts)
+
+    def _write(self, path: Path, counts: Counter[str]) -> None:
+        if self._out.suffix.lower() == ".csv":
+            with path.open("w", newline="", encoding="utf-8") as file:
+                for i, rows in enumerate(self._tables(counts)):
+                    rows.to_pandas().to_csv(file, index=False, header=i == 0)
+            return
+        tables = self._tables(counts)
+        first = next(tables)
+        with pq.ParquetWriter(path, first.schema) as writer:
+            writer.write_table(first)
+            for rows in tables:
+                writer.write_table(rows)
+
+    def _tables(self, counts: Counter[str]) -> Iterator[pa.Table]:
+        """Every chunk in the order of the design; `counts` counts the runs by status."""
+        for start in range(0, len(self._plan), self._plan.chunk):
+            content = self._kept.get(_name(start))
+            if content is None:
+                where = f"{self._kept.folder}: the chunk of row {start}"
+                raise InputError(f"{where} was damaged meanwhile; go on with --resume")
+            rows = pq.read_table(pa.BufferReader(content))
+            counts.update(rows.column("status").to_pylist())
+            yield rows
 
     @staticmethod
     def left_beside(out: Path, planned: Plan) -> str:
         """What an interruption left: how many chunks are kept, and how to go on."""
-        folder = out.with_name(out.name + ".parts")
-        kept = len(list(folder.glob("*.parquet")))
         total = -(-len(planned) // planned.chunk)
-        return f"with {kept} of {total} chunks kept in {folder}; --resume goes on with them"
+        folder = _folder(out)
+        return f"with {count_in(folder)} of {total} chunks kept in {folder}; --resume goes on with them"
 
-    def _take_over(self, fingerprint: str, resume: bool) -> None:
-        kept = len(list(self.folder.glob("*.parquet")))
-        if not resume:
-            raise InputError(
-                f"{self.folder}: {kept} chunks of an unfinished run; go on with --resume or remove the folder"
-            )
-        try:
-            found = (self.folder / "study.txt").read_text(encoding="utf-8")
-        except OSError:
-            found = ""
-        if found != fingerprint:
-            raise InputError(f"{self.folder}: belongs to another study; remove the folder to start anew")
 
-    def _path(self, start: int) -> Path:
-        return self.folder / f"{start:09d}.parquet"
+def _folder(out: Path) -> Path:
+    return out.with_name(out.name + ".parts")
+
+
+def _name(start: int) -> str:
+    return f"{start:09d}"

@@ -65,10 +65,11 @@ def run(
 
 @dataclass(frozen=True)
 class Summary:
-    """How the runs of a study ended: number of runs by status."""
+    """How the runs of a study ended: number of runs by status; `damaged` kept chunks were run again."""
 
     runs: int
     by_status: dict[str, int]
+    damaged: int = 0
 
     @classmethod
     def of(cls, results: xr.Dataset) -> Summary:
@@ -96,17 +97,18 @@ def stream(
     Raises
     ------
     InputError
-        When the file cannot be written, or unfinished work is there and `resume` is not given, or belongs
-        to another study.
+        When the file cannot be written, unfinished work is there and `resume` is not given or it belongs to
+        another study, or another process is at work on it.
     """
     if planned.study.keep:
         raise InputError("trajectories are kept in memory; write them as .nc")
-    parts = Parts(out, planned, resume)
-    waiting = (chunk for chunk in planned.chunks() if not parts.has(chunk.start))
-    if progress:
-        progress(sum(len(chunk) for chunk in planned.chunks() if parts.has(chunk.start)))
-    for result in (executor or Serial()).map(partial(run_chunk, planned.study), waiting):
-        parts.add(result)
+    with Parts(out, planned, resume) as parts:
+        kept = {chunk.start: len(chunk) for chunk in planned.chunks() if parts.has(chunk.start)}
         if progress:
-            progress(len(result))
-    return Summary(len(planned), parts.merge())
+            progress(sum(kept.values()))
+        waiting = (chunk for chunk in planned.chunks() if chunk.start not in kept)
+        for result in (executor or Serial()).map(partial(run_chunk, planned.study), waiting):
+            parts.add(result)
+            if progress:
+                progress(len(result))
+        return Summary(len(planned), parts.merge(), parts.damaged)

@@ -9,9 +9,9 @@ import pytest
 from harness.errors import InputError, RunFailed
 from harness.figures.fit import draw_ridge, write_figures
 from harness.fitting.fit import fit, steps
-from harness.fitting.kept import Kept
+from harness.fitting.kept import kept_in
 from harness.fitting.objective import Objective
-from harness.fitting.parts import Start
+from harness.fitting.parts import Start, run_parts
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.result import read_result
@@ -192,7 +192,7 @@ def test_a_value_is_carried_from_one_fit_to_the_next(prepared, written, tmp_path
 def test_an_interrupted_fit_goes_on_with_what_is_kept(prepared, tmp_path):
     made = prepared()
     whole = fit(made)
-    kept = Kept(tmp_path, made.key, resume=False)
+    key = made.key
 
     class Stop(Exception):
         pass
@@ -202,19 +202,32 @@ def test_an_interrupted_fit_goes_on_with_what_is_kept(prepared, tmp_path):
         if len(seen) == 3:
             raise Stop
 
-    with pytest.raises(Stop):
+    with pytest.raises(Stop), kept_in(tmp_path, key, resume=False) as kept:
         fit(made, progress=stop_after_three, kept=kept)
     assert 0 < kept.count < steps(made, True)
     with pytest.raises(InputError, match="parts of an unfinished fit; go on with --resume"):
-        Kept(tmp_path, made.key, resume=False)
+        kept_in(tmp_path, key, resume=False)
     with pytest.raises(InputError, match="belongs to another fit"):
-        Kept(tmp_path, "other", resume=True)
-    kept = Kept(tmp_path, made.key, resume=True)
-    again = fit(made, kept=kept)
-    same_tables(whole, again)
-    (kept.folder / "start_0000.json").write_text('{"x": [', encoding="utf-8")
-    with pytest.raises(InputError, match=r"start_0000\.json: is no whole part; remove it"):
-        fit(made, kept=kept)
+        kept_in(tmp_path, "other", resume=True)
+    with kept_in(tmp_path, key, resume=True) as kept:
+        same_tables(whole, fit(made, kept=kept))
+        assert kept.damaged == 0
+        first, table_1, side = (next(kept.folder.glob(f"{name}*.part")) for name in ("start", "table", "pro"))
+        first.write_bytes(table_1.read_bytes())
+        table_1.write_text('{"x": [', encoding="utf-8")
+        side.write_bytes(side.read_bytes().replace(b"0.", b"1.", 1))
+        same_tables(whole, fit(made, kept=kept))
+        assert kept.damaged == 3
+
+
+def test_a_part_of_a_fit_belongs_to_the_numbers_that_it_starts_from(prepared, tmp_path):
+    made = prepared(optimiser={"starts": 1})
+    free = tuple(range(len(made.coordinates)))
+    one, other = (Start("start", tuple(made.start + shift), free) for shift in (0.0, 1e-15))
+    with kept_in(tmp_path, made.key, resume=False) as kept:
+        for part in (one, one, other, one):
+            run_parts(made, [part], Serial(), lambda _: None, kept)
+        assert kept.damaged == 2
 
 
 def test_a_fit_that_cannot_be_simulated_is_told_in_one_line(prepared):

@@ -57,7 +57,7 @@ def test_an_edited_function_is_another_study_and_runs_as_edited(write, tmp_path)
     second = planned("mine_a:endpoint")
     assert second.study.key() != first.study.key()
     edited = second.__class__(**{**vars(second), "chunk": 1})
-    with pytest.raises(InputError, match="belongs to another study"):
+    with pytest.raises(InputError, match="belongs to another run"):
         stream(edited, tmp_path / "out.csv", resume=True)
     for each in (None, executor):  # the processes that have the first text go on with the second
         assert run(edited, each)["endpoint"].to_numpy().tolist() == [22, 22]

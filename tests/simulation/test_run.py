@@ -1,6 +1,7 @@
 """From a design to results: the same numbers on any executor, in any chunk, after any interruption."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -238,11 +239,11 @@ def test_an_interrupted_stream_keeps_its_chunks_and_goes_on(tmp_path, planned):
     with pytest.raises(KeyboardInterrupt):
         stream(small, path, Interrupting(after=3))
     assert not path.exists()
-    assert len(list((tmp_path / "out.csv.parts").glob("*.parquet"))) == 3
+    assert len(list((tmp_path / "out.csv.parts").glob("*.part"))) == 3
     with pytest.raises(InputError, match="3 chunks of an unfinished run; go on with --resume"):
         stream(small, path)
     other = plan("clinical", population(seed=3), until=200, at="28,90")
-    with pytest.raises(InputError, match="belongs to another study"):
+    with pytest.raises(InputError, match="belongs to another run"):
         stream(other, path, resume=True)
 
     computed = []
@@ -261,22 +262,20 @@ def test_an_interrupted_stream_keeps_its_chunks_and_goes_on(tmp_path, planned):
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path, planned, monkeypatch):
-    from harness.simulation import parts
-
     small = planned.__class__(**{**vars(planned), "chunk": 8})
-    real, written = parts.pq.write_table, []
+    real, written = Path.write_bytes, []
 
-    def full(rows, path):
+    def full(path, content):
         if len(written) == 2:
             raise OSError(28, "No space left on device")
         written.append(path)
-        real(rows, path)
+        return real(path, content)
 
-    monkeypatch.setattr(parts.pq, "write_table", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="No space left on device"):
         stream(small, tmp_path / "out.csv")
     monkeypatch.undo()
-    assert len(list((tmp_path / "out.csv.parts").glob("0*.parquet"))) == 2
+    assert len(list((tmp_path / "out.csv.parts").glob("0*.part"))) == 2
     assert str(stream(small, tmp_path / "out.csv", resume=True)) == "40 runs: 40 ok"
 
 
@@ -421,12 +420,12 @@ def test_regimens_are_held_against_the_end_of_the_runs():
 
 
 def test_a_disk_that_is_full_from_the_start_leaves_nothing(tmp_path, planned, monkeypatch):
-    from harness.simulation import parts
+    from harness.simulation import kept
 
     def full(path, _write):
         raise InputError(f"{path}: No space left on device")
 
-    monkeypatch.setattr(parts, "write_whole", full)
+    monkeypatch.setattr(kept, "write_whole", full)
     with pytest.raises(InputError, match="No space left"):
         stream(planned, tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
