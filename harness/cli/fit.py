@@ -90,10 +90,11 @@ def _print(result: FitResult) -> None:
         texts = ["-" if number != number else f"{number:.4g}" for number in numbers]
         shown.add_row(row.parameter, row.unit, *texts, row.verdict)
     console().print(shown)
+    rows = result.rows
     parts = [f"{name} {result.number(name):.2f}" for name in ("objective", "AIC", "BIC")]
     print(
         f"{', '.join(parts)}; at Table 1 {result.number('objective_table_1'):.2f}; "
-        f"{result.number('n'):.0f} observations; "
+        f"{rows['used']} observations, {rows['censored']} of them censored, {rows['left_out']} left out; "
         f"{result.number('starts_at_best'):.0f} of {result.number('starts'):.0f} starts at the best point"
     )
     for note in result.notes:

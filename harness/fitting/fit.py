@@ -93,6 +93,7 @@ def fit(
         time_unit=prepared.time_unit,
         versions=versions(),
         synthetic=prepared.synthetic,
+        rows=prepared.rows,
         runs=work.runs,
         failed=work.failed,
         numbers=plain_numbers(numbers),

@@ -7,20 +7,23 @@ a prepared fit can be fitted.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.observations import observed, read_observations
+from harness.analysis.observations import in_unit, observed
 from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
 from harness.fitting.problem import Arm, Estimated, FitProblem, FreeParameter
 from harness.fitting.result import read_result
+from harness.fitting.rows import Shared, share
 from harness.fitting.synthetic import Design, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
+from harness.reading import to_numbers
 from harness.simulation.program import Program, make_program
 from harness.simulation.regimen import Regimen, regimen
 from harness.simulation.times import parse_times
@@ -49,7 +52,8 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
     errors, coordinates = _errors(problem, symbols, coordinates)
     effects, coordinates = _effects(problem, coordinates)
     groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
-    design = _design(problem, folder, symbols)
+    shared = _shared(problem, folder, symbols, fixed)
+    design = _design(problem, shared, symbols)
     without_data = Prepared(
         title=problem.title,
         coordinates=coordinates,
@@ -69,13 +73,27 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
         seed=problem.optimiser.seed,
         synthetic=problem.synthetic.reason if problem.synthetic else "",
         ridge=problem.ridge,
+        left_out=shared.left_out,
     )
+    rows = shared.rows
     if problem.synthetic:
         truth = _truth(problem, without_data)
         table = simulate_observations(without_data, design, truth, problem.synthetic.seed)
-    else:
-        table = read_observations(folder / problem.observations)
-    return _with_data(without_data, problem, table)
+        rows = {name: table[table["arm"] == name] for name in problem.arms}
+    return _with_data(without_data, problem, rows)
+
+
+def _shared(
+    problem: FitProblem, folder: Path, symbols: SymbolTable, fixed: dict[str, dict[str, float]]
+) -> Shared:
+    """Rows of the table that is fitted, or is the design of synthetic data; none without a table."""
+    file = problem.synthetic.design if problem.synthetic else problem.observations
+    if file is not None:
+        return share(problem, folder / file, symbols, fixed)
+    for name in ("columns", "ignore"):
+        if getattr(problem, name):
+            raise InputError(f"{name}: goes with a table of observations")
+    return Shared({})
 
 
 def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[str, str]:
@@ -93,10 +111,10 @@ def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[st
                 raise unknown_name(f"estimate in {path}", name, estimates.index)
             if name in problem.parameters:
                 raise InputError(f"{name}: is free and fixed from {path}; one of them")
-            value = pd.to_numeric(estimates.estimate[name], errors="coerce")
-            if not np.isfinite(value):
-                raise InputError(f"{path}: its estimate of {name} is no number")
-            found[name] = f"{float(value)!r} {estimates.unit[name]}"
+            value = to_numbers(estimates.loc[[name], "estimate"])
+            if value.size > 1 or not np.isfinite(value[0]):
+                raise InputError(f"{path}: its estimate of {name} is no number, or there are several")
+            found[name] = f"{float(value[0])!r} {estimates.unit[name]}"
     return found
 
 
@@ -188,31 +206,23 @@ def _size(given: str | Estimated | None, name: str, unit: str, kind: str, every:
     return Size(value, len(every) - 1)
 
 
-def _design(problem: FitProblem, folder: Path, symbols: SymbolTable) -> Design:
+def _design(problem: FitProblem, shared: Shared, symbols: SymbolTable) -> Design:
     """When each observable of each arm is read out in synthetic data; empty for observed ones."""
     synthetic = problem.synthetic
     if synthetic is None:
         return {}
-    wanted = {name: arm.observables or tuple(problem.observables) for name, arm in problem.arms.items()}
     if synthetic.times is not None:
         times = parse_times(synthetic.times, symbols.time_unit)
-        return {name: dict.fromkeys(observables, times) for name, observables in wanted.items()}
-    table = read_observations(folder / synthetic.design)
-    there = set(zip(table["arm"], table["observable"], strict=True))
-    for name, observables in wanted.items():
-        if name not in set(table["arm"]):
-            raise unknown_name(f"arm in {synthetic.design}", name, set(table["arm"]))
-        if not there & {(name, observable) for observable in observables}:
-            raise InputError(
-                f"arm {name}: {synthetic.design} observes none of {', '.join(observables)} in it"
-            )
+        return {
+            name: dict.fromkeys(arm.observables or problem.observables, times)
+            for name, arm in problem.arms.items()
+        }
     return {
         name: {
-            observable: observed(table, observable, name, symbols[observable].unit, symbols.time_unit).time
-            for observable in observables
-            if (name, observable) in there
+            observable: in_unit(its, "time", symbols.time_unit, f"{observable}, {name}")
+            for observable, its in rows.groupby("observable", sort=False)
         }
-        for name, observables in wanted.items()
+        for name, rows in shared.rows.items()
     }
 
 
@@ -268,14 +278,14 @@ def _truth(problem: FitProblem, prepared: Prepared) -> np.ndarray:
     return np.array(values)
 
 
-def _with_data(prepared: Prepared, problem: FitProblem, table: pd.DataFrame) -> Prepared:
-    """The same fit with the observations of each arm."""
+def _with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.DataFrame]) -> Prepared:
+    """The same fit with the observations of each arm, by its name."""
     limits = {
         name: parse_quantity(error.lloq, prepared.units[name], f"lloq of {name}")
         for name, error in problem.observables.items()
         if error.lloq is not None
     }
-    arms = tuple(_observe(arm, problem, prepared, table, limits) for arm in prepared.arms)
+    arms = tuple(_observe(arm, problem, prepared, rows[arm.name], limits) for arm in prepared.arms)
     errors = tuple(_with_reference(error, i, arms) for i, error in enumerate(prepared.errors))
     for i, error in enumerate(errors):
         rows = [arm.error == i for arm in arms]
@@ -294,19 +304,14 @@ def _with_data(prepared: Prepared, problem: FitProblem, table: pd.DataFrame) -> 
 
 
 def _observe(
-    arm: ArmData, problem: FitProblem, prepared: Prepared, table: pd.DataFrame, limits: dict[str, float]
+    arm: ArmData, problem: FitProblem, prepared: Prepared, rows: pd.DataFrame, limits: dict[str, float]
 ) -> ArmData:
-    source = problem.arms[arm.name].observed or arm.name
-    there = set(table["observable"][table["arm"] == source])
+    source, there = rows["arm"].iloc[0], set(rows["observable"])
     wanted = [name for name in arm.observables if name in there or problem.arms[arm.name].observables]
-    if not there:
-        raise unknown_name(f"arm in the observations for {arm.name}", source, set(table["arm"]))
-    if not wanted:
-        raise unknown_name(f"observable observed in arm {source}", arm.observables[0], there)
     places = [error.observable for error in prepared.errors]
     time, column, error, value, limit = ([] for _ in range(5))
     for k, name in enumerate(wanted):
-        found = observed(table, name, source, prepared.units[name], prepared.time_unit)
+        found = observed(rows, name, source, prepared.units[name], prepared.time_unit)
         _require_fit_for_logarithms(arm.name, name, found.value, limits.get(name), problem)
         time.append(found.time)
         value.append(found.value)

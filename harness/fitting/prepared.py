@@ -6,7 +6,7 @@ Promise: numbers are in the model's own units, names are resolved to places, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -104,7 +104,10 @@ class ArmData:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked fit. `key` is the same for the same content; `checksum` is that of the data alone."""
+    """A checked fit. `key` is the same for the same content; `checksum` is that of the data alone.
+
+    `left_out` counts the rows of the table that are not fitted, by arm and observable of the table.
+    """
 
     title: str
     coordinates: tuple[Coordinate, ...]
@@ -121,6 +124,7 @@ class Prepared:
     seed: int = 1
     synthetic: str = ""
     ridge: tuple[str, str] | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -146,6 +150,12 @@ class Prepared:
     def observations(self) -> int:
         """Number of observations, censored ones among them."""
         return sum(arm.value.size for arm in self.arms)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many observations are used, how many of these are censored, and how many rows are left out."""
+        censored = sum(int(arm.censored.sum()) for arm in self.arms)
+        return {"used": self.observations, "censored": censored, "left_out": sum(self.left_out.values())}
 
     def natural(self, x: np.ndarray) -> np.ndarray:
         """Natural values of a point."""

@@ -13,9 +13,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
+from harness.analysis.observations import Columns
 from harness.declarations import Declaration, describe, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import repository
+from harness.reading import read_text
 
 __all__ = [
     "Arm",
@@ -145,7 +147,11 @@ class Optimiser(Declaration):
 
 
 class FitProblem(Declaration):
-    """One fit."""
+    """One fit.
+
+    `columns` says what columns of the table are beyond those of every table of observations; `ignore` names
+    arms and observables of it whose rows are left out.
+    """
 
     title: str
     model: str
@@ -154,6 +160,8 @@ class FitProblem(Declaration):
     changes: dict[str, str] = {}
     arms: dict[str, Arm] = Field(min_length=1)
     observations: str | None = None
+    columns: Columns = {}
+    ignore: tuple[str, ...] = ()
     synthetic: Synthetic | None = None
     observables: dict[str, ErrorModel] = Field(min_length=1)
     parameters: dict[str, FreeParameter] = Field(min_length=1)
@@ -254,7 +262,7 @@ def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     InputError
         With file, line and field, when it does not follow the schema.
     """
-    if not path.is_file() or not re.search(rb"^like:", path.read_bytes(), re.MULTILINE):
+    if not re.search("^like:", read_text(path), re.MULTILINE):
         return read_declaration(path, FitProblem)
     variant = read_declaration(path, Variant)
     other = path.parent / variant.like
@@ -263,8 +271,8 @@ def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
         raise InputError(f"{path}: is like itself{' by way of others' * (len(readers) > 1)}")
     given = variant.model_dump(exclude_unset=True, exclude={"like"})
     taken = _from_folder(read_problem(other, readers), Path(os.path.relpath(other.parent, path.parent)))
-    data = {"observations", "synthetic"}
-    left = data if data & given.keys() else set()
+    data = {"observations", "synthetic", "columns", "ignore"}
+    left = data if {"observations", "synthetic"} & given.keys() else set()
     try:
         return FitProblem.model_validate({**taken.model_dump(exclude=left), **given})
     except ValidationError as error:

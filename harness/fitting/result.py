@@ -16,6 +16,7 @@ from pydantic import ValidationError, model_validator
 
 from harness.declarations import Declaration, describe
 from harness.errors import InputError, unknown_name
+from harness.reading import read_text
 from harness.simulation.files import write_whole
 
 __all__ = ["FitResult", "as_columns", "plain_numbers", "read_result"]
@@ -34,6 +35,8 @@ class FitResult(Declaration):
         SHA-256 of the observations as fitted.
     synthetic
         Why the data are synthetic; empty when they are real.
+    rows
+        How many observations are used, how many of these are censored, and how many rows are left out.
     numbers
         Scalars by name; see :func:`harness.fitting.tables.number_names`.
     tables
@@ -49,6 +52,7 @@ class FitResult(Declaration):
     time_unit: str
     versions: dict[str, str]
     synthetic: str
+    rows: dict[str, int] = {}
     runs: int
     failed: int
     numbers: dict[str, float | None]
@@ -90,12 +94,12 @@ def read_result(path: Path) -> FitResult:
     InputError
         When the file is missing or is no result of a fit.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no such file; run the fit first")
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return FitResult.model_validate(content)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run the fit first") from None
-    except (OSError, ValueError) as error:
+        return FitResult.model_validate(json.loads(text))
+    except (RecursionError, ValueError) as error:
         said = describe(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
         raise InputError(f"{path}: is no result of a fit: {said}") from None
 

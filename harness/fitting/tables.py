@@ -182,6 +182,9 @@ def result_notes(
 ) -> tuple[str, ...]:
     """What a reader of the numbers has to know."""
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
+    if prepared.left_out:
+        said = ", ".join(f"{count} of {name}" for name, count in prepared.left_out.items())
+        notes.append(f"Rows left out, as the problem says: {said}.")
     spent = [prepared.names[place] for place in found.known.sizes[found.known.spent]]
     if spent:
         notes.append(

@@ -186,8 +186,37 @@ class PanelSpec(Declaration):
         return repository() / "validation" / self.panel
 
     def observed(self) -> pd.DataFrame | None:
-        """The table of observations; None where the panel names none."""
-        return read_observations(self.folder / self.observations, self.columns) if self.observations else None
+        """The table of observations; None where the panel names none.
+
+        Raises
+        ------
+        InputError
+            When the table is broken, or a row has an arm or an observable that nothing in the panel names.
+        """
+        if self.observations is None:
+            return None
+        path = self.folder / self.observations
+        table = read_observations(path, self.columns)
+        for column, names in (("arm", self._arms()), ("observable", self._observables())):
+            for row, name in enumerate(table[column], start=1):
+                if name not in names:
+                    raise InputError(
+                        f"{path}: row {row}: {unknown_name(f'{column} of the panel', name, names)}"
+                    )
+        return table
+
+    def _readers(self) -> list[object]:
+        """All that may read the table of observations."""
+        return [*(target.measure for target in self.targets), *self.axes, self.scan_axes]
+
+    def _arms(self) -> set[str]:
+        """Arms of the table that are drawn, scored or still empty; a condition of the model is one."""
+        arms = {getattr(reader, "arm", None) for reader in self._readers()} - {None}
+        many = [getattr(reader, name, ()) for reader in self._readers() for name in ("arms", "conditions")]
+        return arms.union(self.slots, *many)
+
+    def _observables(self) -> set[str]:
+        return {getattr(reader, "observable", None) for reader in self._readers()} - {None}
 
 
 def panel_names() -> tuple[str, ...]:

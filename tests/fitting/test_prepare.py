@@ -59,11 +59,11 @@ def test_values_below_the_limit_are_censored_there(prepared, tmp_path):
         ("viability,well,1,hour,,percent,0,a test", "row 1: value '' is not a number"),
         ("viability,well,1,hour,0,percent,0,a test", "a log error needs positive values; declare lloq"),
         ("viability,well,-1,hour,50,percent,0,a test", "an observation at time -1, before the start"),
+        ("viability,wel,1,hour,50,percent,0,a test", "row 1: no arm of the fit 'wel'; nearest: well"),
         (
-            "viability,dish,1,hour,50,percent,0,a test",
-            "no arm in the observations for well 'well'; known: dish",
+            "viabilty,well,1,hour,50,percent,0,x",
+            "row 1: no observable of the fit 'viabilty'; nearest: viability",
         ),
-        ("cytolysis,well,1,hour,50,percent,0,a test", "no observable observed in arm well 'viability'"),
     ],
 )
 def test_a_wrong_table_is_refused_in_one_line(prepared, tmp_path, row, said):
@@ -150,7 +150,7 @@ OF_RESULTS = [
     ({"parameter": ["KC50"], "estimate": [1, 2]}, "table estimates has columns of several lengths"),
     (
         {"parameter": ["KC50"], "estimate": [None], "unit": ["dimensionless"]},
-        "its estimate of KC50 is no number",
+        "its estimate of KC50 is no number, or there are several",
     ),
 ]
 
@@ -179,8 +179,79 @@ def test_synthetic_data_stand_where_the_table_of_the_design_has_them(prepared, t
     arm = prepared(synthetic={"design": "data.csv", "seed": 1, "reason": "x"}, arms={"well": {}}).arms[0]
     assert arm.times.tolist() == [1, 3]
     assert (arm.value > 0).all()
-    with pytest.raises(InputError, match=r"no arm in data\.csv 'dish'; known: well"):
+    with pytest.raises(InputError, match=r"data\.csv: row 1: no arm of the fit 'well'; known: dish"):
         prepared(synthetic={"design": "data.csv", "seed": 1, "reason": "x"}, arms={"dish": {}})
+
+
+ROW = "viability,well,1,hour,50,percent,0,a test"
+
+
+def test_every_row_is_used_or_censored_or_left_out_because_the_problem_says_so(prepared, tmp_path):
+    rows = [ROW, ROW.replace(",50,", ",1,"), ROW.replace("well", "dish"), ROW.replace("viability", "weight")]
+    errors = {"viability": {"model": "log", "relative": "0.1", "lloq": "5 percent"}}
+    made = prepared(**table(tmp_path, *rows), ignore=["dish", "weight"], observables=errors)
+    assert made.rows == {"used": 2, "censored": 1, "left_out": 2}
+    assert made.left_out == {"dish viability": 1, "well weight": 1}
+
+
+def test_an_observable_that_an_arm_does_not_name_is_left_out_there(prepared, tmp_path):
+    fields = table(tmp_path, ROW, ROW.replace("viability", "cytolysis"))
+    errors = {name: {"model": "additive", "additive": "1"} for name in ("viability", "cytolysis")}
+    arms = {
+        "well": {"observables": ["viability"]},
+        "again": {"observed": "well", "observables": ["cytolysis"]},
+    }
+    both = prepared(**fields | {"arms": arms}, observables=errors)
+    assert (both.rows["used"], both.rows["left_out"]) == (2, 0)
+    one = {"well": {"observables": ["viability"]}}
+    with pytest.raises(InputError, match="cytolysis: has an error model and no observations"):
+        prepared(**fields | {"arms": one}, observables=errors)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"ignore": ["dsh"]}, "ignore: no arm or observable in data.csv 'dsh'; nearest: dish"),
+        ({"ignore": ["well", "dish"]}, "ignore: well is fitted"),
+        ({"ignore": ["viability"]}, "ignore: viability is fitted"),
+        ({}, "data.csv: row 2: no arm of the fit 'dish'; known: well; ignore: names what is left out"),
+        (
+            {"arms": {"well": {}, "w": {"observed": "well"}}, "ignore": ["dish"]},
+            "row 1: is of arm w and of arm well",
+        ),
+        ({"arms": {"well": {}, "w": {}}, "ignore": ["dish"]}, "arm w: no row of data.csv is of it"),
+        ({"columns": {"time": "remark"}}, "columns: time is a column of every table of observations"),
+        ({"columns": {"ET_ratio": "parameter"}}, "column missing: ET_ratio"),
+    ],
+)
+def test_a_row_that_would_be_lost_is_refused(prepared, tmp_path, changes, said):
+    with pytest.raises(InputError, match=said):
+        prepared(**table(tmp_path, ROW, ROW.replace("well", "dish")) | changes)
+
+
+WELLS = "observable,arm,ET_ratio,time,time_unit,value,unit,reading_error,source\n" + "".join(
+    f"viability,Daudi,{ratio},4,hour,{value},percent,0,a test\n"
+    for ratio, value in ((1, 80), (3, 50), (10, 20))
+)
+
+
+def test_a_column_that_is_a_parameter_tells_whose_a_row_is(prepared, tmp_path):
+    (tmp_path / "data.csv").write_text(WELLS)
+    arms = {f"at_{i}": {"observed": "Daudi", "changes": {"ET_ratio": str(i)}} for i in (10, 1, 3)}
+    fields = {"observations": "data.csv", "synthetic": None, "arms": arms}
+    made = prepared(**fields, columns={"ET_ratio": "parameter"})
+    assert {arm.name: arm.value.tolist() for arm in made.arms} == {"at_1": [80], "at_3": [50], "at_10": [20]}
+    with pytest.raises(InputError, match=r"data\.csv: no column 'ET_ratio'; known: arm"):
+        prepared(**fields)
+    with pytest.raises(InputError, match="row 2: no arm of the fit observes Daudi at ET_ratio 3"):
+        prepared(
+            **fields | {"arms": {k: v for k, v in arms.items() if k != "at_3"}},
+            columns={"ET_ratio": "parameter"},
+        )
+    one = {"well": {"observed": "Daudi"}}
+    free = {"ET_ratio": {"low": "0.1", "high": "20"}}
+    with pytest.raises(InputError, match=r"ET_ratio: is free, and a column of data\.csv"):
+        prepared(**fields | {"arms": one}, columns={"ET_ratio": "parameter"}, parameters=free)
 
 
 def test_synthetic_data_depend_on_the_seed_alone(prepared):

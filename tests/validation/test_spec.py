@@ -113,3 +113,27 @@ def test_a_threshold_is_a_pair_of_bounds(threshold, bounds, text):
 def test_a_threshold_that_says_nothing_or_two_things_is_refused(threshold):
     with pytest.raises(ValueError, match=r"give at_least|near needs"):
         Threshold(**threshold)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "tumor_volume,vehicle",
+            "tumor_volume,vehcle",
+            "row 1: no arm of the panel 'vehcle'; nearest: vehicle",
+        ),
+        (
+            "tumor_volume,vehicle",
+            "tumour_volume,vehicle",
+            "row 1: no observable of the panel 'tumour_volume'; nearest",
+        ),
+        ("reading_error", "reading_eror", "no column 'reading_eror'; nearest: reading_error"),
+    ],
+)
+def test_a_row_that_nothing_in_a_panel_reads_is_refused(tmp_path, old, new, said):
+    spec = read_panel("fig2b")
+    text = (spec.folder / spec.observations).read_text(encoding="utf-8")
+    (tmp_path / "observed.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        spec.model_copy(update={"observations": str(tmp_path / "observed.csv")}).observed()
