@@ -98,13 +98,22 @@ _kept = lru_cache(maxsize=128)(_parsed)
 class _Loader(yaml.SafeLoader):
     """The safe loader, in which a plain scalar is a decimal number or a text, not a date, 1:30 or an octal.
 
-    It says where a scalar stands that is none of its kind, such as !!int abc.
+    A key is a name, as it is written: 1, 1.50, null and yes too. It says where a scalar stands that is none
+    of its kind, such as !!int abc.
     """
 
     def fetch_flow_collection_start(self, kind: type) -> None:
         if self.flow_level > DEEPEST:  # beyond it PyYAML takes quadratic time to find that it is too deep
             raise RecursionError
         super().fetch_flow_collection_start(kind)
+
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict:
+        if isinstance(node, yaml.MappingNode):
+            self.flatten_mapping(node)  # while a key can still be told that merges another mapping (<<)
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    key.tag = _TEXT
+        return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
         try:
@@ -117,7 +126,7 @@ class _Loader(yaml.SafeLoader):
             raise ConstructorError(None, None, wrong, node.start_mark) from error
 
 
-_INT, _FLOAT, _TIME = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
+_TEXT, _INT, _FLOAT, _TIME = (f"tag:yaml.org,2002:{k}" for k in ("str", "int", "float", "timestamp"))
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _FLOAT, _TIME)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

@@ -1,5 +1,7 @@
 """Declarative files: whatever stands in one, a fault is told with its file and line."""
 
+import re
+
 import pytest
 
 from harness.declarations import Declaration, read_declaration
@@ -45,6 +47,36 @@ def test_a_part_of_itself_and_a_key_given_twice_are_refused(text, said, tmp_path
 def test_a_text_is_the_one_that_stands_there(tmp_path, text):
     (tmp_path / "tree.yaml").write_text(f"name: {text}\n", encoding="utf-8")
     assert read_declaration(tmp_path / "tree.yaml", Tree).name == text
+
+
+NAMES = [
+    "1",
+    "1.50",
+    "-0",
+    "1e3",
+    "007",
+    "None",
+    "null",
+    "Null",
+    "~",
+    "yes",
+    "off",
+    "true",
+    "NA",
+    "nan",
+    ".inf",
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "2020-01-01", "!!int 5", "'5'"])
+def test_a_key_is_the_name_that_stands_there(tmp_path, name):
+    path = tmp_path / "tree.yaml"
+    path.write_text(f"branches:\n  {name}: {{{name}: b}}\n", encoding="utf-8")
+    key = name.removeprefix("!!int ").strip("'")
+    assert read_declaration(path, Tree).branches == {key: {key: "b"}}
+    path.write_text(f"branches:\n  {name}: {{{name}: [1]}}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"tree.yaml:2: branches.{re.escape(key)}.{re.escape(key)}: "):
+        read_declaration(path, Tree)
 
 
 def test_a_mapping_may_be_merged_into_another(tmp_path):

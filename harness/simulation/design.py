@@ -115,6 +115,10 @@ def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
     """Names of regimens; a whole number is the name that it is written as."""
     names = [str(name) if isinstance(name, str | Integral) else name for name in values]
     for row, name in enumerate(names):
+        if not name if isinstance(name, str) else pd.isna(name):
+            raise InputError(
+                f"design: row {row}, column regimen: is empty; name one of {', '.join(regimens)}"
+            )
         if not isinstance(name, str) or name not in regimens:
             raise InputError(f"design: row {row}: {unknown_name('regimen', str(name), regimens)}")
     return np.array(names, object)

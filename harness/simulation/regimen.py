@@ -191,6 +191,11 @@ def read_regimens(path: Path, symbols: SymbolTable) -> dict[str, Regimen]:
         When the file is missing or broken, an observable is unknown, or a number or unit is wrong.
     """
     declared = read_declaration(path, DeclaredRegimens).regimens
+    unfit = [name for name in declared if name != name.strip() or not name]
+    if unfit:
+        raise InputError(
+            f"{path}: '{unfit[0]}' is no name of a regimen: it is empty, or has blanks around it"
+        )
     try:
         return {name: declared_regimen(name, one, symbols) for name, one in declared.items()}
     except InputError as error:

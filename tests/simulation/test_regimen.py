@@ -1,8 +1,10 @@
+import pandas as pd
 import pytest
 
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
+from harness.simulation.design import Design, read_design
 from harness.simulation.regimen import Dose, Redosing, Regimen, parse_dose, read_regimens, regimen
 
 
@@ -111,6 +113,35 @@ def test_regimens_are_read_from_a_file_with_units(file, clinical):
     assert (rule.rise, rule.every, rule.start, rule.at_most) == pytest.approx((0.25, 28, 56, 2))
     assert rule.relative
     assert rule.visits(112).tolist() == pytest.approx([56, 84, 112])
+
+
+NAMES = ["1", "1.50", "007", "1e3", "None", "null", "yes", "NA", "nan", "2020-01-01", "a b"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_regimen_is_chosen_by_any_name(file, clinical, tmp_path, suffix):
+    declared = "".join(f"  {name}: {{doses: ['{i + 1}e6']}}\n" for i, name in enumerate(NAMES))
+    regimens = read_regimens(file(f"regimens:\n{declared}"), clinical)
+    table, path = pd.DataFrame({"regimen": NAMES}), tmp_path / f"design.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    chosen = read_design(path).checked(clinical, tuple(regimens)).table["regimen"]
+    assert [regimens[name] for name in chosen] == [regimen(f"{i + 1}e6") for i in range(len(NAMES))]
+
+
+def test_a_number_in_a_table_chooses_the_regimen_of_that_name(clinical):
+    assert Design(pd.DataFrame({"regimen": [2, 1]})).checked(clinical, ["1", "2"]).table["regimen"][0] == "2"
+
+
+@pytest.mark.parametrize("empty", [None, "", float("nan"), pd.NA])
+def test_no_name_is_not_the_name_none(clinical, empty):
+    with pytest.raises(InputError, match="row 1, column regimen: is empty; name one of None, nan"):
+        Design(pd.DataFrame({"regimen": ["None", empty]})).checked(clinical, ["None", "nan"])
+
+
+@pytest.mark.parametrize("name", ["''", "' '", "' a'"])
+def test_a_name_that_no_table_can_hold_is_refused(file, clinical, name):
+    with pytest.raises(InputError, match="is no name of a regimen"):
+        read_regimens(file(f"regimens:\n  {name}: {{doses: [1x]}}\n"), clinical)
 
 
 @pytest.mark.parametrize(
