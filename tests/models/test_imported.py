@@ -8,6 +8,8 @@ import pytest
 import roadrunner
 
 from harness.errors import InputError
+from harness.exchange.tools import run_tool
+from harness.exchange.use import use_of
 from harness.models.catalog import load_card, repository
 from harness.models.imported import import_model
 from harness.models.symbols import read_symbols
@@ -284,3 +286,25 @@ def test_sbml_without_a_named_encoding_is_read(own):
     text = sbml_of("model m()\n S1->; k*S1; S1=10; k=0.5\nend").replace(' encoding="UTF-8"', "")
     assert text.startswith('<?xml version="1.0"?>')
     assert simulate(own(text, "plain.xml"), until=1).S1[-1] == pytest.approx(10 * np.exp(-0.5), rel=1e-5)
+
+
+def test_a_clock_of_a_model_of_ones_own_is_set_by_each_dose(tmp_path):
+    """dA/dt = -k A/(1 + time since the last dose), which is A/sqrt(1 + time) for k = 0.5."""
+    path = tmp_path / "own.ant"
+    path.write_text(
+        "model own()\n  species A in C; A = D; C = 1; D = 100; k = 0.5; last = 0\n"
+        "  J: A -> ; k*A/(1 + time - last)\nend\n", "utf-8",
+    )  # fmt: skip
+    path.with_suffix(".yaml").write_text("dose: {parameter: D, species: A, clock: last}\n", "utf-8")
+    found = simulate(str(path), doses=["100", "50@5"], times=[0, 4, 6], observables=["A", "last"])
+    second = (100 / 6**0.5 + 50) / 2**0.5
+    np.testing.assert_allclose(found["A"], [100, 100 / 5**0.5, second], rtol=1e-6)
+    np.testing.assert_array_equal(found["last"], [0, 0, 5])
+    use = use_of(str(path), doses=["100", "50@5"])
+    np.testing.assert_allclose(run_tool("copasi", use.sbml(), np.array([0.0, 6]), ["last"])[1], 5)
+    with pytest.raises(InputError, match="last is the time of the last dose of own: only doses set it"):
+        simulate(str(path), changes={"last": 1})
+    for wrong in ("k", "A", "C"):
+        path.with_suffix(".yaml").write_text(f"dose: {{parameter: D, species: A, clock: {wrong}}}\n", "utf-8")
+        with pytest.raises(InputError, match=f"the clock {wrong} must be a parameter with the value 0"):
+            simulate(str(path))
