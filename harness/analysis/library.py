@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis import endpoints, response
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "WORDS"]
 
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     **{name: getattr(endpoints, name) for name in endpoints.__all__},
@@ -16,3 +16,6 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "progression_time": response.progression_time,
     "time_to_response": response.time_to_response,
 }
+
+WORDS: dict[str, Callable[[str], str]] = {"rule": response.require_rule}
+"""Options that are words and not numbers, and what holds a word against those there are."""

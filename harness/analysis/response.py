@@ -1,8 +1,9 @@
 """Response and progression from the change of serum M-protein against baseline.
 
-Promise: categories and rules are the data of ``response.yaml``, nowhere else. Functions take `time`, shape
-(n,) and ascending, and `value`, shape (..., n), the change in percent, and give one number a curve; NaN for
-a curve that is NaN, and for an event that does not come within the curve.
+Promise: categories, rules and the first visit are the data of ``response.yaml``, nowhere else. Functions
+take `time`, shape (n,) and ascending, and `value`, shape (..., n), the change in percent, and give one number
+a curve; NaN for a curve that is NaN, and for an event that does not come within the curve. Best response has
+one definition, :func:`best_change`, which trials read at their visits (:mod:`harness.analysis.visits`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 
 __all__ = [
+    "FIRST_VISIT",
+    "RULE",
     "Criteria",
     "best_change",
     "best_response",
@@ -30,6 +33,7 @@ __all__ = [
     "over_progression",
     "progression_free",
     "progression_time",
+    "require_rule",
     "responds_again",
     "response_at",
     "time_to_response",
@@ -51,12 +55,14 @@ class Rule(Declaration):
 
 
 class Criteria(Declaration):
-    """All bounds of response."""
+    """All bounds of response; `first_visit` (days) and `rule` hold unless others are asked for."""
 
     categories: tuple[Category, ...]
     same_by_m_protein: dict[str, str]
     responders: tuple[str, ...]
     bins: dict[str, tuple[str, ...]]
+    first_visit: float
+    rule: str
     rules: dict[str, Rule]
 
 
@@ -64,6 +70,13 @@ class Criteria(Declaration):
 def criteria() -> Criteria:
     """The bounds, from ``response.yaml``."""
     return read_declaration(Path(__file__).with_name("response.yaml"), Criteria)
+
+
+FIRST_VISIT = criteria().first_visit
+"""Day from which response is assessed, unless a study says otherwise."""
+
+RULE = criteria().rule
+"""Rule of progression, unless a study says otherwise (ledger D18)."""
 
 
 def category_names() -> tuple[str, ...]:
@@ -116,11 +129,11 @@ def interval(name: str) -> tuple[float, float]:
 def best_change(
     time: np.ndarray,
     value: np.ndarray,
-    first_visit: float = 0.0,
+    first_visit: float,
     stop: float = np.inf,
-    rule: str = "nadir_25",
+    rule: str = RULE,
 ) -> np.ndarray:
-    """Lowest change from the first visit to progression or `stop`, whichever is earlier.
+    """Lowest change from the first visit (in the unit of `time`) to progression or `stop`, the earlier.
 
     A best response is what was reached before progression (Kumar 2016): what a later expansion of CAR-T
     cells does counts no more. Whoever has progressed by the first visit has the change at that visit;
@@ -136,10 +149,10 @@ def best_change(
 
 
 def best_response(
-    time: np.ndarray, value: np.ndarray, first_visit: float = 0.0, stop: float = np.inf
+    time: np.ndarray, value: np.ndarray, first_visit: float, stop: float = np.inf, rule: str = RULE
 ) -> np.ndarray:
     """Number of the category of the best change, 0 the best."""
-    return category(best_change(time, value, first_visit, stop))
+    return category(best_change(time, value, first_visit, stop, rule))
 
 
 def response_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
@@ -162,36 +175,34 @@ def responds_again(value: np.ndarray) -> np.ndarray:
     return (np.logical_or.accumulate(lost, axis=-1) & response).any(axis=-1)
 
 
-def over_progression(value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
-    """How far M-protein is over what a rule of progression asks for, as a share of baseline.
-
-    Parameters
-    ----------
-    rule
-        Name of a rule of ``response.yaml``; the readings of ledger row D18.
+def require_rule(name: str) -> str:
+    """The name of a rule of ``response.yaml``; the readings of ledger row D18.
 
     Raises
     ------
     InputError
         When there is no such rule.
     """
-    if rule not in criteria().rules:
-        raise unknown_name("rule of progression", rule, criteria().rules)
-    chosen = criteria().rules[rule]
+    if name not in criteria().rules:
+        raise unknown_name("rule of progression", name, criteria().rules)
+    return name
+
+
+def over_progression(value: np.ndarray, rule: str = RULE) -> np.ndarray:
+    """How far M-protein is over what a rule of progression asks for, as a share of baseline."""
+    chosen = criteria().rules[require_rule(rule)]
     level = 1 + value / 100
     nadir = np.minimum.accumulate(level, axis=-1)
     return level - np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
 
 
-def progression_time(time: np.ndarray, value: np.ndarray, rule: str = "nadir_25") -> np.ndarray:
+def progression_time(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> np.ndarray:
     """Time at which M-protein first meets a rule of progression, interpolated between output times."""
     time, level = refined(time, 1 + value / 100)
     return _first_crossing(time, over_progression(100 * (level - 1), rule))
 
 
-def progression_free(
-    time: np.ndarray, value: np.ndarray, rule: str = "nadir_25"
-) -> tuple[np.ndarray, np.ndarray]:
+def progression_free(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> tuple[np.ndarray, np.ndarray]:
     """Progression-free survival: duration, and whether progression ended it rather than the end of the curve.
 
     The model knows no death. The duration of a curve that is NaN is NaN, and its event false.
@@ -203,7 +214,7 @@ def progression_free(
 
 
 def duration_of_response(
-    time: np.ndarray, value: np.ndarray, rule: str = "nadir_25"
+    time: np.ndarray, value: np.ndarray, rule: str = RULE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Duration from response to relapse, which is progression after it, and whether relapse ended it.
 

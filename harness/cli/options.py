@@ -16,6 +16,7 @@ __all__ = [
     "Out",
     "Plot",
     "Readings",
+    "Rule",
     "Scheduler",
     "Seed",
     "Workers",
@@ -46,6 +47,12 @@ Readings = Annotated[
     list[str] | None, typer.Option("--reading", help="Reading of the article, by name. Repeatable.")
 ]
 Condition = Annotated[str | None, typer.Option(help="Row of the model's table, such as a cell line.")]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help="Rule of progression (D18): nadir_25_and_5, the default of response.yaml, nadir_25, baseline_25."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Out = Annotated[Path | None, typer.Option(help="Table to write: .csv or .parquet.")]
 Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]

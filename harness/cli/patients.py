@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Readings, Workers
+from harness.cli.options import Readings, Rule, Workers
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def patients(
         typer.Argument(help="Your patients, .csv: dose, category, n. Those of CRB-401 by default."),
     ] = None,
     first_visit: Annotated[float | None, typer.Option(help="Day from which response is assessed.")] = None,
+    rule: Rule = None,
     until: Annotated[str | None, typer.Option(help="End of the follow-up.")] = None,
     split: Annotated[
         float | None, typer.Option(help="Lowest dose (cells) of the arm with the higher dose.")
@@ -56,7 +57,7 @@ def patients(
         check_folder(out)
     given = {
         "first_visit": first_visit, "until": until, "split": split, "draws": draws, "seed": seed,
-        "readings": reading,
+        "rule": rule, "readings": reading,
     }  # fmt: skip
     if table is not None:
         given |= {"table": str(table.absolute()), "published": {}, "remarks": ()}
@@ -91,11 +92,11 @@ def _print(outcome: Outcome) -> None:
         row = same.iloc[0]
         sizes = [f"{row[name] + 0.0:+.2f}" for name in effects]
         reached = f"{row['change']:.1f}" + ("" if row["in_category"] else " (outside)")
-        pfs = f"{row['pfs_nadir_25']:.1f}"
+        pfs = f"{row['pfs_' + row['rule']]:.1f}"
         distance = f"{row['distance_sd']:.2f}"
         shown.add_row(row["category"], f"{row['dose']:g}", str(len(same)), reached, *sizes, distance, pfs)
     out = console()
-    print("fits: random effects in standard deviations, progression 25 % over the nadir")
+    print(f"fits: random effects in standard deviations, progression by {patients['rule'].iloc[0]}")
     out.print(shown)
     columns = ("patients", "median", "95 %", "draws", "95 % of the draws", "published")
     medians = plain_table("rule", "arm", *columns, right=columns)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Changes, Out, Plot, Readings, Seed, Workers, parse_changes
+from harness.cli.options import Changes, Out, Plot, Readings, Rule, Seed, Workers, parse_changes
 from harness.cli.studies import answer
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def population(
     month: Annotated[
         list[float] | None, typer.Option(help="When response is read off. Repeatable. 6 and 21 by default.")
     ] = None,
-    rule: Annotated[
-        str, typer.Option(help="Rule of progression: nadir_25, nadir_25_and_5, baseline_25 (D18).")
-    ] = "nadir_25",
+    rule: Rule = None,
     model: Annotated[
         str, typer.Option(help="clinical, or an extension: clinical_waning, clinical_extinction.")
     ] = "clinical",
@@ -55,21 +53,21 @@ def population(
         doses=dose or ["50e6", "150e6", "450e6", "800e6"],
         omegas=parse_changes(omega or [], "--omega"),
         months=month or [6, 21],
-        rule=rule,
         model=model,
         changes=parse_changes(set_ or []),
         readings=reading or [],
         until=until,
         seed=seed,
+        **({} if rule is None else {"rule": rule}),
     )
 
     def draw(outcome: Outcome) -> Figure:
         from harness.figures.population import draw_population
 
-        return draw_population(outcome, rule)
+        return draw_population(outcome, study.rule)
 
     def show(outcome: Outcome) -> None:
-        _print_population(outcome, rule)
+        _print_population(outcome, study.rule)
 
     answer(study, table="runs", out=out, draw=draw, plot=plot, show=show, workers=workers)
 

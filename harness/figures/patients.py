@@ -165,7 +165,7 @@ def _response(place: Axes, outcome: Outcome, patient: pd.Series) -> None:
     style = {"color": COLOURS[5], "alpha": 0.35, "lw": 0, "label": "given the category, 95 %"}
     place.fill_between(_months(band["time"]), band["lower"], band["upper"], **style)
     value = curve["M_protein_change"].to_numpy()
-    time, ended = _months(curve["time"]), patient["pfs_nadir_25"]
+    time, ended = _months(curve["time"]), patient[f"pfs_{patient['rule']}"]
     place.plot(time, value, color=COLOURS[0], linewidth=1.0, alpha=0.5, label="fit, after progression")
     before = np.where(time <= ended, value, np.nan)
     place.plot(time, before, color=COLOURS[0], linewidth=1.8, label="fit, to progression")

@@ -92,7 +92,7 @@ class DeclaredEndpoint(Declaration):
 
     function: str
     observable: str
-    options: dict[str, float] = {}
+    options: dict[str, float | str] = {}
 
 
 class ModelCard(Declaration):

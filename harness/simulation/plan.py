@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.library import FUNCTIONS
+from harness.analysis.library import FUNCTIONS, WORDS
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable
@@ -195,18 +195,14 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
     match = re.fullmatch(r"(\w+)\(\s*(\w+)\s*((?:,\s*\w+\s*=\s*[^,=]+)*)\)", text)
     if match is None:
         raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *FUNCTIONS])
-    options = [part.split("=") for part in match[3].split(",") if part.strip()]
+    options = [[side.strip() for side in part.split("=")] for part in match[3].split(",") if part.strip()]
     try:
-        numbers = {name.strip(): float(value) for name, value in options}
+        given = {name: value if name in WORDS else float(value) for name, value in options}
     except ValueError:
         raise InputError(f"endpoint {text}: an option is no number") from None
-    if len(numbers) < len(options):
+    if len(given) < len(options):
         raise InputError(f"endpoint {text}: an option is given twice")
-    if not np.isfinite(list(numbers.values())).all():
-        raise InputError(f"endpoint {text}: an option is not a finite number")
-    if numbers.get("start", 0.0) >= numbers.get("stop", np.inf):
-        raise InputError(f"endpoint {text}: start must be before stop")
-    declared = DeclaredEndpoint(function=match[1], observable=match[2], **{"options": numbers})
+    declared = DeclaredEndpoint(function=match[1], observable=match[2], **{"options": given})
     return _checked_call(re.sub(r"[^\w.-]+", "_", text).strip("_"), declared, symbols)
 
 
@@ -217,9 +213,15 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
         raise unknown_name(f"observable in {symbols.model}", declared.observable, symbols)
     accepted = inspect.signature(FUNCTIONS[declared.function]).parameters
     options = [option for option in accepted if option not in ("time", "value")]
-    for option in declared.options:
+    for option, value in declared.options.items():
         if option not in options:
             raise unknown_name(f"option of {declared.function}", option, options)
+        if option in WORDS:
+            WORDS[option](str(value))
+        elif isinstance(value, str) or not np.isfinite(value):
+            raise InputError(f"endpoint {name}: {option} is not a finite number")
+    if declared.options.get("start", 0.0) >= declared.options.get("stop", np.inf):
+        raise InputError(f"endpoint {name}: start must be before stop")
     for option in options:
         if accepted[option].default is inspect.Parameter.empty and option not in declared.options:
             raise InputError(f"endpoint {name}: {declared.function} needs {option}")

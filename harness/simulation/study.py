@@ -36,7 +36,7 @@ class EndpointCall:
     function: str
     unit: str
     observable: str = ""
-    options: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, float | str] = field(default_factory=dict)
     text: str = ""
 
     def load(self) -> Callable[..., np.ndarray]:

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from harness.analysis.endpoints import value_at
 from harness.analysis.response import (
-    best_response,
+    best_change,
     category,
     category_names,
     criteria,
@@ -35,25 +35,28 @@ def read_patients(
     doses: tuple[float, ...],
     months: tuple[float, ...],
     strict_cr: float,
+    first_visit: float,
+    best_by: str,
 ) -> pd.DataFrame:
     """One row a patient and dose, from `change` (%), shape (patients, doses, times), at `time` (months).
 
-    Columns: patient, dose, best_response (name), orr, cr, cr_strict (whether it is a response, a complete
+    Best response is that from `first_visit` (months) to progression by the rule `best_by`. Columns: patient,
+    dose, best_response (name), orr, cr, cr_strict (whether it is a response, a complete
     one, a complete one at the bound `strict_cr`), second_response (whether a lost one comes again),
     time_to_response; change_M and response_M at each month M; and by each rule of progression pfs_RULE,
     progressed_RULE, dor_RULE, relapsed_RULE.
     """
     patients = change.shape[0]
     flat = change.reshape(patients * len(doses), time.size)
-    best = best_response(time, flat)
-    lowest = category(np.nanmin(np.where(np.isnan(flat), np.inf, flat)[:, 1:], axis=1), strict_cr)
+    lowest = best_change(time, flat, first_visit, rule=best_by)
+    best = category(lowest)
     columns = {
         "patient": np.repeat(np.arange(patients), len(doses)),
         "dose": np.tile(doses, patients),
         "best_response": category_labels(best),
         "orr": is_responder(best),
         "cr": best == 0,
-        "cr_strict": lowest == 0,
+        "cr_strict": category(lowest, strict_cr) == 0,
         "second_response": responds_again(flat),
         "time_to_response": time_to_response(time, flat),
     }

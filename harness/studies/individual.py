@@ -51,6 +51,8 @@ class Patient:
         Typical value and standard deviation of the logarithm of each effect, shape (effects,).
     first_visit
         Day from which the response is assessed.
+    rule
+        Rule of progression that ends it.
     """
 
     study: Study
@@ -59,6 +61,7 @@ class Patient:
     typical: np.ndarray
     omega: np.ndarray
     first_visit: float
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class _Search:
         p = self._patient
         values = np.column_stack([np.full(len(points), p.dose), p.typical * np.exp(p.omega * points)])
         curves = run_chunk(p.study, Chunk(0, values)).trajectories[:, :, 0]
-        found = best_change(p.study.times, curves, p.first_visit)
+        found = best_change(p.study.times, curves, p.first_visit, rule=p.rule)
         self._points.extend(points.copy())
         self._changes.extend(found.tolist())
         return found

@@ -12,19 +12,39 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from harness.analysis.response import require_rule
 from harness.declarations import Declaration
 from harness.errors import InputError, RunFailed
 from harness.simulation.execute import Executor
 from harness.simulation.study import is_ok
 
-__all__ = ["Outcome", "Progress", "Seed", "StudyDeclaration", "count_failed", "refuse_set_twice"]
+__all__ = [
+    "Outcome",
+    "Progress",
+    "ProgressionRule",
+    "Seed",
+    "StudyDeclaration",
+    "count_failed",
+    "refuse_set_twice",
+]
 
 Progress = Callable[[int], object]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Seed of what is drawn: what every generator takes."""
+
+
+def _known_rule(name: str) -> str:
+    try:
+        return require_rule(name)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+ProgressionRule = Annotated[str, AfterValidator(_known_rule)]
+"""Name of a rule of progression, of ``response.yaml``."""
 
 
 def count_failed(status: Sequence[str], reason: Sequence[str]) -> int:

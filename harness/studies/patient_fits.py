@@ -118,7 +118,7 @@ class PatientFits:
             return groups.reindex(columns=[*groups.columns, *columns]), 0, 0
         study = self._plan(self._design(groups, effects, np.zeros(omega.size)), SHOWN[:1]).study
         tasks = [
-            (i, Patient(study, dose, name, typical, omega, self.declared.first_visit))
+            (i, Patient(study, dose, name, typical, omega, self.declared.first_visit, self.declared.rule))
             for i, (dose, name) in enumerate(zip(groups["dose"], groups["category"], strict=True))
         ]
         found: dict[int, Estimate] = {}
@@ -136,7 +136,8 @@ class PatientFits:
         """Fitted groups with what their own curves give, and these curves, one row a group and time.
 
         To the groups come `change` (best change of M-protein, %), `fitted` (its category), `in_category`,
-        `largest_sd` and `distance_sd` of the effects, `status` and ``pfs_RULE`` (months).
+        `largest_sd` and `distance_sd` of the effects, `status`, the `rule` that ends the best response, and
+        ``pfs_RULE`` (months).
         """
         sizes = fitted[[f"{name}_sd" for name in effects]].to_numpy(float)
         if fitted.empty:
@@ -153,6 +154,7 @@ class PatientFits:
             "distance_sd": np.sqrt((sizes**2).sum(axis=1)),
             "status": curves["status"].to_numpy(),
             "reason": curves["reason"].to_numpy(),
+            "rule": self.declared.rule,
         }
         long = curves[list(SHOWN)].assign_coords(run=fitted.index.to_numpy()).rename(run="group")
         return fitted.assign(**read_off, **self._progressions(curves)), long.to_dataframe()[
@@ -238,7 +240,9 @@ class PatientFits:
 
     def _best_change(self, curves: xr.Dataset) -> np.ndarray:
         values = curves["M_protein_change"].to_numpy()
-        return best_change(curves["time"].to_numpy(), values, self.declared.first_visit)
+        return best_change(
+            curves["time"].to_numpy(), values, self.declared.first_visit, rule=self.declared.rule
+        )
 
     def _progressions(self, curves: xr.Dataset) -> dict[str, np.ndarray]:
         """Months to progression by each rule: infinite without it, NaN where the simulation failed."""

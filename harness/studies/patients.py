@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
+from harness.analysis.response import FIRST_VISIT, RULE
 from harness.simulation.execute import Executor
-from harness.studies.outcome import Outcome, Progress, Seed, StudyDeclaration, count_failed
+from harness.studies.outcome import Outcome, Progress, ProgressionRule, Seed, StudyDeclaration, count_failed
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
@@ -39,7 +40,9 @@ class Patients(StudyDeclaration):
         Random effects and their omegas: as published; and those of ledger row D17, added to them for the
         patients without a response.
     first_visit
-        Day from which the response is assessed: the first of monthly visits, an assumption.
+        Day from which the response is assessed.
+    rule
+        Rule of progression that ends what counts as best response; progression itself is told by every rule.
     until
         End of the follow-up, for response and progression.
     split
@@ -56,7 +59,8 @@ class Patients(StudyDeclaration):
     published: dict[str, str] = {"low": "crb401_50", "high": "crb401_escalation"}
     effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
     more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}
-    first_visit: float = Field(28.0, ge=0)
+    first_visit: float = Field(FIRST_VISIT, ge=0)
+    rule: ProgressionRule = RULE
     until: str = "36 months"
     split: float = Field(150e6, gt=0)
     draws: int = Field(400, ge=1, le=100_000)
@@ -174,7 +178,7 @@ def _notes(declared: Patients, tables: dict[str, pd.DataFrame], failed: int) -> 
     patients, draws = tables["patients"], tables["draws"]
     notes = [
         f"Best response is the lowest change of M-protein from day {declared.first_visit:g} to progression"
-        " (1.25 times the nadir); a stringent complete response counts as a complete one.",
+        f" ({declared.rule}); a stringent complete response counts as a complete one.",
         "Whoever shares dose and category shares the fit. Random effects that M-protein does not depend on"
         " (gamma_b) stay at 0.",
         "Progression only: the model has no death, and nobody is censored before the end.",

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
+from harness.analysis.response import FIRST_VISIT
 from harness.errors import InputError, RunFailed
 from harness.identity import key_of
 from harness.models.catalog import repository
+from harness.models.units import convert
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
@@ -53,6 +55,8 @@ class Population(VirtualPatients):
         CAR+ T cells.
     months
         When response is read off against baseline, beside the best response.
+    first_visit
+        Day from which response is assessed.
     until
         End of follow-up.
     strict_cr
@@ -71,6 +75,7 @@ class Population(VirtualPatients):
     patients: int = Field(ge=1, le=MOST)
     doses: tuple[float, ...]
     months: tuple[float, ...] = (6, 21)
+    first_visit: float = Field(default=FIRST_VISIT, ge=0)
     until: str = "48 months"
     strict_cr: float = -99
     threshold: float | None = None
@@ -138,6 +143,7 @@ class Population(VirtualPatients):
         """The simulations: patient by patient, each at the doses in ascending order."""
         refuse_set_twice(self.changes, ["dose"])
         days = np.array(self.months) * self.month()
+        days = np.append(days, self._first_visit())
         steps = [np.arange(start, min(stop, self._end()), step) for start, stop, step in STEPS]
         return plan(
             self.model,
@@ -154,8 +160,10 @@ class Population(VirtualPatients):
         """All tables, from `change` (%), shape (patients, doses, times), at `time` in the model's unit."""
         if max(self.months) * self.month() > self._end():
             raise InputError(f"months: month {max(self.months):g} lies after the end, {self.until}")
-        months = time / self.month()
-        runs = cohort.read_patients(months, change, self.doses, self.months, self.strict_cr)
+        if not self._first_visit() < self._end():
+            raise InputError(f"first_visit: day {self.first_visit:g} lies after the end, {self.until}")
+        months, first = time / self.month(), self._first_visit() / self.month()
+        runs = cohort.read_patients(months, change, self.doses, self.months, self.strict_cr, first, self.rule)
         tables = {
             "runs": runs,
             "responses": cohort.responses(runs),
@@ -208,6 +216,10 @@ class Population(VirtualPatients):
                 numbers[f"{name}_{month:g}"] = sign * (of_dose[self.threshold] - of_dose[self.doses[0]]) + 0.0
                 numbers[f"{bin_.lower()}_flat_{month:g}"] = _spread(of_dose[of_dose.index >= self.threshold])
         return numbers
+
+    def _first_visit(self) -> float:
+        """In the model's time unit."""
+        return convert(self.first_visit, "day", self.symbols().time_unit, "first_visit")
 
     def _end(self) -> float:
         end = parse_until(self.until, self.symbols().time_unit)

@@ -55,8 +55,8 @@ class Trial(VirtualPatients):
     arms
         By name, which is a plain word.
     visits
-        When M-protein is taken, besides at baseline: ``28:728:28``, in the model's time unit. The last visit
-        ends the trial.
+        When M-protein is taken, besides at baseline: ``28:728:28``, in the model's time unit. Response is
+        assessed from the first of them on; the last one ends the trial.
     dropout
         Rate at which patients leave, per month; exponential. They are censored at the last visit before.
     in_a_row
@@ -161,8 +161,7 @@ class Trial(VirtualPatients):
             leaves = np.random.default_rng([self.seed, 1]).exponential(1 / self.dropout, self.size())
         attended = (visits <= leaves[:, np.newaxis] * self.month()) | (visits == visits[0])
         pfs, progressed = progression_at_visits(visits, change, attended, self.rule, self.in_a_row)
-        until_then = attended & ~(progressed[:, np.newaxis] & (visits > pfs[:, np.newaxis]))
-        best = best_response_at_visits(change, until_then, self.in_a_row)
+        best = best_response_at_visits(visits, change, attended, self.rule, self.in_a_row)
         known = np.isfinite(pfs)
         return self._places().assign(
             best_response=np.where(known & np.isnan(best), NOT_EVALUABLE, category_labels(best)),

@@ -6,16 +6,14 @@ whatever the number of patients; another spread of one parameter leaves the othe
 
 from __future__ import annotations
 
-from pydantic import field_validator
-
-from harness.analysis.response import criteria
-from harness.errors import InputError, unknown_name
+from harness.analysis.response import RULE
+from harness.errors import InputError
 from harness.models.catalog import Selection, select
 from harness.models.provenance import parameters_of
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
-from harness.studies.outcome import Seed, StudyDeclaration
+from harness.studies.outcome import ProgressionRule, Seed, StudyDeclaration
 
 __all__ = ["ASSUMED", "CHANGE", "MOST", "VirtualPatients", "omegas_of"]
 
@@ -48,7 +46,8 @@ class VirtualPatients(StudyDeclaration):
     seed
         Of the random effects.
     rule
-        Rule of progression, of ``response.yaml`` (ledger D18).
+        Rule of progression, of ``response.yaml`` (ledger D18): it ends what counts as best response, and a
+        trial. By default the one that the file names.
     """
 
     model: str = "clinical"
@@ -56,14 +55,7 @@ class VirtualPatients(StudyDeclaration):
     changes: dict[str, str] = {}
     omegas: dict[str, float] = {}
     seed: Seed = 1
-    rule: str = "nadir_25"
-
-    @field_validator("rule")
-    @classmethod
-    def _rule_is_known(cls, value: str) -> str:
-        if value not in criteria().rules:
-            raise ValueError(str(unknown_name("rule of progression", value, criteria().rules)))
-        return value
+    rule: ProgressionRule = RULE
 
     def symbols(self) -> SymbolTable:
         """Symbols of the model, which must have a change of M-protein."""

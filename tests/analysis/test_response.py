@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.response import (
+    RULE,
     best_response,
     category,
     category_names,
@@ -53,7 +54,7 @@ def test_best_response_is_that_of_the_lowest_change_from_the_first_visit():
     value = [[0, -60, -96, -96, 10.0], [0, 30, 60, 90, 120], [0, 5, 10, 15, 20]]
     assert best(value, first_visit=10) == ["CR", "PD", "SD"]
     assert best(value[:1], first_visit=10, stop=10) == ["PR"]
-    assert np.isnan(best_response(TIME, np.array([0, np.nan, 0, 0, 0])))
+    assert np.isnan(best_response(TIME, np.array([0, np.nan, 0, 0, 0]), first_visit=10))
     assert np.isnan(best_response(TIME, np.array(value[0]), first_visit=50))
     assert is_responder(best_response(TIME, np.array(value), first_visit=10)).tolist() == [True, False, False]
 
@@ -97,6 +98,14 @@ def test_progression_follows_the_rule(rule, expected):
     assert progression_time(FINE, value, rule) == pytest.approx(expected)
 
 
+def test_the_default_rule_asks_for_an_absolute_rise_too():
+    # 1 % of baseline, then 4 %: four times the nadir, and still a complete response
+    value = straight(0, -60, -99, -96, -96)
+    assert criteria().rule == RULE == "nadir_25_and_5"
+    assert np.isnan(progression_time(FINE, value))
+    assert progression_time(FINE, value, "nadir_25") < 30
+
+
 def test_growth_from_the_start_is_progression_and_a_steady_fall_is_none():
     assert progression_time(FINE, straight(0, 20, 30, 40, 50)) == pytest.approx(15)
     assert np.isnan(progression_time(TIME, np.array([0, -20, -30, -40, -50.0])))
@@ -115,7 +124,7 @@ def test_progression_free_survival_ends_with_progression_or_with_the_curve():
     missing = np.full_like(FINE, np.nan)
     value = np.array([straight(0, -50, -90, -70, -50), straight(0, -20, -30, -40, -50), missing])
     duration, event = progression_free(FINE, value)
-    assert duration[:2] == pytest.approx([21.25, 40])
+    assert duration[:2] == pytest.approx([22.5, 40])
     assert np.isnan(duration[2])
     assert event.tolist() == [True, False, False]
 
@@ -125,7 +134,7 @@ def test_the_duration_of_response_goes_from_response_to_relapse():
         [straight(0, -50, -90, -70, -50), straight(0, -40, -60, -70, -80), straight(0, -10, -20, -10, 0)]
     )
     duration, relapsed = duration_of_response(FINE, value)
-    assert duration[:2] == pytest.approx([11.25, 25])
+    assert duration[:2] == pytest.approx([12.5, 25])
     assert np.isnan(duration[2])
     assert relapsed.tolist() == [True, False, False]
 

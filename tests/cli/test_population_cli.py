@@ -12,7 +12,7 @@ SMALL = ["population", "--patients", "3", "--dose", "50e6", "--workers", "1"]
 def test_a_population_is_printed_with_intervals(capsys):
     assert run([*SMALL, "--omega", "Tumor_0=0.8", "--month", "12"]) == 0
     shown = capsys.readouterr()
-    assert "median PFS (months, nadir_25)" in shown.out
+    assert "median PFS (months, nadir_25_and_5)" in shown.out
     assert "PD at 12 m (%)" in shown.out
     assert "3 runs, 0 failed" in shown.err
 

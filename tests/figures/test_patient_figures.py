@@ -19,7 +19,8 @@ def outcome():
             "group": ["1.5e+08 PD", *["1.5e+08 CR"] * 3],
             "reported": ["PD", "sCR", "CR", "CR"], "category": ["PD", "CR", "CR", "CR"], "responder": True,
             "gamma_m_sd": [9.5, 0.3, 0.3, 0.3], "largest_sd": [9.5, 0.3, 0.3, 0.3],
-            "distance_sd": [12.0, 0.5, 0.5, 0.5], **{f"pfs_{rule}": months for rule in RULES},
+            "distance_sd": [12.0, 0.5, 0.5, 0.5], "rule": "nadir_25_and_5",
+            **{f"pfs_{rule}": months for rule in RULES},
         }
     )  # fmt: skip
     draws = pd.DataFrame({"group": list(groups) * 2, "weight": 1.0, **{f"pfs_{r}": months for r in RULES}})

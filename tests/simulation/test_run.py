@@ -304,6 +304,8 @@ def test_trajectories_are_written_as_netcdf(tmp_path):
         ),
         ({"endpoints": ["os.path:no_such"]}, "module os.path has no function no_such"),
         ({"endpoints": ["tests.simulation.test_run:TYPICAL"]}, "test_run has no function TYPICAL"),
+        ({"endpoints": ["best_response(M_protein_change)"]}, "best_response needs first_visit"),
+        ({"endpoints": ["progression_time(M_protein_change, rule=nadir)"]}, "nearest: nadir_25"),
         ({"endpoints": []}, "nothing to compute"),
         ({"observables": ["transgen"], "at": "1"}, "nearest: transgene"),
         ({"at": "soon"}, "'soon' is not a number"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.response import category_names
+from harness.analysis.response import RULE, category_names
 from harness.declarations import declare
 from harness.errors import InputError
 from harness.models.provenance import read_parameters
@@ -163,7 +163,7 @@ def test_a_category_out_of_reach_is_shown_as_such():
     work = PatientFits(Patients())
     group = work.groups.loc[["1.5e+08 PD"]]
     study = work._plan(work._design(group, {"K_21": 0.01}, np.zeros(1)), ("M_protein_change",)).study
-    found = estimate(Patient(study, 150e6, "PD", np.array([0.176]), np.array([0.01]), 28.0))
+    found = estimate(Patient(study, 150e6, "PD", np.array([0.176]), np.array([0.01]), 28.0, RULE))
     assert not found.in_category
     assert category_names()[-1] == "PD"
     assert found.change < 25

@@ -84,7 +84,7 @@ def test_survival_is_that_of_lifelines(published):
     fitted = KaplanMeierFitter().fit(runs.pfs_nadir_25, runs.progressed_nadir_25)
     curve = published.tables["survival"].query("dose == 50e6 and rule == 'nadir_25'")
     assert curve.survival.to_numpy() == pytest.approx(fitted.survival_function_.to_numpy()[:, 0])
-    assert published.numbers["median_pfs_nadir_25_50"] == fitted.median_survival_time_
+    assert published.numbers["median_pfs_nadir_25_50"] == np.sort(runs.pfs_nadir_25)[124]  # none is censored
 
 
 def test_a_patient_is_the_same_whatever_the_workers_and_the_number_of_patients(published):
