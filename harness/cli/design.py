@@ -23,7 +23,7 @@ from harness.cli.options import (
 from harness.cli.studies import say_damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import xarray as xr
 
@@ -77,7 +77,7 @@ def scan(
 ) -> None:
     """Run a model over a grid of parameters, and read endpoints off."""
     from harness.errors import InputError
-    from harness.models.catalog import select
+    from harness.models.catalog import model_files, select
     from harness.simulation.design import grid as make_grid
     from harness.simulation.design import parse_axis
     from harness.simulation.files import PICTURES, check_path
@@ -87,7 +87,7 @@ def scan(
     if len(axes) < len(grid):
         raise InputError("grid: an axis is given twice")
     if plot is not None:
-        check_path(plot, PICTURES)
+        check_path(plot, PICTURES, model_files(model))
         if len(axes) > 2:
             raise InputError("plot: a picture shows one or two axes")
     planned = _plan(
@@ -136,6 +136,7 @@ def run(
         read_design(design),
         out,
         regimens=regimens,
+        inputs=[design],
         endpoint=endpoint,
         at=at,
         observable=observable,
@@ -165,14 +166,15 @@ def _plan(
     times: str | None,
     regimens: Path | None = None,
     shown: tuple[str, ...] = (),
+    inputs: Sequence[Path] = (),
 ) -> Plan:
-    from harness.models.catalog import select
+    from harness.models.catalog import model_files, select
     from harness.simulation.files import TABLES, check_path
     from harness.simulation.plan import plan
     from harness.simulation.regimen import read_regimens
 
     if out is not None:
-        check_path(out, TABLES)
+        check_path(out, TABLES, [*model_files(model), *inputs, *filter(None, [regimens])])
     symbols = select(model, reading or (), condition).card.symbols
     return plan(
         model,

@@ -41,14 +41,19 @@ def fit(
     from harness.errors import InputError
     from harness.fitting.kept import kept_in
     from harness.fitting.study import Fit
+    from harness.fitting.tables import TABLES
     from harness.identity import key_of
     from harness.simulation.execute import choose_executor
+    from harness.simulation.files import check_folder
 
     if resume and out is None:
         raise InputError("resume: goes with --out")
     study = Fit(problem=spec, starts=starts, profile=profile)
     executor = choose_executor(workers)
     size = study.size()  # checks the problem before a folder is made
+    if out is not None:
+        written = [f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".png", ".svg")]
+        check_folder(out, ["result.json", *written], study.inputs())
     with kept_in(out, key_of(study.prepared, profile), resume) if out else nullcontext() as kept:
 
         def left() -> str:

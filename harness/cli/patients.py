@@ -46,15 +46,12 @@ def patients(
     from harness.figures import patients as figures
     from harness.figures.style import write_figure
     from harness.simulation.files import check_folder
-    from harness.studies.patients import Patients
+    from harness.studies.patients import TABLES, Patients
 
     pictures = {
         figures.draw_panels: plot, figures.draw_examples: plot_examples, figures.draw_effects: plot_effects,
         figures.draw_progression: plot_progression,
     }  # fmt: skip
-    check_files(pictures=pictures.values())
-    if out is not None:
-        check_folder(out)
     given = {
         "first_visit": first_visit, "until": until, "split": split, "draws": draws, "seed": seed,
         "rule": rule, "readings": reading,
@@ -62,6 +59,9 @@ def patients(
     if table is not None:
         given |= {"table": str(table.absolute()), "published": {}, "remarks": ()}
     study = declare(Patients, **{name: value for name, value in given.items() if value is not None})
+    check_files(pictures=pictures.values(), inputs=study.inputs())
+    if out is not None:
+        check_folder(out, [f"{name}.csv" for name in TABLES], study.inputs())
     outcome = run_study(study, workers)
     if out is not None:
         _write_tables(outcome, out)

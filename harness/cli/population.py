@@ -93,7 +93,10 @@ def trial(
 
         return draw_trial(outcome)
 
-    answer(study, table="patients", out=out, draw=draw, plot=plot, show=_print_trial, workers=workers)
+    answer(
+        study, table="patients", out=out, draw=draw, plot=plot, show=_print_trial, workers=workers,
+        inputs=[file],
+    )  # fmt: skip
 
 
 def _print_population(outcome: Outcome, rule: str) -> None:

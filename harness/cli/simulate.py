@@ -34,13 +34,14 @@ def simulate(
     plot: Plot = None,
 ) -> None:
     """Simulate a model once."""
+    from harness.models.catalog import model_files
     from harness.simulation.files import PICTURES, TABLES, check_path, write_dataset
     from harness.simulation.simulate import simulate as run
 
     if out is not None:
-        check_path(out, TABLES)
+        check_path(out, TABLES, model_files(model))
     if plot is not None:
-        check_path(plot, PICTURES)
+        check_path(plot, PICTURES, model_files(model))
     result = run(
         model,
         doses=dose,

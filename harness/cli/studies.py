@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["answer", "check_files", "run_study", "say_damaged"]
 
 
-def check_files(table: Path | None = None, pictures: Iterable[Path | None] = ()) -> None:
-    """Refuse a table or pictures that cannot be written, and two that would be one file."""
+def check_files(
+    table: Path | None = None, pictures: Iterable[Path | None] = (), inputs: Iterable[Path] = ()
+) -> None:
+    """Refuse a table or pictures that cannot be written or are read, and two that would be one file."""
     from harness.errors import InputError
     from harness.simulation.files import PICTURES, check_path
 
+    inputs = tuple(inputs)
     if table is not None:
-        check_path(table, (".csv", ".parquet"))
+        check_path(table, (".csv", ".parquet"), inputs)
     taken = set()
     for path in filter(None, pictures):
-        check_path(path, PICTURES)
+        check_path(path, PICTURES, inputs)
         if path.resolve() in taken:
             raise InputError(f"{path}: is asked for twice; give each picture a file of its own")
         taken.add(path.resolve())
@@ -66,12 +69,16 @@ def answer(
     show: Callable[[Outcome], None],
     workers: int | None,
     scheduler: str | None = None,
+    inputs: Iterable[Path] = (),
 ) -> None:
-    """Run a study and write the table of that name and the picture; where neither is asked for, show it."""
+    """Run a study and write the table of that name and the picture; where neither is asked for, show it.
+
+    `inputs` are files that the command reads beside those of the study.
+    """
     from harness.figures.style import write_figure
     from harness.simulation.files import write_table
 
-    check_files(out, [plot])
+    check_files(out, [plot], (*study.inputs(), *inputs))
     outcome = run_study(study, workers, scheduler)
     if out is not None:
         write_table(outcome.tables[table], out)

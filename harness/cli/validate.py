@@ -33,7 +33,7 @@ def validate(
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
     from harness.simulation.files import write_table
 
-    check_files(out)
+    check_files(out, inputs=_inputs())
     results = _run(panels, reading, workers)
     failed = _print_scores(results)
     if out is not None:
@@ -53,7 +53,7 @@ def report(
     from harness.report.page import write_page
     from harness.simulation.files import check_path
 
-    check_path(out, (".html",))
+    check_path(out, (".html",), _inputs())
     results = _run(panels, reading, workers)
     failed = _print_scores(results)
     write_page(results, out, tuple(reading or ()))
@@ -76,6 +76,14 @@ def docs(
         raise typer.Exit(1 if old else 0)
     for path in write_docs():
         print(f"{path.name}: written")
+
+
+def _inputs() -> list[Path]:
+    """Every file that a panel may read."""
+    from harness.models.catalog import repository
+
+    folders = ("validation", "models_antimony", "sbml")
+    return [path for folder in folders for path in (repository() / folder).rglob("*") if path.is_file()]
 
 
 def _run(panels: list[str] | None, readings: list[str] | None, workers: int | None) -> list[PanelResult]:

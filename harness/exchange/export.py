@@ -16,6 +16,7 @@ from harness.errors import InputError, unknown_name
 from harness.exchange import convert, listing, matlab, rhs
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id
+from harness.models.catalog import model_files
 from harness.models.equations import read_equations
 from harness.models.imported import is_path
 from harness.simulation.files import check_path, write_whole
@@ -130,11 +131,11 @@ def export(use: Use, name: str, path: Path) -> None:
     if chosen.fixed and is_path(use.card.id):
         raise InputError(f"format {name} is declared for the models of this project, not for {use.card.id}")
     if chosen.text is not None:
-        check_path(path, (chosen.suffix.lower(),))
+        check_path(path, (chosen.suffix.lower(),), model_files(use.card.id))
         text = chosen.text(use)
         write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
     elif chosen.suffix:
-        check_path(path, (chosen.suffix.lower(),))
+        check_path(path, (chosen.suffix.lower(),), model_files(use.card.id))
         chosen.fill(use, path)
     else:
         _fill_folder(use, chosen, path)

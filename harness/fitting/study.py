@@ -19,6 +19,7 @@ from harness.fitting.prepared import Prepared
 from harness.fitting.problem import FitProblem, coordinate_names, find_problem, read_problem
 from harness.fitting.result import FitResult
 from harness.fitting.tables import number_names
+from harness.models.catalog import model_files
 from harness.simulation.execute import Executor
 from harness.simulation.kept import KeptParts
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
@@ -53,6 +54,13 @@ class Fit(StudyDeclaration):
         """The problem, checked against its model and data."""
         prepared = prepare(self.declared, self.path.parent)
         return replace(prepared, starts=self.starts or prepared.starts)
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The problem, its table, the results that it takes values from, and the files of its model."""
+        declared = self.declared
+        design = declared.synthetic.design if declared.synthetic else None
+        named = [name for name in (declared.observations, design, *declared.fixed_from) if name]
+        return self.path, *(self.path.parent / name for name in named), *model_files(declared.model)
 
     def number_names(self) -> tuple[str, ...]:
         return number_names(coordinate_names(self.declared))

@@ -16,7 +16,13 @@ from harness.fitting.objective import Objective
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import DETERMINED, NOT_DETERMINED, ONE_SIDED, Walk, crossing, verdict
 
-__all__ = ["LOWER", "Found", "number_names", "result_notes", "result_numbers", "result_tables"]
+__all__ = ["LOWER", "TABLES", "Found", "number_names", "result_notes", "result_numbers", "result_tables"]
+
+TABLES = (
+    "estimates", "effects", "correlation", "eigenvalues", "waterfall", "profiles", "ridge", "predictions",
+    "residuals",
+)  # fmt: skip
+"""Tables of a result, by name; a figure of some has the same name."""
 
 VERDICTS = {DETERMINED: 1.0, ONE_SIDED: 0.5, NOT_DETERMINED: 0.0}
 

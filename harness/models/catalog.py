@@ -30,6 +30,7 @@ __all__ = [
     "SolverSettings",
     "conditions",
     "load_card",
+    "model_files",
     "model_names",
     "repository",
     "select",
@@ -187,6 +188,18 @@ class Selection:
 def model_names() -> tuple[str, ...]:
     """Names of all models, in alphabetical order."""
     return tuple(sorted(path.stem for path in (repository() / "models_antimony").glob("*.yaml")))
+
+
+def model_files(name: str) -> tuple[Path, ...]:
+    """Files that a model is read from, a user's own with its card beside it; none for a name that is none."""
+    from harness.models.imported import is_path
+
+    if is_path(name):
+        return Path(name), Path(name).with_suffix(".yaml")
+    if name not in model_names():
+        return ()
+    card = load_card(name)
+    return card.antimony_path, card.antimony_path.with_suffix(".yaml"), *card.sbml_paths().values()
 
 
 def load_card(name: str) -> ModelCard:

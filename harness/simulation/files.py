@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -30,13 +30,14 @@ TABLES = (".csv", ".parquet", ".nc")
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def check_path(path: Path, suffixes: Sequence[str]) -> Path:
+def check_path(path: Path, suffixes: Sequence[str], inputs: Iterable[Path] = ()) -> Path:
     """Refuse a path that cannot be written, before any work is done.
 
     Raises
     ------
     InputError
-        When the suffix is not among `suffixes`, or the folder is missing or not writable.
+        When the suffix is not among `suffixes`, the folder is missing or not writable, or the file is one of
+        `inputs`, which are read, by its own name or by a link.
     """
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{path}: the suffix must be one of {', '.join(suffixes)}")
@@ -49,13 +50,24 @@ def check_path(path: Path, suffixes: Sequence[str]) -> Path:
             raise InputError(f"{path}: folder {path.parent} is not writable")
         if path.exists() and not os.access(path, os.W_OK):
             raise InputError(f"{path}: is there and not writable")
+        _refuse_inputs([path], inputs)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
 
 
-def check_folder(path: Path) -> Path:
-    """Refuse a folder that cannot be written to or made, before any work is done; it is not made here."""
+def _refuse_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    read = [path for path in inputs if path.exists()]
+    for path in outputs:
+        if path.exists() and any(path.samefile(given) for given in read):
+            raise InputError(f"{path}: is a file that is read; write elsewhere")
+
+
+def check_folder(path: Path, names: Iterable[str] = (), inputs: Iterable[Path] = ()) -> Path:
+    """Refuse a folder that cannot be written to or made, before any work is done; it is not made here.
+
+    Refused as well when one of the `names` that are written there is a file of `inputs`, which are read.
+    """
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is there and no folder")
     place = path if path.is_dir() else path.absolute().parent
@@ -63,6 +75,7 @@ def check_folder(path: Path) -> Path:
         raise InputError(f"{path}: folder {path.parent} does not exist")
     if not os.access(place, os.W_OK):
         raise InputError(f"{path}: folder {place} is not writable")
+    _refuse_inputs([path / name for name in names], inputs)
     return path
 
 

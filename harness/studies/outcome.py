@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, Field
 from harness.analysis.response import require_rule
 from harness.declarations import Declaration
 from harness.errors import InputError, RunFailed
+from harness.models.catalog import model_files
 from harness.simulation.execute import Executor
 from harness.simulation.study import is_ok
 
@@ -96,6 +98,11 @@ class StudyDeclaration(Declaration, ABC):
     """Base of the declarations of studies; `kind` tells them apart."""
 
     kind: str
+
+    def inputs(self) -> tuple[Path, ...]:
+        """Files that it reads, which no result may be written over: those of its model."""
+        model = getattr(self, "model", None)
+        return model_files(model) if model else ()
 
     @abstractmethod
     def number_names(self) -> tuple[str, ...]:

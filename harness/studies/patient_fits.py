@@ -59,11 +59,15 @@ class PatientFits:
 
     declared: Patients
 
+    @property
+    def path(self) -> Path:
+        """File of the table."""
+        return repository() / "validation" / self.declared.table
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a patient, with the `group` of those that share dose and category."""
-        path = repository() / "validation" / Path(self.declared.table)
-        table = read_patients(path, self.declared.remarks)
+        table = read_patients(self.path, self.declared.remarks)
         table["group"] = table["dose"].map("{:g}".format) + " " + table["category"]
         table["arm"] = np.where(table["dose"] < self.declared.split, *ARMS)
         table["responder"] = is_responder([category_names().index(name) for name in table["category"]])

@@ -6,6 +6,7 @@ implausible is shown with the size of the random effects it takes, and once more
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,11 +19,17 @@ from harness.studies.outcome import Outcome, Progress, ProgressionRule, Seed, St
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
-__all__ = ["EXAMPLES", "Patients"]
+__all__ = ["EXAMPLES", "TABLES", "Patients"]
 
 
 EXAMPLES = ("PD", "SD", "VGPR", "CR")
 """Categories of which Figure 5a shows one patient each."""
+
+
+TABLES = (
+    "patients", "added", "profiles", "profiles_added", "draws", "bands", "medians", "survival", "predicted",
+)  # fmt: skip
+"""Tables of the outcome, by name."""
 
 
 class Patients(StudyDeclaration):
@@ -82,6 +89,9 @@ class Patients(StudyDeclaration):
         if doubled:
             raise ValueError(f"more_effects: {', '.join(doubled)} is among effects already")
         return self
+
+    def inputs(self) -> tuple[Path, ...]:
+        return *super().inputs(), PatientFits(self).path
 
     def number_names(self) -> tuple[str, ...]:
         """Counts of patients; sizes of effects, in SD, by category; medians of progression, in months."""
