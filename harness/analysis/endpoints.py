@@ -14,6 +14,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from harness.analysis.curves import between, refined
+from harness.analysis.moments import SAME, jumps, pieces
 
 __all__ = [
     "area",
@@ -34,7 +35,7 @@ __all__ = [
 
 
 def value_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
-    """Value at one time; NaN outside the curve."""
+    """Value at one time, after a dose that is given then; NaN outside the curve."""
     if not time[0] <= at <= time[-1]:
         return np.full(value.shape[:-1], np.nan)
     right = min(max(int(np.searchsorted(time, at)), 1), time.size - 1) if time.size > 1 else 0
@@ -51,33 +52,71 @@ def last(time: np.ndarray, value: np.ndarray) -> np.ndarray:  # noqa: ARG001 - e
 
 
 def peak_height(
-    time: np.ndarray, value: np.ndarray, after: float = 0.0, before: float = np.inf
+    time: np.ndarray,
+    value: np.ndarray,
+    after: float = 0.0,
+    before: float = np.inf,
+    doses: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Height of the highest value from `after` to `before`, when it is a peak.
+    """Height of the highest value of an expansion, when it is a peak.
 
-    Cmax of the article is that after day 1, past the bolus; with `before`, a re-expansion at relapse does
-    not count. NaN when the highest value stands at either end of that span, because then there is no peak.
+    A value counts when at least `after` has gone by since every dose before it, and no more than `before`
+    since the first dose. Cmax of the article is that after day 1, past the bolus; with `before`, a
+    re-expansion at relapse does not count. NaN when the highest value stands at either end of the times that
+    count without a break, because then there is no peak.
+
+    Parameters
+    ----------
+    doses
+        Start and end of each dose, shape (m, 2); an infusion counts for as long as it runs. Without them each
+        moment that stands twice in `time` is one, and the first value.
     """
-    return _peak(time, value, after, before)[0]
+    return _peak(time, value, after, before, doses)[0]
 
 
-def peak_time(time: np.ndarray, value: np.ndarray, after: float = 0.0, before: float = np.inf) -> np.ndarray:
-    """Time of the same peak (Tmax)."""
-    return _peak(time, value, after, before)[1]
+def peak_time(
+    time: np.ndarray,
+    value: np.ndarray,
+    after: float = 0.0,
+    before: float = np.inf,
+    doses: np.ndarray | None = None,
+) -> np.ndarray:
+    """Time of the same peak (Tmax), from the start."""
+    return _peak(time, value, after, before, doses)[1]
 
 
-def _peak(time: np.ndarray, value: np.ndarray, after: float, before: float) -> tuple[np.ndarray, np.ndarray]:
-    inside = (time >= after) & (time <= before)
-    t, v = time[inside], value[..., inside]
-    none = np.full(v.shape[:-1], np.nan)
-    if t.size < 3:
+def _peak(
+    time: np.ndarray, value: np.ndarray, after: float, before: float, doses: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Height and time of the highest value that counts; NaN where it stands at the edge of what counts."""
+    none = np.full(value.shape[:-1], np.nan)
+    counts = _counted(time, after, before, doses)
+    if not counts.any():
         return none, none.copy()
-    top = v.argmax(axis=-1)
-    is_peak = (top > 0) & (top < t.size - 1) & np.isfinite(v).all(axis=-1)
+    top = np.where(counts, value, -np.inf).argmax(axis=-1)
+    # A neighbour counts too, and no moment lies between: it is then of the same smooth piece.
+    inner = np.zeros(time.size, bool)
+    inner[1:-1] = counts[:-2] & counts[1:-1] & counts[2:]
+    moment = jumps(time)
+    inner[moment] = inner[moment + 1] = False
+    is_peak = inner[top] & np.isfinite(value).all(axis=-1)
     middle = np.where(is_peak, top, 1)
     picked = middle[..., np.newaxis] + np.array([-1, 0, 1])
-    height, where = _vertex(t[picked], np.take_along_axis(v, picked, axis=-1))
+    if time.size < 3:
+        return none, none.copy()
+    with np.errstate(over="ignore", invalid="ignore"):  # of points about a moment, which are not used
+        height, where = _vertex(time[picked], np.take_along_axis(value, picked, axis=-1))
     return np.where(is_peak, height, none), np.where(is_peak, where, none)
+
+
+def _counted(time: np.ndarray, after: float, before: float, doses: np.ndarray | None) -> np.ndarray:
+    """Which times lie at least `after` past every dose before them, and within `before` of the first."""
+    if doses is None or not len(doses):
+        moments = np.append(time[0], time[jumps(time) + 1])
+        doses = np.column_stack([moments, moments])
+    start, stop = doses[:, :1], doses[:, 1:]
+    waiting = (time >= start) & (time < (stop + after) * (1 - SAME))
+    return ~waiting.any(axis=0) & (time >= start.min()) & (time <= start.min() + before)
 
 
 def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,10 +142,15 @@ def nadir(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float =
     if t.size < 3:
         return lowest(time, value, start, stop)
     bottom = v.argmin(axis=-1)
-    inner = (bottom > 0) & (bottom < t.size - 1)
-    picked = np.where(inner, bottom, 1)[..., np.newaxis] + np.array([-1, 0, 1])
-    depth = _vertex(t[picked], np.take_along_axis(v, picked, axis=-1))[0]
-    return np.where(inner & np.isfinite(v).all(axis=-1), depth, v.min(axis=-1))
+    inner = np.zeros(t.size, bool)
+    inner[1:-1] = True
+    moment = jumps(t)
+    inner[moment] = inner[moment + 1] = False
+    inside_piece = inner[bottom] & np.isfinite(v).all(axis=-1)
+    picked = np.where(inside_piece, bottom, 1)[..., np.newaxis] + np.array([-1, 0, 1])
+    with np.errstate(over="ignore", invalid="ignore"):  # of points about a moment, which are not used
+        depth = _vertex(t[picked], np.take_along_axis(v, picked, axis=-1))[0]
+    return np.where(inside_piece, depth, v.min(axis=-1))
 
 
 def lowest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
@@ -129,6 +173,15 @@ def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = 
     if (np.isfinite(stop) and stop > time[-1] * (1 + 1e-12)) or time.size < 3:
         return np.full(value.shape[:-1], np.nan)
     low, high = max(start, time[0]), min(stop, time[-1])
+    total = np.zeros(value.shape[:-1])
+    for part in pieces(time):
+        t, v = time[part], value[..., part]
+        if t.size > 1 and max(low, t[0]) < min(high, t[-1]):
+            total += _area_of_piece(t, v, max(low, t[0]), min(high, t[-1]))
+    return np.where(np.isfinite(value).all(axis=-1), total, np.nan)
+
+
+def _area_of_piece(time: np.ndarray, value: np.ndarray, low: float, high: float) -> np.ndarray:
     inner = time[(time > low) & (time < high)]
     edges = np.concatenate([[low], inner, [high]])
     nodes, weights = np.polynomial.legendre.leggauss(4)
@@ -139,8 +192,7 @@ def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = 
     smooth = between(time, value, at)
     straight = make_interp_spline(time, np.nan_to_num(value), k=1, axis=-1)(at)
     # Not a product of matrices: that would add in an order that depends on the number of curves.
-    total = np.ascontiguousarray(np.where(positive, smooth, straight) * weight).sum(axis=-1)
-    return np.where(np.isfinite(value).all(axis=-1), total, np.nan)
+    return np.ascontiguousarray(np.where(positive, smooth, straight) * weight).sum(axis=-1)
 
 
 def time_above(time: np.ndarray, value: np.ndarray, level: float) -> np.ndarray:

@@ -187,7 +187,7 @@ def compare(case: Case) -> list[dict[str, object]]:
         for tool in case.tools:
             row = {"tool": tool, "model": case.model, "reading": case.reading or "default"}
             row |= {"file": file, "regimen": case.regimen}
-            rows.append(row | _difference(tool, sbml, times, card.observables, reference.values))
+            rows.append(row | _difference(tool, sbml, times, card.observables, reference.at(times)))
     return rows
 
 

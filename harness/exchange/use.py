@@ -54,7 +54,7 @@ class Use:
         run = engine.run(self.changes, self.regimen, times, self.card.observables)
         if run.status is not Status.OK:
             raise RunFailed(f"{self.card.id}: the simulation failed: {run.status}: {run.reason}")
-        table = pd.DataFrame(run.values, columns=list(self.card.observables))
+        table = pd.DataFrame(run.at(times), columns=list(self.card.observables))
         table.insert(0, "time", times)
         return table
 

@@ -167,7 +167,7 @@ class Objective:
             run = engine_of(program).run(settings, data.regimen, times, data.observables)
             self.runs += 1
             self.failed += not np.isfinite(run.values).all()
-            self._kept[key] = run.values
+            self._kept[key] = run.at(times)
         return self._kept[key]
 
     def _settings(self, data: ArmData, x: np.ndarray, effects: np.ndarray) -> dict[str, float]:

@@ -54,12 +54,13 @@ def simulate_observations(prepared: Prepared, design: Design, truth: np.ndarray,
         run = engine_of(arm.program).run(settings, arm.regimen, arm.times, arm.observables)
         if not np.isfinite(run.values).all():
             raise InputError(f"synthetic data, arm {arm.name}: the model fails at the truth: {run.reason}")
-        noise = np.random.default_rng([seed, 1, place]).standard_normal(run.values.shape)
+        values = run.at(arm.times)
+        noise = np.random.default_rng([seed, 1, place]).standard_normal(values.shape)
         for k, name in enumerate(arm.observables):
             if name not in design[arm.name]:
                 continue
             error = next(e for e in prepared.errors if e.observable == name)
-            value = _with_noise(run.values[:, k], noise[:, k], error, truth)
+            value = _with_noise(values[:, k], noise[:, k], error, truth)
             rows += [
                 (
                     name,

@@ -5,8 +5,9 @@ Promises:
 - The pools that fall below one cell are integrated as logarithms (see harness.models.solver_form). While one
   of them is empty and nothing flows into it, the plain form is integrated, in which it stays exactly empty:
   a run in which nothing was ever dosed holds exactly 0 CAR-T cells for ever.
-- A dose is exact: the integration stops at it, the cells are added, and it starts again. A value read out
-  at the time of a dose is the value after it.
+- A dose is exact: the integration stops at it, the cells are added, and it starts again. Each moment at which
+  something is given after the start (a bolus, either end of an infusion, a dose that an observable triggered)
+  stands in the output twice, just before and as itself (see harness.analysis.moments).
 - A run that fails is tried once more, more accurately and with more states as logarithms.
 - A run that fails then (an error of the integrator, a value that is not finite, a negative amount) is NaN
   with a status and a reason. It is never dropped and never raised.
@@ -16,16 +17,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.analysis.moments import after_moment, before_moment, just_before
 from harness.simulation.form import Form, RunFailed, Status
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.timeline import Timeline
 
 __all__ = ["Engine", "Status", "Trajectory"]
+
+NO_TIMES = np.array([])
 
 ONE_AT_A_TIME = threading.RLock()
 """Threads take turns: silencing CVODE concerns the whole process, and libRoadRunner holds the GIL anyway."""
@@ -35,14 +39,33 @@ ONE_AT_A_TIME = threading.RLock()
 class Trajectory:
     """One run.
 
-    `values` is (times, observables), NaN throughout when `status` is not OK. `redoses` are the doses that
-    an observable triggered.
+    Attributes
+    ----------
+    times
+        The times asked for, and each moment of a dose after the start, just before it and as itself; (n,).
+    values
+        Shape (n, observables), NaN throughout when `status` is not OK.
+    doses
+        What was given to the end, in order of time: the model's own dose or those of the regimen, and those
+        that an observable triggered; empty for a run that failed.
+    redoses
+        The last of these alone.
     """
 
+    times: np.ndarray
     values: np.ndarray
     status: Status
     reason: str = ""
+    doses: tuple[Dose, ...] = ()
     redoses: tuple[Dose, ...] = ()
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """Rows at some of the times asked for, after a dose given then; shape (times, observables)."""
+        return self.values[after_moment(self.times, times)]
+
+    def before(self, times: np.ndarray) -> np.ndarray:
+        """The same rows, before a dose given then."""
+        return self.values[before_moment(self.times, times)]
 
 
 class Engine:
@@ -68,6 +91,7 @@ class Engine:
         regimen: Regimen | None,
         times: np.ndarray,
         observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
     ) -> Trajectory:
         """Run the model once.
 
@@ -79,21 +103,23 @@ class Engine:
         regimen
             Doses in absolute amounts; None gives the model's own dose, an empty regimen gives none.
         times
-            Output times, ascending, from 0 or later; shape (n,).
+            Output times, ascending, from 0 or later. The moments of doses come into the output by themselves.
         observables
-            Ids to read out; k of them.
+            Ids to read out.
+        again
+            Times from every dose after the start at which there is output too, up to the next one or the end.
 
         Returns
         -------
         Trajectory
-            Values of shape (n, k), in the model's units.
+            Times and values, in the model's units.
         """
         times = np.asarray(times, float)
         with ONE_AT_A_TIME:
             try:
-                return self._integrate(values, regimen, times, observables, self._tolerance)
+                return self._integrate(values, regimen, times, observables, again, self._tolerance)
             except RunFailed as first:
-                return self._try_again(values, regimen, times, observables, first)
+                return self._try_again(values, regimen, times, observables, again, first)
 
     def _try_again(
         self,
@@ -101,20 +127,24 @@ class Engine:
         regimen: Regimen | None,
         times: np.ndarray,
         observables: Sequence[str],
+        again: np.ndarray,
         first: RunFailed,
     ) -> Trajectory:
         """The second try, or NaN with what went wrong."""
         try:
-            run = self._sturdier()._integrate(values, regimen, times, observables, self._tolerance * 0.1)
+            run = self._sturdier()._integrate(
+                values, regimen, times, observables, again, self._tolerance * 0.1
+            )
             more = ", ".join(self._program.solver.more_logarithms)
             said = f"second try, more accurate{f', {more} as a logarithm too' if more else ''}: {first}"
-            return Trajectory(run.values, Status.OK, said, run.redoses)
+            return replace(run, reason=said)
         except RunFailed as error:
             nothing = np.full((len(times), len(observables)), np.nan)
             undefined = self._undefined_at_start(values, regimen)
             if undefined:
-                return Trajectory(nothing, Status.NOT_FINITE, f"{undefined} is not finite at the start")
-            return Trajectory(nothing, error.status, str(error))
+                said = f"{undefined} is not finite at the start"
+                return Trajectory(times, nothing, Status.NOT_FINITE, said)
+            return Trajectory(times, nothing, error.status, str(error))
 
     def _integrate(
         self,
@@ -122,6 +152,7 @@ class Engine:
         regimen: Regimen | None,
         times: np.ndarray,
         observables: Sequence[str],
+        again: np.ndarray,
         tolerance: float,
     ) -> Trajectory:
         timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))
@@ -132,28 +163,46 @@ class Engine:
         plain.set_state(self._dosing(timeline))
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
+        own = self._own_dose(plain) if regimen is None else ()
         form = self._choose(plain, values, timeline)
-        rows, start, fresh = [], 0.0, True
+        put_out, rows, start, fresh = [], [], 0.0, True
         while True:
             stop = timeline.next_stop(after=start)
             last = stop is None
             stop = timeline.end if last else stop
-            inside = (times >= start) & ((times <= stop) if last else (times < stop))
+            inside = times[(times >= start) & ((times <= stop) if last else (times < stop))]
+            if start > 0 and fresh:
+                inside = np.unique([start, *(start + again[start + again < stop]), *inside])
             form.read_out(observables, tolerance)
-            block = form.advance(start, times[inside], stop)
-            if fresh and form is not plain and inside.any() and times[inside][0] == start:
+            block = form.advance(start, inside if last else np.append(inside, stop), stop)
+            if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
-            rows.append(block)
+            put_out.append(inside)
+            rows.append(block[: inside.size])
             if last:
-                return Trajectory(np.concatenate(rows), Status.OK, redoses=tuple(timeline.redoses))
+                break
             watched = form.now([timeline.watched])[0] if timeline.watched else 0.0
             fresh = timeline.pass_stop(stop, watched)
             if fresh:
-                state = form.state()
-                state[self._program.dose.species] += timeline.amount
-                plain.set_state({**state, **self._dosing(timeline)})
-                form = self._choose(plain, values, timeline)
+                put_out.append(just_before([stop]))
+                rows.append(block[-1:])
+                form = self._give(form, plain, values, timeline)
             start = stop
+        found = np.concatenate(put_out), np.concatenate(rows)
+        return Trajectory(*found, Status.OK, doses=(*own, *timeline.given()), redoses=tuple(timeline.redoses))
+
+    def _give(self, form: Form, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
+        """Add what a stop gives to the state of `form`; return the form to go on with."""
+        state = form.state()
+        state[self._program.dose.species] += timeline.amount
+        plain.set_state({**state, **self._dosing(timeline)})
+        return self._choose(plain, values, timeline)
+
+    def _own_dose(self, plain: Form) -> tuple[Dose, ...]:
+        """The dose that a model without a regimen starts with, when there is one."""
+        target = self._program.dose
+        amount = plain.now([target.parameter])[0] if target else 0.0
+        return (Dose(0.0, float(amount)),) if amount > 0 else ()
 
     def _sturdier(self) -> Engine:
         """The engine of the second try."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.library import FUNCTIONS, WORDS
+from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable
@@ -21,7 +22,7 @@ from harness.simulation.design import Design
 from harness.simulation.own_code import text_of
 from harness.simulation.program import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
-from harness.simulation.study import Chunk, EndpointCall, Study
+from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import parse_times, parse_until
 
 __all__ = ["Plan", "plan"]
@@ -69,6 +70,8 @@ class Plan:
         for call in self.study.endpoints:
             if call.name == column:
                 return call.unit
+        if column in REDOSES:
+            return dict(zip(REDOSES, ("dimensionless", self.symbols.time_unit), strict=True))[column]
         return self.symbols[column.rpartition("_")[0]].unit
 
 
@@ -81,6 +84,7 @@ def plan(
     observables: str | Sequence[str] | None = None,
     trajectories: bool = False,
     times: str | Sequence[float] | None = None,
+    resolved: Sequence[float] = (),
     until: str | float | None = None,
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None = None,
     regimens: Mapping[str, Regimen] | None = None,
@@ -105,11 +109,15 @@ def plan(
     observables
         What is read out at those times, or kept; by default what the model declares.
     trajectories
-        Whether every run is kept at all output times.
-    times, until
-        Output times, numbers or a text such as ``0:360:1``; by default those that the model declares for
-        endpoints, to `until` or the longest `days`. With `trajectories` exactly these; for endpoints the
-        start, the end and the times of `at` are added.
+        Whether every run is kept, at `times` and at the moments of doses.
+    times
+        Numbers or a text such as ``0:360:1``; by default those that the model declares for endpoints. They
+        change no endpoint: those are read off the model's own times.
+    resolved
+        Times that endpoints are read off besides those that the model declares.
+    until
+        End of the runs, in place of the column `days`; by default the model's own, or the latest of `at`.
+        When nothing but trajectories is wanted, the latest of `times`.
     shown
         Columns of the design that a streamed file repeats.
     doses, regimens
@@ -135,25 +143,27 @@ def plan(
     if not (calls or asked or trajectories):
         raise InputError("nothing to compute: name endpoints, times to read out at, or keep the trajectories")
     grid = _given_times(times, symbols)
-    end = _end(checked, until, card, symbols, asked, grid)
+    end = _end(checked, until, card, symbols, asked, grid, exact=not (calls or asked))
     read = dict.fromkeys(call.observable for call in calls if call.observable)
     if asked or trajectories or any(":" in call.function for call in calls):
         read |= dict.fromkeys(read_out)
     given = _regimen(card, symbols, doses, checked, fixed)
     for name, regime in {"": given, **(regimens or {})}.items():
         _require_course(name, regime, end, symbols)
+    own = _own_times(card, symbols, end)
     study = Study(
         program=make_program(card),
         columns=columns,
         fixed={name: value for name, value in fixed.items() if name not in columns},
         regimen=given,
-        regimens=dict(regimens or {}),
-        times=_times(grid, card, symbols, end, asked, exact=trajectories),
+        regimens={name: each for name, each in (regimens or {}).items() if name in _named(checked)},
+        end=end,
         observables=tuple(read),
+        endpoint_times=_apart(np.union1d(own, resolved)) if calls else np.array([]),
+        times=_shown(grid, own, asked) if trajectories else np.array([]),
         endpoints=calls,
         at=asked,
         at_observables=read_out if asked else (),
-        keep=trajectories,
         default_dose=_default_dose(card, symbols, fixed),
     )
     _require_distinct([*shown, *study.column_names()])
@@ -212,7 +222,7 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     if declared.observable not in symbols:
         raise unknown_name(f"observable in {symbols.model}", declared.observable, symbols)
     accepted = inspect.signature(FUNCTIONS[declared.function]).parameters
-    options = [option for option in accepted if option not in ("time", "value")]
+    options = [option for option in accepted if option not in ("time", "value", "doses")]
     for option, value in declared.options.items():
         if option not in options:
             raise unknown_name(f"option of {declared.function}", option, options)
@@ -260,18 +270,20 @@ def _end(
     symbols: SymbolTable,
     at: tuple[float, ...],
     times: np.ndarray | None,
+    exact: bool,
 ) -> float:
-    asked = {"at": max(at, default=0.0), "times": 0.0 if times is None else times.max()}
+    """End of the runs; the times that are shown have no part in it unless they are all that is wanted."""
+    latest = max(at, default=0.0)
     if "days" in design.table:
         if until is not None:
             raise InputError("give the end once: as the column days or as until, not both")
         return float(design.table["days"].max())
     if until is None:
-        return max(card.until if times is None else 0.0, *asked.values())
+        return times.max() if exact and times is not None else max(card.until, latest)
     end = parse_until(until, symbols.time_unit)
-    for name, latest in asked.items():
-        if latest > end:
-            raise InputError(f"{name}: {latest:g} lies after until = {end:g} {symbols.time_unit}")
+    for name, last in {"at": latest, "times": 0.0 if times is None else times.max()}.items():
+        if last > end:
+            raise InputError(f"{name}: {last:g} lies after until = {end:g} {symbols.time_unit}")
     return end
 
 
@@ -288,19 +300,31 @@ def _given_times(times: str | Sequence[float] | None, symbols: SymbolTable) -> n
     return np.unique(grid)
 
 
-def _times(
-    given: np.ndarray | None,
-    card: ModelCard,
-    symbols: SymbolTable,
-    end: float,
-    at: tuple[float, ...],
-    exact: bool,
-) -> np.ndarray:
-    """Output times: those given, and for endpoints the start, the end and the times of `at`."""
-    grid = parse_times(card.endpoint_times, symbols.time_unit) if given is None else given
-    if given is None or not exact:
-        grid = np.unique(np.concatenate([[0.0], grid[grid <= end], at, [end]]))
-    return grid[np.diff(grid, prepend=-1.0) > 1e-12 * np.maximum(1.0, grid)]
+def _own_times(card: ModelCard, symbols: SymbolTable, end: float) -> np.ndarray:
+    """The times that a model declares for its endpoints, from the start to the end.
+
+    Where the runs are longer than what is declared, the last step goes on.
+    """
+    times = np.union1d(0.0, parse_times(card.endpoint_times, symbols.time_unit))
+    step = times[-1] - times[-2] if times.size > 1 else end
+    if step > 0 and times[-1] < end:
+        times = np.append(times, times[-1] + step * np.arange(1, (end - times[-1]) / step))
+    return _apart(np.append(times[times <= end], end))
+
+
+def _shown(given: np.ndarray | None, own: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """Times at which trajectories are kept: those given, or the model's own and those of `at`."""
+    return _apart(np.union1d(own, at) if given is None else given)
+
+
+def _apart(times: np.ndarray) -> np.ndarray:
+    """Ascending times, those that rounding alone holds apart as one."""
+    return times[np.diff(times, prepend=-1.0) > SAME * np.maximum(1.0, times)]
+
+
+def _named(design: Design) -> set[str]:
+    """Regimens that rows name."""
+    return set(design.table["regimen"]) if "regimen" in design.table else set()
 
 
 def _regimen(

@@ -54,7 +54,10 @@ def run(
     coords: dict[str, object] = {"run": np.arange(len(planned))}
     if planned.study.keep:
         kept = np.concatenate([result.trajectories for result in found])
-        coords["time"] = ("time", planned.study.times, {"units": planned.symbols.time_unit})
+        given = {day for result in found for days in result.redoses for day in days}
+        shown = planned.study.shown_rows(given)
+        kept = kept[:, shown]
+        coords["time"] = ("time", planned.study.kept_times()[shown], {"units": planned.symbols.time_unit})
         for i, name in enumerate(planned.study.observables):
             symbol = planned.symbols[name]
             data[name] = (("run", "time"), kept[:, :, i], {"units": symbol.unit, "long_name": symbol.name})

@@ -6,21 +6,26 @@ and on the rows of the chunk alone, so it is bitwise the same in any order, chun
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.analysis.library import FUNCTIONS
+from harness.analysis.moments import SAME, jumps, nearly_in, with_moments
 from harness.errors import InputError
 from harness.identity import key_of
-from harness.simulation.engine import Engine, Status
+from harness.simulation.engine import Engine, Status, Trajectory
 from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
-from harness.simulation.regimen import Regimen
+from harness.simulation.regimen import Dose, Redosing, Regimen
 
-__all__ = ["Chunk", "ChunkResult", "EndpointCall", "Study", "engine_of", "run_chunk"]
+__all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "engine_of", "run_chunk"]
+
+REDOSES = ("redoses", "redose_days")
+"""Columns of the results of a rule that may dose again: how many doses it gave, and when."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,14 @@ class EndpointCall:
         """
         return load(self.function, self.text) if ":" in self.function else FUNCTIONS[self.function]
 
-    def __call__(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        if self.observable:
-            return self.load()(_own_copy(time), _own_copy(values[self.observable]), **self.options)
-        return self._of_user(_own_copy(time), {name: _own_copy(array) for name, array in values.items()})
+    def __call__(self, time: np.ndarray, values: Mapping[str, np.ndarray], doses: np.ndarray) -> np.ndarray:
+        """The endpoint of every run; `doses`, start and end of each, (m, 2), for a function that asks."""
+        if not self.observable:
+            return self._of_user(_own_copy(time), {name: _own_copy(array) for name, array in values.items()})
+        function, options = self.load(), dict(self.options)
+        if "doses" in inspect.signature(function).parameters:
+            options["doses"] = doses
+        return function(_own_copy(time), _own_copy(values[self.observable]), **options)
 
     def _of_user(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """What a user's function gives, held against what is wanted."""
@@ -88,15 +97,18 @@ class Study:
     regimen
         Regimen of every run, unless a row names its own; None gives the model's own dose.
     regimens
-        Regimens that rows can name.
-    times
-        Output times of a run, ascending.
+        Regimens that rows name.
+    end
+        End of a run that gives no days of its own; endpoints see nothing after it.
     observables
         What is read out.
+    endpoint_times
+        Times that endpoints are read off, ascending, counted from the start and again from every later dose,
+        with the moments of doses and the end of a run.
+    times
+        Times at which trajectories are kept, ascending; empty when none are. No endpoint depends on them.
     endpoints, at, at_observables
-        What becomes of it: endpoints, and values of observables at given times.
-    keep
-        Whether trajectories are returned too.
+        What becomes of a run: endpoints, and values of observables at given times.
     """
 
     program: Program
@@ -104,22 +116,63 @@ class Study:
     fixed: Mapping[str, float]
     regimen: Regimen | None
     regimens: Mapping[str, Regimen]
-    times: np.ndarray
+    end: float
     observables: tuple[str, ...]
+    endpoint_times: np.ndarray
+    times: np.ndarray
     endpoints: tuple[EndpointCall, ...] = ()
     at: tuple[float, ...] = ()
     at_observables: tuple[str, ...] = ()
-    keep: bool = False
     default_dose: float = 0.0
 
+    @property
+    def keep(self) -> bool:
+        """Whether trajectories are kept."""
+        return self.times.size > 0
+
+    @property
+    def rules(self) -> tuple[Redosing, ...]:
+        """Rules that may dose a run again."""
+        return tuple(given.redosing for given in self._regimens() if given.redosing)
+
     def column_names(self) -> list[str]:
-        """Columns of the results: endpoints, then each observable at each time."""
+        """Columns of the results: endpoints, then each observable at each time, then what rules gave."""
         at = [f"{observable}_{time:g}" for observable in self.at_observables for time in self.at]
-        return [call.name for call in self.endpoints] + at
+        return [call.name for call in self.endpoints] + at + (list(REDOSES) if self.rules else [])
+
+    def kept_times(self) -> np.ndarray:
+        """Times of rows that are kept: `times`; moments of regimens and visits of rules, twice."""
+        if not self.keep:
+            return self.times
+        visits = [rule.visits(self.times[-1]) for rule in self.rules]
+        moments = np.concatenate([self._moments(), *visits])
+        low, high = max(self.times[0], np.finfo(float).tiny), self.times[-1]
+        return with_moments(self.times, moments[(moments >= low) & (moments <= high)])
+
+    def shown_rows(self, redoses: Iterable[float]) -> np.ndarray:
+        """Which of them mean something, given when rules dosed: a visit without a dose is no moment."""
+        kept, given = self.kept_times(), np.union1d(self._moments(), [*redoses])
+        shown = nearly_in(kept, np.union1d(self.times, given))
+        before = jumps(kept)
+        shown[before] = nearly_in(kept[before + 1], given)
+        return shown
+
+    def _moments(self) -> np.ndarray:
+        """Moments of all regimens, whatever the run."""
+        doses = [dose for regimen in self._regimens() for dose in regimen.doses]
+        return np.array([edge for dose in doses for edge in _edges(dose)], float)
+
+    def _regimens(self) -> list[Regimen]:
+        return [given for given in (self.regimen, *self.regimens.values()) if given is not None]
 
     def key(self) -> str:
         """A name for the study that is the same for the same content, in any process."""
         return key_of(self)
+
+
+def _edges(dose: Dose) -> tuple[float, ...]:
+    """Moments of a dose: its own, and the end of an infusion."""
+    return (dose.time, dose.time + dose.duration) if dose.duration else (dose.time,)
 
 
 @dataclass(frozen=True)
@@ -137,12 +190,17 @@ class Chunk:
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What became of a chunk, row by row: status, reason, one array a column, and trajectories if kept."""
+    """What became of a chunk, row by row.
+
+    Status and reason; one array a column, in the order of :meth:`Study.column_names`; when a rule dosed; and
+    if they are kept, trajectories at :meth:`Study.kept_times`, shape (rows, times, observables).
+    """
 
     start: int
     status: list[str]
     reason: list[str]
     columns: dict[str, np.ndarray]
+    redoses: list[tuple[float, ...]]
     trajectories: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -151,35 +209,42 @@ class ChunkResult:
 
 def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
     """Run the rows of a chunk."""
+    kept = study.kept_times()
+    longest = study.end if not study.keep else max(study.end, study.times[-1])
+    last = np.full(len(chunk), longest) if chunk.days is None else chunk.days
+    asked = {end: _asked(study, kept, end) for end in np.unique(last).tolist()}
     engine = engine_of(study.program)
-    runs = len(chunk)
-    status, reason = [""] * runs, [""] * runs
-    kept = np.full((runs, len(study.times), len(study.observables)), np.nan) if study.keep else None
-    columns = {name: np.full(runs, np.nan) for name in study.column_names()}
-    for rows, times in _same_times(study, chunk):
-        values = np.full((len(rows), len(times), len(study.observables)), np.nan)
-        for place, row in enumerate(rows):
-            settings, regimen = _settings(study, chunk, row)
-            run = engine.run(settings, regimen, times, study.observables)
-            values[place] = run.values
-            status[row], reason[row] = str(run.status), run.reason
-        _read_off(study, columns, rows, times, values)
-        if kept is not None:
-            kept[rows[:, np.newaxis], np.flatnonzero(np.isin(study.times, times))] = values[
-                :, np.isin(times, study.times)
-            ]
-    return ChunkResult(chunk.start, status, reason, columns, kept)
+    runs = []
+    for row in range(len(chunk)):
+        settings, regimen = _settings(study, chunk, row)
+        times = asked[last[row]]
+        runs.append(engine.run(settings, regimen, times, study.observables, study.endpoint_times))
+    redoses = [tuple(dose.time for dose in run.redoses) for run in runs]
+    columns = {name: np.full(len(runs), np.nan) for name in study.column_names()}
+    _read_endpoints(study, chunk, runs, columns)
+    _read_values(study, chunk, runs, columns)
+    if study.rules:
+        columns["redoses"] = np.array([len(days) for days in redoses])
+        columns["redose_days"] = np.array([" ".join(f"{day:g}" for day in days) for days in redoses], object)
+    return ChunkResult(
+        chunk.start,
+        [str(run.status) for run in runs],
+        [run.reason for run in runs],
+        columns,
+        redoses,
+        _trajectories(study, runs, kept) if study.keep else None,
+    )
 
 
-def _same_times(study: Study, chunk: Chunk) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows of a chunk that share their output times, and those times: to the end of each run."""
-    if chunk.days is None:
-        return [(np.arange(len(chunk)), study.times)]
-    groups = []
-    for days in np.unique(chunk.days):
-        times = np.append(study.times[study.times < days * (1 - 1e-12)], days)
-        groups.append((np.flatnonzero(chunk.days == days), times))
-    return groups
+def _end(study: Study, chunk: Chunk, row: int) -> float:
+    """End of one run, as its endpoints see it."""
+    return study.end if chunk.days is None else float(chunk.days[row])
+
+
+def _asked(study: Study, kept: np.ndarray, end: float) -> np.ndarray:
+    """All times that a run to `end` is read out at, but for those before doses."""
+    times = np.concatenate([study.endpoint_times, study.at, np.delete(kept, jumps(kept)), [study.end]])
+    return np.unique(np.append(times[times < end * (1 - SAME)], end))
 
 
 def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], Regimen | None]:
@@ -192,23 +257,52 @@ def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], R
     return settings, regimen.absolute(dose)
 
 
-def _read_off(
-    study: Study,
-    columns: dict[str, np.ndarray],
-    rows: np.ndarray,
-    times: np.ndarray,
-    values: np.ndarray,
+def _read_endpoints(
+    study: Study, chunk: Chunk, runs: list[Trajectory], columns: dict[str, np.ndarray]
 ) -> None:
-    """Endpoints and values at given times of some rows, into their columns; NaN for a run that failed."""
-    failed = ~np.isfinite(values).all(axis=(1, 2))
-    by_name = {name: values[:, :, i] for i, name in enumerate(study.observables)}
-    for call in study.endpoints:
-        columns[call.name][rows] = np.where(failed, np.nan, call(times, by_name))
-    for observable in study.at_observables:
-        for time in study.at:
-            if time <= times[-1] * (1 + 1e-12):
-                place = int(np.argmin(np.abs(times - time)))
-                columns[f"{observable}_{time:g}"][rows] = by_name[observable][:, place]
+    """Endpoints into their columns, of runs of the same times and doses together; NaN for a failed run."""
+    alike: dict[tuple[bytes, float, tuple[tuple[float, float], ...]], list[int]] = {}
+    for row, run in enumerate(runs):
+        if study.endpoints and run.status is Status.OK:
+            end = _end(study, chunk, row)
+            spans = tuple((d.time, d.time + d.duration) for d in run.doses if d.time <= end)
+            key = run.times.tobytes(), end, spans
+            alike.setdefault(key, []).append(row)
+    for (_, end, spans), rows in alike.items():
+        times = runs[rows[0]].times
+        moment = jumps(times)
+        own = study.endpoint_times + np.append(0.0, times[moment + 1])[:, np.newaxis]
+        used = nearly_in(times, np.unique([*own.ravel(), end]))
+        used[moment] = used[moment + 1] = True
+        used &= times <= end * (1 + SAME)
+        values = np.stack([runs[row].values[used] for row in rows])
+        by_name = {name: values[:, :, i] for i, name in enumerate(study.observables)}
+        for call in study.endpoints:
+            columns[call.name][rows] = call(times[used], by_name, np.array(spans).reshape(-1, 2))
+
+
+def _read_values(study: Study, chunk: Chunk, runs: list[Trajectory], columns: dict[str, np.ndarray]) -> None:
+    """Values at given times into their columns; NaN after the end of a run, and for one that failed."""
+    at = np.array(study.at)
+    for row, run in enumerate(runs):
+        inside = at[at <= _end(study, chunk, row) * (1 + SAME)]
+        values = run.at(inside)
+        for name in study.at_observables:
+            place = study.observables.index(name)
+            for time, value in zip(inside, values[:, place], strict=True):
+                columns[f"{name}_{time:g}"][row] = value
+
+
+def _trajectories(study: Study, runs: list[Trajectory], kept: np.ndarray) -> np.ndarray:
+    """Rows of every run at the times that are kept; NaN after its end."""
+    found = np.full((len(runs), kept.size, len(study.observables)), np.nan)
+    before = jumps(kept)
+    for row, run in enumerate(runs):
+        inside = kept <= run.times[-1] * (1 + SAME)
+        found[row, inside] = run.at(kept[inside])
+        earlier = before[inside[before]]
+        found[row, earlier] = run.before(kept[earlier])
+    return found
 
 
 _ENGINES: OrderedDict[str, Engine] = OrderedDict()

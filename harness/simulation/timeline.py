@@ -36,6 +36,7 @@ class Timeline:
         self.has_infusions = any(dose.duration > 0 for dose in regimen.doses)
         self._redosing = regimen.redosing
         self._nadir = np.inf
+        self._planned = [dose for dose in regimen.doses if dose.amount > 0 and dose.time <= end]
         self._infusions = [dose for dose in regimen.doses if dose.duration > 0 and dose.amount > 0]
         self._amounts: dict[float, float] = {}
         for dose in regimen.doses:
@@ -58,7 +59,11 @@ class Timeline:
         for stop in self._stops:
             times = np.where(np.isclose(times, stop, rtol=1e-12, atol=1e-12), stop, times)
         self.end = max(times[-1], 0.0)
-        return times
+        return np.unique(times)
+
+    def given(self) -> tuple[Dose, ...]:
+        """What is given to the end, those doses among it that were triggered so far; in order of time."""
+        return tuple(sorted([*self._planned, *self.redoses]))
 
     def note_start(self, watched: float) -> None:
         """Take note of the observable at time 0, when a visit falls there."""

@@ -112,7 +112,7 @@ class _Search:
         p = self._patient
         values = np.column_stack([np.full(len(points), p.dose), p.typical * np.exp(p.omega * points)])
         curves = run_chunk(p.study, Chunk(0, values)).trajectories[:, :, 0]
-        found = best_change(p.study.times, curves, p.first_visit, rule=p.rule)
+        found = best_change(p.study.kept_times(), curves, p.first_visit, rule=p.rule)
         self._points.extend(points.copy())
         self._changes.extend(found.tolist())
         return found

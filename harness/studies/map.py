@@ -23,7 +23,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.simulation.times import parse_times, parse_until
+from harness.simulation.times import parse_until
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration, count_failed, refuse_set_twice
 
 __all__ = ["PANELS", "Burden", "Map"]
@@ -37,7 +37,7 @@ WEEKS = (13.5, 21.5)
 ENDPOINTS = ("Cmax", "Tmax", "sBCMA_nadir", "M_nadir")
 
 STEPS = 640
-"""Even output steps: one a day over 21 months."""
+"""Even steps over 21 months, one a day, that resolve a relapse."""
 
 TOLERANCE = 0.01
 """Points of percent below which a fall that has saturated is not called less."""
@@ -179,17 +179,12 @@ class Map(StudyDeclaration):
             self.model,
             grid(**axes),
             endpoints=[*ENDPOINTS, _highest_of_run(card)[0]],
-            times=self._times(card, symbols),
+            until=self.until,
+            resolved=np.linspace(0, parse_until(self.until, symbols.time_unit), STEPS + 1),
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,
         )
-
-    def _times(self, card: ModelCard, symbols: SymbolTable) -> np.ndarray:
-        """Output times of the model's endpoints, and even ones to the end, which resolve a relapse."""
-        end = parse_until(self.until, symbols.time_unit)
-        declared = parse_times(card.endpoint_times, symbols.time_unit)
-        return np.union1d(declared[declared <= end], np.linspace(0, end, STEPS + 1))
 
     def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:
         known = sorted(self.burden.conversion.items())

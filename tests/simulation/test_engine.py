@@ -48,7 +48,7 @@ def test_repeated_doses_agree_with_an_independent_integration(clinical, independ
     doses = [(0.0, 150e6), (28.0, 150e6), (200.5, 450e6)]
     run = clinical.run({}, regimen(Dose(*dose) for dose in doses), DAYS, READ_OUT)
     truth = independent(DAYS, doses)
-    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    error = np.abs(run.at(DAYS) - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
     assert error[1:].max() < 1e-3
 
 
@@ -103,9 +103,9 @@ def test_a_dose_into_nothing_waits_for_its_time(clinical):
     late = clinical.run(
         {}, regimen([Dose(100, 150e6)]), np.array([0, 99.999, 100, 120.0]), ["CARTe_b", "transgene"]
     )
-    assert (late.values[:2] == 0).all()
-    assert late.values[2, 0] == pytest.approx(150e6, rel=1e-12)
-    assert late.values[3, 1] > 1e4
+    assert (late.values[:3] == 0).all()
+    assert late.values[3, 0] == pytest.approx(150e6, rel=1e-12)
+    assert late.values[4, 1] > 1e4
 
 
 def test_a_pool_that_nothing_flows_into_stays_empty(clinical):
@@ -126,7 +126,7 @@ def test_a_dose_is_exact_in_a_case_with_a_known_solution(tight):
     times = np.array([0, 0.005, 0.01, 0.02, 0.05, 0.08])
     run = tight.run({"K_12": 0.0, "K_21": 0.0}, regimen(doses), times, ["CARTe_b"])
     expected = sum(d.amount * np.exp(-113 * (times - d.time)) * (times >= d.time) for d in doses)
-    np.testing.assert_allclose(run.values[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(run.at(times)[:, 0], expected, rtol=1e-6)
 
 
 def test_a_run_does_not_depend_on_the_runs_before_it(clinical):
@@ -178,10 +178,12 @@ def test_output_at_the_start_is_the_start_itself(clinical, times):
     assert run.values[0].tolist() == [60000, 9.125e9, 150e6, 0]
 
 
-def test_output_at_a_dose_is_the_value_after_it(clinical):
+def test_a_dose_stands_in_the_output_just_before_and_after_it(clinical):
     before = clinical.run({}, None, np.array([0.0, 28.0]), ["CARTe_b"]).values[1, 0]
     run = clinical.run({}, regimen([Dose(0, 150e6), Dose(28, 1e8)]), np.array([0.0, 28.0]), ["CARTe_b"])
-    assert run.values[1, 0] == pytest.approx(before + 1e8, rel=1e-14)
+    assert run.times.tolist() == [0, np.nextafter(28, 0), 28]
+    assert run.values[1, 0] == pytest.approx(before, rel=1e-6)
+    assert run.values[2, 0] == pytest.approx(run.values[1, 0] + 1e8, rel=1e-14)
 
 
 @pytest.mark.parametrize("off", [0.0, 1e-15, -1e-15])
@@ -189,7 +191,7 @@ def test_times_that_only_rounding_holds_apart_are_one(clinical, off):
     times = np.array([0, 7, 14, 28.0]) * (1 + off)
     run = clinical.run({}, regimen([Dose(0, 150e6), Dose(7, 1e8), Dose(28, 1e8)]), times, ["CARTe_b"])
     assert run.status is Status.OK
-    assert (run.values[[1, 3], 0] > 1e8).all()
+    assert (run.at(times)[[1, 3], 0] > 1e8).all()
 
 
 def test_threads_take_turns_and_get_the_numbers_of_one(clinical):
@@ -212,14 +214,14 @@ def test_an_infusion_is_exact_in_a_case_with_a_known_solution(tight):
         after = np.clip(times - dose.time - dose.duration, 0, None)
         rate = dose.amount / dose.duration
         expected += rate / 113 * (1 - np.exp(-113 * inside)) * np.exp(-113 * after)
-    np.testing.assert_allclose(run.values[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(run.at(times)[:, 0], expected, rtol=1e-6)
 
 
 def test_an_infusion_from_the_start_gives_the_whole_dose(clinical):
     times = np.arange(0.0, 60.0)
-    bolus = clinical.run({}, regimen(["150e6"]), times, ["transgene"]).values
-    short = clinical.run({}, regimen(["150e6 for 1 minute"]), times, ["transgene"]).values
-    long = clinical.run({}, regimen(["150e6 for 5 days"]), times, ["transgene"]).values
+    bolus = clinical.run({}, regimen(["150e6"]), times, ["transgene"]).at(times)
+    short = clinical.run({}, regimen(["150e6 for 1 minute"]), times, ["transgene"]).at(times)
+    long = clinical.run({}, regimen(["150e6 for 5 days"]), times, ["transgene"]).at(times)
     np.testing.assert_allclose(short[2:], bolus[2:], rtol=1e-2)
     assert short[0, 0] == 0
     assert long[20, 0] == pytest.approx(bolus[20, 0], rel=0.5)
@@ -227,7 +229,7 @@ def test_an_infusion_from_the_start_gives_the_whole_dose(clinical):
 
 def test_an_infusion_that_ends_after_the_run_is_cut(clinical):
     run = clinical.run({"K_12": 0.0}, regimen(["1e8@1 for 10 days"]), np.array([0, 1, 3.0]), ["CARTe_b"])
-    assert run.values[2, 0] == pytest.approx(1e7 / 113, rel=1e-5)
+    assert run.at(np.array([3.0]))[0, 0] == pytest.approx(1e7 / 113, rel=1e-5)
 
 
 def test_more_is_given_when_an_observable_has_risen_over_its_nadir(clinical):
@@ -239,7 +241,7 @@ def test_more_is_given_when_an_observable_has_risen_over_its_nadir(clinical):
     risen = alone >= 1.25 * np.minimum.accumulate(alone)
     first = 28 + 28 * int(risen.argmax())
     assert run.redoses[0].time == first
-    before = run.values[(times > first - 7) & (times < first + 7), 1]
+    before = run.at(times)[(times > first - 7) & (times < first + 7), 1]
     assert before.max() > 1e8
     untreated = clinical.run({}, regimen(["150e6"]), times, ["M_protein"]).values[:, 0]
     assert run.values[-1, 0] < untreated[-1]
@@ -268,7 +270,7 @@ def test_a_dose_into_pools_that_have_all_but_vanished_is_right(clinical, indepen
     run = clinical.run({"K_21": 0.35}, regimen(Dose(*dose) for dose in doses), days, READ_OUT)
     assert run.status is Status.OK
     truth = independent(days, doses, K_21=0.35)
-    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    error = np.abs(run.at(days) - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
     assert error[1:].max() < 1e-3
 
 
@@ -319,7 +321,7 @@ def test_infusions_that_overlap_add_up(clinical, independent):
     days = np.array([0, 1.9, 3, 5, 6.9, 7.1, 8, 9.5, 10.5, 11.9, 12.1, 14, 16.9, 17.1, 20, 28, 60, 120])
     run = clinical.run({}, given, days, READ_OUT)
     truth = independent(days, [(0.0, 1e6)], infusions=((2, 10, 1e8), (7, 10, 2e8), (9, 1, 1e8)))
-    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    error = np.abs(run.at(days) - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
     assert run.status is Status.OK
     assert error[1:].max() < 1e-3
 
@@ -334,24 +336,24 @@ def test_expansion_wanes_from_the_last_infusion_on(independent):
     given = regimen([*(Dose(*d) for d in doses), *(Dose(t, a, over) for t, over, a in infusions)])
     run = waning.run({"K_g": 0.015}, given, days, READ_OUT)
     truth = independent(days, doses, infusions, K_g=0.015, t_wane=12.0, h_wane=4.0)
-    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
+    error = np.abs(run.at(days) - truth) / np.maximum(np.abs(truth), [1e-4, 0.1, 0.01, 1e-12])
     assert error[1:].max() < 1e-3
     alone = waning.run({"K_g": 0.015}, regimen([Dose(0, 450e6), Dose(800, 450e6)]), days, ["transgene"])
-    assert alone.values[9, 0] > 1e6  # the tumour is larger than before the first
+    assert alone.at(days)[9, 0] > 1e6  # the tumour is larger than before the first
 
 
 def test_a_dose_after_the_start_is_as_one_at_the_start_of_a_patient_who_waited():
     """Without growth and without cells nothing happens before the dose, so that its time means nothing."""
     waning, days = Engine(load_program("clinical_waning")), np.linspace(0, 60, 61)
     now = waning.run({"K_g": 0.0}, regimen(["450e6"]), days, READ_OUT).values
-    later = waning.run({"K_g": 0.0}, regimen(["450e6@100"]), days + 100, READ_OUT).values
+    later = waning.run({"K_g": 0.0}, regimen(["450e6@100"]), days + 100, READ_OUT).at(days + 100)
     np.testing.assert_allclose(later, now, rtol=1e-4, atol=1e-4)
 
 
 def test_the_clock_is_that_of_the_run_and_of_no_other():
     waning, times = Engine(load_program("clinical_waning")), np.array([0, 5, 10, 15, 20.0])
     given = regimen(["1e8", "1e8@5", "1e7@10 for 7", "1e6@12", "0@15"])
-    assert waning.run({}, given, times, ["t_last_dose"]).values[:, 0].tolist() == [0, 5, 10, 12, 12]
+    assert waning.run({}, given, times, ["t_last_dose"]).at(times)[:, 0].tolist() == [0, 5, 10, 12, 12]
     assert waning.run({}, None, times, ["t_last_dose"]).values[:, 0].tolist() == [0] * 5
 
 
@@ -360,7 +362,7 @@ def test_a_visit_at_the_start_notes_the_nadir(clinical):
     rule = Redosing(amount=1e8, observable="M_protein", rise=0.05, every=60, start=0)
     run = clinical.run({}, Regimen((), rule), np.array([0.0, 60, 120, 180]), ["CARTe_b"])
     assert run.redoses == (Dose(60, 1e8),)
-    assert run.values[:2, 0].tolist() == [0, 1e8]
+    assert run.values[:3, 0].tolist() == [0, 0, 1e8]
 
 
 def test_a_rise_counts_from_the_last_dose_of_the_rule(clinical):
@@ -368,7 +370,7 @@ def test_a_rise_counts_from_the_last_dose_of_the_rule(clinical):
     times = np.arange(0.0, 141.0, 7)
     run = clinical.run({"K_kill_max": 0.0}, Regimen((), rule), times, ["sBCMA"])
     nadir, expected = np.inf, []
-    for time, value in zip(times, run.values[:, 0], strict=True):
+    for time, value in zip(times, run.at(times)[:, 0], strict=True):
         if value >= 1.25 * nadir:
             expected.append(time)
             nadir = value

@@ -168,7 +168,7 @@ def test_a_file_with_a_regimen_gives_the_numbers_and_the_clock_of_the_engine(lis
     use = use_of("clinical", readings="waning", doses=Regimen(tuple(listed)))
     grid = np.array([0, 1, 2.9, 3.1, 7, 7.3, 9, 15, 19, 21, 34, 60])
     read = (*use.card.observables, "t_last_dose")
-    expected = Engine(load_program(use.card.id), 1e-10).run({}, use.regimen, grid, read).values
+    expected = Engine(load_program(use.card.id), 1e-10).run({}, use.regimen, grid, read).at(grid)
     found = run_tool(tool, use.sbml(), grid, read)
     atol = np.array([*(absolute_tolerances()[name].atol for name in use.card.observables), 0])
     assert (np.abs(found - expected) <= atol + 1e-5 * np.abs(expected)).all()
