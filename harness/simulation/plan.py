@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from harness.analysis.library import FUNCTIONS, WORDS
 from harness.analysis.moments import SAME
@@ -151,6 +152,8 @@ def plan(
     for name, regime in {"": given, **(regimens or {})}.items():
         _require_course(name, regime, end, symbols)
     own = _own_times(card, symbols, end)
+    default_dose = _default_dose(card, symbols, fixed)
+    _require_whole_multiples(card, checked, {"": given, **(regimens or {})}, default_dose)
     study = Study(
         program=make_program(card),
         columns=columns,
@@ -164,7 +167,7 @@ def plan(
         endpoints=calls,
         at=asked,
         at_observables=read_out if asked else (),
-        default_dose=_default_dose(card, symbols, fixed),
+        default_dose=default_dose,
     )
     _require_distinct([*shown, *study.column_names()])
     return Plan(study, checked, symbols, tuple(shown))
@@ -261,6 +264,26 @@ def _require_whole_cells(card: ModelCard, design: Design, fixed: Mapping[str, fl
         if 0 < value < 1:
             where = f"design: row {row}, column {name}" if name in design.table else name
             raise InputError(f"{where}: {value:g}: a dose is 0 or at least one cell")
+
+
+def _require_whole_multiples(
+    card: ModelCard, design: Design, regimens: Mapping[str, Regimen | None], default: float
+) -> None:
+    """So is each multiple of the dose of a run that its regimen gives, and finite."""
+    if card.dose is None:
+        return
+    table = design.table
+    doses = table.get(card.dose.parameter, pd.Series(default, table.index))
+    chosen = table.get("regimen", pd.Series("", table.index))
+    for name in chosen.unique():
+        of_these = doses[chosen == name]
+        for multiple in regimens[name].multiples if regimens[name] else ():
+            amount = of_these * multiple
+            bad = amount[((amount > 0) & (amount < 1)) | ~np.isfinite(amount)]
+            if len(bad):
+                row = f"design: row {bad.index[0]}: " if len(table.columns) else ""
+                what = f"{multiple:g} of the dose of the run is {bad.iloc[0]:g} cells"
+                raise InputError(f"{row}{what}; a dose is 0 or at least one cell, and finite")
 
 
 def _end(

@@ -68,6 +68,9 @@ class Redosing:
     at_most: int = 1
     relative: bool = False
 
+    def __post_init__(self) -> None:
+        _valid(Dose(self.start, self.amount, relative=self.relative), "dose of the rule")
+
     def visits(self, end: float) -> np.ndarray:
         """Times of the visits to `end`; the first only notes the value."""
         count = int(np.floor((end - self.start) / self.every * (1 + 1e-12))) + 1
@@ -89,6 +92,11 @@ class Regimen:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", _in_order(self.doses))
+
+    @property
+    def multiples(self) -> tuple[float, ...]:
+        """Amounts that are multiples of the dose of a run, that of the rule among them."""
+        return tuple(each.amount for each in (*self.doses, self.redosing) if each and each.relative)
 
     def absolute(self, dose: float) -> Regimen:
         """The same with relative amounts as multiples of `dose` cells."""

@@ -5,6 +5,7 @@ from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.simulation.design import Design, read_design
+from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Redosing, Regimen, parse_dose, read_regimens, regimen
 
 
@@ -136,6 +137,30 @@ def test_a_number_in_a_table_chooses_the_regimen_of_that_name(clinical):
 def test_no_name_is_not_the_name_none(clinical, empty):
     with pytest.raises(InputError, match="row 1, column regimen: is empty; name one of None, nan"):
         Design(pd.DataFrame({"regimen": ["None", empty]})).checked(clinical, ["None", "nan"])
+
+
+@pytest.mark.parametrize(
+    ("given", "doses", "row"),
+    [
+        (regimen(["1x", "0.5x@7"]), [150e6, 1.5], "row 1: 0.5 of the dose of the run is 0.75 cells"),
+        (
+            Regimen((), Redosing(1e-9, "sBCMA", 1, 7, 7, relative=True)),
+            [1e7, 1e9],
+            "row 0: 1e-09 of the dose",
+        ),
+        (regimen(["1e300x"]), [1.0, 1e9], "row 1: 1e\\+300 of the dose of the run is inf cells"),
+    ],
+)
+def test_a_multiple_that_is_no_dose_is_told_before_anything_runs(given, doses, row):
+    table = pd.DataFrame({"dose": doses, "regimen": "a"})
+    with pytest.raises(InputError, match=f"design: {row}.*; a dose is 0 or at least one cell, and finite"):
+        plan("clinical", Design(table), regimens={"a": given, "unused": regimen(["1e-9x"])})
+    plan("clinical", Design(table.assign(regimen="b")), regimens={"a": given, "b": regimen(["1x"])})
+
+
+def test_the_dose_of_a_rule_is_at_least_one_cell():
+    with pytest.raises(InputError, match="dose of the rule: a dose is 0 or at least one cell"):
+        Regimen((), Redosing(0.5, "M_protein", 0.25, 28, 28))
 
 
 @pytest.mark.parametrize("name", ["''", "' '", "' a'"])
