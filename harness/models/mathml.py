@@ -10,11 +10,23 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from xml.etree import ElementTree
 
 from harness.errors import InputError
 
-__all__ = ["MATLAB", "PYTHON", "RXODE2", "Dialect", "Expression", "names", "read_math", "tag", "write"]
+__all__ = [
+    "MATLAB",
+    "PYTHON",
+    "RXODE2",
+    "TIME",
+    "Dialect",
+    "Expression",
+    "names",
+    "read_math",
+    "tag",
+    "write",
+]
 
 TIME = "time"
 
@@ -79,6 +91,8 @@ def _apply(element: ElementTree.Element) -> Expression:
         raise InputError(f"mathematics: the function {element[0].text.strip()} is not expanded")
     if operator in ("root", "log"):
         return _with_qualifier(operator, element)
+    if operator in COMPOSED:
+        return COMPOSED[operator](*(read_math(child) for child in element[1:]))
     if operator not in ARITHMETIC | set(COMPARISONS) | LOGIC | FUNCTIONS:
         raise InputError(f"mathematics: {operator} is not supported")
     return Expression(operator, tuple(read_math(child) for child in element[1:]))
@@ -95,6 +109,31 @@ def _with_qualifier(operator: str, element: ElementTree.Element) -> Expression:
         one = Expression("number", value=1.0)
         return Expression("power", (of, Expression("divide", (one, base))))
     return Expression("divide", (Expression("ln", (of,)), Expression("ln", (base,))))
+
+
+def _of(operator: str, *arguments: Expression | float) -> Expression:
+    """An operator applied to formulas and numbers."""
+    given = (a if isinstance(a, Expression) else Expression("number", value=a) for a in arguments)
+    return Expression(operator, tuple(given))
+
+
+def _quotient(a: Expression, b: Expression) -> Expression:
+    """The whole part of a ratio, rounded to 0."""
+    ratio = _of("divide", a, b)
+    return _of("if", _of("lt", ratio, 0.0), _of("ceiling", ratio), _of("floor", ratio))
+
+
+COMPOSED: Mapping[str, Callable[..., Expression]] = {
+    "max": lambda *given: reduce(lambda a, b: _of("if", _of("geq", a, b), a, b), given),
+    "min": lambda *given: reduce(lambda a, b: _of("if", _of("leq", a, b), a, b), given),
+    "quotient": _quotient,
+    "rem": lambda a, b: _of("minus", a, _of("times", b, _quotient(a, b))),
+    "implies": lambda a, b: _of("or", _of("not", a), b),
+    "sec": lambda x: _of("divide", 1.0, _of("cos", x)),
+    "csc": lambda x: _of("divide", 1.0, _of("sin", x)),
+    "cot": lambda x: _of("divide", 1.0, _of("tan", x)),
+}
+"""What is written in terms of others."""
 
 
 def _piecewise(element: ElementTree.Element) -> Expression:

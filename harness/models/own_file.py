@@ -19,6 +19,8 @@ import roadrunner
 
 from harness.errors import InputError
 from harness.models.build import compile_antimony, one_line
+from harness.models.mathml import TIME
+from harness.models.switches import find_switches
 
 __all__ = ["Normalised", "normalise"]
 
@@ -69,6 +71,10 @@ def normalise(path: Path, text: str) -> Normalised:
     _add_concentrations(model)
     text = libsbml.writeSBMLToString(document)
     _require_loads(path, text)
+    try:
+        find_switches(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return Normalised(text, model.getName() or model.getId() or path.stem, changing)
 
 
@@ -147,6 +153,8 @@ def _refuse(path: Path, model: libsbml.Model) -> None:
     for species in model.getListOfSpecies():
         if model.getCompartment(species.getCompartment()) is None:
             raise InputError(f"{path}: species {species.getId()} lies in no compartment of the model")
+    if model.getElementBySId(TIME) is not None:
+        raise InputError(f"{path}: the id {TIME} stands for the time itself; name it otherwise")
     for definition in model.getListOfUnitDefinitions():
         if any(abs(unit.getScale()) > LARGEST_SCALE for unit in definition.getListOfUnits()):
             raise InputError(f"{path}: unit {definition.getId()}: its scale is beyond {LARGEST_SCALE}")

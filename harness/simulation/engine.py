@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class Engine:
         self._tolerance = relative_tolerance or program.solver.relative_tolerance
         self._forms: dict[tuple[bool, bool], Form] = {}
         self._second: Engine | None = None
+        self._switch_times = lru_cache(maxsize=256)(self._find_switches)
 
     def run(
         self,
@@ -156,11 +158,12 @@ class Engine:
         tolerance: float,
     ) -> Trajectory:
         timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))
-        times = timeline.snap(times)
         values = self._with_first_dose(values, regimen)
         plain = self._form(logarithmic=False, infusion=timeline.has_infusions)
         plain.start(values)
         plain.set_state(self._dosing(timeline))
+        timeline.switch_at(self._switches(plain, 0.0, timeline.end))
+        times = timeline.snap(times)
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
@@ -187,6 +190,7 @@ class Engine:
                 put_out.append(just_before([stop]))
                 rows.append(block[-1:])
                 form = self._give(form, plain, values, timeline)
+                timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
         found = np.concatenate(put_out), np.concatenate(rows)
         return Trajectory(*found, Status.OK, doses=(*own, *timeline.given()), redoses=tuple(timeline.redoses))
@@ -203,6 +207,20 @@ class Engine:
         target = self._program.dose
         amount = plain.now([target.parameter])[0] if target else 0.0
         return (Dose(0.0, float(amount)),) if amount > 0 else ()
+
+    def _switches(self, plain: Form, start: float, end: float) -> tuple[float, ...]:
+        """Times after `start` at which rates switch, with the values that `plain` holds."""
+        switches = self._program.switches
+        if not switches.atoms:
+            return ()
+        try:
+            return self._switch_times(tuple(plain.now(switches.names).tolist()), start, end)
+        except OverflowError as error:
+            raise RunFailed(Status.INTEGRATION_FAILED, str(error)) from None
+
+    def _find_switches(self, values: tuple[float, ...], start: float, end: float) -> tuple[float, ...]:
+        switches = self._program.switches
+        return switches.times(dict(zip(switches.names, values, strict=True)), start, end)
 
     def _sturdier(self) -> Engine:
         """The engine of the second try."""

@@ -13,6 +13,7 @@ from harness.errors import InputError
 from harness.identity import key_of
 from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
 from harness.models.solver_form import add_infusion, to_solver_form
+from harness.models.switches import Switches, find_switches
 
 __all__ = ["Program", "load_program", "make_program"]
 
@@ -31,6 +32,11 @@ class Program:
     def key(self) -> str:
         """A name for the program that is the same for the same content, in any process."""
         return key_of(self)
+
+    @property
+    def switches(self) -> Switches:
+        """What switches by time in the rates of the model."""
+        return find_switches(self.plain_sbml)
 
     @property
     def infusion_rate(self) -> str:

@@ -1,10 +1,14 @@
 """The course of a regimen in one run: where the integration stops, and what flows in there.
 
-Promise: doses in order, infusions as a rate that starts and ends, and re-dosing decided at visits from the
-value of an observable. Holds the progress of one run; make a new one for each.
+Promise: doses in order, infusions as a rate that starts and ends, re-dosing decided at visits from the value
+of an observable, and a stop wherever the rates of the model switch by time. Holds the progress of one run;
+make a new one for each.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -47,17 +51,26 @@ class Timeline:
         edges = {t for d in self._infusions for t in (d.time, d.time + d.duration) if t > 0}
         visits = self._redosing.visits(end) if self._redosing else ()
         self._visits = {float(visit) for visit in visits}
-        self._stops = sorted({*self._amounts, *edges, *self._visits})
+        self._courses = {*self._amounts, *edges, *self._visits}
+        self._switches: set[float] = set()
+        self._stops = sorted(self._courses)
 
     @property
     def watched(self) -> str:
         """Observable that decides about re-dosing; empty without one."""
         return self._redosing.observable if self._redosing else ""
 
+    def switch_at(self, times: Sequence[float], after: float = 0.0) -> None:
+        """Rates switch by themselves at `times`, which take the place of those that lay behind `after`."""
+        self._switches = {t for t in self._switches if t <= after} | set(times)
+        self._stops = sorted({*self._courses, *self._switches})
+
     def snap(self, times: np.ndarray) -> np.ndarray:
         """Output times, moved to a stop where rounding alone holds them apart from it."""
-        for stop in self._stops:
-            times = np.where(np.isclose(times, stop, rtol=1e-12, atol=1e-12), stop, times)
+        for near in ("left", "right"):
+            places = np.searchsorted(self._stops, times, near) - (near == "right")
+            stops = np.array([*self._stops, np.inf])[places]  # place -1, before all stops, is infinity
+            times = np.where(np.isclose(times, stops, rtol=1e-12, atol=1e-12), stops, times)
         self.end = max(times[-1], 0.0)
         return np.unique(times)
 
@@ -72,7 +85,8 @@ class Timeline:
 
     def next_stop(self, after: float) -> float | None:
         """First stop after a time and not after the end; None when there is no more."""
-        return next((stop for stop in self._stops if after < stop <= self.end), None)
+        place = bisect_right(self._stops, after)
+        return self._stops[place] if place < len(self._stops) and self._stops[place] <= self.end else None
 
     def pass_stop(self, stop: float, watched: float) -> bool:
         """Take note of a stop; return whether anything changes there, which the attributes then tell."""

@@ -126,7 +126,7 @@ def test_a_card_beside_the_file_declares_dose_observables_and_endpoints(own):
     )
     assert load_card(path).title == "One compartment"
     found = simulate(path, doses=["100", "50@10"], times=[0, 9.999, 10, 20])
-    assert found.effect.to_numpy() == pytest.approx(
+    assert found.effect.to_numpy()[[0, 1, 3, 4]] == pytest.approx(
         2
         * np.array([100, 100 * np.exp(-4.9995), 50 + 100 * np.exp(-5), (50 + 100 * np.exp(-5)) * np.exp(-5)]),
         rel=1e-5,
@@ -298,8 +298,8 @@ def test_a_clock_of_a_model_of_ones_own_is_set_by_each_dose(tmp_path):
     path.with_suffix(".yaml").write_text("dose: {parameter: D, species: A, clock: last}\n", "utf-8")
     found = simulate(str(path), doses=["100", "50@5"], times=[0, 4, 6], observables=["A", "last"])
     second = (100 / 6**0.5 + 50) / 2**0.5
-    np.testing.assert_allclose(found["A"], [100, 100 / 5**0.5, second], rtol=1e-6)
-    np.testing.assert_array_equal(found["last"], [0, 0, 5])
+    np.testing.assert_allclose(found["A"][[0, 1, -1]], [100, 100 / 5**0.5, second], rtol=1e-6)
+    np.testing.assert_array_equal(found["last"], [0, 0, 0, 5, 5])
     use = use_of(str(path), doses=["100", "50@5"])
     np.testing.assert_allclose(run_tool("copasi", use.sbml(), np.array([0.0, 6]), ["last"])[1], 5)
     with pytest.raises(InputError, match="last is the time of the last dose of own: only doses set it"):
