@@ -1,17 +1,20 @@
 """The command `cart`: a thin layer over the Python calls.
 
-Promise: bad input gives one line on standard error and exit code 2; a run that failed gives exit code 1;
-Ctrl-C gives exit code 130. Nothing heavy is imported before a command needs it.
+Promise: bad input gives one line on standard error and exit code 2; a run that failed, or output that nobody
+takes, gives exit code 1; Ctrl-C gives exit code 130, another signal that ends a process 128 and its number
+(143 for SIGTERM, 129 for SIGHUP). Nothing heavy is imported before a command needs it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Annotated
 
 import typer
 
 from harness.cli import design, exchange, fit, maps, models, patients, population, simulate, validate
+from harness.cli.endings import as_interrupts, fill_closed_streams
 from harness.errors import InputError, RunFailed
 
 __all__ = ["app", "main"]
@@ -65,18 +68,29 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line."""
+    fill_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    with as_interrupts() as signals:
+        code = _run(arguments)
+    if code != INTERRUPTED:
+        return code
+    from harness.cli.terminal import interruption
+
+    with contextlib.suppress(OSError):  # of a terminal that is gone
+        print(" ".join(["cart: interrupted", interruption()]).strip(), file=sys.stderr)
+    return 128 + signals[0] if signals else INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets a ? for it
     try:
         code = app(args=arguments, standalone_mode=False) or 0
-        if code == INTERRUPTED:
-            return _interrupted()
         sys.stdout.flush()
         return code
     except InputError as error:
@@ -88,23 +102,16 @@ def run(arguments: list[str]) -> int:
             return 2
         return _fail(f"{' '.join(lines)} See: cart {arguments[0]} --help")
     except KeyboardInterrupt:
-        return _interrupted()
-    except BrokenPipeError:
-        sys.stdout = None  # the reader has gone; nothing more to say to it
-        return 1
+        return INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # typer ends the process where it meets a broken pipe
+        sys.stdout = None  # nothing more to say to it
+        return _fail("whoever read the output has gone", 1)
     except OSError as error:
         sys.stdout = None
-        print(f"cart: {error.strerror or error}", file=sys.stderr)
-        return 1
-
-
-def _interrupted() -> int:
-    from harness.cli.terminal import interruption
-
-    print(" ".join(["cart: interrupted", interruption()]).strip(), file=sys.stderr)
-    return INTERRUPTED
+        return _fail(error.strerror or str(error), 1)
 
 
 def _fail(message: str, code: int = 2) -> int:
-    print(f"cart: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # of a terminal that is gone
+        print(f"cart: {' '.join(message.split())}", file=sys.stderr)
     return code

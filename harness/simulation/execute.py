@@ -6,28 +6,25 @@ a time. When the caller stops, work under way is given up.
 
 from __future__ import annotations
 
-import atexit
 import concurrent.futures
-import contextlib
 import itertools
-import multiprocessing
 import os
-import signal
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Protocol, TypeVar
 
 from harness.errors import InputError
+from harness.simulation.workers import pool_of
 
 __all__ = ["AllCores", "Dask", "Executor", "Processes", "Serial", "choose_executor"]
 
 C = TypeVar("C")
 R = TypeVar("R")
 
-QUIET = "harness.simulation.interrupt"
-"""Imported first by the fork server, for its effect."""
+MOST_WORKERS = 1024
+"""Processes on one machine: beyond any that has them to spare."""
 
 
 class Executor(Protocol):
@@ -45,30 +42,39 @@ class Serial:
 
 
 class Processes:
-    """On the cores of this machine; the processes are kept for the next study."""
+    """On the cores of this machine; the processes are kept for the next study.
+
+    Raises
+    ------
+    InputError
+        When so many cannot be started.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or os.cpu_count() or 1
+        self.workers = (os.cpu_count() or 1) if workers is None else workers
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise InputError(f"workers: at least 1 and at most {MOST_WORKERS}, not {self.workers}")
 
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
-        pool = _pool(self.workers)
+        pool = pool_of(self.workers)
+        submit = partial(pool.executor.submit, function)
         waiting = iter(chunks)
         running: set[concurrent.futures.Future] = set()
         try:
-            running |= {pool.submit(function, c) for c in itertools.islice(waiting, 2 * self.workers + 2)}
+            running |= {submit(chunk) for chunk in itertools.islice(waiting, 2 * self.workers + 2)}
             while running:
                 done, running = concurrent.futures.wait(
                     running, return_when=concurrent.futures.FIRST_COMPLETED
                 )
-                running |= {pool.submit(function, c) for c in itertools.islice(waiting, len(done))}
+                running |= {submit(chunk) for chunk in itertools.islice(waiting, len(done))}
                 for future in done:
                     yield future.result()
         except concurrent.futures.process.BrokenProcessPool:
-            _pool.cache_clear()
+            pool.give_up()
             raise InputError("a worker process died, perhaps for want of memory; try fewer workers") from None
-        finally:
-            for future in running:
-                future.cancel()
+        except BaseException:
+            pool.give_up()  # the caller has stopped
+            raise
 
 
 class AllCores(Processes):
@@ -140,39 +146,6 @@ def choose_executor(workers: int | None = None, scheduler: str | None = None) ->
     """Executor for a number of workers (1: this process; None: all cores) or a dask scheduler."""
     if scheduler is not None:
         return Dask(scheduler)
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: at least 1, not {workers}")
     if workers is None:
         return AllCores()
     return Serial() if workers == 1 else Processes(workers)
-
-
-@cache
-def _pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
-    """The kept processes. A fork server has the modules loaded, so that a worker starts at once."""
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload([QUIET, "harness.simulation.study"])
-        _start_server()
-    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
-    atexit.register(partial(pool.shutdown, wait=False, cancel_futures=True))
-    return pool
-
-
-def _start_server() -> None:
-    """Start the fork server with Ctrl-C blocked, until the first of its imports decides what it does."""
-    from multiprocessing import forkserver, resource_tracker  # not on Windows
-
-    resource_tracker.ensure_running()  # it unblocks the signal, so that it goes first
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches every process of a terminal; only the one that collects decides what to do."""
-    with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGINT, signal.SIG_IGN)

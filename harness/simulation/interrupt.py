@@ -1,10 +1,14 @@
 """Imported for its effect by the fork server of the workers: Ctrl-C ends it without a word.
 
 It would otherwise be told of Ctrl-C, which reaches every process of a terminal, in the midst of its imports,
-and say so at length. Nothing else may import this module.
+and say so at length. The end of a terminal and a request to end, which may reach every process of a job as
+well, are left to the process that the server works for; it ends after that one. Nothing else may import this
+module.
 """
 
 import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+for ending in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(ending, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})

@@ -48,7 +48,12 @@ def cart(capfd):
         (["scan", "clinical", "--grid", "dose=1e8", "--grid", "dose=2e8"], "an axis is given twice"),
         (["scan", "clinical", "--grid", "dose=1e8", "--plot", "a.txt"], "the suffix must be one of"),
         (["scan", "clinical", "--grid", "dose=1e8", "--resume"], "resume: goes with --out"),
-        (["scan", "clinical", "--grid", "dose=1e8", "--workers", "0"], "at least 1, not 0"),
+        (["scan", "clinical", "--grid", "dose=1e8", "--workers", "0"], "at least 1 and at most 1024, not 0"),
+        (
+            ["scan", "clinical", "--grid", "dose=1e8", "--workers", "9" * 11],
+            "and at most 1024, not 99999999999",
+        ),
+        (["scan", "clinical", "--grid", "dose=1e8", "--workers", "9" * 5000], "--workers"),
         (["scan", "clinical", "--grid", "dose=1e8", "--scheduler", "nonsense"], "no dask scheduler"),
         (["run", "clinical", "--design", "absent.csv"], "no such file"),
         (["build", "klinical"], "nearest: clinical"),

@@ -42,7 +42,7 @@ def test_a_table_of_ones_own_is_fitted_written_and_drawn(cart, table, tmp_path):
         (["--draws", "0"], "draws: Input should be greater than or equal to 1"),
         (["--until", "soon"], "'soon' is not a number"),
         (["--until", "1 day"], "must lie after the first visit"),
-        (["--workers", "0"], "at least 1, not 0"),
+        (["--workers", "0"], "at least 1 and at most 1024, not 0"),
         (["--plot", "a.csv"], "the suffix must be one of"),
         (["--plot-effects", "absent/a.png"], "does not exist"),
         (["--out", "absent/out"], "folder absent does not exist"),

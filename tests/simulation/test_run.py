@@ -345,7 +345,7 @@ def test_dose_and_end_are_given_once():
 def test_workers_and_schedulers_are_chosen():
     assert isinstance(choose_executor(1), Serial)
     assert choose_executor(2).workers == 2
-    with pytest.raises(InputError, match="at least 1, not 0"):
+    with pytest.raises(InputError, match="at least 1 and at most 1024, not 0"):
         choose_executor(0)
     for address in (
         "nonsense",

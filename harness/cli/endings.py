@@ -1,0 +1,60 @@
+"""How a command may be ended from outside: by a signal, or by output that nobody takes.
+
+Promise: a request to end (SIGTERM) and the end of the terminal (SIGHUP, unless it is ignored, as under nohup)
+stop a command where Ctrl-C would; closed standard streams never get in the way of files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+__all__ = ["as_interrupts", "fill_closed_streams"]
+
+
+@contextlib.contextmanager
+def as_interrupts() -> Iterator[list[int]]:
+    """Within it, signals that end a process raise KeyboardInterrupt, once; what is yielded lists them."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        came.append(number)
+        if len(came) == 1:
+            raise KeyboardInterrupt
+
+    before = {}
+    with contextlib.suppress(ValueError):  # not in the main thread, where nothing can be set
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Closed(io.TextIOBase):
+    """Standard output that was closed before the command began: to write to it is an error."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.EBADF, "standard output is closed")
+
+
+def fill_closed_streams() -> None:
+    """Put something in the place of closed standard streams, so that no file that is opened gets there."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the whole process
