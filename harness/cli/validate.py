@@ -66,7 +66,7 @@ def docs(
         bool, typer.Option("--check", help="Write nothing; fail when a generated page is stale.")
     ] = False,
 ) -> None:
-    """Write the generated pages of docs/: schemas, and the comparison with other implementations."""
+    """Write the generated pages of docs/: schemas, thresholds, the comparison with other implementations."""
     from harness.report.docs import stale, write_docs
 
     if check:
@@ -129,6 +129,6 @@ def _verdict(score: Score) -> str:
     from harness.validation.suite import Verdict
 
     text = str(score.verdict)
-    if score.verdict is Verdict.NOT_REPRODUCIBLE:
-        text = f"not reproducible ({score.target.ledger})"
+    if score.verdict in (Verdict.NOT_REPRODUCIBLE, Verdict.NOT_MET_BY_READING):
+        text = f"{score.target.expected} ({score.target.ledger})"
     return text if score.holds else f"{text}  <- unexpected"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -74,6 +74,8 @@ class Agreement(StudyDeclaration):
     Amounts of a regimen are multiples of the model's own dose, times in the model's time unit. A model that
     takes no dose is compared without one. `readings` is `all`, or `default` for the model as it stands.
     """
+
+    DECLARED: ClassVar[tuple[str, ...]] = ("cases",)
 
     kind: Literal["agreement"]
     models: tuple[str, ...] = ()

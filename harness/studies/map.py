@@ -7,7 +7,7 @@ one table, the field `conversion` of :class:`Burden`, which a user can replace.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -108,6 +108,8 @@ class Map(StudyDeclaration):
     until
         End of every run, over which a fall is the deepest; the longest follow-up of the article by default.
     """
+
+    DECLARED: ClassVar[tuple[str, ...]] = ("maps", "points", "points_dose", "points_burden")
 
     kind: Literal["map"] = "map"
     model: str = "clinical"

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pandas as pd
 from pydantic import AfterValidator, Field
@@ -95,7 +95,12 @@ class Outcome:
 
 
 class StudyDeclaration(Declaration, ABC):
-    """Base of the declarations of studies; `kind` tells them apart."""
+    """Base of the declarations of studies; `kind` tells them apart.
+
+    `DECLARED` are those of its numbers that the declaration fixes, whatever the models do.
+    """
+
+    DECLARED: ClassVar[tuple[str, ...]] = ()
 
     kind: str
 

@@ -7,7 +7,7 @@ implausible is shown with the size of the random effects it takes, and once more
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -57,6 +57,8 @@ class Patients(StudyDeclaration):
     draws
         Draws of each distinct patient's random effects given the category.
     """
+
+    DECLARED: ClassVar[tuple[str, ...]] = ("patients", "responders", "nonresponders")
 
     kind: Literal["patients"] = "patients"
     model: str = "clinical"

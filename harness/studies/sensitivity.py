@@ -7,7 +7,7 @@ the declared rule and told; the indices are the same to the last bit for any num
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -107,6 +107,8 @@ class Sensitivity(StudyDeclaration):
     failures
         ``drop`` leaves out the block of a failed run, ``impute`` puts the median in its place.
     """
+
+    DECLARED: ClassVar[tuple[str, ...]] = ("runs",)
 
     kind: Literal["sensitivity"] = "sensitivity"
     model: str

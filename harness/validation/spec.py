@@ -20,50 +20,18 @@ from harness.validation.curves import Curve
 from harness.validation.ledger import read_ledger
 from harness.validation.measures import AnyMeasure
 from harness.validation.studies import AnyStudy
+from harness.validation.thresholds import Threshold, read_claims
 
-__all__ = ["Axes", "PanelSpec", "ScanAxes", "Target", "Threshold", "panel_names", "read_panel"]
-
-
-class Threshold(Declaration):
-    """The condition a score must meet: a bound, two bounds, or a value and how near it must be."""
-
-    at_least: float | None = None
-    at_most: float | None = None
-    near: float | None = None
-    within: float | None = None
-    within_percent: float | None = None
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> Threshold:
-        bounds = self.at_least is not None or self.at_most is not None
-        if (self.near is not None) == bounds:
-            raise ValueError("give at_least and/or at_most, or near with within or within_percent")
-        if self.near is not None and (self.within is None) == (self.within_percent is None):
-            raise ValueError("near needs either within or within_percent")
-        return self
-
-    def bounds(self) -> tuple[float, float]:
-        """Lowest and highest score that meet it."""
-        if self.near is not None:
-            width = self.within if self.within is not None else abs(self.near) * self.within_percent / 100
-            return self.near - width, self.near + width
-        low = self.at_least if self.at_least is not None else float("-inf")
-        high = self.at_most if self.at_most is not None else float("inf")
-        return low, high
-
-    def __str__(self) -> str:
-        if self.near is not None:
-            width = f"{self.within:g}" if self.within is not None else f"{self.within_percent:g} %"
-            return f"{self.near:g} ± {width}"
-        parts = [f"≥ {self.at_least:g}"] if self.at_least is not None else []
-        parts += [f"≤ {self.at_most:g}"] if self.at_most is not None else []
-        return " and ".join(parts)
+__all__ = ["Axes", "PanelSpec", "ScanAxes", "Target", "panel_names", "read_panel"]
 
 
 class Target(Declaration):
     """One scored statement. Without a threshold the number is shown, not judged.
 
-    `pending` says, in place of a measure, what must be computed first.
+    `pending` says, in place of a measure, what must be computed first. `expected` says beforehand what comes
+    of it. A target that is ``not reproducible`` tests the specification as it is published, or every way to
+    read it that the ledger row scores. One that is ``not met by this reading`` tests a reading, a definition
+    or an addition that is this project's own, beside others in the same row.
     """
 
     id: str
@@ -74,7 +42,7 @@ class Target(Declaration):
     pending: str | None = None
     unit: str
     threshold: Threshold | None = None
-    expected: Literal["met", "not met"] = "met"
+    expected: Literal["met", "not reproducible", "not met by this reading"] = "met"
     ledger: str | None = None
 
     @field_validator("ledger")
@@ -88,8 +56,22 @@ class Target(Declaration):
     def _is_whole(self) -> Target:
         if (self.measure is None) == (self.pending is None):
             raise ValueError("give either a measure or, under pending, what must be computed first")
-        if self.expected == "not met" and not self.ledger:
-            raise ValueError("a target that is not expected to be met names its ledger row")
+        if self.expected != "met":
+            if self.threshold is None:
+                raise ValueError(f"without a threshold a number is shown; it cannot be {self.expected}")
+            if not self.ledger:
+                raise ValueError("a target that is not expected to be met names its ledger row")
+            if self.expected == "not met by this reading" and len(read_ledger()[self.ledger].scored) < 2:
+                raise ValueError(f"{self.ledger} scores no other reading beside this one")
+        return self
+
+    @model_validator(mode="after")
+    def _the_threshold_is_that_of_the_claim_or_says_why(self) -> Target:
+        fixed = read_claims().get(self.claim)
+        if fixed is not None and self.threshold not in (None, *fixed) and not self.threshold.because:
+            raise ValueError(
+                f"claim {self.claim} does not ask for {self.threshold}; say why under threshold.because"
+            )
         return self
 
 
@@ -161,6 +143,11 @@ class PanelSpec(Declaration):
                     target.measure.check(self.curves, self.studies)
                 except InputError as error:
                     raise FieldError(("targets", place, "measure"), f"{target.id}: {error}") from None
+                if target.threshold and (why := target.measure.fixed_by(target.evidence, self.studies)):
+                    raise FieldError(
+                        ("targets", place, "threshold"),
+                        f"{target.id} cannot fail: {why}; show it without one",
+                    )
         for place, axes in enumerate(self.axes):
             self._check_axes(("axes", place), axes)
         for line in self.scan_axes.lines if self.scan_axes else ():

@@ -30,10 +30,18 @@ class Verdict(StrEnum):
     MET = "met"
     NOT_MET = "not met"
     NOT_REPRODUCIBLE = "not reproducible from the published specification"
+    NOT_MET_BY_READING = "not met by this reading"
     SHOWN = "shown"
     NO_DATA = "no data"
     PENDING = "pending"
     FAILED = "the simulation failed"
+
+
+FORESEEN = {
+    "not reproducible": Verdict.NOT_REPRODUCIBLE,
+    "not met by this reading": Verdict.NOT_MET_BY_READING,
+}
+"""Verdict on a missed threshold, by what the target says beforehand."""
 
 
 @dataclass(frozen=True)
@@ -175,5 +183,5 @@ def judge(target: Target, value: float) -> Score:
     low, high = target.threshold.bounds()
     if low <= value <= high:
         return Score(target, value, Verdict.MET, holds=target.expected == "met")
-    foreseen = target.expected == "not met"
-    return Score(target, value, Verdict.NOT_REPRODUCIBLE if foreseen else Verdict.NOT_MET, holds=foreseen)
+    foreseen = FORESEEN.get(target.expected)
+    return Score(target, value, foreseen or Verdict.NOT_MET, holds=foreseen is not None)

@@ -1,10 +1,11 @@
 import pytest
 import yaml
 
-from harness.declarations import read_declaration
+from harness.declarations import declare, read_declaration
 from harness.errors import InputError
 from harness.models.catalog import repository
-from harness.validation.spec import PanelSpec, Threshold, panel_names, read_panel
+from harness.validation.spec import PanelSpec, panel_names, read_panel
+from harness.validation.thresholds import Threshold, read_claims
 
 
 @pytest.fixture
@@ -41,7 +42,26 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         ),
         (lambda c: c["targets"][0]["measure"].update(kind="guess"), "targets.0.measure"),
         (lambda c: c["targets"][1].update(id="X1-A-rmse"), "target id given twice: X1-A-rmse"),
-        (lambda c: c["targets"][0].update(expected="not met", ledger=None), "names its ledger row"),
+        (lambda c: c["targets"][0].update(expected="not reproducible", ledger=None), "names its ledger row"),
+        (lambda c: c["targets"][0].update(expected="not met"), "targets.0.expected: "),
+        (
+            lambda c: c["targets"][0].update(expected="not reproducible", threshold=None),
+            "without a threshold a number is shown",
+        ),
+        (
+            lambda c: c["targets"][0].update(
+                expected="not met by this reading", ledger="D05", threshold=None
+            ),
+            "without a threshold",
+        ),
+        (
+            lambda c: c["targets"][0].update(expected="not met by this reading", ledger="D12"),
+            "D12 scores no other reading",
+        ),
+        (
+            lambda c: c["targets"][0].update(threshold={"at_most": 46}),
+            "claim X1 does not ask for ≤ 46; say why",
+        ),
         (lambda c: c["targets"][0].pop("measure"), "give either a measure or"),
         (lambda c: c["targets"][0]["measure"].update(observable="blood"), "nearest: blood_cart"),
         (lambda c: c["targets"][1]["measure"].update(endpoint="lowest"), "lowest takes no after"),
@@ -137,3 +157,75 @@ def test_a_row_that_nothing_in_a_panel_reads_is_refused(tmp_path, old, new, said
     (tmp_path / "observed.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(InputError, match=said):
         spec.model_copy(update={"observations": str(tmp_path / "observed.csv")}).observed()
+
+
+@pytest.mark.parametrize(
+    ("evidence", "measure", "why"),
+    [
+        (
+            "text",
+            {"kind": "number", "study": "map", "number": "points_dose"},
+            "study map declares its points_dose",
+        ),
+        (
+            "text",
+            {"kind": "number", "study": "fits", "number": "patients"},
+            "study fits declares its patients",
+        ),
+        ("golden", {"kind": "number", "study": "tools", "number": "cases"}, "study tools declares its cases"),
+        (
+            "data",
+            {"kind": "data_endpoint", "endpoint": "last", "observable": "transgene", "arm": "x"},
+            "it is of the observations alone",
+        ),
+        (
+            "internal",
+            {"kind": "formula", "formula": "K", "symbols": {"K": "clinical.K_g"}},
+            "it is arithmetic",
+        ),
+        (
+            "text",
+            {"kind": "formula", "formula": "4 * K", "symbols": {"K": "xenograft.text_delay.tau"}},
+            "the reading sets the parameter",
+        ),
+    ],
+)
+def test_a_threshold_on_what_no_run_can_change_is_refused(evidence, measure, why):
+    if measure["kind"] == "formula":
+        measure = measure | {"unit": "day" if "4" in measure["formula"] else "1/day"}
+    if measure["kind"] == "data_endpoint":
+        measure = measure | {"endpoint": "lowest"}
+    target = {
+        "id": "T", "claim": "mine", "statement": "x", "evidence": evidence, "measure": measure, "unit": "x",
+        "threshold": {"at_least": 0},
+    }  # fmt: skip
+    panel = {
+        "panel": "mine", "place": 1, "title": "x", "figure": "x", "source": "x", "summary": "x",
+        "studies": {"map": {"kind": "map"}, "fits": {"kind": "patients"}, "tools": {"kind": "agreement"}},
+        "targets": [target],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=f"T cannot fail: {why}"):
+        declare(PanelSpec, **panel)
+    target.pop("threshold")
+    assert declare(PanelSpec, **panel).targets[0].threshold is None
+
+
+def test_the_numbers_that_a_study_declares_are_numbers_that_it_gives():
+    for name in panel_names():
+        for study in read_panel(name).studies.values():
+            assert set(study.DECLARED) <= set(study.number_names())
+
+
+def test_every_claim_is_known_and_every_other_threshold_says_why():
+    targets = [target for name in panel_names() for target in read_panel(name).targets]
+    assert {target.claim for target in targets} == set(read_claims())
+    for target in targets:
+        asked = target.threshold in read_claims()[target.claim]
+        reason = target.threshold.because if target.threshold else ""
+        assert target.threshold is None or asked or len(reason) > 10, target.id
+        assert not (asked and reason), target.id
+
+
+def test_no_claim_asks_for_what_no_target_tests():
+    tested = {(t.claim, str(t.threshold)) for name in panel_names() for t in read_panel(name).targets}
+    assert {(claim, str(each)) for claim, all_ in read_claims().items() for each in all_} <= tested

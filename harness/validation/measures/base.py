@@ -43,6 +43,13 @@ class Measure(Declaration, ABC):
             if study not in studies:
                 raise unknown_name("study", study, studies)
 
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002 - most run models
+        """Why nothing that is run can change the number, so that no threshold tests anything; else empty.
+
+        `evidence` is that of the target.
+        """
+        return ""
+
     @abstractmethod
     def score(self, evidence: Evidence) -> float:
         """The number.

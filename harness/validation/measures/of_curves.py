@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import model_validator
 from harness.analysis import metrics
 from harness.analysis.library import FUNCTIONS
 from harness.declarations import Declaration
+from harness.studies.outcome import StudyDeclaration
 from harness.validation.curves import Evidence
 from harness.validation.measures.base import Measure
 
@@ -110,6 +112,9 @@ class DataEndpoint(Options, Measure):
     kind: Literal["data_endpoint"]
     observable: str
     arm: str
+
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
+        return "it is of the observations alone"
 
     def score(self, evidence: Evidence) -> float:
         data = evidence.observed(self.observable, self.arm)

@@ -23,7 +23,9 @@ __all__ = ["Formula"]
 class Formula(Measure):
     """A formula of parameters with their units, such as ``ln2 / K`` with K = clinical.K_exp_max.
 
-    `symbols` gives each name as MODEL.PARAMETER or MODEL.READING.PARAMETER; `ln2` is known.
+    `symbols` gives each name as MODEL.PARAMETER or MODEL.READING.PARAMETER; `ln2` is known. It can be held
+    against a statement of the article, which its table may contradict; not against itself, and not where a
+    reading sets the parameter so that the statement holds.
     """
 
     kind: Literal["formula"]
@@ -41,6 +43,13 @@ class Formula(Measure):
 
     def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:  # noqa: ARG002
         self._value()
+
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
+        if evidence != "text":
+            return "it is arithmetic of parameters, held against no statement of the article"
+        if any(place.count(".") == 2 for place in self.symbols.values()):
+            return "the reading sets the parameter so that the statement holds"
+        return ""
 
     def score(self, evidence: Evidence) -> float:  # noqa: ARG002
         return self._value()

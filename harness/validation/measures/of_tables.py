@@ -177,6 +177,10 @@ class Number(Measure):
         if self.number not in names:
             raise unknown_name(f"number of study {self.study}", self.number, names)
 
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
+        fixed = self.number in studies[self.study].DECLARED
+        return f"study {self.study} declares its {self.number}" if fixed else ""
+
     def score(self, evidence: Evidence) -> float:
         return float(evidence.outcomes[self.study].numbers[self.number])
 
