@@ -41,7 +41,7 @@ class Format:
 def _sedml(use: Use) -> str:
     """SED-ML for one curve, of the file that `--format sbml-l3v2` writes under its default name."""
     name = plain_id(Path(use.card.id).stem)
-    course = TimeCourse(use.card.until, 360)
+    course = TimeCourse(use.until, 360)
     plots = [Plot(observable, observable, (name,)) for observable in use.card.plot]
     return sedml_text({name: f"{name}.xml"}, course, use.card.observables, plots)
 

@@ -19,7 +19,7 @@ ABSOLUTE, RELATIVE = 1e-9, 1e-5
 
 def write_case(use: Use, name: str, folder: Path) -> None:
     """Write one case, `name`, to a folder."""
-    times = np.linspace(0, use.card.until, STEPS + 1)
+    times = np.linspace(0, use.until, STEPS + 1)
     table = use.expected(times)
     for version, suffix in (("l3v1", "l3v1"), ("l3v2", "l3v2")):
         (folder / f"{name}-sbml-{suffix}.xml").write_text(use.sbml(version), encoding="utf-8")
@@ -27,7 +27,7 @@ def write_case(use: Use, name: str, folder: Path) -> None:
     observables = ", ".join(table.columns[1:])
     settings = {
         "start": "0",
-        "duration": f"{use.card.until:g}",
+        "duration": f"{use.until:.15g}",
         "steps": str(STEPS),
         "variables": observables,
         "absolute": f"{ABSOLUTE:g}",

@@ -27,11 +27,12 @@ __all__ = ["Use", "plain_id", "use_of"]
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a model; `regimen` is in absolute amounts, None for the model's own dose."""
+    """One use of a model to `until`; `regimen` is in absolute amounts, None for the model's own dose."""
 
     card: ModelCard
     changes: Mapping[str, float]
     regimen: Regimen | None
+    until: float
 
     @property
     def symbols(self) -> SymbolTable:
@@ -83,7 +84,7 @@ def use_of(
     given = study.regimen
     if given is not None:
         given = given.absolute(values.pop(study.program.dose.parameter, study.default_dose))
-    return Use(select(model, readings, condition).card, values, given)
+    return Use(select(model, readings, condition).card, values, given, study.end)
 
 
 def plain_id(name: str) -> str:

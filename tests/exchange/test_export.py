@@ -185,6 +185,16 @@ def test_latex_and_markdown_hold_every_symbol_and_latex_can_be_set(name, tmp_pat
         parser.parse(f"${line.replace('&', '').replace(chr(92) + 'text', chr(92) + 'mathrm')}$")
 
 
+def test_a_case_and_a_time_course_go_on_to_the_last_dose_and_beyond(tmp_path):
+    use = use_of("clinical", doses=["1e8", "1e8@400"], until=480)
+    export(use, "testsuite", tmp_path / "case")
+    results = pd.read_csv(tmp_path / "case" / "clinical-results.csv", float_precision="round_trip")
+    assert results.time.iloc[-1] == 480
+    assert "duration: 480\n" in (tmp_path / "case" / "clinical-settings.txt").read_text("utf-8")
+    assert results.transgene[results.time == 400].item() > 1e8 * 0.002 / 5
+    assert 'outputEndTime="480"' in written(use, "sedml", tmp_path)
+
+
 @pytest.mark.parametrize("tool", ["libroadrunner", "copasi", pytest.param("amici", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["clinical", "xenograft", "in_vitro"])
 def test_a_case_in_the_layout_of_the_test_suite_is_met_by_each_tool(name, tool, tmp_path, request):
