@@ -1,5 +1,6 @@
 """Laws of regimens: what holds for any doses, in any order, in any table of runs."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -75,37 +76,34 @@ def test_a_regimen_as_a_text_is_read_as_the_same_regimen(listed):
     assert regimen(str(regimen(listed)).split(", ")) == regimen(listed)
 
 
-def walk(timeline):
-    """Time, cells at once and rate of each stretch of a course, from the start to the end."""
-    at, amount = 0.0, 0.0
+def walk(timeline, watched=()):
+    """Start, end, cells at the start, rate and last dose of each stretch of a course.
+
+    The observable takes the values `watched` from stop to stop, again and again.
+    """
+    at, amount, values = 0.0, 0.0, itertools.cycle(watched or [0.0])
     while (stop := timeline.next_stop(at)) is not None:
         yield at, stop, amount, timeline.rate, timeline.last_dose
-        timeline.pass_stop(stop, watched=0.0)
+        timeline.pass_stop(stop, watched=next(values))
         at, amount = stop, timeline.amount
     yield at, timeline.end, amount, timeline.rate, timeline.last_dose
 
 
 @law
-@given(lists(doses))
-def test_what_flows_in_is_what_the_regimen_gives(listed):
-    planned = regimen(listed)
+@given(lists(doses), st.integers(1, 3), st.lists(st.floats(0, 1e3), max_size=9))
+def test_what_flows_in_is_what_the_regimen_and_its_rule_give(listed, at_most, watched):
+    planned = Regimen(tuple(listed), Redosing(1e7, "M", 0.25, 7.0, 7.0, at_most))
     at_start = sum(d.amount for d in planned.doses if d.time == 0 and not d.duration)
-    course = list(walk(Timeline(planned, END)))
+    timeline = Timeline(planned, END)
+    course = list(walk(timeline, watched))
     came = at_start + sum(amount + rate * (stop - start) for start, stop, amount, rate, _ in course)
-    due = sum(
-        d.amount * (min((END - d.time) / d.duration, 1) if d.duration else 1)
-        for d in planned.doses
-        if d.time <= END
-    )
+    assert len(timeline.redoses) <= at_most
+    given_to_the_end = [*(d for d in planned.doses if d.amount > 0 and d.time <= END), *timeline.redoses]
+    assert timeline.given() == tuple(sorted(given_to_the_end))
+    due = sum(d.amount * (min((END - d.time) / d.duration, 1) if d.duration else 1) for d in timeline.given())
     assert came == pytest.approx(due, rel=1e-9)
-
-
-@law
-@given(lists(doses))
-def test_the_last_dose_is_the_latest_that_has_started(listed):
-    for start, *_, last in walk(Timeline(regimen(listed), END)):
-        begun = [d.time for d in regimen(listed).doses if d.amount > 0 and d.time <= start]
-        assert last == max(begun, default=0.0)
+    for start, *_, last in course:
+        assert last == max((d.time for d in timeline.given() if d.time <= start), default=0.0)
 
 
 RULE = Redosing(1.0, "M_protein", 0.02, 7.0, 7.0, at_most=2, relative=True)
