@@ -350,6 +350,12 @@ def test_a_dose_after_the_start_is_as_one_at_the_start_of_a_patient_who_waited()
     np.testing.assert_allclose(later, now, rtol=1e-4, atol=1e-4)
 
 
+def test_an_infusion_that_follows_another_at_the_same_rate_sets_the_clock():
+    waning, times = Engine(load_program("clinical_waning")), np.array([0, 4, 6, 9, 12, 16.0])
+    given = regimen(["1e8", "1e8@5 for 5", "1e8@10 for 5"])
+    assert waning.run({}, given, times, ["t_last_dose"]).at(times)[:, 0].tolist() == [0, 0, 5, 5, 10, 10]
+
+
 def test_the_clock_is_that_of_the_run_and_of_no_other():
     waning, times = Engine(load_program("clinical_waning")), np.array([0, 5, 10, 15, 20.0])
     given = regimen(["1e8", "1e8@5", "1e7@10 for 7", "1e6@12", "0@15"])
