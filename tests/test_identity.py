@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from harness import identity
+from harness.analysis.gives import gives
 from harness.fitting.prepare import prepare
 from harness.fitting.prepared import EffectPlace, Size
 from harness.fitting.problem import find_problem, read_problem
@@ -47,6 +48,7 @@ def made_fit(name):
     return prepare(read_problem(path), path.parent)
 
 
+@gives("dimensionless")
 def last(_time, values):
     return next(iter(values.values()))[:, -1]
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from harness.analysis.curves import between, refined
+from harness.analysis.gives import gives
 from harness.analysis.moments import SAME, jumps, pieces
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 
+@gives("{value}")
 def value_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
     """Value at one time, after a dose that is given then; NaN outside the curve."""
     if not time[0] <= at <= time[-1]:
@@ -46,11 +48,13 @@ def value_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
     return value[..., left] + share * (value[..., right] - value[..., left])
 
 
+@gives("{value}")
 def last(time: np.ndarray, value: np.ndarray) -> np.ndarray:  # noqa: ARG001 - endpoints share one form
     """Value at the end of the curve."""
     return value[..., -1].copy()
 
 
+@gives("{value}")
 def peak_height(
     time: np.ndarray,
     value: np.ndarray,
@@ -74,6 +78,7 @@ def peak_height(
     return _peak(time, value, after, before, doses)[0]
 
 
+@gives("{time}")
 def peak_time(
     time: np.ndarray,
     value: np.ndarray,
@@ -135,6 +140,7 @@ def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.where(logarithmic[..., 0], power, height), time[..., 1] + step
 
 
+@gives("{value}")
 def nadir(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
     """Lowest value of a smooth curve from `start` to `stop`, at an end or between, by the parabola there."""
     inside = (time >= start) & (time <= stop)
@@ -153,18 +159,21 @@ def nadir(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float =
     return np.where(inside_piece, depth, v.min(axis=-1))
 
 
+@gives("{value}")
 def lowest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
     """Lowest value at the output times from `start` to `stop`; for curves that doses make jump."""
     inside = (time >= start) & (time <= stop)
     return value[..., inside].min(axis=-1) if inside.any() else np.full(value.shape[:-1], np.nan)
 
 
+@gives("{value}")
 def highest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
     """Highest value at the output times from `start` to `stop`, at an end or not."""
     inside = (time >= start) & (time <= stop)
     return value[..., inside].max(axis=-1) if inside.any() else np.full(value.shape[:-1], np.nan)
 
 
+@gives("{value}*{time}")
 def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
     """Area under the curve from `start` to `stop`; NaN when the curve ends before a finite `stop`.
 
@@ -195,6 +204,7 @@ def _area_of_piece(time: np.ndarray, value: np.ndarray, low: float, high: float)
     return np.ascontiguousarray(np.where(positive, smooth, straight) * weight).sum(axis=-1)
 
 
+@gives("{time}")
 def time_above(time: np.ndarray, value: np.ndarray, level: float) -> np.ndarray:
     """Total time during which the value is above a level."""
     time, value = refined(time, value)
@@ -205,6 +215,7 @@ def time_above(time: np.ndarray, value: np.ndarray, level: float) -> np.ndarray:
     return np.where(np.isfinite(value).all(axis=-1), total, np.nan)
 
 
+@gives("1/{time}")
 def growth_rate(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """Slope of a log-linear least-squares fit from `start` to `stop`, per time unit; zeros are left out."""
     used = ((time >= start) & (time <= stop)) & (value > 0)
@@ -218,11 +229,13 @@ def growth_rate(time: np.ndarray, value: np.ndarray, start: float, stop: float) 
     return np.where(count >= 2, slope, np.nan)
 
 
+@gives("{time}")
 def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """Half-life by the same fit; negative while the curve rises."""
     return -np.log(2) / growth_rate(time, value, start, stop)
 
 
+@gives("{time}")
 def doubling_time(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """Mean doubling time from `start` to `stop`, ln 2 (stop - start)/ln(value(stop)/value(start)).
 
@@ -238,11 +251,13 @@ def doubling_time(time: np.ndarray, value: np.ndarray, start: float, stop: float
     return np.where(positive, found[..., 0], np.nan)
 
 
+@gives("dimensionless")
 def fold_fall(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
     """How many times higher the value at `start` is than the lowest one up to `stop`."""
     return value_at(time, value, start) / lowest(time, value, start, stop)
 
 
+@gives("{time}")
 def fall_time(time: np.ndarray, value: np.ndarray, share: float = 0.5) -> np.ndarray:
     """Time at which a curve has first made `share` of its fall from the start to its nadir."""
     time, value = refined(time, value)

@@ -1,4 +1,7 @@
-"""The functions that an endpoint can name, by name: those of curves in general, and those of response."""
+"""The functions that an endpoint can name, by name: those of curves in general, and those of response.
+
+Promise: each says in which unit it gives its result (:mod:`harness.analysis.gives`).
+"""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.analysis.curves import refined
 from harness.analysis.endpoints import value_at
+from harness.analysis.gives import gives
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 
@@ -148,6 +149,7 @@ def best_change(
     return np.where(np.isfinite(value).all(axis=-1), found, np.nan)
 
 
+@gives("dimensionless")
 def best_response(
     time: np.ndarray, value: np.ndarray, first_visit: float, stop: float = np.inf, rule: str = RULE
 ) -> np.ndarray:
@@ -160,6 +162,7 @@ def response_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
     return category(value_at(time, value, at))
 
 
+@gives("{time}")
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Time at which the change first reaches that of a partial response, interpolated."""
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
@@ -196,6 +199,7 @@ def over_progression(value: np.ndarray, rule: str = RULE) -> np.ndarray:
     return level - np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
 
 
+@gives("{time}")
 def progression_time(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> np.ndarray:
     """Time at which M-protein first meets a rule of progression, interpolated between output times."""
     time, level = refined(time, 1 + value / 100)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS
 from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
@@ -203,8 +204,7 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
         return _checked_call(text, card.endpoints[text], symbols)
     if re.fullmatch(r"[\w.]+:\w+", text):
         call = EndpointCall(text.partition(":")[2], text, "", text=text_of(text))
-        call.load()
-        return call
+        return replace(call, unit=unit_given(text, call.load(), time=symbols.time_unit))
     match = re.fullmatch(r"(\w+)\(\s*(\w+)\s*((?:,\s*\w+\s*=\s*[^,=]+)*)\)", text)
     if match is None:
         raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *FUNCTIONS])
@@ -238,20 +238,9 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     for option in options:
         if accepted[option].default is inspect.Parameter.empty and option not in declared.options:
             raise InputError(f"endpoint {name}: {declared.function} needs {option}")
-    unit, time = symbols[declared.observable].unit, symbols.time_unit
-    units = {
-        "peak_time": time, "half_life": time, "time_above": time, "fall_time": time,
-        "area": f"{unit}*{time}", "growth_rate": f"1/{time}", "fold_fall": "dimensionless",
-        "doubling_time": time, "progression_time": time, "time_to_response": time,
-        "best_response": "dimensionless",
-    }  # fmt: skip
-    return EndpointCall(
-        name,
-        declared.function,
-        units.get(declared.function, unit),
-        declared.observable,
-        dict(declared.options),
-    )
+    value, time = symbols[declared.observable].unit, symbols.time_unit
+    unit = unit_given(name, FUNCTIONS[declared.function], value=value, time=time)
+    return EndpointCall(name, declared.function, unit, declared.observable, dict(declared.options))
 
 
 def _require_whole_cells(card: ModelCard, design: Design, fixed: Mapping[str, float]) -> None:

@@ -30,6 +30,8 @@ def slow(time_, values):
         time.sleep(3600)
     (here / f"seen-{{time.monotonic_ns()}}").touch()
     return np.zeros(len(next(iter(values.values()))))
+
+slow.unit = "dimensionless"
 """
 
 

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from harness.analysis.gives import gives
 from harness.errors import InputError
 from harness.simulation.design import grid
 from harness.simulation.execute import Processes
@@ -31,7 +32,14 @@ def write(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-FACTOR = "import numpy as np\ndef endpoint(time, values):\n    return np.full(len(values['transgene']), {})\n"
+FACTOR = """
+import numpy as np
+
+def endpoint(time, values):
+    return np.full(len(values['transgene']), {})
+
+endpoint.unit = "dimensionless"
+"""
 
 
 def planned(*endpoints):
@@ -127,11 +135,20 @@ def greedy(time, values):
             array = array.base if isinstance(array.base, np.ndarray) else None
     values.clear()
     return np.zeros(2)
+
+greedy.unit = "dimensionless"
+"""
+
+FIRST = """
+def first(time, values):
+    return values['transgene'][:, 0] + time[0]
+
+first.unit = "copies/ug"
 """
 
 
 def test_no_endpoint_changes_what_another_sees(write):
-    write({"mine_e": GREEDY + "\ndef first(time, values):\n    return values['transgene'][:, 0] + time[0]\n"})
+    write({"mine_e": GREEDY + FIRST})
     alone = run(planned("Cmax", "mine_e:first"))
     for order in (("mine_e:greedy", "Cmax", "mine_e:first"), ("mine_e:first", "mine_e:greedy", "Cmax")):
         study = planned(*order)
@@ -145,9 +162,35 @@ def test_no_endpoint_changes_what_another_sees(write):
 def test_a_function_of_the_library_cannot_change_what_another_sees(monkeypatch):
     from harness.analysis.library import FUNCTIONS
 
+    @gives("{value}")
     def greedy(time, value):
         value[:] = time
 
     monkeypatch.setitem(FUNCTIONS, "greedy", greedy)
     with pytest.raises(ValueError, match="read-only"):
         run(planned("greedy(transgene)"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("", "nothing says in which unit its result is; give the function one, such as f.unit = 'day'"),
+        ("f.unit = 3", "nothing says in which unit its result is"),
+        ("f.unit = 'fortnihgt'", "its unit 'fortnihgt' is no unit; it may hold {time}"),
+        ("f.unit = '{value}'", "its unit '{value}' is no unit"),
+        ("f.unit = '{time'", "its unit '{time' is no unit"),
+        ("f.unit = '{0.__class__}'", "is no unit"),
+    ],
+)
+def test_an_endpoint_without_a_unit_is_refused(write, unit, said):
+    write({"mine_u": f"def f(time, values):\n    return time\n{unit}\n"})
+    with pytest.raises(InputError) as caught:
+        planned("mine_u:f")
+    assert str(caught.value).startswith("endpoint mine_u:f: ")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_endpoint_of_ones_own_says_its_unit(write):
+    write({"mine_v": "def f(time, values):\n    return time\nf.unit = 'copies/ug*{time}'\n"})
+    assert planned("mine_v:f").unit("f") == "copies/ug*day"

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from harness.analysis.gives import gives
 from harness.errors import InputError
 from harness.simulation.design import Design, grid, random_effects
 from harness.simulation.engine import Status
@@ -191,8 +192,10 @@ def test_a_call_and_a_function_of_the_user_are_endpoints():
     volume = simulate("xenograft", times="0:20:0.5").tumor_volume
     np.testing.assert_allclose(found["lowest_tumor_volume_start_5_stop_20"][0], volume[-1], rtol=1e-3)
     np.testing.assert_allclose(found["span"], 70)
+    assert found["span"].attrs["units"] == "day"
 
 
+@gives("{time}")
 def span(time, values):
     assert set(values) >= {"tumor_volume", "blood_cart"}
     return np.full(len(values["blood_cart"]), time[-1] - time[0])
@@ -370,18 +373,22 @@ def test_a_worker_that_dies_is_told():
     assert list(Processes(1).map(abs, [-1])) == [1]
 
 
+@gives("dimensionless")
 def breaks(_time, _values):
     raise KeyError("no such thing")
 
 
+@gives("dimensionless")
 def wide(_time, values):
     return next(iter(values.values()))
 
 
+@gives("dimensionless")
 def changes(_time, values):
     values["transgene"][:] = 0
 
 
+@gives("dimensionless")
 def ends(_time, _values):
     sys.exit(0)
 
