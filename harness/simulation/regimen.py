@@ -55,9 +55,9 @@ class Dose:
 class Redosing:
     """More cells when an observable has risen over its lowest value so far.
 
-    The observable is looked at every `every` from `start` on; when it is at least 1 + `rise` times its
-    lowest value at the visits since the last such dose (or the first visit), `amount` cells are given at
-    that visit, `at_most` times in a run.
+    The observable is looked at every `every` from `start` on; when it has risen over its lowest value at the
+    visits since the last such dose (or the first visit), by at least `rise` times the size of that, `amount`
+    cells are given at that visit, `at_most` times in a run.
     """
 
     amount: float

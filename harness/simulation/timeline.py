@@ -107,7 +107,8 @@ class Timeline:
     def _decide(self, visit: float, watched: float) -> float:
         """Cells to give at a visit: the observable has risen enough over its nadir, or nothing."""
         rule = self._redosing
-        if len(self.redoses) < rule.at_most and watched >= self._nadir * (1 + rule.rise):
+        risen = watched - self._nadir
+        if len(self.redoses) < rule.at_most and risen > 0 and risen >= rule.rise * abs(self._nadir):
             self._nadir = watched
             self.redoses.append(Dose(visit, rule.amount))
             return rule.amount

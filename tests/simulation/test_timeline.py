@@ -56,6 +56,14 @@ def test_a_visit_changes_nothing_unless_the_rule_applies():
     assert [(stop, amount) for stop, amount, _, changed in stops if changed] == [(40, 1e8)]
 
 
+def test_a_rise_is_over_the_size_of_the_lowest_below_zero_and_at_zero_too():
+    """A change of -80 % at the nadir has risen by a quarter at -60 %; what stays at 0 has not risen."""
+    rule = Redosing(1e8, "M", rise=0.25, every=10, start=10, at_most=9)
+    for values, given in (([-50, -80, -61, -60, -60], [40]), ([0, 0, 0, 1, 0], [40])):
+        watched = dict(zip(range(10, 60, 10), values, strict=True)).get
+        assert [stop for stop, amount, *_ in course(Regimen((), rule), 50, watched) if amount] == given
+
+
 def test_times_that_rounding_holds_apart_from_a_stop_are_moved_to_it():
     timeline = Timeline(Regimen((Dose(7, 1e8),)), 14)
     moved = timeline.snap(np.array([0, 7 * (1 - 1e-15), 14]))
