@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +19,7 @@ from harness.cli.options import (
     parse_changes,
     split_names,
 )
-from harness.cli.studies import say_damaged
+from harness.cli.studies import say, say_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -215,6 +214,7 @@ def _execute(
     if resume and not streamed:
         raise InputError("resume: goes with --out to a .csv or .parquet file")
     executor = choose_executor(workers, scheduler)
+    say(planned.notes)
     with progress_bar("runs", len(planned)) as progress:
         if streamed:
             with if_interrupted(lambda: Parts.left_beside(out, planned)):
@@ -232,7 +232,9 @@ def _execute(
     if out is None and plot is None:
         _print_rows(result)
     say_damaged(summary.damaged, "chunks")
-    print(f"cart: {summary}", file=sys.stderr)
+    say([str(summary)])
+    if not summary.ok:
+        raise typer.Exit(1)
 
 
 def _stream(

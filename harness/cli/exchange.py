@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import Changes, Condition, Doses, Model, Out, Readings, Workers, parse_changes
-from harness.cli.studies import check_files, run_study
+from harness.cli.studies import check_files, run_study, say
 
 __all__ = ["agree", "export"]
 
@@ -44,6 +44,7 @@ def export(
         model, doses=dose, changes=parse_changes(set_ or []), readings=reading or [],
         condition=condition, until=until,
     )  # fmt: skip
+    say(use.notes)
     path = out or default_path(use, format_)
     write(use, format_, path)
     print(f"{format_}: {path}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import Changes, Condition, Doses, Model, Plot, Readings, parse_changes
+from harness.cli.studies import say
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,11 +52,9 @@ def simulate(
         times=times,
         observables=observable,
     )
+    say(filter(None, [result.attrs["notes"]]))
     if result.attrs["status"] != "ok":
-        print(
-            f"cart: the simulation failed: {result.attrs['status']}: {result.attrs['reason']}",
-            file=sys.stderr,
-        )
+        say([f"the simulation failed: {result.attrs['status']}: {result.attrs['reason']}"])
         raise typer.Exit(1)
     if out is not None:
         write_dataset(result, out)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.studies.outcome import Outcome, StudyDeclaration
 
-__all__ = ["answer", "check_files", "run_study", "say_damaged"]
+__all__ = ["answer", "check_files", "run_study", "say", "say_damaged"]
 
 
 def check_files(
@@ -37,10 +37,16 @@ def check_files(
         taken.add(path.resolve())
 
 
+def say(notes: Iterable[str]) -> None:
+    """Tell notes, each in a line of standard error."""
+    for note in notes:
+        print(f"cart: {note}", file=sys.stderr)
+
+
 def say_damaged(count: int, parts: str) -> None:
     """Tell how many kept parts were not whole."""
     if count:
-        print(f"cart: {count} of the kept {parts} were damaged and made again", file=sys.stderr)
+        say([f"{count} of the kept {parts} were damaged and made again"])
 
 
 def run_study(
@@ -53,9 +59,7 @@ def run_study(
     executor = choose_executor(workers, scheduler)
     with progress_bar(label, study.size()) as progress:
         outcome = study.run(executor, progress)
-    for note in outcome.notes:
-        print(f"cart: {note}", file=sys.stderr)
-    print(f"cart: {outcome.runs} runs, {outcome.failed} failed", file=sys.stderr)
+    say([*outcome.notes, f"{outcome.runs} runs, {outcome.failed} failed"])
     return outcome
 
 

@@ -33,6 +33,7 @@ class Use:
     changes: Mapping[str, float]
     regimen: Regimen | None
     until: float
+    notes: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> SymbolTable:
@@ -76,15 +77,16 @@ def use_of(
     InputError
         One line, when anything given is wrong.
     """
-    study = plan(
+    planned = plan(
         model, single(), trajectories=True, doses=doses, changes=changes, readings=readings,
         condition=condition, until=until,
-    ).study  # fmt: skip
+    )  # fmt: skip
+    study = planned.study
     values = dict(study.fixed)
     given = study.regimen
     if given is not None:
         given = given.absolute(values.pop(study.program.dose.parameter, study.default_dose))
-    return Use(select(model, readings, condition).card, values, given, study.end)
+    return Use(select(model, readings, condition).card, values, given, study.end, planned.notes)
 
 
 def plain_id(name: str) -> str:

@@ -7,6 +7,7 @@ line by :func:`plan`.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,9 @@ __all__ = ["Plan", "plan"]
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
 
+FAR_BELOW = 2
+"""Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
+
 VISITS = 10_000
 """Visits of a re-dosing rule in one run."""
 
@@ -40,7 +44,8 @@ VISITS = 10_000
 class Plan:
     """A checked study and its design, ready for any executor.
 
-    `shown` are columns of the design that a streamed file repeats.
+    `shown` are columns of the design that a streamed file repeats; `notes` sentences on what was given that
+    whoever gave it must know.
     """
 
     study: Study
@@ -48,6 +53,7 @@ class Plan:
     symbols: SymbolTable
     shown: tuple[str, ...] = ()
     chunk: int = CHUNK
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.design)
@@ -171,7 +177,7 @@ def plan(
         default_dose=default_dose,
     )
     _require_distinct([*shown, *study.column_names()])
-    return Plan(study, checked, symbols, tuple(shown))
+    return Plan(study, checked, symbols, tuple(shown), notes=_notes(card, study, checked))
 
 
 def _observables(
@@ -381,6 +387,25 @@ def _require_distinct(names: Sequence[str]) -> None:
     doubled = sorted({name for name in every if every.count(name) > 1})
     if doubled:
         raise InputError(f"the results would have two columns {', '.join(doubled)}")
+
+
+def _notes(card: ModelCard, study: Study, design: Design) -> tuple[str, ...]:
+    """A note on a dose that is far below the model's own: 450 for 450e6."""
+    if card.dose is None:
+        return ()
+    own = card.symbols[card.dose.parameter]
+    regimens = [each for each in (study.regimen, *study.regimens.values()) if each is not None]
+    given = [dose.amount for each in regimens for dose in each.doses if not dose.relative]
+    given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
+    given += design.table[own.id].tolist() if own.id in design.table else [study.fixed.get(own.id, 0.0)]
+    lowest = min((amount for amount in given if amount > 0), default=math.inf)
+    if not own.value > 0:
+        return ()
+    usual = math.floor(math.log10(own.value) - FAR_BELOW)
+    if lowest >= 10.0**usual:
+        return ()
+    unit = "cells" if own.unit == "item" else own.unit
+    return (f"dose {lowest:g}: {lowest:g} {unit}; this model's doses are of 1e{usual} and more",)
 
 
 def _default_dose(card: ModelCard, symbols: SymbolTable, fixed: Mapping[str, float]) -> float:

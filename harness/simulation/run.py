@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from harness.errors import InputError
+from harness.simulation.engine import Status
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.parts import Parts
 from harness.simulation.plan import Plan
@@ -79,6 +80,11 @@ class Summary:
         """Summary of labelled results."""
         statuses, counts = np.unique(results["status"].to_numpy().astype(str), return_counts=True)
         return cls(results.sizes["run"], dict(zip(statuses.tolist(), counts.tolist(), strict=True)))
+
+    @property
+    def ok(self) -> int:
+        """How many ended well."""
+        return self.by_status.get(Status.OK, 0)
 
     def __str__(self) -> str:
         parts = [f"{count} {status}" for status, count in sorted(self.by_status.items(), key=lambda s: -s[1])]

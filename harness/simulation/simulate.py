@@ -58,7 +58,8 @@ def simulate(
     -------
     xarray.Dataset
         Dimension ``time``; one variable per observable with ``units`` and ``long_name``. The attributes
-        ``status`` ('ok' or what went wrong) and ``reason`` tell how the run ended.
+        ``status`` ('ok' or what went wrong) and ``reason`` tell how the run ended, ``notes`` what to know of
+        what was given.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def simulate(
         "doses": given,
         "status": found["status"].item(),
         "reason": found["reason"].item(),
+        "notes": "; ".join(planned.notes),
     }
     return result
 

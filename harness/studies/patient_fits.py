@@ -99,6 +99,11 @@ class PatientFits:
         """The same, in months."""
         return convert(self.end, "day", "month", "until")
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the doses of the table."""
+        return self._plan(self._design(self.groups, {}, np.empty(0)), SHOWN[:1]).notes
+
     def published(self) -> dict[str, float]:
         """Published median of progression-free survival (months), by arm."""
         wanted = self.declared.published

@@ -149,7 +149,7 @@ class Patients(StudyDeclaration):
             tables=tables,
             runs=runs + runs_added + len(fits) + len(added) + len(draws),
             failed=failed + failed_added + int(draws["change"].isna().sum()),
-            notes=_notes(self, tables, failed + failed_added),
+            notes=(*work.notes, *_notes(self, tables, failed + failed_added)),
         )
 
     def _numbers(self, tables: dict[str, pd.DataFrame]) -> dict[str, float]:

@@ -136,8 +136,9 @@ class Population(VirtualPatients):
         tables = self._tables(time, found[CHANGE].to_numpy().reshape(self.patients, -1, time.size))
         about = planned.design.table.drop(columns="dose").assign(status=status, reason=reason)
         tables["runs"] = pd.concat([tables["runs"], about], axis=1)
-        notes = (f"{failed} of {self.size()} simulations failed and are in no share or curve",)
-        return Outcome(self._numbers(tables), tables, self.size(), failed, notes if failed else ())
+        lost = f"{failed} of {self.size()} simulations failed and are in no share or curve"
+        notes = (*planned.notes, lost) if failed else planned.notes
+        return Outcome(self._numbers(tables), tables, self.size(), failed, notes)
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""

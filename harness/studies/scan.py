@@ -44,15 +44,16 @@ class Scan(StudyDeclaration):
         return sum(len(planned) for _, planned in self._plans())
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        tables, failed = [], 0
+        tables, failed, notes = [], 0, {}
         for condition, planned in self._plans():
+            notes |= dict.fromkeys(planned.notes)
             found = run(planned, executor, progress)
             failed += sum(n for status, n in Summary.of(found).by_status.items() if status != "ok")
             table = found.to_dataframe().rename(columns=lambda name: name.removeprefix("design_"))
             tables.append(table.assign(condition=condition or ""))
         runs = pd.concat(tables, ignore_index=True)
         order = ["condition", *self.grid, *planned.study.column_names(), "status", "reason"]
-        return Outcome({}, {"runs": runs[order]}, runs=len(runs), failed=failed)
+        return Outcome({}, {"runs": runs[order]}, runs=len(runs), failed=failed, notes=tuple(notes))
 
     def _plans(self) -> list[tuple[str | None, Plan]]:
         return [(condition, self._plan(condition)) for condition in self.conditions]

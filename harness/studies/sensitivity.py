@@ -143,7 +143,8 @@ class Sensitivity(StudyDeclaration):
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         points = saltelli_sample(len(self.parameters), self.n, self.seed)
-        found = run(self._plan(points), executor, progress)
+        planned = self._plan(points)
+        found = run(planned, executor, progress)
         failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
         x = points[base_rows(len(self.parameters), self.n)]
         tables = []
@@ -170,7 +171,7 @@ class Sensitivity(StudyDeclaration):
             {"indices": table},
             len(points),
             failed,
-            self._notes(table, failed),
+            (*planned.notes, *self._notes(table, failed)),
             {"time_unit": self._symbols().time_unit},
         )
 

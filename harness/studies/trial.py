@@ -121,13 +121,13 @@ class Trial(VirtualPatients):
             "survival": survival[survival.replicate == 0].drop(columns="replicate"),
             "survival_interval": self._survival_interval(survival),
         }
-        notes = (f"{failed} of {self.size()} simulations failed; those patients are not evaluable",)
+        lost = f"{failed} of {self.size()} simulations failed; those patients are not evaluable"
         return Outcome(
             {**self._numbers(trials), "failed": float(failed)},
             tables,
             self.size(),
             failed,
-            notes if failed else (),
+            (*planned.notes, lost) if failed else planned.notes,
         )
 
     def plan(self) -> Plan:
