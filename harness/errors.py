@@ -13,12 +13,18 @@ from collections.abc import Iterable
 __all__ = ["InputError", "RunFailed", "unknown_name"]
 
 
+MOST = 1200
+"""Characters of the line."""
+
+
 class InputError(ValueError):
     """A fault in the input, told in one line, in which characters that do not print are escaped."""
 
     def __init__(self, message: object) -> None:
-        lines = " ".join(str(message).splitlines())
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in lines))
+        line = " ".join(str(message).splitlines())
+        if len(line) > MOST:  # of a name or number that long, of which both ends tell enough
+            line = f"{line[: MOST // 2]} ... {line[-MOST // 2 :]}"
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
 
 
 class RunFailed(InputError):

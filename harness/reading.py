@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLANK",
     "NUMBER",
+    "inside",
     "parse_number",
     "parse_texts",
     "read_text",
@@ -61,6 +62,20 @@ def require_file(path: Path) -> Path:
     if not stat.S_ISREG(mode):
         raise InputError(f"{path}: is a device or a pipe, which may never end; give a file")
     return path
+
+
+def inside(folder: Path, location: str, manifest: Path) -> Path:
+    """The file of a folder at a location that a manifest names, such as ``./model.xml``.
+
+    Raises
+    ------
+    InputError
+        When it leads out of the folder: an absolute path, ``..``, or an address in the net.
+    """
+    steps = location.replace("\\", "/").split("/")
+    if not location or not steps[0] or ".." in steps or ":" in location:
+        raise InputError(f"{manifest}: names '{location}', which is no place in its own folder")
+    return folder / location
 
 
 def read_text(path: Path) -> str:

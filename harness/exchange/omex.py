@@ -8,6 +8,7 @@ The same content gives the same bytes.
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
 import tempfile
 import xml.etree.ElementTree as ET
@@ -27,6 +28,7 @@ from harness.exchange.use import Use, plain_id, use_of
 from harness.figures.panel import draw_panel
 from harness.models.build import CREATED, CREATOR, LICENCE
 from harness.models.catalog import repository
+from harness.reading import inside, require_file
 from harness.simulation.files import write_whole
 from harness.validation.curves import Evidence
 from harness.validation.spec import Axes, Curve, PanelSpec, read_panel
@@ -43,6 +45,8 @@ FORMATS = {
     ".rdf": EntryFormat.OMEX_METADATA,
     "": EntryFormat.PLAIN,
 }
+MOST_UNPACKED = 100_000_000  # bytes
+MOST_MEMBERS = 10_000
 MOMENT = 1_700_000_000  # of every file in an archive, so that the same content has the same bytes
 
 
@@ -210,20 +214,50 @@ def read_archive(path: Path, folder: Path) -> list[str]:
     Raises
     ------
     InputError
-        When the file is missing or is no zip archive, has no manifest or a broken one, or lists a file that
-        it does not hold.
+        When the file is missing, is no zip archive or a damaged or encrypted one, would unpack to more than
+        100 MB, holds or lists a file outside the folder, has no manifest or a broken one, or lists a file
+        that it does not hold. Nothing is unpacked then.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(require_file(path)) as archive:
+            _require_harmless(path, folder, archive)
+            locations = _locations(path, folder, archive)
             archive.extractall(folder)
-        root = ET.parse(folder / "manifest.xml").getroot()
-    except FileNotFoundError as error:
-        missing = Path(error.filename).name == "manifest.xml"
-        raise InputError(f"{path}: {'has no manifest.xml' if missing else 'no such file'}") from None
-    except (zipfile.BadZipFile, ET.ParseError, OSError) as error:
-        raise InputError(f"{path}: not a COMBINE archive: {error}") from None
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, its decompressors and the parser raise many kinds
+        raise InputError(f"{path}: not a COMBINE archive: {' '.join(str(error).split())[:200]}") from None
+    return locations
+
+
+def _require_harmless(path: Path, folder: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse what cannot be unpacked, before anything is."""
+    members = archive.infolist()
+    for member in members:
+        inside(folder, member.filename, path)
+        if member.flag_bits & 1:
+            raise InputError(f"{path}: {member.filename} is encrypted")
+    if len({posixpath.normpath(member.filename) for member in members}) < len(members):
+        raise InputError(f"{path}: holds two files of one name")
+    size = sum(member.file_size for member in members)
+    if size > MOST_UNPACKED or len(members) > MOST_MEMBERS:
+        found = f"unpacks to {size / 1e6:.0f} MB in {len(members)} files"
+        most = f"{MOST_UNPACKED // 10**6} MB in {MOST_MEMBERS}"
+        raise InputError(f"{path}: {found}; at most {most} are allowed")
+    damaged = archive.testzip()
+    if damaged is not None:
+        raise InputError(f"{path}: not a COMBINE archive: {damaged} is damaged")
+
+
+def _locations(path: Path, folder: Path, archive: zipfile.ZipFile) -> list[str]:
+    """Locations of the manifest, each of them held by the archive."""
+    held = {posixpath.normpath(name): name for name in archive.namelist()}
+    if "manifest.xml" not in held:
+        raise InputError(f"{path}: has no manifest.xml")
+    root = ET.fromstring(archive.read(held["manifest.xml"]))
     locations = [child.attrib.get("location", "") for child in root]
     for location in locations:
-        if location != "." and not (folder / location).is_file():
+        inside(folder, location, path)
+        if posixpath.normpath(location) not in {".", *held}:
             raise InputError(f"{path}: the manifest lists {location}, which the archive does not hold")
     return locations

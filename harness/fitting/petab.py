@@ -8,16 +8,22 @@ is refused in one line.
 from __future__ import annotations
 
 import hashlib
+import math
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libsbml
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field
 
-from harness.errors import InputError
+from harness.declarations import read_declaration
+from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared, Size
 from harness.models.catalog import SolverSettings
+from harness.reading import inside, parse_number, read_text, to_numbers
 from harness.simulation.program import Program
 
 if TYPE_CHECKING:
@@ -35,18 +41,8 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
         When the optional package petab is missing, the problem cannot be read, or uses what is not
         supported.
     """
-    try:
-        from petab.v1 import Problem
-    except ImportError:
-        raise InputError("petab is not installed; install cart-pkpd[exchange]") from None
-    try:
-        problem = Problem.from_yaml(str(path))
-    except Exception as error:  # petab raises many kinds for a broken problem
-        raise InputError(f"{path}: is no PEtab problem: {' '.join(str(error).split())[:200]}") from None
-    _require_supported(path, problem)
-    if not np.isfinite(pd.to_numeric(problem.measurement_df["measurement"], errors="coerce")).all():
-        raise InputError(f"{path}: a measurement is not a number")
-    sbml = _with_observables(Path(problem.model.rel_path and path.parent / problem.model.rel_path), problem)
+    problem, model = _read(path)
+    sbml = _with_observables(model, problem)
     noises = {name: _noise(path, problem, name) for name in problem.observable_df.index}
     coordinates = tuple(_coordinate(name, row, noises) for name, row in _free(problem).iterrows())
     errors = tuple(_error(name, problem, noises[name], coordinates) for name in problem.observable_df.index)
@@ -68,6 +64,81 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
     )
 
 
+class _Files(BaseModel):
+    """The files of one part of a problem."""
+
+    condition_files: tuple[str, ...]
+    measurement_files: tuple[str, ...]
+    observable_files: tuple[str, ...]
+    sbml_files: tuple[str, ...] = Field(min_length=1, max_length=1)
+
+
+class _Manifest(BaseModel):
+    """The YAML file of a problem; what is not named here is left to petab."""
+
+    parameter_file: str | tuple[str, ...]
+    problems: tuple[_Files, ...] = Field(min_length=1, max_length=1)
+
+
+def _read(path: Path) -> tuple[Problem, Path]:
+    """A problem that petab finds no fault with, and the file of its model.
+
+    Only files of its own folder are read: the YAML could name any, or an address in the net.
+    """
+    try:
+        from petab.v1 import Problem, lint
+    except ImportError:
+        raise InputError("petab is not installed; install cart-pkpd[exchange]") from None
+    manifest = read_declaration(path, _Manifest)
+    parameters, files = manifest.parameter_file, manifest.problems[0]
+    tables = (
+        *((parameters,) if isinstance(parameters, str) else parameters),
+        *files.condition_files, *files.measurement_files, *files.observable_files,
+    )  # fmt: skip
+    for name in (*tables, *files.sbml_files):
+        read_text(inside(path.parent, name, path))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of cells that would be dropped
+            problem = Problem.from_yaml(str(path))
+            lint.check_condition_df(problem.condition_df)
+            lint.check_observable_df(problem.observable_df)
+            lint.check_measurement_df(problem.measurement_df, problem.observable_df)
+            lint.check_parameter_df(problem.parameter_df)
+            lint.check_parameter_bounds(problem.parameter_df)
+    except Exception as error:  # petab raises many kinds for a broken problem
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path}: is no PEtab problem: {said}") from None
+    _require_supported(path, problem)
+    _require_numbers(path, problem)
+    return problem, path.parent / files.sbml_files[0]
+
+
+def _require_numbers(path: Path, problem: Problem) -> None:
+    """What is read as a number is one, and finite."""
+    measured, declared = problem.measurement_df, problem.parameter_df
+    free = declared["estimate"] == 1
+    if not free.any():
+        raise InputError(f"{path}: no parameter is estimated")
+    columns = {
+        "a measurement": measured["measurement"], "a time": measured["time"],
+        "a lower bound": declared["lowerBound"][free], "an upper bound": declared["upperBound"][free],
+        "a nominal value": declared.get("nominalValue", pd.Series(np.nan, declared.index)),
+    }  # fmt: skip
+    for name, values in columns.items():
+        if not np.isfinite(to_numbers(values)).all():
+            raise InputError(f"{path}: {name} is not a finite number")
+    if (to_numbers(measured["time"]) < 0).any():
+        raise InputError(f"{path}: a time is negative")
+    for condition in measured["simulationConditionId"].unique():
+        if condition not in problem.condition_df.index:
+            raise unknown_name(f"condition in {path}", str(condition), map(str, problem.condition_df.index))
+    for name, values in problem.condition_df.drop(columns="conditionName", errors="ignore").items():
+        if not np.isfinite(to_numbers(values)).all():
+            raise InputError(f"{path}: condition table: {name}: only finite numbers are supported")
+
+
 def _free(problem: Problem) -> pd.DataFrame:
     return problem.parameter_df[problem.parameter_df["estimate"] == 1]
 
@@ -81,23 +152,52 @@ def _require_supported(path: Path, problem: Problem) -> None:
         given = problem.observable_df.get(column)
         other = set() if given is None else set(given.dropna()) - allowed
         if other:
-            raise InputError(f"{path}: {column} {', '.join(sorted(other))} is not supported")
+            raise InputError(f"{path}: {column} {', '.join(sorted(map(str, other)))} is not supported")
+    priors = problem.parameter_df.get("objectivePriorType", pd.Series(dtype=str))
+    if priors.notna().any():
+        raise InputError(f"{path}: objectivePriorType is not supported")
 
 
 def _with_observables(path: Path, problem: Problem) -> str:
     """The SBML with every observable as a parameter under an assignment rule."""
     document = libsbml.readSBMLFromFile(str(path))
     model = document.getModel()
-    if model is None:
-        raise InputError(f"{path}: missing, or no model in it")
+    if model is None or document.getNumErrors(libsbml.LIBSBML_SEV_ERROR):
+        raise InputError(f"{path}: is no SBML, or has no model in it")
+    for name in (*problem.condition_df.columns.drop("conditionName", errors="ignore"), *_in_model(problem)):
+        if model.getElementBySId(str(name)) is None:
+            raise InputError(f"{path}: has no {name}, which the problem sets")
     for name, formula in problem.observable_df["observableFormula"].items():
+        tree = libsbml.parseL3Formula(str(formula))
+        if tree is None:
+            raise InputError(f"{path}: observable {name}: '{formula}' is no formula")
+        if model.getElementBySId(str(name)) is not None:
+            raise InputError(f"{path}: observable {name}: the model has this name already")
+        for symbol in _symbols(tree):
+            if model.getElementBySId(symbol) is None:
+                raise InputError(f"{path}: observable {name}: the model has no {symbol}")
         parameter = model.createParameter()
         parameter.setId(name)
         parameter.setConstant(False)
         rule = model.createAssignmentRule()
         rule.setVariable(name)
-        rule.setMath(libsbml.parseL3Formula(str(formula)))
+        rule.setMath(tree)
     return libsbml.writeSBMLToString(document)
+
+
+def _in_model(problem: Problem) -> list[str]:
+    """Parameters that have to be in the model: all but those that are only noise."""
+    noise = set(problem.observable_df["noiseFormula"].astype(str))
+    noise |= set(problem.measurement_df.get("noiseParameters", pd.Series(dtype=str)).astype(str))
+    return [name for name in problem.parameter_df.index if name not in noise]
+
+
+def _symbols(tree: libsbml.ASTNode) -> Iterator[str]:
+    """Names in a formula."""
+    if tree.isName() and tree.getName() not in ("time", "avogadro"):
+        yield tree.getName()
+    for place in range(tree.getNumChildren()):
+        yield from _symbols(tree.getChild(place))
 
 
 def _noise(path: Path, problem: Problem, name: str) -> str:
@@ -105,9 +205,9 @@ def _noise(path: Path, problem: Problem, name: str) -> str:
     formula = str(problem.observable_df["noiseFormula"][name])
     rows = problem.measurement_df["observableId"] == name
     if formula == f"noiseParameter1_{name}":
-        given = problem.measurement_df.loc[rows, "noiseParameters"].astype(str).unique()
-        if len(given) > 1:
-            raise InputError(f"{path}: {name}: more than one noise parameter is not supported")
+        given = problem.measurement_df.get("noiseParameters", pd.Series(dtype=str))[rows].astype(str).unique()
+        if len(given) != 1:
+            raise InputError(f"{path}: {name}: needs one noise parameter; {len(given)} are not supported")
         formula = given[0]
     if formula not in problem.parameter_df.index and not _is_number(formula):
         raise InputError(f"{path}: {name}: noise '{formula}' is neither a number nor a parameter")
@@ -115,11 +215,7 @@ def _noise(path: Path, problem: Problem, name: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return 0 < parse_number(text) < math.inf
 
 
 def _coordinate(name: str, row: pd.Series, noises: dict[str, str]) -> Coordinate:

@@ -122,3 +122,65 @@ def test_a_broken_archive_is_told_in_one_line(tmp_path):
     path.write_text("no zip", encoding="utf-8")
     with pytest.raises(InputError, match="not a COMBINE archive"):
         read_archive(path, tmp_path)
+
+
+MANIFEST = '<omexManifest xmlns="x"><content location="{}" format="y"/></omexManifest>'
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """Write an archive of some files, the manifest among them."""
+
+    def pack(location="./a.xml", files=(("a.xml", "<a/>"),), method=zipfile.ZIP_DEFLATED):
+        path = tmp_path / "small.omex"
+        with warnings.catch_warnings(), zipfile.ZipFile(path, "w", method) as archive:
+            warnings.simplefilter("ignore")  # of two files of one name
+            for name, text in (("manifest.xml", MANIFEST.format(location)), *files):
+                archive.writestr(name, text)
+        return path
+
+    return pack
+
+
+@pytest.mark.parametrize(
+    "location", ["../a.xml", "/etc/passwd", "..\\a.xml", "C:/a", "sub/../../a", "http://a.b/c", ""]
+)
+def test_an_archive_that_leads_out_of_its_folder_is_refused(packed, tmp_path, location):
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match="which is no place in its own folder"):
+        read_archive(packed(location), out)
+    if location:
+        with pytest.raises(InputError, match="which is no place in its own folder"):
+            read_archive(packed(files=[("a.xml", ""), (location, "")]), out)
+    assert not out.exists()
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused(packed, tmp_path):
+    path = packed(files=[("a.xml", bytes(200_000_000))])
+    assert path.stat().st_size < 200_000
+    with pytest.raises(InputError, match="unpacks to 200 MB in 2 files; at most 100 MB in 10000 are allowed"):
+        read_archive(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_archive_that_is_damaged_or_encrypted_or_doubled_is_refused(packed, tmp_path):
+    out = tmp_path / "out"
+    path = packed(files=[("a.xml", "abc" * 100)], method=zipfile.ZIP_STORED)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"abcabc", b"abdabc", 1))
+    with pytest.raises(InputError, match=r"not a COMBINE archive: a\.xml is damaged"):
+        read_archive(path, out)
+    path.write_bytes(_with_flag(whole))
+    with pytest.raises(InputError, match=r"manifest\.xml is encrypted"):
+        read_archive(path, out)
+    with pytest.raises(InputError, match="holds two files of one name"):
+        read_archive(packed(files=[("a.xml", "1"), ("./a.xml", "2")]), out)
+    with pytest.raises(InputError, match=r"lists b\.xml, which the archive does not hold"):
+        read_archive(packed("b.xml"), out)
+    assert not out.exists()
+
+
+def _with_flag(content):
+    """An archive whose first member says that it is encrypted, in both of its headers."""
+    local, central = content.index(b"PK\x03\x04") + 6, content.index(b"PK\x01\x02") + 8
+    return content[:local] + b"\x01" + content[local + 1 : central] + b"\x01" + content[central + 1 :]

@@ -10,6 +10,7 @@ from harness.errors import InputError
 from harness.fitting.fit import fit
 from harness.fitting.objective import Objective
 from harness.fitting.petab import prepare_petab
+from tests.fuzz import survive
 
 MODEL = """<?xml version="1.0" encoding="UTF-8"?>
 <sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1"><model id="decay">
@@ -58,6 +59,64 @@ def test_what_is_not_supported_is_refused_in_one_line(problem):
     observables.write_text(observables.read_text(encoding="utf-8").replace("0.5", "0.1*A"), encoding="utf-8")
     with pytest.raises(InputError, match=r"twice: noise '0.1[*]A' is neither a number nor a parameter"):
         prepare_petab(problem)
+
+
+OF_FILES = [
+    ("measurements.tsv", "measurement\t", "measured\t", "requires the columns"),
+    ("measurements.tsv", "\tc0\t", "\tc1\t", "no condition in .* 'c1'; nearest: c0"),
+    ("measurements.tsv", "\t1\n", "\tinf\n", "a time is not a finite number"),
+    ("measurements.tsv", "\t1\n", "\t-1\n", "a time is negative"),
+    ("measurements.tsv", "twice\tc0", "thrice\tc0", "thrice"),
+    ("observables.tsv", "\tnoiseFormula", "\tnoise", "requires the columns"),
+    ("observables.tsv", "2*A", "2*B", "observable twice: the model has no B"),
+    ("observables.tsv", "twice\t", "A\t", "is no PEtab problem"),
+    ("parameters.tsv", "lowerBound", "lowestBound", "requires the columns"),
+    ("parameters.tsv", "\nk\t", "\nq\t", "has no q, which the problem sets"),
+    ("parameters.tsv", "0.01\t10", "10\t0.01", "greater than"),
+    ("parameters.tsv", "0.3\t1", "0.3\t0", "no parameter is estimated"),
+    ("parameters.tsv", "0.01", "low", "is no PEtab problem|is not a finite number"),
+    ("conditions.tsv", "conditionId\nc0", "conditionId\tq\nc0\t1", "has no q, which the problem sets"),
+    ("conditions.tsv", "conditionId\nc0", "conditionId\tA\nc0\tmany", "table: A: only finite numbers"),
+    ("problem.yaml", "[model.xml]", "[../model.xml]", "names '../model.xml', which is no place"),
+    ("problem.yaml", "[model.xml]", "[/dev/zero]", "names '/dev/zero', which is no place"),
+    ("problem.yaml", "[model.xml]", "[none.xml]", "none.xml: no such file"),
+    ("problem.yaml", "[conditions.tsv]", "[http://a.b/c.tsv]", "which is no place in its own folder"),
+    ("problem.yaml", "parameter_file", "parameters", "parameter_file: Field required"),
+    ("model.xml", "<model", "<modl", "SBML model could not be loaded"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "said"), OF_FILES)
+def test_a_broken_petab_problem_is_refused_in_one_line(problem, file, old, new, said):
+    pytest.importorskip("petab")
+    path = problem.parent / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=said) as refused:
+        prepare_petab(problem)
+    assert str(refused.value).isprintable()
+
+
+FILES = ("conditions.tsv", "measurements.tsv", "observables.tsv", "parameters.tsv", "problem.yaml")
+
+
+def damage(problem, count, seed):
+    for file in FILES:
+        whole = (problem.parent / file).read_bytes()
+        survive(lambda _: prepare_petab(problem), problem.parent / file, [whole], count, seed)
+        (problem.parent / file).write_bytes(whole)
+
+
+def test_a_damaged_petab_problem_is_read_or_refused_in_one_line(problem):
+    pytest.importorskip("petab")
+    damage(problem, 40, seed=1)
+
+
+@pytest.mark.slow
+def test_a_petab_problem_damaged_in_many_more_ways_is_read_or_refused_in_one_line(problem):
+    pytest.importorskip("petab")
+    damage(problem, 400, seed=2)
 
 
 def test_a_benchmark_from_elsewhere_is_fitted_to_its_published_optimum():
