@@ -37,15 +37,7 @@ Progress = Callable[[int], object]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Seed of what is drawn: what every generator takes."""
 
-
-def _known_rule(name: str) -> str:
-    try:
-        return require_rule(name)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-ProgressionRule = Annotated[str, AfterValidator(_known_rule)]
+ProgressionRule = Annotated[str, AfterValidator(require_rule)]
 """Name of a rule of progression, of ``response.yaml``."""
 
 

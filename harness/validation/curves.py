@@ -12,10 +12,14 @@ import xarray as xr
 
 from harness.analysis.observations import Observed, observed
 from harness.declarations import Declaration
-from harness.errors import InputError
+from harness.errors import InputError, RunFailed
 from harness.models.catalog import ModelCard, load_card, select
 from harness.models.symbols import SymbolTable
+from harness.simulation.design import Design
+from harness.simulation.plan import plan
+from harness.simulation.run import run
 from harness.simulation.simulate import default_observables, simulate
+from harness.simulation.study import is_ok
 from harness.studies.outcome import Outcome
 
 __all__ = ["Curve", "Evidence", "NoData"]
@@ -51,6 +55,29 @@ class Curve(Declaration):
             times=declared.times,
             observables=[*usual, *(name for name in also if name not in usual)],
         )
+
+    def endpoint(self, name: str) -> float:
+        """An endpoint that its model declares, of a run as everywhere; NaN where it is none of that curve.
+
+        Raises
+        ------
+        RunFailed
+            When the run fails.
+        """
+        planned = plan(
+            self.model,
+            Design(pd.DataFrame(index=[0])),
+            endpoints=[name],
+            doses=self.doses,
+            changes=self.changes,
+            readings=self.readings,
+            condition=self.condition,
+            until=self.until,
+        )
+        found = run(planned)
+        if not is_ok(str(found.status.item())):
+            raise RunFailed(f"{self.label}: {found.reason.item()}")
+        return float(found[name].item())
 
     @property
     def card(self) -> ModelCard:

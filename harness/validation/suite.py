@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from harness.errors import InputError, unknown_name
+from harness.errors import InputError, RunFailed, unknown_name
 from harness.models.catalog import load_card, model_names
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Progress
@@ -171,6 +171,8 @@ def score(evidence: Evidence, target: Target) -> Score:
         value = target.measure.score(evidence)
     except NoData:
         return Score(target, math.nan, Verdict.NO_DATA, holds=True)
+    except RunFailed:
+        return Score(target, math.nan, Verdict.FAILED, holds=False)
     return judge(target, value)
 
 

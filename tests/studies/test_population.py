@@ -181,7 +181,7 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
         ({"until": "200 years"}, "until: a follow-up of at most 600 months"),
         ({"doses": []}, "doses: expected one or more distinct numbers"),
         ({"doses": [1e8, 1e8]}, "doses: expected one or more distinct numbers"),
-        ({"doses": ["nan"]}, "doses: expected one or more distinct numbers"),
+        ({"doses": ["nan"]}, "doses.0: Input should be a finite number"),
         ({"threshold": 2e8}, "threshold: 2e\\+08 is none of the doses"),
         ({"rule": "nadir"}, "rule: no rule of progression 'nadir'; nearest: nadir_25"),
         ({"months": [60]}, "months: month 60 lies after the end, 48 months"),
@@ -189,7 +189,7 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
         ({"omegas": {"K_12": -1}}, "omega must be finite and not negative"),
         ({"strict_cr": 0}, "the bound of CR must be at or below that of VGPR"),
         ({"model": "xenograft"}, "model xenograft has no M_protein_change"),
-        ({"published": "absent.csv"}, "absent.csv: cannot be read"),
+        ({"published": "absent.csv"}, "absent.csv: no such file"),
         ({"published": "trials/trial_outcomes.csv"}, "crb401_50 has arms at 5e\\+07 cells; add the dose"),
     ],
 )

@@ -70,6 +70,22 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
             "axes.0.observable: no observable of curve A_vehicle",
         ),
         (lambda c: c["axes"][0].update(curves=["Z"]), "axes.0: no curve 'Z'"),
+        (lambda c: c["targets"][1]["measure"].update(endpoint="Cmx"), "no endpoint function 'Cmx'"),
+        (lambda c: c["targets"][1]["measure"].pop("observable"), "peak_height needs an observable"),
+        (
+            lambda c: c["targets"][1].update(measure={"kind": "endpoint", "endpoint": "Cmx", "curve": "A"}),
+            "targets.1.measure: X1-A-peak: no endpoint of curve A 'Cmx'; nearest: Cmax",
+        ),
+        (
+            lambda c: c["targets"][1].update(measure={"kind": "endpoint", "endpoint": "Cmax", "curve": "Z"}),
+            "targets.1.measure: X1-A-peak: no curve 'Z'",
+        ),
+        (
+            lambda c: c["targets"][1].update(
+                measure={"kind": "endpoint", "endpoint": "Cmax", "curve": "A", "after": 1}
+            ),
+            "Cmax is an endpoint of the model, with options of its own",
+        ),
     ],
 )
 def test_a_broken_specification_is_told_with_file_line_and_field(spoiled, change, said):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from pydantic import model_validator
@@ -12,8 +12,9 @@ from pydantic import model_validator
 from harness.analysis import metrics
 from harness.analysis.library import FUNCTIONS
 from harness.declarations import Declaration
+from harness.errors import unknown_name
 from harness.studies.outcome import StudyDeclaration
-from harness.validation.curves import Evidence
+from harness.validation.curves import Curve, Evidence
 from harness.validation.measures.base import Measure
 
 __all__ = ["Comparison", "Crossing", "DataEndpoint", "Endpoint", "Quantity", "Residual", "read_endpoint"]
@@ -37,6 +38,11 @@ class Options(Declaration):
 
     @model_validator(mode="after")
     def _options_fit(self) -> Options:
+        self.require_fit()
+        return self
+
+    def require_fit(self) -> None:
+        """Refuse options that the endpoint does not take, and one that it needs and has not."""
         accepted = inspect.signature(FUNCTIONS[self.endpoint]).parameters
         needed = [n for n, p in accepted.items() if p.default is p.empty and n not in ("time", "value")]
         given = self.options()
@@ -46,7 +52,6 @@ class Options(Declaration):
         for name in needed:
             if name not in given:
                 raise ValueError(f"{self.endpoint} needs {name}")
-        return self
 
     def options(self) -> dict[str, float]:
         """Those that are given."""
@@ -60,13 +65,39 @@ def read_endpoint(time: np.ndarray, value: np.ndarray, wanted: Options) -> float
 
 
 class Quantity(Options):
-    """One endpoint of one observable of one curve."""
+    """One endpoint of one observable of one curve; or one that the curve's model declares, by name alone."""
 
+    endpoint: str
     curve: str
-    observable: str
+    observable: str | None = None
+
+    def require_fit(self) -> None:
+        functions = get_args(Name)
+        if self.observable is not None:
+            if self.endpoint not in functions:
+                raise ValueError(str(unknown_name("endpoint function", self.endpoint, functions)))
+            super().require_fit()
+        elif self.endpoint in functions:
+            raise ValueError(f"{self.endpoint} needs an observable")
+        elif self.options():
+            raise ValueError(f"{self.endpoint} is an endpoint of the model, with options of its own")
+
+    def reads(self) -> tuple[tuple[str, str], ...]:
+        """The curve and the observable; none for an endpoint of the model, which has a run of its own."""
+        return () if self.observable is None else ((self.curve, self.observable),)
+
+    def require_declared(self, curves: Mapping[str, Curve]) -> None:
+        """Refuse a curve that is not there, and an endpoint that its model does not declare."""
+        if self.curve not in curves:
+            raise unknown_name("curve", self.curve, curves)
+        declared = curves[self.curve].card.endpoints
+        if self.observable is None and self.endpoint not in declared:
+            raise unknown_name(f"endpoint of curve {self.curve}", self.endpoint, (*declared, *get_args(Name)))
 
     def of(self, evidence: Evidence) -> float:
         """Its value."""
+        if self.observable is None:
+            return evidence.declared[self.curve].endpoint(self.endpoint)
         curve = evidence.curves[self.curve]
         return read_endpoint(curve.time, curve[self.observable], self)
 
@@ -99,8 +130,9 @@ class Endpoint(Quantity, Measure):
 
     kind: Literal["endpoint"]
 
-    def reads(self) -> tuple[tuple[str, str], ...]:
-        return ((self.curve, self.observable),)
+    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:
+        self.require_declared(curves)
+        super().check(curves, studies)
 
     def score(self, evidence: Evidence) -> float:
         return self.of(evidence)
@@ -129,7 +161,12 @@ class Comparison(Measure):
     over: Quantity
 
     def reads(self) -> tuple[tuple[str, str], ...]:
-        return tuple((part.curve, part.observable) for part in (self.of, self.over))
+        return (*self.of.reads(), *self.over.reads())
+
+    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:
+        self.of.require_declared(curves)
+        self.over.require_declared(curves)
+        super().check(curves, studies)
 
     def score(self, evidence: Evidence) -> float:
         return self.of.of(evidence) / self.over.of(evidence)
