@@ -8,7 +8,7 @@ cannot hold is refused in one line, never left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from harness.errors import InputError
@@ -42,6 +42,10 @@ class Equations:
         initial assignment or an event sets.
     events
         What happens at given times.
+    species
+        Ids of species.
+    volumes
+        Compartment of each of those whose id means a concentration.
     """
 
     model: str
@@ -50,6 +54,8 @@ class Equations:
     formulas: Mapping[str, Expression]
     rates: Mapping[str, Expression]
     events: tuple[TimedEvent, ...] = ()
+    species: frozenset[str] = frozenset()
+    volumes: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_equations(sbml: str) -> Equations:
@@ -96,7 +102,13 @@ class _Reader:
             raise InputError(f"{self._id}: {', '.join(missing)} has no value")
         initial = {name: given.get(name, _number(values[name])) for name in rates}
         constants = {n: v for n, v in values.items() if n not in formulas and n not in rates}
-        return Equations(self._id, constants, initial, _ordered(formulas), rates, events)
+        species = frozenset(element.get("id") for element in self._list("Species"))
+        volumes = {
+            element.get("id"): element.get("compartment")
+            for element in self._list("Species")
+            if element.get("hasOnlySubstanceUnits") != "true"
+        }
+        return Equations(self._id, constants, initial, _ordered(formulas), rates, events, species, volumes)
 
     def _list(self, what: str) -> Iterator[ElementTree.Element]:
         for child in self._model:

@@ -17,6 +17,7 @@ from harness.errors import InputError
 
 __all__ = [
     "MATLAB",
+    "NUMBA",
     "PYTHON",
     "RXODE2",
     "TIME",
@@ -200,6 +201,9 @@ _WORDS = {"and": " and ", "or": " or ", "not": "not "}
 _SIGNS = {"and": " && ", "or": " || ", "not": "!"}
 
 PYTHON = Dialect("**", _SHARED | {n: n for n in _SHORT}, "({1} if {0} else {2})", _WORDS, _python_name)
+NUMBA = Dialect(
+    "**", _SHARED | _SHORT | {"floor": "np.floor", "ceiling": "np.ceil"}, "({1} if {0} else {2})", _WORDS
+)
 RXODE2 = Dialect("^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", _SIGNS, _rxode2_name)
 MATLAB = Dialect(
     "^", _SHARED | _SHORT, "ifelse({0}, {1}, {2})", {"and": " && ", "or": " || ", "not": "~"}, _matlab_name,

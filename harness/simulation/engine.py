@@ -28,7 +28,7 @@ from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.timeline import Timeline
 
-__all__ = ["Engine", "Status", "Trajectory"]
+__all__ = ["NO_TIMES", "Engine", "Status", "Trajectory"]
 
 NO_TIMES = np.array([])
 
@@ -158,7 +158,7 @@ class Engine:
         tolerance: float,
     ) -> Trajectory:
         timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))
-        values = self._with_first_dose(values, regimen)
+        values = self._program.with_first_dose(values, regimen)
         plain = self._form(logarithmic=False, infusion=timeline.has_infusions)
         plain.start(values)
         plain.set_state(self._dosing(timeline))
@@ -238,7 +238,7 @@ class Engine:
     def _undefined_at_start(self, values: Mapping[str, float], regimen: Regimen | None) -> str:
         """First state that is not finite at time 0, or whose rate of change is not; empty when all are."""
         plain = self._form(logarithmic=False)
-        plain.start(self._with_first_dose(values, regimen))
+        plain.start(self._program.with_first_dose(values, regimen))
         return plain.undefined()
 
     def _choose(self, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
@@ -250,16 +250,6 @@ class Engine:
         form = self._form(logarithmic=True, infusion=timeline.has_infusions)
         form.take_over({**values, **self._dosing(timeline)}, {**state, **logarithms})
         return form
-
-    def _with_first_dose(self, values: Mapping[str, float], regimen: Regimen | None) -> dict[str, float]:
-        """Values with the bolus at time 0 among them."""
-        if regimen is None:
-            return dict(values)
-        target = self._program.dose
-        if target is None:
-            raise ValueError(f"model {self._program.model} takes no dose")
-        first = sum(dose.amount for dose in regimen.doses if dose.time == 0 and dose.duration == 0)
-        return {**values, target.parameter: first}
 
     def _form(self, logarithmic: bool, infusion: bool = False) -> Form:
         key = logarithmic, infusion

@@ -6,6 +6,7 @@ only read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -14,6 +15,7 @@ from harness.identity import key_of
 from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
+from harness.simulation.regimen import Regimen
 
 __all__ = ["Program", "load_program", "make_program"]
 
@@ -37,6 +39,20 @@ class Program:
     def switches(self) -> Switches:
         """What switches by time in the rates of the model."""
         return find_switches(self.plain_sbml)
+
+    @property
+    def dosed(self) -> str:
+        """Species that doses go into; empty for a model that takes none."""
+        return self.dose.species if self.dose else ""
+
+    def with_first_dose(self, values: Mapping[str, float], regimen: Regimen | None) -> dict[str, float]:
+        """Values with the bolus at time 0 of a regimen among them; without one, the values as they are."""
+        if regimen is None:
+            return dict(values)
+        if self.dose is None:
+            raise ValueError(f"model {self.model} takes no dose")
+        first = sum(dose.amount for dose in regimen.doses if dose.time == 0 and dose.duration == 0)
+        return {**values, self.dose.parameter: first}
 
     @property
     def infusion_rate(self) -> str:

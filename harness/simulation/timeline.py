@@ -9,12 +9,24 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from harness.simulation.regimen import Dose, Regimen
 
-__all__ = ["Timeline"]
+__all__ = ["Stop", "Timeline"]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A stop known before: what it adds, the inflow from then on, whether a dose starts or rates switch."""
+
+    time: float
+    amount: float
+    rate: float
+    starts: bool
+    switches: bool
 
 
 class Timeline:
@@ -48,10 +60,10 @@ class Timeline:
                 self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
         self.rate = self._rate_from(0.0)
         self._starts = {*self._amounts, *(dose.time for dose in self._infusions)}
-        edges = {t for d in self._infusions for t in (d.time, d.time + d.duration) if t > 0}
+        self._edges = {t for d in self._infusions for t in (d.time, d.time + d.duration) if t > 0}
         visits = self._redosing.visits(end) if self._redosing else ()
         self._visits = {float(visit) for visit in visits}
-        self._courses = {*self._amounts, *edges, *self._visits}
+        self._courses = {*self._amounts, *self._edges, *self._visits}
         self._switches: set[float] = set()
         self._stops = sorted(self._courses)
 
@@ -77,6 +89,20 @@ class Timeline:
     def given(self) -> tuple[Dose, ...]:
         """What is given to the end, those doses among it that were triggered so far; in order of time."""
         return tuple(sorted([*self._planned, *self.redoses]))
+
+    def planned(self) -> list[Stop]:
+        """Stops to the end but for visits: what is given, where an inflow changes, where rates switch."""
+        return [
+            Stop(
+                stop,
+                self._amounts.get(stop, 0.0),
+                self._rate_from(stop),
+                starts=stop in self._starts,
+                switches=stop in self._switches,
+            )
+            for stop in sorted({*self._amounts, *self._edges, *self._switches})
+            if stop <= self.end
+        ]
 
     def note_start(self, watched: float) -> None:
         """Take note of the observable at time 0, when a visit falls there."""

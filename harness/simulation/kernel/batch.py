@@ -1,0 +1,129 @@
+"""Runs as arrays: what the compiled kernel takes, made from parameters, regimens and output times.
+
+Promise: the course of each run is that of :class:`~harness.simulation.timeline.Timeline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.simulation.kernel import stepper
+from harness.simulation.kernel.text import Layout
+from harness.simulation.program import Program
+from harness.simulation.regimen import Regimen
+from harness.simulation.timeline import Timeline
+
+__all__ = ["Batch", "Run", "make_batch"]
+
+Run = tuple[Mapping[str, float], Regimen | None]
+"""Parameters to set by id, and a regimen in absolute amounts; None for the model's own dose."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Arrays of some runs, by run in their first dimension; the kernel's `integrate` says what each holds.
+
+    `courses` are the courses of the runs; `refused` says by place why the kernel cannot follow a run.
+    """
+
+    values: np.ndarray
+    rows: np.ndarray
+    times: np.ndarray
+    count: np.ndarray
+    stops: np.ndarray
+    given: np.ndarray
+    inflow: np.ndarray
+    kinds: np.ndarray
+    rule: np.ndarray
+    most: np.ndarray
+    watched: np.ndarray
+    courses: list[Timeline] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, count: int, defaults: np.ndarray, rows: int, stops: int) -> Batch:
+        """Runs at the defaults, with room for so many rows and stops each, none planned."""
+        return cls(
+            values=np.tile(defaults, (count, 1)),
+            rows=np.zeros(count, np.int64),
+            times=np.zeros((count, rows)),
+            count=np.zeros(count, np.int64),
+            stops=np.zeros((count, stops)),
+            given=np.zeros((count, stops)),
+            inflow=np.zeros((count, stops)),
+            kinds=np.zeros((count, stops), np.int64),
+            rule=np.zeros((count, 4)),
+            most=np.zeros(count, np.int64),
+            watched=np.zeros(count, np.int64),
+        )
+
+    def room(self, again: np.ndarray) -> int:
+        """Rows of output that a run can have: those asked for, and those of every moment of a dose."""
+        moments = self.stops.shape[1] + int(self.most.max(initial=0))
+        return self.times.shape[1] + moments * (len(again) + 2)
+
+
+def make_batch(
+    runs: Sequence[Run], times: Sequence[np.ndarray], program: Program, layout: Layout, defaults: np.ndarray
+) -> Batch:
+    """Runs with their output times, from the model's own values."""
+    place = {name: i for i, name in enumerate(layout.parameters)}
+    courses, refused, planned, snapped = [], {}, [], []
+    values = np.tile(defaults, (len(runs), 1))
+    for i, ((settings, regimen), asked) in enumerate(zip(runs, times, strict=True)):
+        course = Timeline(regimen or Regimen(), max(asked[-1], 0.0))
+        for name, value in program.with_first_dose(settings, regimen).items():
+            values[i, place[name]] = value
+        values[i, -1] = course.rate
+        try:
+            _find_switches(course, program, dict(zip(layout.parameters, values[i].tolist(), strict=False)))
+        except OverflowError as error:
+            refused[i] = str(error)
+        courses.append(course)
+        snapped.append(course.snap(asked))
+        planned.append(course.planned())
+    rows, stops = (max(map(len, each), default=0) for each in (snapped, planned))
+    batch = Batch.empty(len(runs), defaults, rows, stops)
+    batch.values[:] = values
+    batch.courses.extend(courses)
+    batch.refused.update(refused)
+    for i, (asked, course) in enumerate(zip(snapped, planned, strict=True)):
+        batch.rows[i], batch.count[i] = len(asked), len(course)
+        batch.times[i, : len(asked)] = asked
+        for k, stop in enumerate(course):
+            batch.stops[i, k], batch.given[i, k], batch.inflow[i, k] = stop.time, stop.amount, stop.rate
+            batch.kinds[i, k] = stepper.START * stop.starts + stepper.SWITCH * stop.switches
+        rule = runs[i][1].redosing if runs[i][1] else None
+        if rule:
+            batch.rule[i] = rule.amount, rule.rise, rule.every, rule.start
+            batch.most[i], batch.watched[i] = rule.at_most, layout.place(rule.observable)
+            if _clock_switches(program):
+                batch.refused[i] = "cannot follow rates that switch after a dose that an observable triggers"
+    return batch
+
+
+def _clock_switches(program: Program) -> bool:
+    """Whether the times at which rates switch depend on when doses were given."""
+    clock = program.dose.clock if program.dose else None
+    return bool(program.switches.atoms) and clock in program.switches.names
+
+
+def _find_switches(course: Timeline, program: Program, values: dict[str, float]) -> None:
+    """Let a course stop where rates switch, which a clock moves with every dose.
+
+    Raises
+    ------
+    OverflowError
+        When there are too many.
+    """
+    switches = program.switches
+    if not switches.atoms:
+        return
+    course.switch_at(switches.times(values, 0.0, course.end))
+    for stop in course.planned() if _clock_switches(program) else ():
+        if stop.starts:
+            values[program.dose.clock] = stop.time
+            course.switch_at(switches.times(values, stop.time, course.end), after=stop.time)

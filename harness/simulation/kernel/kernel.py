@@ -1,0 +1,201 @@
+"""The kernel as an engine: many runs of one program in, trajectories out.
+
+Promise: a run has the numbers and the status that the engine of libRoadRunner gives, within the tolerances
+that docs/engine.md states; a run that the kernel does not finish is run by that engine, and its reason says
+so. Runs do not depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import ModuleType
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.models.equations import read_equations
+from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
+from harness.simulation.kernel import stepper
+from harness.simulation.kernel.batch import Batch, Run, make_batch
+from harness.simulation.kernel.store import load_kernel
+from harness.simulation.kernel.text import Layout, kernel_text
+from harness.simulation.program import Program
+from harness.simulation.regimen import Dose, Regimen
+
+__all__ = ["Integrated", "Kernel"]
+
+LOOSER = 50.0
+"""The kernel's relative tolerance over that of the program, which is for CVODE: the largest error of the two
+methods is then about the same (docs/engine.md has the measurement)."""
+OF_LOGARITHMS = 3.0
+"""Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
+SAID = {
+    stepper.TOO_MANY: "took too many steps",
+    stepper.STUCK: "came to steps too short",
+    stepper.NOT_FINITE: "met a value that is not finite",
+    stepper.NEGATIVE: "met an amount below 0",
+    stepper.FILLS: "met an empty pool that fills",
+    stepper.OTHER_COURSE: "left the course of the first run",
+}
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """What the kernel made of some runs.
+
+    Attributes
+    ----------
+    times, values
+        Times of output, (runs, room), and what was read out, (runs, room, observables), as far as `rows`.
+    redoses
+        Times of doses that an observable triggered, NaN beyond.
+    codes
+        How each run ended, as the stepper has it.
+    steps
+        Steps taken and refused, and rows of output, by run.
+    """
+
+    times: np.ndarray
+    values: np.ndarray
+    redoses: np.ndarray
+    codes: np.ndarray
+    steps: np.ndarray
+
+    @property
+    def rows(self) -> np.ndarray:
+        return self.steps[:, 2]
+
+
+class Kernel:
+    """Runs one program many times.
+
+    Parameters
+    ----------
+    program
+        What to run.
+    relative_tolerance
+        In place of the kernel's own, for references.
+
+    Raises
+    ------
+    InputError
+        When the kernel cannot express the model.
+    ImportError
+        When numba is not installed.
+    """
+
+    layout: Layout
+
+    def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
+        self._program = program
+        self._tolerance = relative_tolerance or LOOSER * program.solver.relative_tolerance
+        plain, solved = read_equations(program.plain_sbml), read_equations(program.solver_sbml)
+        text, self.layout = kernel_text(plain, solved, program.solver.logarithms, program.dosed)
+        beyond = [name for name in program.switches.names if name not in self.layout.parameters]
+        if beyond:
+            raise InputError(f"{program.model}: when its rates switch depends on {beyond[0]}")
+        self._defaults = np.array([*plain.constants.values(), 0.0])
+        self._is_amount = np.array([name in plain.species for name in self.layout.states])
+        self._module = load_kernel(text, self._run_nothing)
+
+    def run_many(
+        self,
+        runs: Sequence[Run],
+        times: Sequence[np.ndarray],
+        observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
+        frozen: bool = False,
+    ) -> list[Trajectory]:
+        """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`.
+
+        With `frozen`, all runs go on the steps of the first, so that they differ smoothly.
+        """
+        batch = make_batch(runs, times, self._program, self.layout, self._defaults)
+        found = self.integrate(batch, observables, again, frozen)
+        trajectories = []
+        for i, (run, code) in enumerate(zip(runs, found.codes.tolist(), strict=True)):
+            if i in batch.refused or code != stepper.OK:
+                why = batch.refused.get(i) or SAID[code]
+                trajectories.append(self._by_engine(run, times[i], observables, again, why))
+            else:
+                trajectories.append(self._trajectory(i, run, batch, found))
+        return trajectories
+
+    def integrate(
+        self, batch: Batch, observables: Sequence[str], again: np.ndarray = NO_TIMES, frozen: bool = False
+    ) -> Integrated:
+        """Integrate, and nothing else."""
+        picked = np.array([self.layout.place(name) for name in observables], np.int64)
+        return self._call(self._module, batch, again, picked, frozen)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """The engine for runs that the kernel does not finish."""
+        return Engine(self._program)
+
+    def _by_engine(
+        self, run: Run, times: np.ndarray, observables: Sequence[str], again: np.ndarray, why: str
+    ) -> Trajectory:
+        found = self._engine.run(*run, times, observables, again)
+        said = f"by RoadRunner, the kernel {why}"
+        return replace(found, reason=f"{said}; {found.reason}" if found.reason else said)
+
+    def _trajectory(self, i: int, run: Run, batch: Batch, found: Integrated) -> Trajectory:
+        course, rows, regimen = batch.courses[i], found.rows[i], run[1]
+        again = found.redoses[i][np.isfinite(found.redoses[i])].tolist() if batch.most[i] else ()
+        course.redoses += [Dose(time, regimen.redosing.amount) for time in again]
+        doses = (*self._own_dose(batch.values[i], regimen), *course.given())
+        return Trajectory(
+            found.times[i, :rows].copy(), found.values[i, :rows].copy(), Status.OK, doses=doses,
+            redoses=tuple(course.redoses),
+        )  # fmt: skip
+
+    def _own_dose(self, values: np.ndarray, regimen: Regimen | None) -> tuple[Dose, ...]:
+        """The dose that a model without a regimen starts with, when there is one."""
+        if regimen is not None or self._program.dose is None:
+            return ()
+        amount = float(values[self.layout.parameters.index(self._program.dose.parameter)])
+        return (Dose(0.0, amount),) if amount > 0 else ()
+
+    def _call(
+        self, module: ModuleType, batch: Batch, again: np.ndarray, picked: np.ndarray, frozen: bool
+    ) -> Integrated:
+        runs, room = len(batch.values), batch.room(again)
+        found = Integrated(
+            np.empty((runs, room)),
+            np.empty((runs, room, len(picked))),
+            np.full((runs, max(int(batch.most.max(initial=0)), 1)), np.nan),
+            np.zeros(runs, np.int64),
+            np.zeros((runs, 3), np.int64),
+        )
+        module.integrate(
+            batch.values, batch.rows, batch.times, again, batch.count, batch.stops, batch.given, batch.inflow,
+            batch.kinds, batch.rule, batch.most, self._clock, picked, batch.watched, self._tolerance,
+            *self._control, frozen, found.times, found.values, found.redoses, found.codes, found.steps,
+        )  # fmt: skip
+        return found
+
+    @cached_property
+    def _clock(self) -> int:
+        """Place of the parameter that doses set to their time; -1 for none."""
+        clock = self._program.dose.clock if self._program.dose else None
+        return self.layout.parameters.index(clock) if clock else -1
+
+    @cached_property
+    def _control(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """By state: absolute tolerance, whether the relative one counts its size, and lowest value."""
+        settings, states = self._program.solver, self.layout.states
+        logged = np.array([name in self.layout.logarithms for name in states])
+        absolute = [
+            settings.absolute_tolerance.get(name, settings.absolute_tolerance_default) for name in states
+        ]
+        # The relative tolerance of a logarithm does not grow with it: it is its amount that is accurate.
+        tolerances = np.where(logged, (OF_LOGARITHMS - 1) * self._tolerance, absolute)
+        lowest = np.where(self._is_amount, settings.lowest_amount, -np.inf)
+        return tolerances, np.where(logged, 0.0, 1.0), lowest
+
+    def _run_nothing(self, module: ModuleType) -> None:
+        """Have numba compile what it has not in its cache."""
+        self._call(module, Batch.empty(0, self._defaults, 0, 0), NO_TIMES, np.zeros(0, np.int64), False)

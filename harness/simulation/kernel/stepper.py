@@ -1,0 +1,410 @@
+"""What the kernel does with any model: steps of Rodas5P, and the course of a run from dose to dose.
+
+Promise: numbers only, arrays in and arrays out, no run knows of another. This file is compiled together with
+the functions that are written for a model, which stand in place of the import below; it may use nothing else.
+"""
+
+from __future__ import annotations
+
+from math import exp, isfinite, log
+
+import numpy as np
+
+from harness.simulation.kernel.contract import (
+    AMOUNTS,
+    COUNTS_SIZE,
+    DENSE,
+    EDGES,
+    END,
+    GAMMA,
+    LIVE,
+    LOGARITHMS,
+    LOGGED,
+    LOWEST,
+    PARAMETERS,
+    RATES,
+    READ_OUT,
+    ROOM,
+    SPARE,
+    STAGES,
+    STATE,
+    STATES,
+    SUPPLIES,
+    SYMBOLS,
+    TOLERANCE,
+    VALUES,
+    H,
+    begin,
+    compiled,
+    entry,
+    factor,
+    give,
+    observe,
+    prepare,
+    settle,
+    slopes,
+    supplies,
+    take_stages,
+)  # fmt: skip
+
+OK, TOO_MANY, STUCK, NOT_FINITE, NEGATIVE, FILLS, OTHER_COURSE = 0, 1, 2, 3, 4, 5, 6
+"""How a run ended: well, or why not."""
+START, SWITCH = 1, 2
+"""What a planned stop is beside a change of inflow: a dose starts, or rates switch there."""
+MOMENT, SHARE = 1e-9, 1e-8
+"""The rule for nearly empty pools, as in harness.simulation.form, which says why."""
+EMPTY = -1e4
+"""Logarithm of a pool that is kept empty: its exponential is exactly 0."""
+FILLING = 1e-3
+"""A state that is filling may be late by its relative tolerance of this time: what is almost nothing yet, and
+grows by powers of time, need not be followed from its first atom on."""
+MOST_STEPS = 200_000
+SAME = 1e-12
+"""Times that differ by less, relative to 1 or to themselves, are one."""
+ROW, ASKED, STOP, VISIT, AGAIN, TAKEN, REFUSED = 0, 1, 2, 3, 4, 5, 6
+"""Counters of a run: the next output row, time asked for, stop and visit; doses given by a rule; steps taken
+and refused."""
+
+
+@compiled
+def error_of(z, rtol):
+    """Largest error of a step over what is allowed; not finite for a step that is not."""
+    worst = 0.0
+    for i in range(STATES):
+        size = max(abs(z[STATE + i]), abs(z[END + i])) if z[COUNTS_SIZE + i] > 0.0 else 1.0
+        size = max(size, FILLING * abs(z[RATES + i]))
+        share = abs(z[STAGES + 7 * STATES + i]) / (z[TOLERANCE + i] + rtol * size)
+        if not isfinite(share):
+            return np.inf
+        worst = max(worst, share)
+    return worst
+
+
+@compiled
+def first_step(z, span):
+    """A small step to begin with: a thousandth of the fastest relative change, or of the span."""
+    fastest = 0.0
+    for i in range(STATES):
+        if z[STATE + i] != 0.0:
+            size = max(abs(z[STATE + i]), 1.0) if LOGGED[i] >= 0 else abs(z[STATE + i])
+            fastest = max(fastest, abs(z[RATES + i]) / size)
+    return min(1e-3 * span, 1e-3 / fastest) if fastest > 0.0 else 1e-3 * span
+
+
+@compiled
+def amounts_of(z, of):
+    """Amounts of all states, those solved as logarithms from these."""
+    for i in range(STATES):
+        z[AMOUNTS + i] = z[of + i]
+        if LOGGED[i] >= 0:
+            z[AMOUNTS + i] = exp(z[of + i]) if z[LIVE + LOGGED[i]] > 0.0 else 0.0
+
+
+@compiled
+def read_row(z, t, picked, out):
+    """What is read out of the amounts, into `out`; how that ended."""
+    observe(t, z)
+    code = OK
+    for k in range(picked.shape[0]):
+        place = picked[k]
+        out[k] = z[READ_OUT + place] if place < SYMBOLS else z[PARAMETERS + place - SYMBOLS]
+        if not isfinite(out[k]):
+            code = NOT_FINITE
+    return code
+
+
+@compiled
+def lay_seeds(z, t):
+    """Give pools that are nearly empty what flows into them, one after the other along their way."""
+    total = 0.0
+    for i in range(STATES):
+        if LOGGED[i] >= 0:
+            total += z[AMOUNTS + i]
+    for _ in range(LOGARITHMS):
+        supplies(t, z)
+        for i in range(STATES):
+            if LOGGED[i] >= 0 and (z[AMOUNTS + i] < SHARE * total or z[AMOUNTS + i] == 0.0):
+                seed = z[SUPPLIES + LOGGED[i]] * MOMENT
+                seed = min(seed, SHARE * total) if total > 0.0 else seed
+                z[AMOUNTS + i] = max(z[AMOUNTS + i], seed)
+
+
+@compiled
+def take_logarithms(z, t):
+    """States from amounts, seeds among them; a pool that stays empty is kept out."""
+    lay_seeds(z, t)
+    for i in range(STATES):
+        amount = z[AMOUNTS + i]
+        z[STATE + i] = amount
+        if LOGGED[i] >= 0:
+            z[LIVE + LOGGED[i]] = 1.0 if amount > 0.0 else 0.0
+            z[STATE + i] = log(amount) if amount > 0.0 else EMPTY
+
+
+@compiled
+def check(z, t):
+    """How a step ended: an amount too low, or an empty pool without a seed that begins to fill."""
+    empty = False
+    for i in range(STATES):
+        if LOGGED[i] < 0:
+            if z[STATE + i] < z[LOWEST + i]:
+                return NEGATIVE
+        elif z[LIVE + LOGGED[i]] == 0.0:
+            empty = True
+    if empty:
+        amounts_of(z, STATE)
+        supplies(t, z)
+        for i in range(STATES):
+            if LOGGED[i] >= 0 and z[LIVE + LOGGED[i]] == 0.0 and z[SUPPLIES + LOGGED[i]] != 0.0:
+                return FILLS
+    return OK
+
+
+@compiled
+def want_rows(times, asked, again, t, stop, last, dosed, wanted):
+    """Output times from t on and before a stop (with it when it is the last), ascending, in `wanted`.
+
+    After a dose these are t itself and the times of `again` after it, beside those asked for. Returns how
+    many there are, and the next time asked for.
+    """
+    count, k = 0, 0
+    if dosed:
+        wanted[0], count = t, 1
+    while True:
+        own = np.inf
+        if dosed and k < again.shape[0] and t + again[k] < stop:
+            own = t + again[k]
+        other = np.inf
+        if asked < times.shape[0] and (times[asked] < stop or (last and times[asked] <= stop)):
+            other = times[asked]
+        following = min(own, other)
+        if following == np.inf:
+            return count, asked
+        if own == following:
+            k += 1
+        if other == following:
+            asked += 1
+        if count == 0 or following > wanted[count - 1]:
+            wanted[count] = following
+            count += 1
+
+
+@compiled
+def read_dense(z, t, h, until, place, wanted, picked, out):
+    """Rows of the dense solution of a step before `until`, from a place in `wanted` on; how that ended."""
+    for m in range(3):
+        for i in range(STATES):
+            z[DENSE + m * STATES + i] = 0.0
+        for s in range(8):
+            for i in range(STATES):
+                z[DENSE + m * STATES + i] += H[m, s] * z[STAGES + s * STATES + i]
+    code = OK
+    while place < wanted.shape[0] and wanted[place] < until:
+        x = (wanted[place] - t) / h
+        left = 1.0 - x
+        for i in range(STATES):
+            bend = z[DENSE + STATES + i] + x * z[DENSE + 2 * STATES + i]
+            bend = z[DENSE + i] + x * bend
+            z[SPARE + i] = left * z[STATE + i] + x * (z[END + i] + left * bend)
+        amounts_of(z, SPARE)
+        code = max(code, read_row(z, wanted[place], picked, out[place]))
+        place += 1
+    return place, code
+
+
+@compiled
+def step_once(z, t, h, stop, rtol, frozen, counts):
+    """One step that is accurate enough, or the one that is given: its length, its error, and how it ended."""
+    while True:
+        step = h if frozen or t + h * (1.0 + 1e-10) < stop else stop - t
+        factor(1.0 / (GAMMA * step), z)
+        take_stages(t, step, z)
+        error = error_of(z, rtol)
+        if frozen or error <= 1.0:
+            return step, error, OK if isfinite(error) else NOT_FINITE
+        counts[REFUSED] += 1
+        h = step * max(0.1, 0.9 * error**-0.2 if isfinite(error) else 0.1)
+        if h <= 1e-15 * t or h < 1e-250:
+            return step, error, STUCK
+
+
+@compiled
+def advance(z, t, stop, h, rtol, place, wanted, picked, out, frozen, record, counts):
+    """Integrate from t to a stop and read out before it.
+
+    With `frozen`, on the steps in `record`; else these are noted there as far as it reaches. Returns the step
+    to go on with, the next place in `wanted`, and how that ended.
+    """
+    near = SAME * max(1.0, stop)
+    z[EDGES], z[EDGES + 1] = t + SAME * max(1.0, t), stop - near
+    while stop - t > near:
+        slopes(t, z)
+        if frozen:
+            if counts[TAKEN] >= record.shape[0] or record[counts[TAKEN]] == 0.0:
+                return h, place, OTHER_COURSE
+            h = record[counts[TAKEN]]
+        elif h == 0.0:
+            h = first_step(z, stop - t)
+        step, error, code = step_once(z, t, h, stop, rtol, frozen, counts)
+        if code != OK:
+            return h, place, code
+        ends = stop if t + step * (1.0 + 1e-10) >= stop else t + step
+        if place < wanted.shape[0] and wanted[place] < ends - near:
+            place, code = read_dense(z, t, step, ends - near, place, wanted, picked, out)
+        if not frozen:
+            if counts[TAKEN] < record.shape[0]:
+                record[counts[TAKEN]] = step
+            longer = step * (5.0 if error < 1e-4 else min(5.0, 0.9 * error**-0.2))
+            h = max(h, longer) if step < h and ends == stop else longer
+        for i in range(STATES):
+            z[STATE + i] = z[END + i]
+        t = ends
+        counts[TAKEN] += 1
+        code = max(code, check(z, t))
+        if counts[TAKEN] >= MOST_STEPS:
+            code = TOO_MANY
+        if code != OK:
+            return h, place, code
+    return h, place, OK
+
+
+@compiled
+def pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts):
+    """Look at the observable of the rule: what is given, whether it is, and the lowest value since."""
+    read_row(z, t, watched, seen)
+    counts[VISIT] += 1
+    risen = seen[0] - bottom
+    if counts[AGAIN] < most and risen > 0.0 and risen >= rule[1] * abs(bottom):
+        redoses[counts[AGAIN]] = t
+        counts[AGAIN] += 1
+        return rule[0], True, seen[0]
+    return 0.0, False, min(bottom, seen[0])
+
+
+@compiled
+def change_course(z, t, added, starts, inflow, clock):
+    """Give what is given at t, and set the inflow and, where a dose starts, the clock."""
+    z[PARAMETERS + VALUES - 1] = inflow
+    if starts and clock >= 0:
+        z[PARAMETERS + clock] = t
+    prepare(z)
+    settle(z)
+    give(added, z)
+
+
+@compiled
+def run_once(
+    z, times, again, stops, given, inflow, kinds, rule, most, clock, picked, watched, rtol, frozen, record,
+    wanted, moments, out, redoses, counts,
+):  # fmt: skip
+    """The course of one run, whose parameters stand in their place; how it ended."""
+    prepare(z)
+    settle(z)
+    begin(z)
+    for i in range(STATES):
+        if not isfinite(z[AMOUNTS + i]):
+            return NOT_FINITE
+    t, end, h, bottom, code = 0.0, max(times[times.shape[0] - 1], 0.0), 0.0, np.inf, OK
+    seen = np.zeros(1)
+    if most > 0 and rule[3] == 0.0:
+        read_row(z, t, watched, seen)
+        bottom, counts[VISIT] = seen[0], 1
+    dosed, restarts = False, True
+    while True:
+        visit = rule[3] + rule[2] * counts[VISIT] if most > 0 else np.inf
+        planned = stops[counts[STOP]] if counts[STOP] < stops.shape[0] else np.inf
+        stop = min(end, planned, visit)
+        last = planned > end and visit > end
+        count, counts[ASKED] = want_rows(times, counts[ASKED], again, t, stop, last, dosed, wanted)
+        rows, row, place = out[counts[ROW] :], counts[ROW], 0
+        for i in range(count):
+            moments[row + i] = wanted[i]
+        while place < count and wanted[place] <= t + SAME * max(1.0, t):
+            code = max(code, read_row(z, t, picked, rows[place]))
+            place += 1
+        if restarts:
+            take_logarithms(z, t)
+            h = 0.0
+        if code == OK:
+            h, place, code = advance(
+                z, t, stop, h, rtol, place, wanted[:count], picked, rows, frozen, record, counts
+            )
+        if code != OK:
+            return code
+        t = stop
+        amounts_of(z, STATE)
+        while place < count:
+            code = max(code, read_row(z, t, picked, rows[place]))
+            place += 1
+        counts[ROW] += count
+        if last or code != OK:
+            return code
+        added, dosed, starts, restarts, flows = 0.0, False, False, False, z[PARAMETERS + VALUES - 1]
+        if visit == t:
+            added, starts, bottom = pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts)
+        if planned == t:
+            place = counts[STOP]
+            counts[STOP] += 1
+            added, flows = added + given[place], inflow[place]
+            starts, restarts = starts or kinds[place] % 2 == START, kinds[place] >= SWITCH
+        dosed = added > 0.0 or starts or flows != z[PARAMETERS + VALUES - 1]
+        if dosed:
+            moments[counts[ROW]] = np.nextafter(t, -np.inf)
+            code = read_row(z, t, picked, out[counts[ROW]])
+            counts[ROW] += 1
+            change_course(z, t, added, starts, flows, clock)
+        restarts = restarts or dosed
+
+
+@entry
+def integrate(
+    values, rows, times, again, count, stops, given, inflow, kinds, rule, most, clock, picked, watched, rtol,
+    tolerances, counts_size, lowest, frozen, moments, out, redoses, codes, steps,
+):  # fmt: skip
+    """Run every row of `values`.
+
+    Parameters
+    ----------
+    values : (runs, parameters)
+        Parameters of each run, in the model's order; the last is the rate of infusion at the start.
+    rows, times : (runs,), (runs, most rows)
+        Output times of each run, ascending to its end: how many, and when.
+    again : (n,)
+        Times from every dose after the start at which there is output too.
+    count, stops, given, inflow, kinds : (runs,), (runs, most stops) each
+        Where a run stops, ascending and after 0: what is added at once, the rate of infusion from there on,
+        and whether a dose starts there, or rates switch, or both.
+    rule, most, watched : (runs, 4), (runs,), (runs,)
+        Re-dosing of each run: amount, rise, interval and start of its visits; how many such doses at most;
+        what is looked at.
+    clock
+        Parameter that a dose sets to its time, -1 for none.
+    picked : (observables,)
+        Places of what is read out.
+    tolerances, counts_size, lowest : (states,)
+        Absolute tolerances, whether the relative one counts the size of a state, lowest values.
+    frozen
+        Whether all rows go on the steps of the first, whose own are controlled.
+    moments, out, redoses : (runs, room), (runs, room, observables), (runs, most doses)
+        Results: times of output, each moment at which something is given just before and as itself; what is
+        read out then; times of re-dosing.
+    codes, steps : (runs,), (runs, 3)
+        How a run ended; steps taken and refused, and rows of output.
+    """
+    z = np.zeros(ROOM)
+    for i in range(STATES):
+        z[TOLERANCE + i], z[COUNTS_SIZE + i], z[LOWEST + i] = tolerances[i], counts_size[i], lowest[i]
+    counts = np.zeros(7, np.int64)
+    record = np.zeros(MOST_STEPS if frozen else 0)
+    wanted = np.zeros(times.shape[1] + again.shape[0] + 1)
+    for run in range(values.shape[0]):
+        n = count[run]
+        for i in range(VALUES):
+            z[PARAMETERS + i] = values[run, i]
+        counts[:] = 0
+        codes[run] = run_once(
+            z, times[run, : rows[run]], again, stops[run, :n], given[run, :n], inflow[run, :n],
+            kinds[run, :n], rule[run], most[run], clock, picked, watched[run : run + 1], rtol,
+            frozen and run > 0, record, wanted, moments[run], out[run], redoses[run], counts,
+        )  # fmt: skip
+        steps[run, 0], steps[run, 1], steps[run, 2] = counts[TAKEN], counts[REFUSED], counts[ROW]

@@ -1,0 +1,147 @@
+"""Where compiled kernels are kept: in the user's cache folder, by their content.
+
+Promise: a kernel is compiled in a folder of its own and then moved to its place, so that what stands there is
+whole, whoever else compiles it at that moment or is killed while doing so. What was changed since is found by
+its checksums and made anew. Where nothing can be written, the kernel is compiled for this process alone.
+
+The name of a place is made from the text, from numba, Python and the machine: nothing is taken for another's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+__all__ = ["cache_folder", "load_kernel"]
+
+SUMS = "sums.json"
+
+
+def cache_folder() -> Path:
+    """Folder for what can be made again: CART_CACHE, or that of the platform."""
+    if os.environ.get("CART_CACHE"):
+        return Path(os.environ["CART_CACHE"])
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "cart-pkpd"
+
+
+def load_kernel(text: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:
+    """The module of a text, from the cache or compiled now.
+
+    Parameters
+    ----------
+    text
+        Python that compiles with numba.
+    compile_now
+        Calls what is to be compiled, with arguments of the right types, so that numba writes it down.
+    """
+    key = _key(text)
+    name = f"cart_kernel_{key[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    for folder in _folders():
+        with contextlib.suppress(OSError):
+            return _from(folder / "kernels" / key, name, text, compile_now)
+    with tempfile.TemporaryDirectory(prefix="cart-kernel-") as alone:
+        return _compile(Path(alone), name, text, compile_now)
+
+
+def _key(text: str) -> str:
+    import llvmlite
+    import numba
+
+    about = (numba.__version__, llvmlite.__version__, sys.version, platform.platform(), platform.machine())
+    return hashlib.sha256("\n".join([text, *about]).encode()).hexdigest()
+
+
+def _folders() -> Iterator[Path]:
+    """Where to keep kernels, best first: the user's cache, or a private folder among the temporary files."""
+    with contextlib.suppress(RuntimeError):  # no home
+        yield cache_folder()
+    if hasattr(os, "getuid"):
+        private = Path(tempfile.gettempdir()) / f"cart-pkpd-{os.getuid()}"
+        with contextlib.suppress(OSError):
+            private.mkdir(mode=0o700, exist_ok=True)
+            found = private.lstat()
+            # Code is run from there: it must be a folder that nobody else can write to.
+            if found.st_uid == os.getuid() and not found.st_mode & 0o022 and not private.is_symlink():
+                yield private
+
+
+def _from(place: Path, name: str, text: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:
+    """The kernel at its place, put there first when it is not there or not whole."""
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if _is_whole(place, text):
+        try:
+            return _import(place, name, compile_now)
+        except Exception:  # whatever numba says of files that it no longer reads; they are made anew
+            sys.modules.pop(name, None)
+    _drop(place)
+    own = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    try:
+        module = _compile(own, name, text, compile_now)
+        with contextlib.suppress(OSError):  # another process was faster, and what it wrote is as good
+            own.rename(place)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+    return module
+
+
+def _compile(folder: Path, name: str, text: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:
+    (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    module = _import(folder, name, compile_now)
+    (folder / SUMS).write_text(json.dumps(_sums(folder)), encoding="utf-8")
+    return module
+
+
+def _import(folder: Path, name: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # numba looks its functions up there
+    try:
+        spec.loader.exec_module(module)
+        compile_now(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.suffix in (".py", ".nbi", ".nbc")
+    )
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def _is_whole(place: Path, text: str) -> bool:
+    """Whether a place holds this text and the compiled files that were written with it."""
+    try:
+        noted = json.loads((place / SUMS).read_text("utf-8"))
+        return noted == _sums(place) and hashlib.sha256(text.encode()).hexdigest() in noted.values()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _drop(place: Path) -> None:
+    """Take away what is damaged, at once for all others."""
+    if place.exists():
+        away = Path(tempfile.mkdtemp(prefix=".damaged-", dir=place.parent))
+        with contextlib.suppress(OSError):
+            place.rename(away / "it")
+        shutil.rmtree(away, ignore_errors=True)

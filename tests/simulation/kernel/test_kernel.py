@@ -1,0 +1,242 @@
+"""The kernel as an engine: held, as the engine is, against one reference far more accurate than both."""
+
+import numpy as np
+import pytest
+
+from benchmarks import accuracy
+from harness.errors import InputError
+from harness.models.catalog import load_card, model_names, select
+from harness.models.equations import read_equations
+from harness.simulation.engine import Engine, Status
+from harness.simulation.kernel import stepper
+from harness.simulation.kernel.batch import make_batch
+from harness.simulation.kernel.kernel import Integrated, Kernel
+from harness.simulation.kernel.text import kernel_text
+from harness.simulation.program import load_program
+from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
+from harness.simulation.times import parse_times
+
+CELLS = ("CARTe_b", "CARTm_b", "CARTe_t", "CARTm_t", "Cplx")
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    return Kernel(load_program("clinical"))
+
+
+def regimens(card):
+    """Each kind of course that a model which takes doses can have."""
+    until = card.until
+    return {
+        "its own": None,
+        "none": regimen([0.0]),
+        "split": regimen([Dose(0, 5e7), Dose(0.05 * until, 5e7), Dose(0.3 * until, 1e8)]),
+        "late": regimen([Dose(0.05 * until, 1e8)]),
+        "infused": regimen([Dose(0, 5e7, 1.0), Dose(0.1 * until, 1e8), Dose(0.4 * until, 5e7, 0.5)]),
+        "at a change": Regimen((Dose(0, 1e8),), Redosing(1e8, card.plot[-1], 0.1, until / 9, 0, 2)),
+        "given again": Regimen((Dose(0, 1e8),), Redosing(1e8, "Tumor", 0.05, until / 12, until / 12, 2)),
+    }
+
+
+def floor(name, truth):
+    """Below this a difference is not measured against the value: a change counts against its baseline."""
+    changes = name.endswith("_change") or name.startswith("cytolysis")
+    return 100.0 if changes else 1e-4 * max(np.abs(truth).max(), 1e-300)
+
+
+def worst(found, truth, names):
+    """Largest difference over the values, of every observable."""
+    differences = {}
+    for i, name in enumerate(names):
+        size = np.maximum(np.abs(truth[:, i]), floor(name, truth[:, i]))
+        differences[name] = float((np.abs(found[:, i] - truth[:, i]) / size).max())
+    return differences
+
+
+def integrate(kernel, runs, times, names, frozen=False):
+    """What the kernel itself makes of runs at the same times: codes, steps, values."""
+    program = kernel._program
+    batch = make_batch(runs, [times] * len(runs), program, kernel.layout, kernel._defaults)
+    found = kernel.integrate(batch, names, frozen=frozen)
+    return found.codes, found.steps, found.values[:, : len(times)]
+
+
+def grid(card):
+    times = parse_times(card.endpoint_times, card.symbols.time_unit)
+    return np.append(times[times < card.until], card.until)
+
+
+@pytest.mark.parametrize("name", regimens(load_card("clinical")))
+def test_every_course_of_doses_agrees_with_the_reference(kernel, name):
+    card = load_card("clinical")
+    course, times = regimens(card)[name], grid(card)
+    truth = Engine(load_program("clinical"), 1e-11).run({}, course, times, card.observables)
+    run = kernel.run_many([({}, course)], [times], card.observables)[0]
+    assert (run.status, run.reason) == (Status.OK, "")
+    assert run.times.tolist() == truth.times.tolist()
+    assert run.doses == truth.doses
+    assert max(worst(run.values, truth.values, card.observables).values()) < 2e-4
+    assert run.redoses == truth.redoses
+
+
+def readings(name):
+    return [(), *load_card(name).readings]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "reading"), [(name, reading) for name in model_names() for reading in readings(name)]
+)
+def test_every_model_and_reading_agrees_with_the_reference_by_both_engines(name, reading):
+    selection = select(name, reading)
+    card, program, times = selection.card, load_program(selection.card.id), grid(selection.card)
+    values = card.symbols.parse_all(selection.changes)
+    courses = regimens(card) if card.dose else {"a well": None}
+    runs = [(values, course) for course in courses.values()]
+    kernel, engine, reference = Kernel(program), Engine(program), Engine(program, 1e-11)
+    for run, (_, course) in zip(
+        kernel.run_many(runs, [times] * len(runs), card.observables), runs, strict=True
+    ):
+        truth = reference.run(values, course, times, card.observables)
+        plain = engine.run(values, course, times, card.observables)
+        assert (run.status, run.reason) == (Status.OK, "")
+        assert max(worst(run.values, truth.values, card.observables).values()) < 2e-4, course
+        assert max(worst(plain.values, truth.values, card.observables).values()) < 1e-3, course
+
+
+def test_random_patients_agree_with_the_reference(kernel):
+    rows, times = accuracy.patients(8, seed=5), np.arange(0.0, 641.0, 8)
+    reference = Engine(accuracy.reference_program(), relative_tolerance=1e-11)
+    found = kernel.run_many([(row, None) for row in rows], [times] * len(rows), accuracy.READ_OUT)
+    for row, run in zip(rows, found, strict=True):
+        truth = reference.run(row, None, times, accuracy.READ_OUT).values
+        error = np.abs(run.values - truth) / np.maximum(np.abs(truth), accuracy.floors())
+        assert error.max() < 2e-4
+
+
+def test_a_run_has_the_same_bits_alone_and_among_others(kernel):
+    rows = accuracy.patients(6, seed=2)
+    runs = [
+        (row, regimens(load_card("clinical"))["infused"] if i % 3 else None) for i, row in enumerate(rows)
+    ]
+    grids = [np.arange(0.0, 361.0, 5)] * len(runs)
+    together = [run.values.tobytes() for run in kernel.run_many(runs, grids, accuracy.READ_OUT)]
+    back = [run.values.tobytes() for run in kernel.run_many(runs[::-1], grids, accuracy.READ_OUT)]
+    alone = [kernel.run_many([run], grids[:1], accuracy.READ_OUT)[0].values.tobytes() for run in runs]
+    assert together == back[::-1] == alone
+
+
+def test_without_a_dose_there_are_exactly_no_cells_and_without_a_way_in_none_in_the_marrow(kernel):
+    times = np.arange(0.0, 2001.0, 10)
+    runs = [({"dose": 0.0}, None), ({"K_12": 0.0}, None)]
+    codes, _, (nothing, shut) = integrate(kernel, runs, times, CELLS)
+    assert codes.tolist() == [stepper.OK] * 2
+    assert (nothing == 0).all()
+    assert (shut[:, 2:] == 0).all()
+    assert shut[1:, 0] == pytest.approx(150e6 * np.exp(-113 * times[1:]), rel=1e-3, abs=1e-4)
+
+
+def test_a_row_just_at_the_start_holds_the_amounts_themselves(kernel):
+    start = integrate(kernel, [({}, None)], np.array([0.0, 1.0]), CELLS)[2][0, 0]
+    assert start.tolist() == [150e6, 0, 0, 0, 0]
+
+
+def test_what_the_kernel_does_not_finish_is_run_by_roadrunner_and_says_so(kernel, monkeypatch):
+    program, times = load_program("clinical"), np.array([0.0, 14.0])
+    expected = Engine(program).run({}, None, times, ["transgene"]).values
+    give_up = Integrated(
+        np.zeros((1, 2)),
+        np.full((1, 2, 1), np.nan),
+        np.full((1, 1), np.nan),
+        np.array([stepper.STUCK]),
+        np.zeros((1, 3), int),
+    )
+    monkeypatch.setattr(kernel, "_call", lambda *_: give_up)
+    run = kernel.run_many([({}, None)], [times], ["transgene"])[0]
+    assert run.status is Status.OK
+    assert run.reason == "by RoadRunner, the kernel came to steps too short"
+    assert run.values.tolist() == expected.tolist()
+
+
+def test_a_run_that_neither_finishes_keeps_its_status_and_both_reasons(kernel):
+    run = kernel.run_many([({"V_b": 0.0}, None)], [np.array([0.0, 14.0])], ["transgene"])[0]
+    assert run.status is Status.NOT_FINITE
+    assert run.reason.startswith("by RoadRunner, the kernel met a value that is not finite; ")
+
+
+@pytest.mark.slow
+def test_a_well_with_a_steep_start_is_right():
+    well = Kernel(load_program("in_vitro"))
+    row = {"hill_kill": 0.20548, "K_kill_max": 0.35202, "KC50": 1.2764, "ET_ratio": 5.0}
+    codes, _, values = integrate(well, [(row, None)], np.array([0.0, 4.0]), ["viability"])
+    assert codes[0] == stepper.OK
+    assert values[0, -1, 0] == pytest.approx(40.317, rel=2e-4)
+
+
+def test_differences_on_frozen_steps_are_derivatives(kernel):
+    names = ("K_exp_max", "EC50_exp", "K_kill_max", "K_12", "K_21", "K_el_m", "K_g", "gamma_m")
+    base = {name: load_card("clinical").symbols[name].value for name in names}
+    times, read, step = np.arange(7.0, 361.0, 7), ("transgene", "M_protein"), 1e-5
+    changed = [{name: value * (1 + step * (name == of)) for name, value in base.items()} for of in names]
+    runs = [(row, None) for row in [base, *changed]]
+    codes, steps, values = integrate(kernel, runs, times, read, frozen=True)
+    assert (codes == stepper.OK).all()
+    assert (steps[:, 0] == steps[0, 0]).all()
+    slopes = (values[1:] - values[0]) / step
+    exact = Kernel(load_program("clinical"), 1e-12)
+    far = [
+        {name: value * (1 + 1e-3 * sign * (name == of)) for name, value in base.items()}
+        for of in names
+        for sign in (1, -1)
+    ]
+    ends = integrate(exact, [(row, None) for row in far], times, read)[2]
+    truth = (ends[::2] - ends[1::2]) / 2e-3
+    size = np.abs(values[0]) * 1e-2
+    error = np.abs(slopes - truth) / np.maximum(np.abs(truth), size)
+    assert np.median(error) < 1e-3
+    assert error.max() < 0.05
+
+
+def test_a_model_that_the_kernel_cannot_express_is_told_by_name():
+    equations = read_equations(load_program("clinical").plain_sbml)
+    timed = type(equations)(**{**vars(equations), "events": ("at 3",)})
+    with pytest.raises(InputError, match=r"^clinical: has events$"):
+        kernel_text(timed, equations, (), "")
+
+
+def test_after_a_dose_the_times_of_endpoints_begin_again_as_in_the_engine(kernel):
+    again, times = np.array([0.0, 0.01, 0.5, 3.0, 200.0]), np.array([0.0, 3.0, 10.0, 100.0])
+    course = Regimen(
+        (Dose(0, 5e7), Dose(3, 5e7), Dose(20, 5e7, 2.0)), Redosing(5e7, "Tumor", 0.05, 30, 30, 2)
+    )
+    program = load_program("clinical")
+    expected = Engine(program).run({}, course, times, ["transgene"], again)
+    run = kernel.run_many([({}, course)], [times], ["transgene"], again)[0]
+    assert run.times.tolist() == expected.times.tolist()
+    assert run.values[:, 0] == pytest.approx(expected.values[:, 0], rel=1e-3)
+    assert run.doses == expected.doses
+
+
+SWITCHING = """
+model switching()
+  D = 100; A = 0; B = 0
+  k = 1; lag = 2.5; t_off = 7
+  D' = -piecewise(k, time - floor(time/4)*4 < lag, 0)*D
+  A' = piecewise(k*D, (time >= lag) && (time < t_off), 0) - 0.1*A
+  B' = floor(time)
+end
+"""
+
+
+@pytest.mark.slow
+def test_rates_that_switch_are_followed_and_not_stepped_over(tmp_path):
+    path = tmp_path / "switching.ant"
+    path.write_text(SWITCHING)
+    program, times = load_program(str(path)), np.array([0.0, 2.0, 5.0, 12.0])
+    switching = Kernel(program)
+    codes, steps, values = integrate(switching, [({}, None)], times, ["D", "A", "B"])
+    truth = Engine(program, 1e-11).run({}, None, times, ["D", "A", "B"]).values
+    assert codes[0] == stepper.OK
+    assert steps[0, 1] < 20  # no step is refused because it looks over the edge
+    assert values[0] == pytest.approx(truth, rel=2e-5, abs=1e-8)
+    assert values[0, -1, 2] == pytest.approx(66, rel=1e-6)

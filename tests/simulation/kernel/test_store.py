@@ -1,0 +1,98 @@
+"""Compiled kernels on disk: whole, never another's, made anew when damaged."""
+
+import multiprocessing
+import sys
+
+import pytest
+
+from harness.simulation.kernel import store
+
+TEXT = """
+import numba
+entry = numba.njit(cache=True)
+
+@entry
+def twice(x):
+    return {factor} * x
+"""
+
+
+def compile_now(module):
+    module.twice(1.0)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CART_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def load(text):
+    """As another process would: nothing is loaded yet."""
+    for name in [name for name in sys.modules if name.startswith("cart_kernel_")]:
+        if hasattr(sys.modules[name], "twice"):
+            del sys.modules[name]
+    return store.load_kernel(text, compile_now)
+
+
+def kept(cache):
+    return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+def test_a_kernel_is_compiled_once_and_each_text_has_its_own(cache):
+    assert load(TEXT.format(factor=2)).twice(2.0) == 4
+    stamps = {path: path.stat().st_mtime_ns for path in kept(cache)}
+    again = load(TEXT.format(factor=2))
+    assert again.twice(2.0) == 4
+    assert sum(again.twice.stats.cache_hits.values()) == 1
+    assert {path: path.stat().st_mtime_ns for path in kept(cache)} == stamps
+    assert load(TEXT.format(factor=3)).twice(2.0) == 6
+
+
+@pytest.mark.parametrize("suffix", [".py", ".nbi", ".nbc", ".json"])
+@pytest.mark.parametrize("damage", [b"", b"\x00not what it was"])
+def test_a_damaged_cache_is_made_anew(cache, suffix, damage):
+    load(TEXT.format(factor=2))
+    victim = next(path for path in kept(cache) if path.suffix == suffix)
+    victim.write_bytes(damage)
+    assert load(TEXT.format(factor=2)).twice(2.0) == 4
+    assert victim.read_bytes() != damage
+    assert sum(load(TEXT.format(factor=2)).twice.stats.cache_hits.values()) == 1
+
+
+def test_what_a_killed_process_left_harms_nobody(cache):
+    key = store._key(TEXT.format(factor=2))
+    left = cache / "kernels" / ".making-killed"
+    left.mkdir(parents=True)
+    (left / "half.py").write_text("import num")
+    (cache / "kernels" / key).mkdir()
+    assert load(TEXT.format(factor=2)).twice(2.0) == 4
+    assert sum(load(TEXT.format(factor=2)).twice.stats.cache_hits.values()) == 1
+
+
+def test_where_nothing_can_be_written_it_is_compiled_for_this_process(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(store, "_folders", lambda: [tmp_path / "file"])
+    assert load(TEXT.format(factor=2)).twice(2.0) == 4
+
+
+def test_a_folder_of_somebody_else_among_temporary_files_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(store.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CART_CACHE", "/nowhere")
+    shared = tmp_path / f"cart-pkpd-{store.os.getuid()}"
+    shared.mkdir()
+    shared.chmod(0o777)
+    assert shared not in list(store._folders())
+    shared.chmod(0o700)
+    assert shared in list(store._folders())
+
+
+def at_once(factor):
+    return load(TEXT.format(factor=factor)).twice(2.0)
+
+
+@pytest.mark.slow
+def test_processes_that_compile_the_same_at_once_do_not_disturb_each_other(cache):
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(at_once, [2] * 8, chunksize=1) == [4.0] * 8
+    assert not list((cache / "kernels").glob(".making-*"))
