@@ -91,7 +91,7 @@ targets:
     evidence: internal
     measure: {kind: endpoint, endpoint: lowest, curve: well, observable: viability}
     unit: percent
-    threshold: {at_least: 0, at_most: 1e2}
+    threshold: {at_least: 0, at_most: 1e2, because: a test}
   - {id: T2, claim: V2, statement: s, evidence: text, pending: later, unit: "-"}
 """
 CARD = b"""title: mine
