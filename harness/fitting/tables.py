@@ -188,6 +188,7 @@ def result_notes(
 ) -> tuple[str, ...]:
     """What a reader of the numbers has to know."""
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
+    notes += dict.fromkeys(doubt for arm in prepared.arms for doubt in arm.program.doubts)
     if prepared.left_out:
         said = ", ".join(f"{count} of {name}" for name, count in prepared.left_out.items())
         notes.append(f"Rows left out, as the problem says: {said}.")

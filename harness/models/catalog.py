@@ -64,18 +64,19 @@ class SolverSettings(Declaration):
     """How the states are integrated: which as logarithms, and with which error control.
 
     Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
-    named take `absolute_tolerance_default`, far below one cell. A run that fails is tried once more with
-    `more_logarithms` beside the others: slower, and sturdier where those states all but vanish. An amount
-    below `lowest_amount` is a failure.
+    named take `absolute_tolerance_default`, far below one cell. Where it or `lowest_amount` is None, a share
+    of what the state reaches takes its place (harness.simulation.accuracy). A run that fails is tried once
+    more with `more_logarithms` beside the others: slower, and sturdier where those states all but vanish. An
+    amount below `lowest_amount` is a failure.
     """
 
     logarithms: tuple[str, ...] = ()
     more_logarithms: tuple[str, ...] = ()
     relative_tolerance: float = 1e-7
     absolute_tolerance: dict[str, float] = {}
-    absolute_tolerance_default: float = 1e-30
+    absolute_tolerance_default: float | None = 1e-30
     absolute_tolerance_logarithm: float = 1e-9
-    lowest_amount: float = Field(-1e-6, allow_inf_nan=True)
+    lowest_amount: float | None = Field(-1e-6, allow_inf_nan=True)
 
 
 class Reading(Declaration):

@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import libsbml
+from pydantic import Field
 
 from harness.declarations import read_declaration
 from harness.errors import InputError
@@ -32,6 +33,13 @@ NAMES_FILES = re.compile(r"\bimport\b|ExternalModelDefinition")
 LARGEST = 50_000_000  # bytes; the largest models of BioModels have a tenth of it
 
 
+class OwnSolver(SolverSettings):
+    """How a user's own model is integrated: what the card leaves open follows from what the model reaches."""
+
+    absolute_tolerance_default: float | None = None
+    lowest_amount: float | None = Field(None, allow_inf_nan=True)
+
+
 class UserModel(ModelCard):
     """The card of a user's own model; `id` is the path as it was given, which names the model anywhere."""
 
@@ -44,7 +52,7 @@ class UserModel(ModelCard):
     plot: tuple[str, ...] = ()
     endpoint_times: str = ""
     sbml: str = ""
-    solver: SolverSettings = SolverSettings(absolute_tolerance_default=1e-12, lowest_amount=float("-inf"))
+    solver: OwnSolver = OwnSolver()
 
     def sbml_path(self, version: str = "l3v2") -> Path:
         """Path of the file as it is run, made from the user's; its L3V1 twin is made when asked for."""

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from harness.analysis.moments import after_moment, before_moment, just_before
+from harness.simulation.accuracy import Accuracy
 from harness.simulation.form import Form, RunFailed, Status
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
@@ -31,6 +32,9 @@ from harness.simulation.timeline import Timeline
 __all__ = ["NO_TIMES", "Engine", "Status", "Trajectory"]
 
 NO_TIMES = np.array([])
+
+NEARER = 3
+"""Times that a run is made again with tolerances for what it reaches."""
 
 ONE_AT_A_TIME = threading.RLock()
 """Threads take turns: silencing CVODE concerns the whole process, and libRoadRunner holds the GIL anyway."""
@@ -51,6 +55,8 @@ class Trajectory:
         that an observable triggered; empty for a run that failed.
     redoses
         The last of these alone.
+    reached
+        The largest value of each state in the output, for those whose tolerance follows from it.
     """
 
     times: np.ndarray
@@ -59,6 +65,7 @@ class Trajectory:
     reason: str = ""
     doses: tuple[Dose, ...] = ()
     redoses: tuple[Dose, ...] = ()
+    reached: Mapping[str, float] = field(default_factory=dict)
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Rows at some of the times asked for, after a dose given then; shape (times, observables)."""
@@ -82,7 +89,8 @@ class Engine:
 
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         self._program = program
-        self._tolerance = relative_tolerance or program.solver.relative_tolerance
+        relative = relative_tolerance or program.solver.relative_tolerance
+        self.accuracy = Accuracy(program.solver, relative, program.reach, frozenset(program.signed))
         self._forms: dict[tuple[bool, bool], Form] = {}
         self._second: Engine | None = None
         self._switch_times = lru_cache(maxsize=256)(self._find_switches)
@@ -119,9 +127,28 @@ class Engine:
         times = np.asarray(times, float)
         with ONE_AT_A_TIME:
             try:
-                return self._integrate(values, regimen, times, observables, again, self._tolerance)
+                found = self.integrate(values, regimen, times, observables, self.accuracy, again)
+                return self._nearer(found, values, regimen, times, observables, again)
             except RunFailed as first:
                 return self._try_again(values, regimen, times, observables, again, first)
+
+    def _nearer(
+        self,
+        found: Trajectory,
+        values: Mapping[str, float],
+        regimen: Regimen | None,
+        times: np.ndarray,
+        observables: Sequence[str],
+        again: np.ndarray,
+    ) -> Trajectory:
+        """The same run with tolerances made for what it reaches, when that is far less than was foreseen."""
+        accuracy = self.accuracy
+        for _ in range(NEARER):
+            if not accuracy.is_far_from(found.reached):
+                break
+            accuracy = accuracy.after(found.reached)
+            found = self.integrate(values, regimen, times, observables, accuracy, again)
+        return found
 
     def _try_again(
         self,
@@ -134,9 +161,10 @@ class Engine:
     ) -> Trajectory:
         """The second try, or NaN with what went wrong."""
         try:
-            run = self._sturdier()._integrate(
-                values, regimen, times, observables, again, self._tolerance * 0.1
-            )
+            if self.accuracy.reach and first.status is Status.NEGATIVE:
+                return self._second_opinion(values, regimen, times, observables, again, first)
+            accuracy = replace(self.accuracy, relative=self.accuracy.relative * 0.1)
+            run = self._sturdier().integrate(values, regimen, times, observables, accuracy, again)
             more = ", ".join(self._program.solver.more_logarithms)
             said = f"second try, more accurate{f', {more} as a logarithm too' if more else ''}: {first}"
             return replace(run, reason=said)
@@ -148,15 +176,59 @@ class Engine:
                 return Trajectory(times, nothing, Status.NOT_FINITE, said)
             return Trajectory(times, nothing, error.status, str(error))
 
-    def _integrate(
+    def _second_opinion(
         self,
         values: Mapping[str, float],
         regimen: Regimen | None,
         times: np.ndarray,
         observables: Sequence[str],
         again: np.ndarray,
-        tolerance: float,
+        first: RunFailed,
     ) -> Trajectory:
+        """A run at a hundredth of the tolerance; negative amounts in it are those of the first one, too."""
+        read = [*observables, *(name for name in self.species if name not in observables)]
+        free = self.accuracy.with_signed(self.species)
+        tight = self.integrate(values, regimen, times, read, free.tighter(0.01), again)
+        loose = self.integrate(values, regimen, times, read, free, again)
+        meant = free.after(tight.reached).meant_negative(read, loose.values, tight.values)
+        if meant is None:
+            raise first
+        said = f"falls below 0 at a tighter tolerance, too: {', '.join(meant)}" if meant else str(first)
+        return replace(
+            tight, values=tight.values[:, : len(observables)], reason=f"second try, more accurate: {said}"
+        )
+
+    def first_accuracy(self) -> Accuracy:
+        """An accuracy for a run of which nothing is known yet but where it starts."""
+        plain = self._form(logarithmic=False)
+        plain.start({})
+        start = {name: abs(value) for name, value in plain.state().items() if np.isfinite(value)}
+        least = min((value for value in start.values() if value > 0), default=1.0)
+        return replace(self.accuracy, reach={name: start.get(name) or least for name in plain.state()})
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Species that are states."""
+        return self._form(logarithmic=False).amounts
+
+    def integrate(
+        self,
+        values: Mapping[str, float],
+        regimen: Regimen | None,
+        times: np.ndarray,
+        observables: Sequence[str],
+        accuracy: Accuracy,
+        again: np.ndarray = NO_TIMES,
+    ) -> Trajectory:
+        """One try, as :meth:`run` at a given accuracy.
+
+        Raises
+        ------
+        RunFailed
+            When it fails.
+        """
+        for form in self._forms.values():
+            form.reached.clear()
         timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))
         values = self._program.with_first_dose(values, regimen)
         plain = self._form(logarithmic=False, infusion=timeline.has_infusions)
@@ -176,7 +248,7 @@ class Engine:
             inside = times[(times >= start) & ((times <= stop) if last else (times < stop))]
             if start > 0 and fresh:
                 inside = np.unique([start, *(start + again[start + again < stop]), *inside])
-            form.read_out(observables, tolerance)
+            form.read_out(observables, accuracy)
             block = form.advance(start, inside if last else np.append(inside, stop), stop)
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
@@ -193,7 +265,18 @@ class Engine:
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
         found = np.concatenate(put_out), np.concatenate(rows)
-        return Trajectory(*found, Status.OK, doses=(*own, *timeline.given()), redoses=tuple(timeline.redoses))
+        return Trajectory(
+            *found,
+            Status.OK,
+            doses=(*own, *timeline.given()),
+            redoses=tuple(timeline.redoses),
+            reached=self._reached(),
+        )
+
+    def _reached(self) -> dict[str, float]:
+        """The largest value of each state whose tolerance follows from it, in the run that has ended."""
+        names = {name for form in self._forms.values() for name in form.reached}
+        return {n: max(form.reached.get(n, 0.0) for form in self._forms.values()) for n in names}
 
     def _give(self, form: Form, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
         """Add what a stop gives to the state of `form`; return the form to go on with."""
@@ -226,7 +309,7 @@ class Engine:
         """The engine of the second try."""
         if self._second is None:
             more = self._program.solver.more_logarithms
-            self._second = Engine(self._program.sturdier(), self._tolerance) if more else self
+            self._second = Engine(self._program.sturdier(), self.accuracy.relative) if more else self
         return self._second
 
     def _dosing(self, timeline: Timeline) -> dict[str, float]:

@@ -17,6 +17,7 @@ import numpy as np
 import roadrunner
 
 from harness.models.solver_form import log_state
+from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
 __all__ = ["Form", "RunFailed", "Status", "quiet"]
@@ -69,10 +70,11 @@ class Form:
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
         species = self._model.getFloatingSpeciesIds()
-        self._amounts = [name for name in self._states if name in species]
+        self.amounts = tuple(name for name in self._states if name in species)
         self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
         self._read: list[str] = []
-        self._tolerance = 0.0
+        self._accuracy: Accuracy | None = None
+        self.reached: dict[str, float] = {}
 
     def start(self, values: Mapping[str, float]) -> None:
         """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
@@ -120,25 +122,23 @@ class Form:
                     return said
         return ""
 
-    def read_out(self, observables: Sequence[str], tolerance: float) -> None:
+    def read_out(self, observables: Sequence[str], accuracy: Accuracy) -> None:
         """Say what to read out, and how accurately to integrate."""
-        guarded = [name for name in self._amounts if name not in observables]
+        followed = [*self.amounts, *(name for name in self._states if name in accuracy.reach)]
+        guarded = list(dict.fromkeys(name for name in followed if name not in observables))
         self._wanted = len(observables)
-        self._signs = [i for i, n in enumerate([*observables, *guarded]) if n in self._amounts]
-        read = ["time", *observables, *guarded]
+        names = [*observables, *guarded]
+        self._signs = [i for i, name in enumerate(names) if name in self.amounts]
+        self._followed = [i for i, name in enumerate(names) if name in accuracy.reach]
+        read = ["time", *names]
         if read != self._read:
             self._engine.selections = self._read = read
-        if tolerance != self._tolerance:
-            settings = self._program.solver
-            self._engine.integrator.relative_tolerance = tolerance
+        if accuracy is not self._accuracy:
+            self._engine.integrator.relative_tolerance = accuracy.relative
             # A vector: a scalar would be scaled by the state at the start, and so change with the dose.
-            self._engine.integrator.absolute_tolerance = [
-                settings.absolute_tolerance_logarithm
-                if name in map(log_state, self._logged)
-                else settings.absolute_tolerance.get(name, settings.absolute_tolerance_default)
-                for name in self._states
-            ]
-            self._tolerance = tolerance
+            self._engine.integrator.absolute_tolerance = [accuracy.absolute(name) for name in self._states]
+            self._accuracy = accuracy
+        self._lowest = np.array([accuracy.lowest(names[i]) for i in self._signs])
 
     def advance(self, start: float, times: np.ndarray, stop: float) -> np.ndarray:
         """Integrate from `start` to `stop`; return the rows at `times`, shape (len(times), wanted)."""
@@ -153,6 +153,9 @@ class Form:
                     text = " ".join(str(error).split()).split("; In virtual")[0]
                     raise RunFailed(Status.INTEGRATION_FAILED, text) from None
         self._verify(rows)
+        for place in self._followed:
+            name = self._read[1 + place]
+            self.reached[name] = max(self.reached.get(name, 0.0), float(np.abs(rows[:, place]).max()))
         return rows[rows_of, : self._wanted]
 
     def now(self, names: Sequence[str]) -> np.ndarray:
@@ -165,7 +168,7 @@ class Form:
             raise RunFailed(Status.NOT_FINITE, f"{name} is not finite")
         amounts = rows[:, self._signs]
         # An amount may stray below 0 by its own error, far under one cell; never by more.
-        low = amounts < self._program.solver.lowest_amount
+        low = amounts < self._lowest
         if low.any():
             column = int(np.argwhere(low)[0, 1])
             name = self._read[1 + self._signs[column]]

@@ -177,7 +177,8 @@ def plan(
         default_dose=default_dose,
     )
     _require_distinct([*shown, *study.column_names()])
-    return Plan(study, checked, symbols, tuple(shown), notes=_notes(card, study, checked))
+    notes = (*study.program.doubts, *_notes(card, study, checked))
+    return Plan(study, checked, symbols, tuple(shown), notes=notes)
 
 
 def _observables(

@@ -7,7 +7,7 @@ only read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from harness.errors import InputError
@@ -16,19 +16,27 @@ from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_c
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
 from harness.simulation.regimen import Regimen
+from harness.simulation.times import parse_times
 
 __all__ = ["Program", "load_program", "make_program"]
 
 
 @dataclass(frozen=True)
 class Program:
-    """SBML as exchanged and as solved, what is dosed, and the error control."""
+    """SBML as exchanged and as solved, what is dosed, and the error control.
+
+    `reach`, `signed` and `doubts` are what the trial of a user's own model has found (see
+    harness.simulation.trial); those of the catalogue need none.
+    """
 
     model: str
     plain_sbml: str
     solver_sbml: str
     dose: DoseTarget | None
     solver: SolverSettings
+    reach: Mapping[str, float] = field(default_factory=dict)
+    signed: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -74,18 +82,24 @@ class Program:
 
 
 def make_program(card: ModelCard) -> Program:
-    """Compile the program of a model from its built SBML, as it is now."""
+    """Compile the program of a model from its built SBML, as it is now; one of a user's own is tried out."""
     path = card.sbml_path()
     if not path.is_file():
         raise InputError(f"{path} is missing; run: cart build")
     plain = path.read_text(encoding="utf-8")
-    return Program(
+    program = Program(
         model=card.id,
         plain_sbml=plain,
         solver_sbml=_solver_form(plain, card.solver.logarithms),
         dose=card.dose,
         solver=card.solver,
     )
+    if None not in (card.solver.absolute_tolerance_default, card.solver.lowest_amount):
+        return program
+    from harness.simulation.trial import try_out  # it runs programs
+
+    times = parse_times(card.endpoint_times, card.symbols.time_unit)
+    return replace(program, **vars(try_out(program, times, card.observables)))
 
 
 def load_program(model: str) -> Program:

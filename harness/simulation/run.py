@@ -36,7 +36,8 @@ def run(
     -------
     xarray.Dataset
         Dimension ``run`` (and ``time`` with trajectories); one variable an observable, endpoint or read-out,
-        with ``units``; ``status`` and ``reason`` per run.
+        with ``units``; ``status`` and ``reason`` per run. The attribute ``notes`` says what to
+        know of the numbers, whatever the runs.
     """
     results = (executor or Serial()).map(partial(run_chunk, planned.study), planned.chunks())
     found: list[ChunkResult] = []
@@ -64,7 +65,8 @@ def run(
             data[name] = (("run", "time"), kept[:, :, i], {"units": symbol.unit, "long_name": symbol.name})
     for name in planned.design.table.columns:
         coords[f"design_{name}"] = ("run", planned.design.table[name].to_numpy())
-    return xr.Dataset(data, coords, {"model": planned.study.program.model})
+    attributes = {"model": planned.study.program.model, "notes": "; ".join(planned.notes)}
+    return xr.Dataset(data, coords, attributes)
 
 
 @dataclass(frozen=True)

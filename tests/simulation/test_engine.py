@@ -300,14 +300,14 @@ def test_patients_whose_tumour_all_but_vanishes_are_right(clinical, patient):
 
 def test_a_second_try_says_so_and_is_right(independent, monkeypatch):
     fresh = Engine(load_program("clinical"))
-    integrate = Engine._integrate
+    integrate = Engine.integrate
 
     def fail_first(self, *arguments):
         if self is fresh:
             raise RunFailed(Status.INTEGRATION_FAILED, "made to fail")
         return integrate(self, *arguments)
 
-    monkeypatch.setattr(Engine, "_integrate", fail_first)
+    monkeypatch.setattr(Engine, "integrate", fail_first)
     run = fresh.run({}, None, DAYS, READ_OUT)
     assert run.status is Status.OK
     assert run.reason == "second try, more accurate, Tumor as a logarithm too: made to fail"

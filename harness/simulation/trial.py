@@ -1,0 +1,103 @@
+"""The trial of a user's own model: what it reaches, whether its numbers stand, what may be negative.
+
+Promise: a model whose card leaves tolerances open is run twice over its own course, the second time with a
+tolerance a hundred times tighter, once for the same content in a process. Its tolerances follow from what it
+reaches. What differs between the two by more than `LIMIT` is told, with the observable; a species that is
+negative in both alike is meant to be.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.identity import key_of
+from harness.simulation.engine import Engine, Trajectory
+from harness.simulation.form import RunFailed
+from harness.simulation.program import Program
+
+__all__ = ["Trial", "try_out"]
+
+LIMIT = 1e-3
+"""Largest difference between the two runs that is not told, relative to the value."""
+
+FLOOR = 1e-6
+"""Values below this share of the largest one of an observable are compared with that share."""
+
+TIGHTER = 0.01
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial has found: what states reach, species that may be negative, and what is to be told."""
+
+    reach: Mapping[str, float] = field(default_factory=dict)
+    signed: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+_KNOWN: OrderedDict[str, Trial] = OrderedDict()
+
+
+def try_out(program: Program, times: np.ndarray, observables: Sequence[str]) -> Trial:
+    """The trial of a program over `times`; of the same content it is made once."""
+    key = key_of(program, times, tuple(observables))
+    if key not in _KNOWN:
+        _KNOWN[key] = _trial(Engine(program), times, observables)
+        while len(_KNOWN) > 32:
+            _KNOWN.popitem(last=False)
+    return _KNOWN[key]
+
+
+def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Trial:
+    species = engine.species
+    read = [*observables, *(name for name in species if name not in observables)]
+    accuracy = engine.first_accuracy().with_signed(species)
+    try:
+        accuracy = accuracy.after(engine.integrate({}, None, times, read, accuracy).reached)
+        loose = engine.integrate({}, None, times, read, accuracy)
+    except RunFailed:  # the run that was asked for will tell why
+        return Trial(accuracy.reach)
+    accuracy = accuracy.after(loose.reached)
+    try:
+        tight = engine.integrate({}, None, times, read, accuracy.tighter(TIGHTER))
+    except RunFailed as error:
+        return Trial(
+            accuracy.reach,
+            doubts=(
+                f"the numbers of this model could not be checked at a hundredth of the tolerance: {error}",
+            ),
+        )
+    meant = accuracy.meant_negative(read, loose.values, tight.values) or ()
+    return Trial(accuracy.reach, meant, _doubts(observables, loose, tight))
+
+
+def _doubts(observables: Sequence[str], loose: Trajectory, tight: Trajectory) -> tuple[str, ...]:
+    """One line when observables differ, with the one that differs most."""
+    worst: dict[str, tuple[float, int]] = {}
+    for name, a, b in zip(observables, loose.values.T, tight.values.T, strict=False):
+        error = np.abs(a - b) / np.maximum(np.abs(b), _floor(b))
+        lasting = np.minimum(error, np.append(error[1:], np.inf))  # one row alone is a jump between the two
+        if lasting.max() > LIMIT:
+            worst[name] = float(lasting.max()), int(lasting.argmax())
+    if not worst:
+        return ()
+    name, (_, row) = max(worst.items(), key=lambda found: found[1][0])
+    column = list(observables).index(name)
+    others = [other for other in worst if other != name]
+    more = f"; {', '.join(others[:5])} too" if others else ""
+    one, other = loose.values[row, column], tight.values[row, column]
+    said = (
+        f"{name} at {tight.times[row]:g} is {one:.6g}, but {other:.6g} at a hundredth of the tolerance{more}"
+    )
+    return (f"the numbers of this model are not sure: {said}",)
+
+
+def _floor(values: np.ndarray) -> float:
+    """What differences are compared with at least: near a passage through 0, the size of the curve."""
+    size = float(np.abs(values).max())
+    passes = values.min() < -FLOOR * size and values.max() > FLOOR * size
+    return max(size * (1.0 if passes else FLOOR), 1e-300)

@@ -1,0 +1,148 @@
+"""A user's own model: tolerances of its own scale, negative amounts, and what a tighter tolerance finds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import lambertw
+
+from harness.cli.main import run as cart
+from harness.models.catalog import SolverSettings
+from harness.simulation.accuracy import Accuracy
+from harness.simulation.design import grid
+from harness.simulation.engine import Engine
+from harness.simulation.plan import plan
+from harness.simulation.program import load_program
+from harness.simulation.run import run
+from harness.simulation.simulate import simulate
+
+ELIMINATION = """model elimination()
+  S = 1e-15; Vmax = 4e-16; Km = 2e-16
+  S' = -Vmax*S/(Km + S)
+  share := S/1e-15
+end
+"""
+VANISHING = """model vanishing()
+  species S; S = 1; k = 1; S -> ; k*S*piecewise(1, time < 50, -1)
+end
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A function that writes a model, and returns its path as a user would give it."""
+
+    def write(text, name="own.ant"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def left(time, start, vmax, km):
+    """Michaelis-Menten elimination in closed form, with Lambert's W."""
+    return float(km * lambertw(start / km * np.exp((start - vmax * time) / km)).real)
+
+
+def test_amounts_in_mol_are_as_right_as_any(own):
+    found = simulate(own(ELIMINATION), times=[0, 2, 4])
+    assert found.attrs["status"] == "ok"
+    assert found.attrs["notes"] == ""
+    np.testing.assert_allclose(found.share, [1, 0.388891, 0.040633], atol=1e-6)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.floats(-25, 25), st.floats(-1, 1))
+def test_a_run_has_its_own_scale(tmp_path_factory, magnitude, ratio):
+    """Far from the values in the file, whose scale the first tolerances have, a run is as right as there."""
+    path = tmp_path_factory.getbasetemp() / "scaled.ant"
+    path.write_text(ELIMINATION, encoding="utf-8")
+    start, km = 10.0**magnitude, 10.0 ** (magnitude + ratio)
+    found = simulate(
+        str(path), times=[0, 1, 3], changes={"init_S": start, "Vmax": start, "Km": km}, observables=["S"]
+    )
+    assert found.attrs["status"] == "ok"
+    np.testing.assert_allclose(found.S, [left(t, start, start, km) for t in (0, 1, 3)], rtol=1e-4)
+
+
+def test_the_unit_of_a_model_changes_no_number(own):
+    """The same reactions in mol and in cells: the same shares, to the tolerance."""
+    text = "model m()\n species A, B; A = {0}; B = 0; A -> B; 2*{0}*A/({0}*1e-2 + A); B -> ; 3*B\nend\n"
+    small, large = (simulate(own(text.format(size)), times=np.linspace(0, 3, 31)) for size in (1e-18, 1e12))
+    for name in ("A", "B"):
+        np.testing.assert_allclose(small[name] / 1e-18, large[name] / 1e12, rtol=1e-5, atol=1e-9)
+
+
+def test_a_pool_that_vanishes_is_told_with_its_observable(own, capsys):
+    path = own(VANISHING)
+    program = load_program(path)
+    assert len(program.doubts) == 1
+    assert program.doubts[0].startswith("the numbers of this model are not sure: S at ")
+    assert run(plan(path, grid(k=[0.1, 0.2]), endpoints=["last(S)"])).attrs["notes"] == program.doubts[0]
+    assert cart(["scan", path, "--grid", "k=0.1,0.2", "--endpoint", "last(S)"]) == 0
+    assert f"cart: {program.doubts[0]}" in capsys.readouterr().err.splitlines()
+
+
+def test_a_pool_that_vanishes_is_right_as_a_logarithm_and_then_nothing_is_told(own):
+    path = own(VANISHING.replace("species S", "substanceOnly species S"))
+    own("solver: {logarithms: [S]}\n", "own.yaml")
+    found = simulate(path, times=[0, 50, 100])
+    assert found.attrs["notes"] == ""
+    np.testing.assert_allclose(found.S, [1, np.exp(-50), 1], rtol=1e-4)
+
+
+def test_a_model_is_tried_out_once(own, monkeypatch):
+    path = own(ELIMINATION.replace("4e-16", "4.5e-16"))
+    first = load_program(path)
+    monkeypatch.setattr("harness.simulation.trial.Engine", None)
+    assert load_program(path) == first
+
+
+def test_an_amount_that_is_meant_to_be_negative_is_kept(own):
+    path = own("model m()\n species S; S = 1; k = 0.3; S -> ; 0.1*S + k\nend\n")
+    assert load_program(path).signed == ("S",)
+    expected = 4 * np.exp(-0.1 * np.array([0, 10])) - 3
+    found = simulate(path, times=[0, 10])
+    np.testing.assert_allclose(found.S, expected, rtol=1e-5)
+    assert found.attrs["reason"] == ""
+
+
+def test_an_amount_that_is_negative_for_some_values_is_believed_when_a_tighter_run_agrees(own):
+    path = own("model m()\n species S; S = 1; k = 0; S -> ; 0.1*S + k\nend\n")
+    assert load_program(path).signed == ()
+    found = simulate(path, times=[0, 10], changes={"k": 0.3})
+    assert found.attrs["status"] == "ok"
+    assert found.attrs["reason"].endswith("falls below 0 at a tighter tolerance, too: S")
+    np.testing.assert_allclose(found.S, 4 * np.exp(-0.1 * np.array([0, 10])) - 3, rtol=1e-5)
+
+
+def test_an_amount_that_is_negative_by_error_is_none(own):
+    """Past the zero of a saturated loss lies its pole: a loose run steps over both, a tight one does not."""
+    path = own("model m()\n species S, P; S = 1; P = 0; K = 1e-2; S -> P; S/(K + S)\nend\n")
+    program = load_program(path)
+    loose = Engine(replace(program, signed=("S", "P"))).integrate
+    found = simulate(path, times=[0, 100], changes={"K": 1e-9})
+    assert found.attrs["status"] == "ok"
+    assert abs(float(found.S[-1])) < 1e-6
+    accuracy = replace(Engine(program).accuracy, signed=frozenset(("S", "P")))
+    assert loose({"K": 1e-9}, None, np.array([0.0, 100.0]), ["S"], accuracy).values[-1, 0] < -1
+
+
+def test_two_runs_that_do_not_agree_about_a_negative_amount_decide_nothing():
+    accuracy = Accuracy(SolverSettings(lowest_amount=None), 1e-7, {"S": 2.0, "P": 2.0}).with_signed(
+        ("S", "P")
+    )
+    names, tight = ["x", "S", "P"], np.array([[-5, 2, 2], [-5, -1, 1e-9], [-5, -1.5, 0.0]])
+    assert accuracy.meant_negative(names, tight, tight) == ("S",)
+    assert accuracy.meant_negative(names, tight * (1 + 1e-4), tight) == ("S",)
+    assert accuracy.meant_negative(names, tight * (1 + 1e-2), tight) is None
+
+
+def test_what_a_card_says_of_tolerances_holds(own):
+    path = own(ELIMINATION)
+    own("solver: {absolute_tolerance: {S: 1.0e-12}}\n", "own.yaml")
+    loose = simulate(path, times=[0, 4])
+    assert abs(float(loose.share[-1]) - 0.040633) > 0.1  # far too loose for 1e-15, as it was asked for
