@@ -259,7 +259,7 @@ def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:
     if len(parts) != 4 or parts[2].strip() not in ("log", "linear"):
         raise InputError(f"grid '{text}': a range is low:high:log:count or low:high:linear:count")
     low, high = symbols.parse(name, parts[0]), symbols.parse(name, parts[1])
-    count = re.fullmatch(r"\s*([0-9]+)\s*", parts[3])
+    count = re.fullmatch(r"\s*([0-9]{1,12})\s*", parts[3])
     if count is None or not 1 <= int(count[1]) <= MOST:
         raise InputError(f"grid '{text}': the number of points must be at least 1 and at most {MOST}")
     if parts[2].strip() == "linear":

@@ -26,7 +26,7 @@ from harness.simulation.own_code import text_of
 from harness.simulation.program import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
-from harness.simulation.times import parse_times, parse_until
+from harness.simulation.times import MOST, parse_times, parse_until
 
 __all__ = ["Plan", "plan"]
 
@@ -327,6 +327,10 @@ def _own_times(card: ModelCard, symbols: SymbolTable, end: float) -> np.ndarray:
     times = np.union1d(0.0, parse_times(card.endpoint_times, symbols.time_unit))
     step = times[-1] - times[-2] if times.size > 1 else end
     if step > 0 and times[-1] < end:
+        if not (end - times[-1]) / step < MOST:
+            raise InputError(
+                f"the end, {end:g} {symbols.time_unit}, lies more than {MOST} output times ahead"
+            )
         times = np.append(times, times[-1] + step * np.arange(1, (end - times[-1]) / step))
     return _apart(np.append(times[times <= end], end))
 

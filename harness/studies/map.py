@@ -92,7 +92,8 @@ class Burden(Declaration):
         if not (np.diff(values) > 0).all() or not values[-1] > 0:
             raise InputError(f"burden: the conversion to {self.parameter} must rise with the percentage")
         if len(known) == 1:
-            return self.percent() * (values[0] / known[0])
+            with np.errstate(over="ignore"):  # the design tells what is beyond all numbers
+                return self.percent() * (values[0] / known[0])
         return np.interp(self.percent(), known, values)
 
 

@@ -6,11 +6,9 @@ there says why it is what it is.
 
 from __future__ import annotations
 
-from functools import cache
-
 from pydantic import model_validator
 
-from harness.declarations import Declaration, read_declaration
+from harness.declarations import Declaration, read_often
 from harness.models.catalog import repository
 
 __all__ = ["Threshold", "read_claims"]
@@ -62,7 +60,6 @@ class Claims(Declaration):
     claims: dict[str, tuple[Threshold, ...]]
 
 
-@cache
 def read_claims() -> dict[str, tuple[Threshold, ...]]:
     """Thresholds by claim."""
-    return read_declaration(repository() / "validation" / "claims.yaml", Claims).claims
+    return read_often(repository() / "validation" / "claims.yaml", Claims).claims

@@ -45,6 +45,12 @@ def cart(capfd):
         (["simulat"], "No such command"),
         (["scan", "clinical"], "Missing option"),
         (["scan", "clinical", "--grid", "dose=1:2:log:0"], "at least 1"),
+        (["scan", "clinical", "--grid", f"dose=1:2:log:{'9' * 5000}"], "at most 10000000"),
+        (["simulate", "clinical", "--until", "1e308"], "more than 1000000 output times ahead"),
+        (
+            ["scan", "clinical", "--grid", "dose=1e8", "--at", "1e11"],
+            "more than 1000000 output times ahead",
+        ),
         (["scan", "clinical", "--grid", "dose=1e8", "--grid", "dose=2e8"], "an axis is given twice"),
         (["scan", "clinical", "--grid", "dose=1e8", "--plot", "a.txt"], "the suffix must be one of"),
         (["scan", "clinical", "--grid", "dose=1e8", "--resume"], "resume: goes with --out"),
