@@ -8,6 +8,7 @@ libraries, and the text of this package. A thing whose content cannot be told is
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import math
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -49,6 +50,8 @@ def key_of(*content: object) -> str:
 def versions() -> dict[str, str]:
     """Versions of what computes."""
     found = {name: version(name) for name in ("cart-pkpd", "libroadrunner", "numpy", "scipy")}
+    with contextlib.suppress(PackageNotFoundError):
+        found["numba"] = version("numba")
     return {**found, "python": platform.python_version()}
 
 

@@ -11,6 +11,7 @@ from harness.cli.options import (
     Changes,
     Condition,
     Doses,
+    Engine,
     Model,
     Plot,
     Readings,
@@ -70,6 +71,7 @@ def scan(
     times: Times = None,
     out: Out = None,
     plot: Plot = None,
+    engine: Engine = "roadrunner",
     workers: Workers = None,
     scheduler: Scheduler = None,
     resume: Resume = False,
@@ -103,6 +105,7 @@ def scan(
         condition=condition,
         until=until,
         times=times,
+        engine=engine,
     )
     _execute(planned, out, plot, tuple(axes), workers, scheduler, resume)
 
@@ -123,6 +126,7 @@ def run(
     until: Until = None,
     times: Times = None,
     out: Out = None,
+    engine: Engine = "roadrunner",
     workers: Workers = None,
     scheduler: Scheduler = None,
     resume: Resume = False,
@@ -145,6 +149,7 @@ def run(
         condition=condition,
         until=until,
         times=times,
+        engine=engine,
     )
     _execute(planned, out, None, (), workers, scheduler, resume)
 
@@ -163,6 +168,7 @@ def _plan(
     condition: str | None,
     until: str | None,
     times: str | None,
+    engine: str,
     regimens: Path | None = None,
     shown: tuple[str, ...] = (),
     inputs: Sequence[Path] = (),
@@ -190,6 +196,7 @@ def _plan(
         readings=reading or (),
         condition=condition,
         shown=shown,
+        engine=engine,
     )
 
 

@@ -11,6 +11,7 @@ from harness.cli.options import (
     Changes,
     Condition,
     Doses,
+    Engine,
     Model,
     Out,
     Plot,
@@ -55,6 +56,7 @@ def map_(
     until: Annotated[str, typer.Option(help="End of every run.")] = "21 months",
     out: Out = None,
     plot: Plot = None,
+    engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -76,6 +78,7 @@ def map_(
         dose=f"{dose}:log:{points}",
         burden=axis,
         until=until,
+        engine=engine,
     )
 
     def draw(outcome: Outcome) -> Figure:
@@ -114,6 +117,7 @@ def sensitivity(
     seed: Seed = 1,
     out: Out = None,
     plot: Plot = None,
+    engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -137,6 +141,7 @@ def sensitivity(
         n=n,
         seed=seed,
         failures=failures,
+        engine=engine,
     )
 
     def draw(outcome: Outcome) -> Figure:

@@ -12,6 +12,7 @@ __all__ = [
     "Changes",
     "Condition",
     "Doses",
+    "Engine",
     "Model",
     "Out",
     "Plot",
@@ -53,6 +54,7 @@ Rule = Annotated[
         help="Rule of progression (D18): nadir_25_and_5, the default of response.yaml, nadir_25, baseline_25."
     ),
 ]
+Engine = Annotated[str, typer.Option(help="What runs it: roadrunner, kernel or auto (kernel for many runs).")]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Out = Annotated[Path | None, typer.Option(help="Table to write: .csv or .parquet.")]
 Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]

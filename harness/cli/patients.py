@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Readings, Rule, Workers
+from harness.cli.options import Engine, Readings, Rule, Workers
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def patients(
     plot_examples: Annotated[Path | None, typer.Option(help=Picture + "one of each category.")] = None,
     plot_effects: Annotated[Path | None, typer.Option(help=Picture + "sizes of the random effects.")] = None,
     plot_progression: Annotated[Path | None, typer.Option(help=Picture + "progression by dose.")] = None,
+    engine: Engine = "auto",
     workers: Workers = None,
 ) -> None:
     """Fit each patient of a table to dose and best response, and read progression off."""
@@ -54,7 +55,7 @@ def patients(
     }  # fmt: skip
     given = {
         "first_visit": first_visit, "until": until, "split": split, "draws": draws, "seed": seed,
-        "rule": rule, "readings": reading,
+        "rule": rule, "readings": reading, "engine": engine,
     }  # fmt: skip
     if table is not None:
         given |= {"table": str(table.absolute()), "published": {}, "remarks": ()}

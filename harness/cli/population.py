@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Changes, Out, Plot, Readings, Rule, Seed, Workers, parse_changes
+from harness.cli.options import Changes, Engine, Out, Plot, Readings, Rule, Seed, Workers, parse_changes
 from harness.cli.studies import answer
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def population(
     seed: Seed = 1,
     out: Out = None,
     plot: Plot = None,
+    engine: Engine = "auto",
     workers: Workers = None,
 ) -> None:
     """Virtual patients at several doses: responses and progression-free survival."""
@@ -58,6 +59,7 @@ def population(
         readings=reading or [],
         until=until,
         seed=seed,
+        engine=engine,
         **({} if rule is None else {"rule": rule}),
     )
 
@@ -78,13 +80,14 @@ def trial(
     seed: Annotated[int | None, typer.Option(help="In place of the file's.")] = None,
     out: Out = None,
     plot: Plot = None,
+    engine: Annotated[str | None, typer.Option(help="In place of the file's.")] = None,
     workers: Workers = None,
 ) -> None:
     """A virtual trial, repeated: response table, Kaplan-Meier by arm, and the chance of one trial."""
     from harness.declarations import declare, read_declaration
     from harness.studies.trial import Trial
 
-    given = {"replicates": replicates, "seed": seed}
+    given = {"replicates": replicates, "seed": seed, "engine": engine}
     declared = read_declaration(file, Trial).model_dump()
     study = declare(Trial, **declared | {name: value for name, value in given.items() if value is not None})
 

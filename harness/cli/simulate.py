@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Changes, Condition, Doses, Model, Plot, Readings, parse_changes
+from harness.cli.options import Changes, Condition, Doses, Engine, Model, Plot, Readings, parse_changes
 from harness.cli.studies import say
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def simulate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .parquet or .nc.")] = None,
     plot: Plot = None,
+    engine: Engine = "roadrunner",
 ) -> None:
     """Simulate a model once."""
     from harness.models.catalog import model_files
@@ -51,6 +52,7 @@ def simulate(
         until=until,
         times=times,
         observables=observable,
+        engine=engine,
     )
     say(filter(None, [result.attrs["notes"]]))
     if result.attrs["status"] != "ok":

@@ -17,8 +17,8 @@ import numpy as np
 
 from harness.fitting.likelihood import Model, constant, residuals
 from harness.fitting.prepared import ArmData, Prepared
+from harness.simulation.engines import engine_of
 from harness.simulation.program import Program
-from harness.simulation.study import engine_of
 
 __all__ = ["STEP", "TOLERANCE", "Objective", "smooth"]
 

@@ -14,7 +14,7 @@ import pandas as pd
 from harness.analysis.observations import COLUMNS
 from harness.errors import InputError
 from harness.fitting.prepared import Prepared
-from harness.simulation.study import engine_of
+from harness.simulation.engines import engine_of
 
 __all__ = ["Design", "simulate_observations"]
 

@@ -150,6 +150,16 @@ class Engine:
             found = self.integrate(values, regimen, times, observables, accuracy, again)
         return found
 
+    def run_many(
+        self,
+        runs: Sequence[tuple[Mapping[str, float], Regimen | None]],
+        times: Sequence[np.ndarray],
+        observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
+    ) -> list[Trajectory]:
+        """Run the model for each of `runs`, parameters to set and a regimen, at its own times."""
+        return [self.run(*run, asked, observables, again) for run, asked in zip(runs, times, strict=True)]
+
     def _try_again(
         self,
         values: Mapping[str, float],

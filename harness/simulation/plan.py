@@ -22,16 +22,26 @@ from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
+from harness.simulation.engines import AUTO, KERNEL, ROADRUNNER, difference, require_engine, usable
 from harness.simulation.own_code import text_of
 from harness.simulation.program import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
-from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
+from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study, run_rows
 from harness.simulation.times import MOST, parse_times, parse_until
 
 __all__ = ["Plan", "plan"]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
+
+CHUNK_OF_KERNEL = 1024
+"""The same for the kernel, whose runs cost a fifth and whose chunks have a start of their own."""
+
+ENOUGH = 512
+"""Runs that repay the start of the kernel: numba alone takes as long as some hundred runs."""
+
+SAMPLE = 16
+"""Rows, or one in a thousand, on which the kernel is held against the reference before a study."""
 
 FAR_BELOW = 2
 """Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
@@ -73,6 +83,16 @@ class Plan:
                 None if regimens is None else tuple(regimens[rows]),
             )
 
+    def sample(self) -> Chunk:
+        """Rows, drawn with a fixed seed, that two engines are held against each other on."""
+        count = min(max(SAMPLE, len(self) // 1000), len(self))
+        rows = np.sort(np.random.default_rng(0).choice(len(self), count, replace=False))
+        return next(
+            replace(
+                self, design=replace(self.design, table=self.design.table.iloc[rows]), chunk=count
+            ).chunks()
+        )
+
     def unit(self, column: str) -> str:
         """Unit of a column of the results."""
         for call in self.study.endpoints:
@@ -100,6 +120,7 @@ def plan(
     readings: str | Sequence[str] = (),
     condition: str | None = None,
     shown: Sequence[str] = (),
+    engine: str = ROADRUNNER,
 ) -> Plan:
     """Check a study against its model, before anything runs.
 
@@ -130,6 +151,10 @@ def plan(
         Columns of the design that a streamed file repeats.
     doses, regimens
         One regimen for all runs, and those that the column `regimen` can name.
+    engine
+        ``roadrunner``, the reference; ``kernel``, compiled for the model; or ``auto``, the kernel from
+        `ENOUGH` runs on. Where the kernel cannot be used, or does not have the numbers of the reference on
+        a sample of the design, RoadRunner runs the study, and a note says why.
 
     Raises
     ------
@@ -178,7 +203,29 @@ def plan(
     )
     _require_distinct([*shown, *study.column_names()])
     notes = (*study.program.doubts, *_notes(card, study, checked))
-    return Plan(study, checked, symbols, tuple(shown), notes=notes)
+    planned = Plan(study, checked, symbols, tuple(shown), notes=notes)
+    return _with_engine(planned, require_engine(engine))
+
+
+def _with_engine(planned: Plan, asked: str) -> Plan:
+    """The plan with the engine that is to run it, for all runs."""
+    few = asked == AUTO and len(planned) < ENOUGH
+    if asked == ROADRUNNER or few:
+        return planned
+    study = planned.study
+    why = usable(study.program, [*study.columns, *study.fixed])
+    if not why:
+        sample = planned.sample()
+        whole = [100.0 if planned.symbols[n].unit == "percent" else 0.0 for n in study.observables]
+        by_both = (run_rows(study, sample, name) for name in (ROADRUNNER, KERNEL))
+        why = difference(*by_both, study.observables, whole)
+        why = why and f"on a sample of the design, {why} between kernel and RoadRunner"
+    if why:
+        return replace(planned, notes=(*planned.notes, f"runs on RoadRunner: {why}"))
+    chunk = min(CHUNK_OF_KERNEL, max(CHUNK, -(-len(planned) // 16)))
+    said = f"runs on the kernel, compiled for {study.program.model}"
+    notes = (*planned.notes, said)
+    return replace(planned, study=replace(study, engine=KERNEL), chunk=chunk, notes=notes)
 
 
 def _observables(

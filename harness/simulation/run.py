@@ -65,7 +65,11 @@ def run(
             data[name] = (("run", "time"), kept[:, :, i], {"units": symbol.unit, "long_name": symbol.name})
     for name in planned.design.table.columns:
         coords[f"design_{name}"] = ("run", planned.design.table[name].to_numpy())
-    attributes = {"model": planned.study.program.model, "notes": "; ".join(planned.notes)}
+    attributes = {
+        "model": planned.study.program.model,
+        "engine": planned.study.engine,
+        "notes": "; ".join(planned.notes),
+    }
     return xr.Dataset(data, coords, attributes)
 
 

@@ -13,6 +13,7 @@ import xarray as xr
 from harness.models.catalog import ModelCard, select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
+from harness.simulation.engines import ROADRUNNER
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.run import run
@@ -31,6 +32,7 @@ def simulate(
     until: str | float | None = None,
     times: str | Sequence[float] | None = None,
     observables: str | Sequence[str] | None = None,
+    engine: str = ROADRUNNER,
 ) -> xr.Dataset:
     """Simulate one model once.
 
@@ -53,6 +55,8 @@ def simulate(
         Output times in place of a grid to `until`: numbers, or a text such as ``0:360:1``.
     observables
         What to read out; by default the observables of the model and then its states.
+    engine
+        As for :func:`~harness.simulation.plan.plan`.
 
     Returns
     -------
@@ -84,6 +88,7 @@ def simulate(
         changes=changes,
         readings=readings,
         condition=condition,
+        engine=engine,
     )
     found = run(planned).isel(run=0, drop=True)
     study = planned.study
@@ -97,6 +102,7 @@ def simulate(
         "condition": selection.condition or "",
         "changes": ", ".join(f"{name}={value:g}" for name, value in study.fixed.items()),
         "doses": given,
+        "engine": study.engine,
         "status": found["status"].item(),
         "reason": found["reason"].item(),
         "notes": "; ".join(planned.notes),

@@ -7,7 +7,6 @@ and on the rows of the chunk alone, so it is bitwise the same in any order, chun
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,12 +16,13 @@ from harness.analysis.library import FUNCTIONS
 from harness.analysis.moments import SAME, jumps, nearly_in, with_moments
 from harness.errors import InputError
 from harness.identity import key_of
-from harness.simulation.engine import Engine, Status, Trajectory
+from harness.simulation.engine import Status, Trajectory
+from harness.simulation.engines import ROADRUNNER, engine_of
 from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Redosing, Regimen
 
-__all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "engine_of", "run_chunk"]
+__all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "run_chunk", "run_rows"]
 
 REDOSES = ("redoses", "redose_days")
 """Columns of the results of a rule that may dose again: how many doses it gave, and when."""
@@ -109,6 +109,8 @@ class Study:
         Times at which trajectories are kept, ascending; empty when none are. No endpoint depends on them.
     endpoints, at, at_observables
         What becomes of a run: endpoints, and values of observables at given times.
+    engine
+        What runs it, of :mod:`harness.simulation.engines`.
     """
 
     program: Program
@@ -124,6 +126,7 @@ class Study:
     at: tuple[float, ...] = ()
     at_observables: tuple[str, ...] = ()
     default_dose: float = 0.0
+    engine: str = ROADRUNNER
 
     @property
     def keep(self) -> bool:
@@ -209,16 +212,7 @@ class ChunkResult:
 
 def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
     """Run the rows of a chunk."""
-    kept = study.kept_times()
-    longest = study.end if not study.keep else max(study.end, study.times[-1])
-    last = np.full(len(chunk), longest) if chunk.days is None else chunk.days
-    asked = {end: _asked(study, kept, end) for end in np.unique(last).tolist()}
-    engine = engine_of(study.program)
-    runs = []
-    for row in range(len(chunk)):
-        settings, regimen = _settings(study, chunk, row)
-        times = asked[last[row]]
-        runs.append(engine.run(settings, regimen, times, study.observables, study.endpoint_times))
+    runs = run_rows(study, chunk)
     redoses = [tuple(dose.time for dose in run.redoses) for run in runs]
     columns = {name: np.full(len(runs), np.nan) for name in study.column_names()}
     _read_endpoints(study, chunk, runs, columns)
@@ -232,8 +226,20 @@ def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
         [run.reason for run in runs],
         columns,
         redoses,
-        _trajectories(study, runs, kept) if study.keep else None,
+        _trajectories(study, runs) if study.keep else None,
     )
+
+
+def run_rows(study: Study, chunk: Chunk, engine: str = "") -> list[Trajectory]:
+    """Trajectories of the rows of a chunk, by the engine of the study or another."""
+    kept = study.kept_times()
+    longest = study.end if not study.keep else max(study.end, study.times[-1])
+    last = np.full(len(chunk), longest) if chunk.days is None else chunk.days
+    asked = {end: _asked(study, kept, end) for end in np.unique(last).tolist()}
+    settings = [_settings(study, chunk, row) for row in range(len(chunk))]
+    times = [asked[end] for end in last.tolist()]
+    runs = engine_of(study.program, engine or study.engine)
+    return runs.run_many(settings, times, study.observables, study.endpoint_times)
 
 
 def _end(study: Study, chunk: Chunk, row: int) -> float:
@@ -293,8 +299,9 @@ def _read_values(study: Study, chunk: Chunk, runs: list[Trajectory], columns: di
                 columns[f"{name}_{time:g}"][row] = value
 
 
-def _trajectories(study: Study, runs: list[Trajectory], kept: np.ndarray) -> np.ndarray:
+def _trajectories(study: Study, runs: list[Trajectory]) -> np.ndarray:
     """Rows of every run at the times that are kept; NaN after its end."""
+    kept = study.kept_times()
     found = np.full((len(runs), kept.size, len(study.observables)), np.nan)
     before = jumps(kept)
     for row, run in enumerate(runs):
@@ -303,20 +310,6 @@ def _trajectories(study: Study, runs: list[Trajectory], kept: np.ndarray) -> np.
         earlier = before[inside[before]]
         found[row, earlier] = run.before(kept[earlier])
     return found
-
-
-_ENGINES: OrderedDict[str, Engine] = OrderedDict()
-
-
-def engine_of(program: Program) -> Engine:
-    """Engine of a program, compiled once a process and kept while it is among the last few used."""
-    key = program.key
-    if key not in _ENGINES:
-        _ENGINES[key] = Engine(program)
-        while len(_ENGINES) > 4:
-            _ENGINES.popitem(last=False)
-    _ENGINES.move_to_end(key)
-    return _ENGINES[key]
 
 
 def is_ok(status: str) -> bool:

@@ -19,12 +19,20 @@ from harness.errors import InputError
 from harness.models.catalog import ModelCard, select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import grid, parse_axis
+from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.simulation.times import parse_until
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration, count_failed, refuse_set_twice
+from harness.studies.outcome import (
+    EngineName,
+    Outcome,
+    Progress,
+    StudyDeclaration,
+    count_failed,
+    refuse_set_twice,
+)
 
 __all__ = ["PANELS", "Burden", "Map"]
 
@@ -108,6 +116,8 @@ class Map(StudyDeclaration):
         Burden axis.
     until
         End of every run, over which a fall is the deepest; the longest follow-up of the article by default.
+    engine
+        What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
     """
 
     DECLARED: ClassVar[tuple[str, ...]] = ("maps", "points", "points_dose", "points_burden")
@@ -120,6 +130,7 @@ class Map(StudyDeclaration):
     dose: str = "50e6:800e6:log:40"
     burden: Burden = Burden()
     until: str = "21 months"
+    engine: EngineName = AUTO
 
     def number_names(self) -> tuple[str, ...]:
         falls = (
@@ -188,6 +199,7 @@ class Map(StudyDeclaration):
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,
+            engine=self.engine,
         )
 
     def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:

@@ -19,10 +19,12 @@ from harness.analysis.response import require_rule
 from harness.declarations import Declaration
 from harness.errors import InputError, RunFailed
 from harness.models.catalog import model_files
+from harness.simulation.engines import require_engine
 from harness.simulation.execute import Executor
 from harness.simulation.study import is_ok
 
 __all__ = [
+    "EngineName",
     "Outcome",
     "Progress",
     "ProgressionRule",
@@ -39,6 +41,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 ProgressionRule = Annotated[str, AfterValidator(require_rule)]
 """Name of a rule of progression, of ``response.yaml``."""
+
+
+EngineName = Annotated[str, AfterValidator(require_engine)]
+"""What runs the simulations, of :mod:`harness.simulation.engines`."""
 
 
 def count_failed(status: Sequence[str], reason: Sequence[str]) -> int:

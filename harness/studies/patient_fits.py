@@ -245,6 +245,7 @@ class PatientFits:
             trajectories=True,
             times=np.unique([*GRID[self.end > GRID], self.declared.first_visit, self.end]),
             readings=self.declared.readings,
+            engine=self.declared.engine,
         )
 
     def _best_change(self, curves: xr.Dataset) -> np.ndarray:

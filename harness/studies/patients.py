@@ -14,8 +14,17 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from harness.analysis.response import FIRST_VISIT, RULE
+from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
-from harness.studies.outcome import Outcome, Progress, ProgressionRule, Seed, StudyDeclaration, count_failed
+from harness.studies.outcome import (
+    EngineName,
+    Outcome,
+    Progress,
+    ProgressionRule,
+    Seed,
+    StudyDeclaration,
+    count_failed,
+)
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
@@ -56,6 +65,8 @@ class Patients(StudyDeclaration):
         Lowest dose (cells) of the arm `high`.
     draws
         Draws of each distinct patient's random effects given the category.
+    engine
+        What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
     """
 
     DECLARED: ClassVar[tuple[str, ...]] = ("patients", "responders", "nonresponders")
@@ -73,6 +84,7 @@ class Patients(StudyDeclaration):
     until: str = "36 months"
     split: float = Field(150e6, gt=0)
     draws: int = Field(400, ge=1, le=100_000)
+    engine: EngineName = AUTO
     seed: Seed = 1
 
     @field_validator("effects", "more_effects")

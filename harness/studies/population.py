@@ -155,6 +155,7 @@ class Population(VirtualPatients):
             until=self._end(),
             changes=self.changes,
             readings=self.readings,
+            engine=self.engine,
         )
 
     def _tables(self, time: np.ndarray, change: np.ndarray) -> dict[str, pd.DataFrame]:

@@ -12,10 +12,11 @@ import pandas as pd
 
 from harness.models.catalog import select
 from harness.simulation.design import Design, grid, parse_axis
+from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import Summary, run
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration
 
 __all__ = ["Scan"]
 
@@ -24,7 +25,8 @@ class Scan(StudyDeclaration):
     """Endpoints over a grid.
 
     `grid` holds axes as ``cart scan`` takes them (``0.5:20:log:25`` or ``1,2,5``); `changes` are set in
-    every run. The table `runs` has the columns condition, one an axis, one an endpoint, status and reason.
+    every run, which `engine` runs as for every study. The table `runs` has the columns condition, one an
+    axis, one an endpoint, status and reason.
     """
 
     kind: Literal["scan"]
@@ -36,6 +38,7 @@ class Scan(StudyDeclaration):
     changes: dict[str, str] = {}
     until: str | None = None
     times: str | None = None
+    engine: EngineName = AUTO
 
     def number_names(self) -> tuple[str, ...]:
         return ()
@@ -71,4 +74,5 @@ class Scan(StudyDeclaration):
             condition=condition,
             until=self.until,
             times=self.times,
+            engine=self.engine,
         )

@@ -26,11 +26,12 @@ from harness.errors import InputError
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
+from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
-from harness.studies.outcome import Outcome, Progress, Seed, StudyDeclaration, count_failed
+from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
 
 __all__ = ["Sensitivity", "Spread"]
 
@@ -106,6 +107,8 @@ class Sensitivity(StudyDeclaration):
         Blocks of Saltelli's sample, a power of two; n (parameters + 2) runs.
     failures
         ``drop`` leaves out the block of a failed run, ``impute`` puts the median in its place.
+    engine
+        What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
     """
 
     DECLARED: ClassVar[tuple[str, ...]] = ("runs",)
@@ -124,6 +127,7 @@ class Sensitivity(StudyDeclaration):
     failures: Literal["drop", "impute"] = "drop"
     resamples: int = Field(200, ge=2, le=100_000)
     level: float = Field(0.95, gt=0, lt=1)
+    engine: EngineName = AUTO
 
     @field_validator("observables")
     @classmethod
@@ -227,6 +231,7 @@ class Sensitivity(StudyDeclaration):
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,
+            engine=self.engine,
         )
 
     def _notes(self, table: pd.DataFrame, failed: int) -> tuple[str, ...]:

@@ -146,6 +146,7 @@ class Trial(VirtualPatients):
             regimens={name: declared_regimen(name, arm, symbols) for name, arm in self.arms.items()},
             changes=self.changes,
             readings=self.readings,
+            engine=self.engine,
         )
 
     def _places(self) -> pd.DataFrame:

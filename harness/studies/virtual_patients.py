@@ -13,7 +13,8 @@ from harness.models.provenance import parameters_of
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
-from harness.studies.outcome import ProgressionRule, Seed, StudyDeclaration
+from harness.simulation.engines import AUTO
+from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration
 
 __all__ = ["ASSUMED", "CHANGE", "MOST", "VirtualPatients", "omegas_of"]
 
@@ -48,6 +49,8 @@ class VirtualPatients(StudyDeclaration):
     rule
         Rule of progression, of ``response.yaml`` (ledger D18): it ends what counts as best response, and a
         trial. By default the one that the file names.
+    engine
+        What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
     """
 
     model: str = "clinical"
@@ -56,6 +59,7 @@ class VirtualPatients(StudyDeclaration):
     omegas: dict[str, float] = {}
     seed: Seed = 1
     rule: ProgressionRule = RULE
+    engine: EngineName = AUTO
 
     def symbols(self) -> SymbolTable:
         """Symbols of the model, which must have a change of M-protein."""

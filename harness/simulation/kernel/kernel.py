@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.models.equations import read_equations
+from harness.simulation.accuracy import Accuracy
 from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import Batch, Run, make_batch
@@ -29,6 +30,9 @@ __all__ = ["Integrated", "Kernel"]
 LOOSER = 50.0
 """The kernel's relative tolerance over that of the program, which is for CVODE: the largest error of the two
 methods is then about the same (docs/engine.md has the measurement)."""
+SHARE = 1e-20
+"""Absolute tolerance over what a state reaches, where a card gives none: a step is held to its relative error,
+so that a run that stays far below that is as accurate."""
 OF_LOGARITHMS = 3.0
 """Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
 SAID = {
@@ -97,7 +101,7 @@ class Kernel:
         if beyond:
             raise InputError(f"{program.model}: when its rates switch depends on {beyond[0]}")
         self._defaults = np.array([*plain.constants.values(), 0.0])
-        self._is_amount = np.array([name in plain.species for name in self.layout.states])
+        self._species = plain.species
         self._module = load_kernel(text, self._run_nothing)
 
     def run_many(
@@ -186,15 +190,14 @@ class Kernel:
     @cached_property
     def _control(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """By state: absolute tolerance, whether the relative one counts its size, and lowest value."""
-        settings, states = self._program.solver, self.layout.states
+        program, states = self._program, self.layout.states
+        accuracy = Accuracy(program.solver, self._tolerance, program.reach, frozenset(program.signed), SHARE)
         logged = np.array([name in self.layout.logarithms for name in states])
-        absolute = [
-            settings.absolute_tolerance.get(name, settings.absolute_tolerance_default) for name in states
-        ]
+        absolute = [accuracy.absolute(name) for name in states]
         # The relative tolerance of a logarithm does not grow with it: it is its amount that is accurate.
         tolerances = np.where(logged, (OF_LOGARITHMS - 1) * self._tolerance, absolute)
-        lowest = np.where(self._is_amount, settings.lowest_amount, -np.inf)
-        return tolerances, np.where(logged, 0.0, 1.0), lowest
+        lowest = [accuracy.lowest(n) if n in self._species else -np.inf for n in states]
+        return tolerances, np.where(logged, 0.0, 1.0), np.array(lowest)
 
     def _run_nothing(self, module: ModuleType) -> None:
         """Have numba compile what it has not in its cache."""

@@ -41,7 +41,7 @@ def regimens(card):
 def floor(name, truth):
     """Below this a difference is not measured against the value: a change counts against its baseline."""
     changes = name.endswith("_change") or name.startswith("cytolysis")
-    return 100.0 if changes else 1e-4 * max(np.abs(truth).max(), 1e-300)
+    return 100.0 if changes else max(1e-4 * np.abs(truth).max(), 1e-12)
 
 
 def worst(found, truth, names):

@@ -1,0 +1,130 @@
+"""Which engine runs a study, decided before the first run: libRoadRunner, the reference, or the kernel.
+
+Promise: one engine for the whole study, never changed midway; the kernel only where it can express the model
+and a sample of the design has the numbers of the reference; and one line that says why where it was asked for
+and is not used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from harness.errors import InputError, unknown_name
+from harness.simulation.engine import Engine, Status, Trajectory
+from harness.simulation.program import Program
+from harness.simulation.regimen import Regimen
+
+__all__ = [
+    "AUTO",
+    "ENGINES",
+    "KERNEL",
+    "ROADRUNNER",
+    "Runs",
+    "difference",
+    "engine_of",
+    "require_engine",
+    "usable",
+]
+
+ROADRUNNER, KERNEL, AUTO = "roadrunner", "kernel", "auto"
+ENGINES = (ROADRUNNER, KERNEL, AUTO)
+"""Names that can be asked for: the reference; the kernel, or else the reference with a line that says so; the
+kernel for as many runs as repay its start."""
+
+LARGEST = 1e-3
+"""Difference of any read-out beyond which the kernel is not used."""
+
+FLOOR = 1e-6
+"""Below this share of the largest value in the sample a difference is not held against the value."""
+
+
+class Runs(Protocol):
+    """What runs a program: an engine."""
+
+    def run_many(
+        self,
+        runs: Sequence[tuple[Mapping[str, float], Regimen | None]],
+        times: Sequence[np.ndarray],
+        observables: Sequence[str],
+        again: np.ndarray,
+    ) -> list[Trajectory]:
+        """Trajectories of runs, each at its own times."""
+
+
+_KEPT: OrderedDict[tuple[str, str], Runs] = OrderedDict()
+
+
+def engine_of(program: Program, name: str = ROADRUNNER) -> Engine:
+    """Engine of a program, compiled once a process and kept while it is among the last few used."""
+    key = program.key, name
+    if key not in _KEPT:
+        _KEPT[key] = _kernel(program) if name == KERNEL else Engine(program)
+        while len(_KEPT) > 4:
+            _KEPT.popitem(last=False)
+    _KEPT.move_to_end(key)
+    return _KEPT[key]
+
+
+def _kernel(program: Program) -> Runs:
+    from harness.simulation.kernel.kernel import Kernel
+
+    return Kernel(program)
+
+
+def require_engine(name: str) -> str:
+    """A name of an engine, refused when there is none of it."""
+    if name not in ENGINES:
+        raise unknown_name("engine", name, ENGINES)
+    return name
+
+
+def usable(program: Program, parameters: Sequence[str]) -> str:
+    """Why the kernel cannot run a program with these parameters set; empty when it can."""
+    if importlib.util.find_spec("numba") is None:
+        return "the kernel needs numba, which is not installed (pip install 'cart-pkpd[fast]')"
+    try:
+        kernel = engine_of(program, KERNEL)
+    except InputError as error:
+        return f"the kernel cannot express {error}"
+    except Exception as error:  # whatever a broken numba raises
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        return f"the kernel cannot be compiled: {said}"
+    beyond = [name for name in parameters if name not in kernel.layout.parameters]
+    return f"the kernel cannot set {beyond[0]}, which the model works out" if beyond else ""
+
+
+def difference(
+    reference: Sequence[Trajectory],
+    found: Sequence[Trajectory],
+    observables: Sequence[str],
+    whole: Sequence[float],
+) -> str:
+    """Where two engines differ by more than `LARGEST`; empty where they do not.
+
+    `whole` is, for each observable, a size that a difference is held against at least (100 for percent);
+    beside it, the value itself and `FLOOR` of the largest in the sample. Runs that one of them did not finish
+    are not compared.
+    """
+    pairs = [
+        (a, b)
+        for a, b in zip(reference, found, strict=True)
+        if a.status is b.status is Status.OK and not (a.reason or b.reason)
+    ]
+    for a, b in pairs:
+        if a.times.shape != b.times.shape:
+            return "doses that an observable triggers fall on other days"
+    if not pairs:
+        return ""
+    largest = np.max([np.abs(a.values).max(axis=0) for a, _ in pairs], axis=0)
+    for a, b in pairs:
+        size = np.maximum(np.abs(a.values), np.maximum(FLOOR * largest, whole))
+        share = np.abs(a.values - b.values) / np.where(size > 0, size, 1.0)
+        if share.max() > LARGEST:
+            row, column = np.unravel_index(share.argmax(), share.shape)
+            return f"{observables[column]} differs by {share.max():.1%} at {a.times[row]:g}"
+    return ""

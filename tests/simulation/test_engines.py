@@ -1,0 +1,157 @@
+"""Which engine runs a study: asked for by name, held against the reference, the same for all runs."""
+
+import importlib.util
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from harness import run as run_plan
+from harness.errors import InputError
+from harness.simulation import engines
+from harness.simulation import plan as of_plan
+from harness.simulation.design import grid, random_effects
+from harness.simulation.engine import Engine, Trajectory
+from harness.simulation.execute import Processes
+from harness.simulation.kernel.kernel import Kernel
+from harness.simulation.plan import plan
+from harness.simulation.regimen import Dose, Redosing, Regimen
+from harness.simulation.simulate import simulate
+
+PATIENTS = random_effects({"K_12": 1.71, "K_exp_max": 1.73}, {"K_12": 0.5, "K_exp_max": 0.22}, 12, seed=3)
+
+
+def study(engine, **more):
+    return plan("clinical", PATIENTS * grid(dose=[5e7, 4.5e8]), until="300", engine=engine, **more)
+
+
+def test_every_endpoint_of_the_kernel_is_that_of_the_reference():
+    by_kernel, by_reference = (run_plan(study(name)) for name in ("kernel", "roadrunner"))
+    assert by_kernel.attrs["engine"] == "kernel"
+    assert by_reference.attrs["engine"] == "roadrunner"
+    assert by_kernel.reason.to_numpy().tolist() == [""] * 24
+    for name in ("Cmax", "Tmax", "AUC28", "M_nadir", "sBCMA_nadir", "PFS"):
+        found, truth = by_kernel[name].to_numpy(), by_reference[name].to_numpy()
+        assert found == pytest.approx(truth, rel=1e-3, nan_ok=True), name
+    assert (by_kernel.best_response == by_reference.best_response).all()
+
+
+def test_rows_with_regimens_doses_by_a_rule_and_ends_of_their_own_are_those_of_the_reference():
+    rule = Redosing(1.0, "M_protein_change", 0.1, every=28, start=28, relative=True)
+    regimens = {
+        "rule": Regimen((Dose(0, 1, relative=True),), rule),
+        "split": Regimen((Dose(0, 0.5, relative=True), Dose(9, 0.5, 2.0, relative=True))),
+    }
+    table = PATIENTS.table.assign(regimen=["rule", "split"] * 6, days=[200.0, 120.0, 90.0] * 4)
+    design = replace(PATIENTS, table=table)
+    found = [
+        run_plan(
+            plan(
+                "clinical",
+                design,
+                regimens=regimens,
+                at="1,9,60",
+                trajectories=True,
+                times="0:90:5",
+                engine=e,
+            )
+        )
+        for e in ("kernel", "roadrunner")
+    ]
+    assert found[0].attrs["engine"] == "kernel"
+    assert found[0].redose_days.to_numpy().tolist() == found[1].redose_days.to_numpy().tolist()
+    assert found[0].time.to_numpy().tolist() == found[1].time.to_numpy().tolist()
+    for name in ("transgene", "M_protein", "transgene_9", "sBCMA_60"):
+        np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_workers_and_chunks_change_no_bit():
+    here, small = run_plan(study("kernel")), run_plan(replace(study("kernel"), chunk=5), Processes(2))
+    xr.testing.assert_identical(here, small)
+
+
+def test_auto_takes_the_kernel_for_many_runs_only(monkeypatch):
+    assert study("auto").study.engine == "roadrunner"
+    monkeypatch.setattr(of_plan, "ENOUGH", 24)
+    many = study("auto")
+    assert many.study.engine == "kernel"
+    assert many.notes == ("runs on the kernel, compiled for clinical",)
+    assert study("roadrunner").study.engine == "roadrunner"
+
+
+def test_without_numba_roadrunner_runs_it_and_says_so(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        engines.importlib.util, "find_spec", lambda name: None if name == "numba" else found(name)
+    )
+    planned = study("kernel")
+    assert planned.study.engine == "roadrunner"
+    (said,) = planned.notes
+    assert said.startswith("runs on RoadRunner: the kernel needs numba, which is not installed")
+
+
+def test_a_numba_that_is_broken_is_one_line(monkeypatch):
+    def broken(_):
+        raise RuntimeError("llvm\nis gone")
+
+    monkeypatch.setattr(engines, "_kernel", broken)
+    engines._KEPT.clear()
+    (said,) = study("kernel").notes
+    assert said == "runs on RoadRunner: the kernel cannot be compiled: RuntimeError: llvm is gone"
+
+
+def test_a_difference_on_a_sample_sets_the_reference_for_all(monkeypatch):
+    honest = Kernel.run_many
+
+    def wrong(self, runs, times, observables, again):
+        found = honest(self, runs, times, observables, again)
+        return [*found[:-1], replace(found[-1], values=found[-1].values * 1.002)]
+
+    monkeypatch.setattr(Kernel, "run_many", wrong)
+    planned = study("kernel")
+    assert planned.study.engine == "roadrunner"
+    (said,) = planned.notes
+    assert "differs by 0.2%" in said
+    assert said.endswith("between kernel and RoadRunner")
+
+
+def test_a_model_with_events_goes_to_roadrunner_by_name(tmp_path):
+    path = tmp_path / "own.ant"
+    path.write_text("model own()\n  A = 1; k = 0.1\n  A' = -k*A\n  at (A < 0.5): A = 2\nend\n")
+    result = simulate(str(path), until=20, engine="kernel")
+    assert result.attrs["engine"] == "roadrunner"
+    assert "the kernel cannot express own: event" in result.attrs["notes"]
+
+
+def test_a_wrong_name_is_told_with_the_nearest():
+    with pytest.raises(InputError, match="no engine 'kernal'; nearest: kernel"):
+        study("kernal")
+
+
+def test_the_sample_is_drawn_with_a_seed_and_keeps_the_rows():
+    planned = study("roadrunner")
+    sample = planned.sample()
+    assert len(sample) == of_plan.SAMPLE
+    whole = next(replace(planned, chunk=len(planned)).chunks()).values
+    assert all((row == whole).all(axis=1).any() for row in sample.values)
+    assert (planned.sample().values == sample.values).all()
+
+
+def test_what_is_below_the_floor_is_no_difference():
+    def one(values):
+        return [Trajectory(np.array([0.0, 1.0]), np.array(values, float), engines.Status.OK)]
+
+    assert (
+        engines.difference(one([[100.0], [1e-5]]), one([[100.0], [2e-5]]), ["A"], [0.0])
+        == "A differs by 10.0% at 1"
+    )
+    assert engines.difference(one([[100.0], [1e-5]]), one([[100.0], [2e-5]]), ["A"], [100.0]) == ""
+    assert engines.difference(one([[0.0], [0.0]]), one([[0.0], [0.0]]), ["A"], [0.0]) == ""
+
+
+def test_one_engine_for_a_program_is_kept():
+    program = study("roadrunner").study.program
+    assert engines.engine_of(program) is engines.engine_of(program)
+    assert isinstance(engines.engine_of(program), Engine)
