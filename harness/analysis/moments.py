@@ -1,9 +1,9 @@
 """Moments at which a curve may jump: the one convention for how a dose stands in the times of a curve.
 
-Promise: a moment at which something is given (a bolus, either end of an infusion) stands in `time` twice:
-just before, as the greatest number below it, and as itself. So times still rise, the value at the moment is
-that after the dose, and two times that rounding alone holds apart are one moment. Between two moments a curve
-is smooth; nothing is interpolated across one.
+Promise: a moment at which something is given (a bolus, either end of an infusion), or at which the rates of a
+model switch, stands in `time` twice: just before, as the greatest number below it, and as itself. So times
+still rise, the value at the moment is that after the dose, and two times that rounding alone holds apart are
+one moment. Between two moments a curve is smooth; nothing is interpolated across one.
 """
 
 from __future__ import annotations

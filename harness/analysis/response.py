@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.curves import refined
+from harness.analysis.curves import bottom, refined, within
 from harness.analysis.endpoints import value_at
 from harness.analysis.gives import gives
 from harness.declarations import Declaration, read_declaration
@@ -141,11 +141,11 @@ def best_change(
     progression as best response exists with a first visit after the start only, on any grid of output times.
     The criterion's confirmation by a second visit is not asked for: the model has no noise.
     """
+    t, v = within(time, value, first_visit, stop)
+    if not t.size:
+        return np.full(value.shape[:-1], np.nan)
     progressed = progression_time(time, value, rule)
-    end = np.maximum(np.fmin(progressed, stop), first_visit)
-    counts = (time >= first_visit) & (time <= end[..., np.newaxis])
-    later = np.where(counts, value, np.inf).min(axis=-1)
-    found = np.minimum(value_at(time, value, first_visit), later)
+    found = bottom(t, v, np.where(np.isnan(progressed), np.inf, progressed))[0]
     return np.where(np.isfinite(value).all(axis=-1), found, np.nan)
 
 

@@ -7,7 +7,8 @@ Promises:
   a run in which nothing was ever dosed holds exactly 0 CAR-T cells for ever.
 - A dose is exact: the integration stops at it, the cells are added, and it starts again. Each moment at which
   something is given after the start (a bolus, either end of an infusion, a dose that an observable triggered)
-  stands in the output twice, just before and as itself (see harness.analysis.moments).
+  stands in the output twice, just before and as itself (see harness.analysis.moments); so does one at which
+  rates switch.
 - A run that fails is tried once more, more accurately and with more states as logarithms.
 - A run that fails then (an error of the integrator, a value that is not finite, a negative amount) is NaN
   with a status and a reason. It is never dropped and never raised.
@@ -250,14 +251,15 @@ class Engine:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
         form = self._choose(plain, values, timeline)
-        put_out, rows, start, fresh = [], [], 0.0, True
+        put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             stop = timeline.next_stop(after=start)
             last = stop is None
             stop = timeline.end if last else stop
             inside = times[(times >= start) & ((times <= stop) if last else (times < stop))]
-            if start > 0 and fresh:
-                inside = np.unique([start, *(start + again[start + again < stop]), *inside])
+            if moment:
+                more = start + again if fresh else again[:0]
+                inside = np.unique([start, *more[more < stop], *inside])
             form.read_out(observables, accuracy)
             block = form.advance(start, inside if last else np.append(inside, stop), stop)
             if fresh and form is not plain and inside.size and inside[0] == start:
@@ -268,9 +270,11 @@ class Engine:
                 break
             watched = form.now([timeline.watched])[0] if timeline.watched else 0.0
             fresh = timeline.pass_stop(stop, watched)
-            if fresh:
+            moment = fresh or timeline.bends_at(stop)
+            if moment:
                 put_out.append(just_before([stop]))
                 rows.append(block[-1:])
+            if fresh:
                 form = self._give(form, plain, values, timeline)
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop

@@ -77,14 +77,18 @@ class Timeline:
         self._switches = {t for t in self._switches if t <= after} | set(times)
         self._stops = sorted({*self._courses, *self._switches})
 
+    def bends_at(self, stop: float) -> bool:
+        """Whether rates switch by themselves at a stop."""
+        return stop in self._switches
+
     def snap(self, times: np.ndarray) -> np.ndarray:
         """Output times, moved to a stop where rounding alone holds them apart from it."""
-        for near in ("left", "right"):
+        for near in ("left", "right") if self._stops else ():
             places = np.searchsorted(self._stops, times, near) - (near == "right")
             stops = np.array([*self._stops, np.inf])[places]  # place -1, before all stops, is infinity
             times = np.where(np.isclose(times, stops, rtol=1e-12, atol=1e-12), stops, times)
         self.end = max(times[-1], 0.0)
-        return np.unique(times)
+        return np.unique(times) if self._stops else times
 
     def given(self) -> tuple[Dose, ...]:
         """What is given to the end, those doses among it that were triggered so far; in order of time."""

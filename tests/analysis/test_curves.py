@@ -28,4 +28,4 @@ def test_the_refined_curve_holds_the_given_points():
     assert time.size == 8 * (TIME.size - 1) + 1
     np.testing.assert_allclose(fine[:, ::8], value, rtol=1e-12)
     assert np.isnan(fine[2]).all()
-    assert refined(TIME[:2], value[:, :2])[0].size == 2
+    assert refined(TIME[:1], value[:, :1])[0].size == 1

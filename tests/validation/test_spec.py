@@ -210,7 +210,7 @@ def test_a_threshold_on_what_no_run_can_change_is_refused(evidence, measure, why
     if measure["kind"] == "formula":
         measure = measure | {"unit": "day" if "4" in measure["formula"] else "1/day"}
     if measure["kind"] == "data_endpoint":
-        measure = measure | {"endpoint": "lowest"}
+        measure = measure | {"endpoint": "lowest_point"}
     target = {
         "id": "T", "claim": "mine", "statement": "x", "evidence": evidence, "measure": measure, "unit": "x",
         "threshold": {"at_least": 0},

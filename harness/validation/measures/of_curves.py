@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from harness.analysis import metrics
 from harness.analysis.library import FUNCTIONS
+from harness.analysis.points import POINTS
 from harness.declarations import Declaration
 from harness.errors import unknown_name
 from harness.studies.outcome import StudyDeclaration
@@ -21,8 +22,10 @@ __all__ = ["Comparison", "Crossing", "DataEndpoint", "Endpoint", "Quantity", "Re
 
 Name = Literal[
     "value_at", "peak_height", "peak_time", "half_life", "growth_rate", "lowest", "highest", "fold_fall",
-    "fall_time",
+    "fall_time", "highest_point", "lowest_point", "regressed_rate", "regressed_half_life",
 ]  # fmt: skip
+READ = {**FUNCTIONS, **POINTS}
+"""Functions of curves, and of points as they stand."""
 
 
 class Options(Declaration):
@@ -43,7 +46,7 @@ class Options(Declaration):
 
     def require_fit(self) -> None:
         """Refuse options that the endpoint does not take, and one that it needs and has not."""
-        accepted = inspect.signature(FUNCTIONS[self.endpoint]).parameters
+        accepted = inspect.signature(READ[self.endpoint]).parameters
         needed = [n for n, p in accepted.items() if p.default is p.empty and n not in ("time", "value")]
         given = self.options()
         for name in given:
@@ -61,7 +64,7 @@ class Options(Declaration):
 
 def read_endpoint(time: np.ndarray, value: np.ndarray, wanted: Options) -> float:
     """Read an endpoint off one curve."""
-    return float(FUNCTIONS[wanted.endpoint](np.asarray(time), np.asarray(value), **wanted.options()))
+    return float(READ[wanted.endpoint](np.asarray(time), np.asarray(value), **wanted.options()))
 
 
 class Quantity(Options):
@@ -139,11 +142,17 @@ class Endpoint(Quantity, Measure):
 
 
 class DataEndpoint(Options, Measure):
-    """The same endpoint of the observations themselves, for comparison."""
+    """An endpoint of the observations themselves, for comparison: of points, with nothing between them."""
 
     kind: Literal["data_endpoint"]
     observable: str
     arm: str
+
+    @model_validator(mode="after")
+    def _of_points(self) -> DataEndpoint:
+        if self.endpoint not in POINTS:
+            raise ValueError(f"observations are points; their endpoints are {', '.join(POINTS)}")
+        return self
 
     def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
         return "it is of the observations alone"
