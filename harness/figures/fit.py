@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from harness.figures.style import COLOURS, DASHES, INK, new_figure, write_figure
 from harness.fitting.information import RISE
 from harness.fitting.result import FitResult
+from harness.models.units import readable
 
 __all__ = [
     "draw_correlation",
@@ -237,12 +238,7 @@ def _spans_decades(values: pd.Series) -> bool:
 
 
 def _with_unit(name: str, unit: str) -> str:
-    return name if unit == "dimensionless" else f"{name} ({_shown(unit)})"
-
-
-def _shown(unit: str) -> str:
-    """A unit as it is read: cells, exponents raised."""
-    return unit.replace("item", "cells").replace("^3", "³").replace("percent", "%")
+    return name if unit == "dimensionless" else f"{name} ({readable(unit)})"
 
 
 def _legend(axes: Axes, over_a_field: bool = False) -> None:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from harness.figures.contours import draw_lines, set_scale
 from harness.figures.style import INK, new_figure
+from harness.models.units import readable
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_map"]
@@ -17,9 +18,6 @@ TITLES = {
     "sBCMA_fall": "Fall of soluble BCMA (%)",
     "M_fall": "Fall of M-protein (%)",
 }
-
-READABLE = {"item/ug": "copies/µg DNA"}
-"""What an item of the model's unit is."""
 
 LINES = {
     "Cmax": (100, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6),
@@ -34,7 +32,7 @@ def draw_map(outcome: Outcome) -> Figure:
     """Draw the table of a map: dose across, burden up."""
     table = outcome.tables["map"]
     dose = outcome.extra["dose"]
-    units = {name: READABLE.get(unit, unit) for name, unit in outcome.extra["units"].items()}
+    units = {name: readable(unit) for name, unit in outcome.extra["units"].items()}
     figure, places = new_figure(len(TITLES), width=3.6, height=3.5)
     for place, (name, title) in zip(places, TITLES.items(), strict=True):
         field = table.pivot(index="burden_percent", columns=dose, values=name)

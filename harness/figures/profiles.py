@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.figures.style import COLOURS, new_figure, write_figure
 from harness.models.catalog import load_card
+from harness.models.units import readable
 
 __all__ = ["draw_profiles", "write_profiles"]
 
@@ -28,7 +29,7 @@ def draw_profiles(dataset: xr.Dataset) -> Figure:
             each.set_yscale("log")
             each.set_ylim(bottom=max(positive.min(), positive.max() * 1e-9))
         each.set_xlabel(f"time ({unit})")
-        each.set_ylabel(f"{dataset[name].attrs['long_name']} ({dataset[name].attrs['units']})")
+        each.set_ylabel(f"{dataset[name].attrs['long_name']} ({readable(dataset[name].attrs['units'])})")
         each.set_title(name)
     if not any(np.isfinite(dataset[name]).any() for name in names):
         axes[0].text(0.5, 0.5, "the simulation failed", ha="center", transform=axes[0].transAxes)

@@ -97,8 +97,16 @@ class DeclaredEndpoint(Declaration):
     options: dict[str, float | str] = {}
 
 
+Item = Literal["item", "cell", "copy", "complex", "molecule"]
+"""What is counted in items, of ``units.COUNTED``."""
+
+
 class ModelCard(Declaration):
-    """Everything declared about one model."""
+    """Everything declared about one model.
+
+    `item` is what it counts in items, and `other_items` what some of its symbols count instead; their units
+    say so, wherever they are shown.
+    """
 
     id: str
     title: str
@@ -110,6 +118,8 @@ class ModelCard(Declaration):
     endpoints: dict[str, DeclaredEndpoint] = {}
     endpoint_times: str
     dose: DoseTarget | None = None
+    item: Item = "item"
+    other_items: dict[str, Item] = {}
     extends: str | None = None
     conditions: str | None = None
     solver: SolverSettings = SolverSettings()
@@ -122,7 +132,8 @@ class ModelCard(Declaration):
     @property
     def symbols(self) -> SymbolTable:
         """Symbols of the model."""
-        return read_symbols(self.sbml_path(), self.dose.clock if self.dose else None)
+        clock = self.dose.clock if self.dose else None
+        return read_symbols(self.sbml_path(), clock, self.item, self.other_items)
 
     @property
     def bases(self) -> tuple[ModelCard, ...]:

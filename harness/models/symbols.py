@@ -16,7 +16,7 @@ from pathlib import Path
 import libsbml
 
 from harness.errors import InputError, unknown_name
-from harness.models.units import parse_quantity, unit_of
+from harness.models.units import counting, parse_quantity, unit_of
 
 __all__ = ["Kind", "Symbol", "SymbolTable", "description", "read_symbols"]
 
@@ -112,17 +112,26 @@ class SymbolTable(Mapping[str, Symbol]):
         return {name: self.parse(name, text) for name, text in changes.items()}
 
 
-def read_symbols(path: Path, clock: str | None = None) -> SymbolTable:
-    """The symbols of an SBML file, as it is now; `clock` is the parameter with the time of the last dose.
+def read_symbols(
+    path: Path, clock: str | None = None, item: str = "item", other_items: Mapping[str, str] | None = None
+) -> SymbolTable:
+    """The symbols of an SBML file, as it is now.
+
+    Parameters
+    ----------
+    clock
+        The parameter with the time of the last dose.
+    item, other_items
+        What an item is, in the units of all symbols and of some: names of ``units.COUNTED``.
 
     Raises
     ------
     InputError
-        When the file is missing, no model is in it, or the clock is no parameter in the unit of time that
-        starts at 0.
+        When the file is missing, no model is in it, the clock is no parameter in the unit of time that
+        starts at 0, or there is no symbol that `other_items` names.
     """
     try:
-        table = _symbols(path.read_text(encoding="utf-8"))
+        table = _symbols(path.read_text(encoding="utf-8"), item, tuple((other_items or {}).items()))
     except (OSError, UnicodeDecodeError):
         table = None
     if table is None:
@@ -131,14 +140,21 @@ def read_symbols(path: Path, clock: str | None = None) -> SymbolTable:
 
 
 @lru_cache(maxsize=64)
-def _symbols(sbml: str) -> SymbolTable | None:
+def _symbols(sbml: str, item: str, others: tuple[tuple[str, str], ...]) -> SymbolTable | None:
     """Symbols of a model, kept by its text; None when there is no model in it."""
     model = libsbml.readSBMLFromString(sbml).getModel()
     if model is None:
         return None
-    symbols = [*_compartments(model), *_species(model), *_parameters(model)]
-    time_unit = unit_of(model, model.getTimeUnits())
-    return SymbolTable(model.getId(), time_unit, {symbol.id: symbol for symbol in symbols})
+    symbols = {s.id: s for s in (*_compartments(model), *_species(model), *_parameters(model))}
+    of_symbol = dict(others)
+    for name in of_symbol:
+        if name not in symbols:
+            raise unknown_name(f"symbol in {model.getId()}", name, symbols)
+    counted = {
+        name: replace(symbol, unit=counting(symbol.unit, of_symbol.get(name, item)))
+        for name, symbol in symbols.items()
+    }
+    return SymbolTable(model.getId(), unit_of(model, model.getTimeUnits()), counted)
 
 
 def _with_clock(table: SymbolTable, clock: str) -> SymbolTable:

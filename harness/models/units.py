@@ -1,9 +1,9 @@
 """Units at the border: what a user writes, and what an SBML file declares, as pint units.
 
 Promise: a value given with a unit is converted to the model's unit or refused; a value without one is in
-the model's unit already. Cells, complexes and transgene copies are counted in `item`, with the aliases cell
-and copy, a dimension of its own. Molecules per cell are item/item, dimensionless; ``670 1/cell`` is
-accepted for them.
+the model's unit already. Cells, complexes and transgene copies are counted in `item`, a dimension of its own
+with the aliases in `COUNTED`; a model declares which of them it counts, and its units say so. Molecules per
+cell are item/item, dimensionless; ``670 1/cell`` is accepted for them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ import pint
 from harness.errors import InputError
 from harness.reading import BLANK, NUMBER
 
-__all__ = ["convert", "parse_quantity", "registry", "unit_of"]
+__all__ = ["COUNTED", "convert", "counting", "parse_quantity", "readable", "registry", "unit_of"]
+
+COUNTED = {"item": "item", "cell": "cells", "copy": "copies", "complex": "complexes", "molecule": "molecules"}
+"""What an item can be, one and several of them."""
 
 _QUANTITY = re.compile(rf"[{BLANK}]*({NUMBER})[{BLANK}]*(.*)", re.DOTALL)
 _SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol", "item": "item"}
@@ -28,8 +31,21 @@ _SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol",
 def registry() -> pint.UnitRegistry:
     """The one unit registry of the project."""
     units = pint.UnitRegistry()
-    units.define("item = [item] = item = cell = copy = copies")
+    names = dict.fromkeys(name for pair in COUNTED.items() for name in pair)
+    units.define(f"item = [item] = {' = '.join(names)}")
     return units
+
+
+def counting(unit: str, what: str) -> str:
+    """The unit where an item is one of `COUNTED`: ``cells/uL`` for ``item/uL``, ``1/cell`` for ``1/item``."""
+    return re.sub(r"(/?)\bitem\b", lambda m: m[1] + (what if m[1] else COUNTED[what]), unit)
+
+
+def readable(unit: str) -> str:
+    """A unit as figures print it."""
+    for plain, shown in (("^3", "³"), ("percent", "%"), ("*", "·"), ("ug", "µg"), ("uL", "µL")):
+        unit = unit.replace(plain, shown)
+    return unit
 
 
 def parse_quantity(text: str, unit: str, what: str) -> float:

@@ -456,8 +456,7 @@ def _notes(card: ModelCard, study: Study, design: Design) -> tuple[str, ...]:
     usual = math.floor(math.log10(own.value) - FAR_BELOW)
     if lowest >= 10.0**usual:
         return ()
-    unit = "cells" if own.unit == "item" else own.unit
-    return (f"dose {lowest:g}: {lowest:g} {unit}; this model's doses are of 1e{usual} and more",)
+    return (f"dose {lowest:g}: {lowest:g} {own.unit}; this model's doses are of 1e{usual} and more",)
 
 
 def _default_dose(card: ModelCard, symbols: SymbolTable, fixed: Mapping[str, float]) -> float:

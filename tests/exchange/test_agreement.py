@@ -12,7 +12,6 @@ from harness.exchange.compiled import identity
 from harness.exchange.tools import TOOLS, ToolFailed, run_tool
 from harness.exchange.use import use_of
 from harness.models.catalog import load_card, model_names
-from harness.models.symbols import read_symbols
 from harness.simulation.execute import Processes, Serial
 
 REPEATED = {"repeated": ("1x", "0.5x@20.3", "0.5x@41.7 for 0.5")}
@@ -117,7 +116,7 @@ def test_a_tool_that_fails_is_a_row_and_no_agreement(monkeypatch):
 def test_every_declared_observable_has_a_tolerance_in_its_unit_with_a_reason():
     for name in model_names():
         card = load_card(name)
-        symbols = read_symbols(card.sbml_path())
+        symbols = card.symbols
         for observable in card.observables:
             declared = absolute_tolerances()[observable]
             assert declared.unit == symbols[observable].unit

@@ -258,3 +258,10 @@ def test_synthetic_data_depend_on_the_seed_alone(prepared):
     one, again, other = (prepared(synthetic={"times": "4", "seed": s, "reason": "x"}) for s in (1, 1, 2))
     assert one.checksum == again.checksum
     assert one.checksum != other.checksum
+
+
+def test_a_fit_counts_what_the_model_counts():
+    path = find_problem("fig3/synthetic")
+    assert prepare(read_problem(path), path.parent).units["transgene"] == "copies/ug"
+    path = find_problem("fig2b/moving_volume")
+    assert prepare(read_problem(path), path.parent).units["blood_cart"] == "cells/uL"

@@ -5,17 +5,17 @@ import pytest
 from harness.errors import InputError
 from harness.models.catalog import load_card, model_names
 from harness.models.symbols import Kind, read_symbols
-from harness.models.units import registry
+from harness.models.units import counting, readable, registry
 
 
 @pytest.fixture
 def clinical():
-    return read_symbols(load_card("clinical").sbml_path())
+    return load_card("clinical").symbols
 
 
 @pytest.mark.parametrize("name", model_names())
 def test_every_unit_is_one_that_pint_knows(name):
-    symbols = read_symbols(load_card(name).sbml_path())
+    symbols = load_card(name).symbols
     assert symbols.time_unit == ("hour" if name == "in_vitro" else "day")
     for symbol in symbols.values():
         registry().Unit(symbol.unit)
@@ -50,7 +50,7 @@ def test_a_value_is_converted_to_the_unit_of_the_model(clinical, name, text, val
         ("K_12", "1e999", "not a finite number"),
         ("K_12", "1 blorps", "'blorps' is not a unit"),
         ("K_12", "1 mL", "mL does not convert to 1/day"),
-        ("dose", "3 dimensionless", "dimensionless does not convert to item"),
+        ("dose", "3 dimensionless", "dimensionless does not convert to cells"),
         ("V_b", "0", "must be positive"),
         ("K_12", "-1", "must not be negative"),
         ("transgene", "5", "transgene is a rule of clinical"),
@@ -93,3 +93,42 @@ def test_kinds_are_told_apart(clinical):
     kinds = {name: clinical[name].kind for name in ("V_b", "K_12", "Tumor", "M_protein", "transgene")}
     assert list(kinds.values()) == [Kind.COMPARTMENT, Kind.PARAMETER, Kind.SPECIES, Kind.STATE, Kind.RULE]
     assert math.isnan(clinical["transgene"].value)
+
+
+def test_units_say_what_is_counted():
+    symbols = load_card("clinical").symbols
+    units = {
+        name: symbols[name].unit for name in ("transgene", "blood_cart", "CARTe_b", "Cplx", "P_m", "K_12")
+    }
+    assert units == {
+        "transgene": "copies/ug", "blood_cart": "cells/uL", "CARTe_b": "cells", "Cplx": "complexes",
+        "P_m": "pg/cell/day", "K_12": "1/day",
+    }  # fmt: skip
+
+
+def test_whatever_is_counted_is_one_unit_in_what_is_written():
+    for text in ("2e6 item/L", "2e6 cells/L", "2 cells/uL", "2e6 copies/L", "2e6 molecule/L"):
+        assert load_card("clinical").symbols.parse("Tumor_0", text) == pytest.approx(2e6)
+    with pytest.raises(InputError, match="1/L does not convert to cells/L"):
+        load_card("clinical").symbols.parse("Tumor_0", "2e6 1/L")
+
+
+def test_no_model_of_the_project_shows_items():
+    for model in model_names():
+        for symbol in load_card(model).symbols.values():
+            assert "item" not in symbol.unit, (model, symbol.id)
+
+
+def test_a_unit_counts_several_above_the_line_and_one_below():
+    assert counting("item", "copy") == "copies"
+    assert counting("item/uL*day", "cell") == "cells/uL*day"
+    assert counting("pg/item/day", "cell") == "pg/cell/day"
+    assert counting("1/item", "complex") == "1/complex"
+    assert counting("mol", "cell") == "mol"
+    assert readable("copies/ug*day") == "copies/µg·day"
+    assert readable("mm^3") == "mm³"
+
+
+def test_a_count_of_a_symbol_that_is_none_is_refused():
+    with pytest.raises(InputError, match="no symbol in clinical 'transgen'; nearest: transgene"):
+        read_symbols(load_card("clinical").sbml_path(), other_items={"transgen": "copy"})

@@ -122,10 +122,10 @@ def test_ten_times_the_output_times_move_endpoints_by_less_than_0_2_percent():
 
 
 def test_results_carry_units_design_and_status(reference):
-    assert reference["Cmax"].attrs["units"] == "item/ug"
+    assert reference["Cmax"].attrs["units"] == "copies/ug"
     assert reference["Tmax"].attrs["units"] == "day"
-    assert reference["AUC28"].attrs["units"] == "item/ug*day"
-    assert reference["transgene_28"].attrs["units"] == "item/ug"
+    assert reference["AUC28"].attrs["units"] == "copies/ug*day"
+    assert reference["transgene_28"].attrs["units"] == "copies/ug"
     assert reference["design_dose"][1] == 450e6
     assert set(reference["status"].to_numpy()) == {"ok"}
 

@@ -7,7 +7,7 @@ from harness.simulation.simulate import simulate
 
 def test_results_carry_units_names_and_what_was_run():
     result = simulate("clinical", doses=["450e6", "150e6@28"], readings=["as_run"], times="0,28,56")
-    assert result.transgene.attrs == {"units": "item/ug", "long_name": "CAR transgene in blood"}
+    assert result.transgene.attrs == {"units": "copies/ug", "long_name": "CAR transgene in blood"}
     assert result.time.attrs["units"] == "day"
     assert result.attrs["status"] == "ok"
     assert result.attrs["doses"] == "4.5e+08@0, 1.5e+08@28"
