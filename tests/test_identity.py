@@ -198,14 +198,14 @@ def test_what_cannot_be_told_has_no_key():
             key_of(nothing)
 
 
-TWO_POOLS = "model own()\n A -> ; k*A; B -> ; k*B; A = start; B = 0; start = 0; k = 0.1; other = 3\nend\n"
+TWO_POOLS = "model own()\n A -> ; k*A; B -> ; k*B; A = a; B = b; a = 0; b = 0; k = 0.1; other = 3\nend\n"
 
 
 def test_a_card_that_changes_beside_a_model_doses_the_new_species_in_the_same_process(tmp_path):
     path, card = tmp_path / "own.ant", tmp_path / "own.yaml"
     path.write_text(TWO_POOLS, encoding="utf-8")
     for species, other in (("A", "B"), ("B", "A"), ("A", "B")):
-        card.write_text(f"dose: {{parameter: start, species: {species}}}\n", encoding="utf-8")
+        card.write_text(f"dose: {{parameter: {species.lower()}, species: {species}}}\n", encoding="utf-8")
         found = simulate(str(path), doses="100@5", times="0,5")
         assert found[species].to_numpy()[-1] == pytest.approx(100)
         assert found[other].to_numpy()[-1] == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import Out, Workers
-from harness.cli.studies import check_files
+from harness.cli.studies import check_files, say
 
 if TYPE_CHECKING:
     from harness.validation.suite import PanelResult, Score
@@ -90,13 +90,14 @@ def _run(panels: list[str] | None, readings: list[str] | None, workers: int | No
     from harness.cli.terminal import progress_bar
     from harness.simulation.execute import choose_executor
     from harness.validation.spec import panel_names, read_panel
-    from harness.validation.suite import run_panel, steps, under_readings
+    from harness.validation.suite import not_reached, run_panel, steps, under_readings
 
     # A broken specification is told before any work.
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
     specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
     count = sum(steps(spec) for spec in specs)
     executor = choose_executor(workers)
+    say(line for spec in declared for line in not_reached(spec, readings or ()))
     with progress_bar("steps", count) as progress:
         return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -60,6 +60,13 @@ class DoseTarget(Declaration):
     clock: str | None = None
 
 
+Tolerance = Annotated[float, Field(gt=0, le=1e-2)]
+"""A tolerance of the error control; above a hundredth it controls nothing."""
+
+Lowest = Annotated[float, Field(le=0, allow_inf_nan=True)]
+"""An amount that is still no failure; minus infinity lets every one pass."""
+
+
 class SolverSettings(Declaration):
     """How the states are integrated: which as logarithms, and with which error control.
 
@@ -72,11 +79,11 @@ class SolverSettings(Declaration):
 
     logarithms: tuple[str, ...] = ()
     more_logarithms: tuple[str, ...] = ()
-    relative_tolerance: float = 1e-7
-    absolute_tolerance: dict[str, float] = {}
-    absolute_tolerance_default: float | None = 1e-30
-    absolute_tolerance_logarithm: float = 1e-9
-    lowest_amount: float | None = Field(-1e-6, allow_inf_nan=True)
+    relative_tolerance: Tolerance = 1e-7
+    absolute_tolerance: dict[str, Tolerance] = {}
+    absolute_tolerance_default: Tolerance | None = 1e-30
+    absolute_tolerance_logarithm: Tolerance = 1e-9
+    lowest_amount: Lowest | None = -1e-6
 
 
 class Reading(Declaration):
@@ -112,7 +119,7 @@ class ModelCard(Declaration):
     title: str
     scale: str
     figure: str
-    until: float
+    until: float = Field(gt=0)
     observables: tuple[str, ...]
     plot: tuple[str, ...]
     endpoints: dict[str, DeclaredEndpoint] = {}

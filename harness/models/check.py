@@ -17,6 +17,7 @@ from pathlib import Path
 import libsbml
 import pint
 
+from harness.models.card_faults import card_faults
 from harness.models.catalog import ModelCard
 from harness.models.provenance import parameters_of, read_terms
 from harness.models.solver_form import ADDED
@@ -26,6 +27,7 @@ from harness.models.units import registry
 __all__ = [
     "DEFAULT_CHECKS",
     "Annotations",
+    "Card",
     "Check",
     "Consistency",
     "Issue",
@@ -86,25 +88,24 @@ class Check(ABC):
 
 
 class NotEmpty(Check):
-    """The file holds a model with states, processes and the symbols its card names.
+    """The file holds a model with states and processes.
 
     After a syntax error Antimony keeps an empty model that exports as valid SBML.
     """
 
     def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
-        model, card = subject.model, subject.card
+        model = subject.model
         if not (model.getNumSpecies() and model.getNumReactions() and model.getNumParameters()):
             yield Severity.ERROR, "no species, no reactions or no parameters"
-        named = [*card.observables, *card.plot, *card.solver.logarithms, *card.solver.absolute_tolerance]
-        named += card.solver.more_logarithms
-        named += [endpoint.observable for endpoint in card.endpoints.values()]
-        if card.dose:
-            named += card.dose.model_dump(exclude_none=True).values()
-        for reading in card.readings.values():
-            named += reading.set
-        for symbol in dict.fromkeys(named):
-            if model.getElementBySId(symbol) is None:
-                yield Severity.ERROR, f"{card.id}.yaml names {symbol}, which the model does not have"
+
+
+class Card(Check):
+    """The card says of the model what the model bears out."""
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        if subject.path != subject.card.sbml_path("solver"):  # in which pools are no states
+            for fault in card_faults(subject.card, subject.model):
+                yield Severity.ERROR, f"{subject.card.id}.yaml {fault}"
 
 
 class Consistency(Check):
@@ -269,6 +270,7 @@ class Portability(Check):
 
 DEFAULT_CHECKS: tuple[Check, ...] = (
     NotEmpty(),
+    Card(),
     Consistency(),
     Annotations(),
     Naming(),

@@ -16,12 +16,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import libsbml
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from harness.declarations import read_declaration
 from harness.errors import InputError
 from harness.models.apart import apart
-from harness.models.catalog import ModelCard, SolverSettings
+from harness.models.card_faults import card_faults
+from harness.models.catalog import Lowest, ModelCard, SolverSettings, Tolerance
 from harness.models.own_file import Normalised
 from harness.models.solver_form import to_solver_form
 from harness.reading import read_text, require_file
@@ -36,8 +37,8 @@ LARGEST = 50_000_000  # bytes; the largest models of BioModels have a tenth of i
 class OwnSolver(SolverSettings):
     """How a user's own model is integrated: what the card leaves open follows from what the model reaches."""
 
-    absolute_tolerance_default: float | None = None
-    lowest_amount: float | None = Field(None, allow_inf_nan=True)
+    absolute_tolerance_default: Tolerance | None = None
+    lowest_amount: Lowest | None = None
 
 
 class UserModel(ModelCard):
@@ -47,20 +48,26 @@ class UserModel(ModelCard):
     title: str = ""
     scale: str = "own"
     figure: str = ""
-    until: float = 100.0
+    until: float = Field(100.0, gt=0)
     observables: tuple[str, ...] = ()
     plot: tuple[str, ...] = ()
     endpoint_times: str = ""
-    sbml: str = ""
+    extends: None = None
     solver: OwnSolver = OwnSolver()
+    _sbml: str = PrivateAttr("")
+
+    @property
+    def antimony_path(self) -> Path:
+        """The user's file, beside which stands what the card names."""
+        return Path(self.id)
 
     def sbml_path(self, version: str = "l3v2") -> Path:
         """Path of the file as it is run, made from the user's; its L3V1 twin is made when asked for."""
         if version != "l3v1":
-            return Path(self.sbml)
+            return Path(self._sbml)
         from harness.models.build import as_l3v1
 
-        return _keep(Path(self.id).stem, as_l3v1(libsbml.readSBMLFromFile(self.sbml), Path(self.id)))
+        return _keep(Path(self.id).stem, as_l3v1(libsbml.readSBMLFromFile(self._sbml), Path(self.id)))
 
     def sbml_paths(self) -> dict[str, Path]:
         """The one file."""
@@ -86,24 +93,24 @@ def import_model(name: str) -> UserModel:
     model = libsbml.readSBMLFromString(found.sbml).getModel()
     beside = path.with_suffix(".yaml")
     card = read_declaration(beside, UserModel) if beside.is_file() else UserModel()
+    if card.id not in ("", path.stem):
+        raise InputError(f"{beside}: id is {card.id}, the file's name says {path.stem}")
     settled = {
         "id": name,
         "title": card.title or found.title,
         "observables": card.observables or found.changing,
         "endpoint_times": card.endpoint_times or f"0:{card.until:g}:{card.until / 200:g}",
-        "sbml": str(_keep(path.stem, found.sbml)),
     }
     card = card.model_copy(update=settled)
-    dosed = card.dose.model_dump(exclude_none=True).values() if card.dose else ()
-    endpoints = [endpoint.observable for endpoint in card.endpoints.values()]
-    for symbol in (*card.observables, *card.plot, *card.solver.logarithms, *dosed, *endpoints):
-        if model.getElementBySId(symbol) is None:
-            raise InputError(f"{beside}: names {symbol}, which the model does not have")
+    for fault in card_faults(card, model):
+        raise InputError(f"{beside}: {fault}")
     try:
         to_solver_form(found.sbml, (*card.solver.logarithms, *card.solver.more_logarithms))
     except ValueError as error:
         raise InputError(f"{beside}: logarithms: {error}") from None
-    return card.model_copy(update={"plot": card.plot or card.observables[:3]})
+    card = card.model_copy(update={"plot": card.plot or card.observables[:3]})
+    card._sbml = str(_keep(path.stem, found.sbml))
+    return card
 
 
 def _normalised(path: Path) -> Normalised:

@@ -7,7 +7,7 @@ beside it, never put in its place.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,13 +15,22 @@ from enum import StrEnum
 import pandas as pd
 
 from harness.errors import InputError, RunFailed, unknown_name
-from harness.models.catalog import load_card, model_names
+from harness.models.catalog import Reading, load_card, model_names
 from harness.simulation.execute import Executor, Serial
-from harness.studies.outcome import Progress
-from harness.validation.curves import Evidence, NoData, readings_that_fit
+from harness.studies.outcome import Progress, StudyDeclaration
+from harness.validation.curves import Curve, Evidence, NoData, readings_that_fit
 from harness.validation.spec import PanelSpec, Target, read_panel
 
-__all__ = ["PanelResult", "Score", "Verdict", "run_panel", "score_table", "steps", "under_readings"]
+__all__ = [
+    "PanelResult",
+    "Score",
+    "Verdict",
+    "not_reached",
+    "run_panel",
+    "score_table",
+    "steps",
+    "under_readings",
+]
 
 
 class Verdict(StrEnum):
@@ -127,6 +136,31 @@ def under_readings(spec: PanelSpec, readings: Sequence[str]) -> PanelSpec:
         studies[key] = study.model_copy(update=more)
     curves = {key: curve.with_readings(names) for key, curve in spec.curves.items()}
     return spec.model_copy(update={"curves": curves, "studies": studies})
+
+
+def not_reached(spec: PanelSpec, readings: Sequence[str]) -> list[str]:
+    """What of a panel stays as it is although its model has a reading: a line for each such reading.
+
+    Fits name their readings in their problem, and so do curves and studies that name another way.
+    """
+    under = under_readings(spec, readings)
+    lines = []
+    for reading in readings:
+        left = [
+            name
+            for name, item in (*under.curves.items(), *under.studies.items())
+            if reading in _readings_known(item) and reading not in getattr(item, "readings", ())
+        ]
+        if left:
+            said = "which name their own" if len(left) > 1 else "which names its own"
+            lines.append(f"{spec.panel}: reading {reading} does not reach {', '.join(left)}, {said}")
+    return lines
+
+
+def _readings_known(item: Curve | StudyDeclaration) -> Mapping[str, Reading]:
+    """Readings of the model of a curve, a study, or the problem that a fit declares."""
+    model = getattr(getattr(item, "declared", item), "model", None)
+    return load_card(model).readings if model else {}
 
 
 def steps(spec: PanelSpec) -> int:

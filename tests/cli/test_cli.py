@@ -135,10 +135,16 @@ def test_build_check_and_check_are_clean(cart):
 
 
 def test_validate_prints_every_target_and_exits_0(cart):
-    code, out, _ = cart("validate", "fig2b")
+    code, out, err = cart("validate", "fig2b")
+    assert "does not reach" not in err
     assert code == 0
     assert "X1-A-rmse" in out
     assert "not reproducible (D01)" in out
+
+
+def test_validate_tells_what_a_reading_does_not_reach(cart):
+    _, _, err = cart("validate", "fig2b", "--reading", "literal")
+    assert "cart: fig2b: reading literal does not reach B, which names its own" in err.splitlines()
 
 
 def test_report_prints_the_scores_and_writes_the_page(cart, tmp_path):

@@ -7,6 +7,7 @@ from pymetadata.ontologies.sbo import SBO
 from harness.models.catalog import load_card, model_names
 from harness.models.check import (
     Annotations,
+    Card,
     Consistency,
     Naming,
     NotEmpty,
@@ -43,9 +44,8 @@ def test_an_empty_model_is_found(spoiled):
         for listed in (model.getListOfReactions(), model.getListOfSpecies(), model.getListOfParameters()):
             listed.clear()
 
-    messages = [issue.message for issue in NotEmpty().run(spoiled(empty))]
-    assert any("no species" in message for message in messages)
-    assert any("names transgene" in message for message in messages)
+    assert any("no species" in issue.message for issue in NotEmpty().run(spoiled(empty)))
+    assert any("names transgene" in issue.message for issue in Card().run(spoiled(empty)))
 
 
 def test_a_wrong_unit_is_found(spoiled):

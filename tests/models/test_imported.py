@@ -1,5 +1,7 @@
 """A user's own model: right numbers by the same commands, or one line that says what is not supported."""
 
+import re
+
 import antimony
 import basico
 import libsbml
@@ -308,3 +310,59 @@ def test_a_clock_of_a_model_of_ones_own_is_set_by_each_dose(tmp_path):
         path.with_suffix(".yaml").write_text(f"dose: {{parameter: D, species: A, clock: {wrong}}}\n", "utf-8")
         with pytest.raises(InputError, match=f"the clock {wrong} must be a parameter with the value 0"):
             simulate(str(path))
+
+
+DOSED = "model m()\n compartment C=1; species S in C; D=100; k=0.5; S=D; S->; k*S; x=1; x'=-x; y:=2*S\nend\n"
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (
+            "solver: {relative_tolerance: 0}",
+            "own.yaml:1: solver.relative_tolerance: Input should be gr",
+        ),
+        (
+            "solver: {relative_tolerance: 0.1}",
+            "own.yaml:1: solver.relative_tolerance: Input should be le",
+        ),
+        ("solver: {relative_tolerance: -1.0e-6}", "solver.relative_tolerance"),
+        ("solver: {relative_tolerance: .nan}", "solver.relative_tolerance"),
+        (
+            "solver: {absolute_tolerance: {S: 0}}",
+            "solver.absolute_tolerance.S: Input should be greater",
+        ),
+        ("solver: {absolute_tolerance_default: 1}", "solver.absolute_tolerance_default"),
+        ("solver: {absolute_tolerance: {Q: 1.0e-6}}", "own.yaml: names Q, which the model does not have"),
+        (
+            "solver: {absolute_tolerance: {y: 1.0e-6}}",
+            "own.yaml: solver: absolute_tolerance: y is no state",
+        ),
+        ("solver: {absolute_tolerance: {k: 1.0e-6}}", "k is no state of the model"),
+        ("solver: {lowest_amount: 1}", "solver.lowest_amount"),
+        (
+            "dose: {parameter: S, species: D}",
+            "S is no parameter and D no species; are the two swapped?",
+        ),
+        ("dose: {parameter: D, species: k}", "own.yaml: dose: k is no species that doses can be added to"),
+        ("dose: {parameter: y, species: S}", "own.yaml: dose: y is no parameter that can be set"),
+        ("dose: {parameter: k, species: S}", "own.yaml: dose: k does not set the start of S; write S = k"),
+        ("until: 0", "own.yaml:1: until: Input should be greater than 0"),
+        ("extends: clinical", "own.yaml:1: extends"),
+        ("id: another", "own.yaml: id is another, the file's name says own"),
+        ("sbml: another.xml", "own.yaml:1: sbml"),
+    ],
+)
+def test_a_card_that_the_model_does_not_bear_out_is_refused(own, card, said):
+    path = own(DOSED)
+    own(card + "\n", "own.yaml")
+    with pytest.raises(InputError, match=re.escape(said)):
+        simulate(path, times=[0, 1])
+
+
+def test_a_card_names_a_table_of_conditions_beside_the_model(own):
+    path = own(DOSED)
+    own("id: own\nconditions: lines.csv\ndose: {parameter: D, species: S}\n", "own.yaml")
+    own("condition,k\n,\nfast,2\n", "lines.csv")
+    found = simulate(path, times=[0, 1], condition="fast")
+    assert found.S.to_numpy()[-1] == pytest.approx(100 * np.exp(-2), rel=1e-5)

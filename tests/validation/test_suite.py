@@ -22,6 +22,7 @@ from harness.validation.spec import Target, panel_names, read_panel
 from harness.validation.suite import (
     Verdict,
     judge,
+    not_reached,
     run_panel,
     score,
     score_table,
@@ -139,6 +140,17 @@ def test_the_table_of_scores_has_a_row_a_target(results):
     table = score_table(list(results.values()))
     assert list(table["target"]) == [t.id for r in results.values() for t in r.spec.targets]
     assert table.loc[table["target"] == "X1-A-rmse", "score"].item() == pytest.approx(39, rel=0.01)
+
+
+def test_what_a_reading_does_not_reach_is_told():
+    assert not_reached(read_panel("fig2b"), ["literal", "well_200uL"]) == [
+        "fig2b: reading literal does not reach B, which names its own"
+    ]
+    assert not_reached(read_panel("fig2a"), ["well_200uL"]) == []
+    (fits,) = not_reached(read_panel("fits"), ["literal"])
+    for name in ("A_combined", "B_log"):
+        assert name in fits
+    assert "wells" not in fits  # its model does not know the reading
 
 
 def test_a_reading_reaches_what_knows_it_and_does_not_name_another_way():
