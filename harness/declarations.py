@@ -6,17 +6,19 @@ the form ``file:line: field: what is wrong``.
 
 from __future__ import annotations
 
+import math
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from types import NoneType
+from typing import Annotated, Literal, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from yaml.constructor import ConstructorError
 
 from harness.errors import InputError
-from harness.reading import read_text
+from harness.reading import parse_number, read_text, require_plain
 
 __all__ = ["Declaration", "FieldError", "declare", "describe", "read_declaration", "read_often"]
 
@@ -34,6 +36,16 @@ class Declaration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_number_is_a_numeral(cls, given: object) -> object:
+        """Where only numbers are wanted, pydantic would take true for 1 and 1_0 for 10."""
+        for name, value in given.items() if isinstance(given, dict) else ():
+            field = cls.model_fields.get(name)
+            if field is not None and _kinds(field.annotation) <= {int, float, NoneType}:
+                _require_numerals(name, value)
+        return given
+
     def __copy__(self) -> Declaration:
         """The fields alone, for :meth:`model_copy` to change: what was derived from them is left behind."""
         return self._without_derived(super().__copy__())
@@ -47,6 +59,34 @@ class Declaration(BaseModel):
         for name in copied.__dict__.keys() - cls.model_fields.keys():
             del copied.__dict__[name]
         return copied
+
+
+@cache
+def _kinds(annotation: object) -> frozenset:
+    """Kinds of the values that a field holds, by itself or in a mapping or sequence."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return frozenset(map(type, parts))
+    if get_origin(annotation) is Annotated:
+        parts = parts[:1]
+    if get_origin(annotation) is dict:
+        parts = parts[1:]
+    if not parts:
+        return frozenset([annotation])
+    return frozenset().union(*(_kinds(part) for part in parts if part is not ...))
+
+
+def _require_numerals(field: str, value: object) -> None:
+    """Refuse what pydantic would take for a number; what it would not is left to it."""
+    if isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            _require_numerals(field, part)
+    elif isinstance(value, bool) or (isinstance(value, str) and math.isnan(parse_number(value))):
+        try:
+            float(value)
+        except ValueError:
+            return
+        raise FieldError((field,), f"'{value}' is not a number")
 
 
 class FieldError(ValueError):
@@ -87,9 +127,7 @@ def _parsed(path: Path, text: str, schema: type[T]) -> T:
     except ValidationError as error:
         # An unknown field is the likelier fault than the field that it leaves missing.
         first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-        inner = getattr(first.get("ctx", {}).get("error"), "location", ())
-        first = {**first, "loc": (*first["loc"], *inner)}
-        raise InputError(f"{path}:{_line_of(node, first['loc'])}: {describe(first)}") from None
+        raise InputError(f"{path}:{_line_of(node, _place(first))}: {describe(first)}") from None
 
 
 _kept = lru_cache(maxsize=128)(_parsed)
@@ -117,7 +155,10 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, str):
+                require_plain(value, "text")
+            return value
         except (yaml.YAMLError, RecursionError):
             raise
         except Exception as error:  # PyYAML lets each kind of scalar raise what it likes
@@ -193,9 +234,14 @@ def declare(schema: type[T], **fields: object) -> T:
 
 def describe(error: dict) -> str:
     """One fault that pydantic found, as 'field: what is wrong'."""
-    field = ".".join(str(part) for part in error["loc"])
+    field = ".".join(str(part) for part in _place(error))
     message = error["msg"].removeprefix("Value error, ")
     return f"{field}: {message}" if field else message
+
+
+def _place(error: dict) -> tuple:
+    """Where a fault is, in the file: a validator of a whole declaration names the field itself."""
+    return *error["loc"], *getattr(error.get("ctx", {}).get("error"), "location", ())
 
 
 def _doubled_key(document: yaml.Node | None) -> yaml.Node | None:

@@ -31,6 +31,7 @@ __all__ = [
     "read_text",
     "read_texts",
     "require_file",
+    "require_plain",
     "to_numbers",
 ]
 
@@ -90,11 +91,16 @@ def read_text(path: Path) -> str:
         text = require_file(path).read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    require_plain(text, path)
+    return text
+
+
+def require_plain(text: str, where: object) -> None:
+    """Refuse a text with a control character in it, other than tabulators and ends of lines."""
     found = _CONTROL.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
-        raise InputError(f"{path}:{line}: has the control character U+{ord(found[0]):04X} in it")
-    return text
+        raise InputError(f"{where}:{line}: has the control character U+{ord(found[0]):04X} in it")
 
 
 def parse_number(text: str) -> float:

@@ -1,8 +1,10 @@
 """Declarative files: whatever stands in one, a fault is told with its file and line."""
 
 import re
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError
@@ -83,3 +85,41 @@ def test_a_mapping_may_be_merged_into_another(tmp_path):
     text = "branches:\n  a: &a {b: c, d: e}\n  f: {<<: *a, b: g}\n"
     (tmp_path / "tree.yaml").write_text(text, encoding="utf-8")
     assert read_declaration(tmp_path / "tree.yaml", Tree).branches["f"] == {"b": "g", "d": "e"}
+
+
+class Numbers(Declaration):
+    """Declares numbers of several forms."""
+
+    one: float | None = None
+    whole: Annotated[int, Field(ge=0)] = 0
+    many: dict[str, tuple[float, ...]] = {}
+    either: float | bool | str = 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("one: true", "one: 'True' is not a number"),
+        ("one: 1_0", "one: '1_0' is not a number"),
+        ("one: 1:30", "one: Input should be a valid number"),
+        ('one: "1\u200b"', "one: Input should be a valid number"),
+        ('one: "\u00a01"', "is not a number"),
+        ('one: "1\\x1f"', r"'1\\x1f' is no str"),
+        ("one: 1e999", "one: Input should be a finite number"),
+        ("one: .inf", "one: Input should be a finite number"),
+        ("whole: yes", "whole: 'True' is not a number"),
+        ("many: {a: [1, 1_0]}", "many: '1_0' is not a number"),
+    ],
+)
+def test_a_number_of_a_declaration_is_one_decimal_numeral(tmp_path, text, said):
+    (tmp_path / "n.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        read_declaration(tmp_path / "n.yaml", Numbers)
+
+
+def test_numerals_are_read_as_numbers_and_other_fields_are_left_alone(tmp_path):
+    (tmp_path / "n.yaml").write_text(
+        "one: 1e6\nwhole: 3\nmany: {a: [1, .5]}\neither: true\n", encoding="utf-8"
+    )
+    found = read_declaration(tmp_path / "n.yaml", Numbers)
+    assert (found.one, found.whole, found.many, found.either) == (1e6, 3, {"a": (1.0, 0.5)}, True)

@@ -16,6 +16,7 @@ import typer
 from harness.cli import design, exchange, fit, maps, models, patients, population, simulate, validate
 from harness.cli.endings import as_interrupts, fill_closed_streams
 from harness.errors import InputError, RunFailed
+from harness.reading import require_plain
 
 __all__ = ["app", "main"]
 
@@ -90,6 +91,8 @@ def _run(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets a ? for it
     try:
+        for argument in arguments:
+            require_plain(argument, "arguments")
         code = app(args=arguments, standalone_mode=False) or 0
         sys.stdout.flush()
         return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,24 +158,26 @@ def sensitivity(
 
 def _ends(text: str, what: str) -> tuple[float, float]:
     from harness.errors import InputError
+    from harness.reading import parse_number
 
-    try:
-        low, high = (float(part) for part in text.split(":"))
-    except ValueError:
-        raise InputError(f"{what}: write LOW:HIGH, not '{text}'") from None
-    return low, high
+    ends = [parse_number(part) for part in text.split(":")]
+    if len(ends) != 2 or not all(map(math.isfinite, ends)):
+        raise InputError(f"{what}: write LOW:HIGH, not '{text}'")
+    return ends[0], ends[1]
 
 
 def _conversion(texts: list[str]) -> dict[float, str]:
     """Percent to value."""
     from harness.errors import InputError
+    from harness.reading import parse_number
 
     pairs: dict[float, str] = {}
     for text in texts:
-        found = re.fullmatch(r"\s*([0-9.]+)\s*=\s*(\S.*)", text)
-        if found is None or found[1].count(".") > 1 or float(found[1]) in pairs:
+        percent, _, value = text.partition("=")
+        number = parse_number(percent)
+        if not math.isfinite(number) or number in pairs or not value.strip():
             raise InputError(f"conversion '{text}': write PERCENT=VALUE, each percentage once")
-        pairs[float(found[1])] = found[2].strip()
+        pairs[number] = value.strip()
     return pairs
 
 

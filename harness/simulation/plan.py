@@ -21,6 +21,7 @@ from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
 from harness.models.symbols import SymbolTable
+from harness.reading import parse_number
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO, KERNEL, ROADRUNNER, difference, require_engine, usable
 from harness.simulation.own_code import text_of
@@ -263,10 +264,9 @@ def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
     if match is None:
         raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *FUNCTIONS])
     options = [[side.strip() for side in part.split("=")] for part in match[3].split(",") if part.strip()]
-    try:
-        given = {name: value if name in WORDS else float(value) for name, value in options}
-    except ValueError:
-        raise InputError(f"endpoint {text}: an option is no number") from None
+    given = {name: value if name in WORDS else parse_number(value) for name, value in options}
+    if any(isinstance(value, float) and math.isnan(value) for value in given.values()):
+        raise InputError(f"endpoint {text}: an option is no number")
     if len(given) < len(options):
         raise InputError(f"endpoint {text}: an option is given twice")
     declared = DeclaredEndpoint(function=match[1], observable=match[2], **{"options": given})

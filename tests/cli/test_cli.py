@@ -32,6 +32,13 @@ def cart(capfd):
         (["simulate", "clinical", "--set", "K_12="], "write ID=VALUE"),
         (["simulate", "clinical", "--set", "K_12=1", "--set", "K_12=2"], "is given twice"),
         (["simulate", "clinical", "--set", "K12=1"], "nearest: K_12"),
+        (["simulate", "clinical", "--set", "K_12=1\x1f"], "has the control character U+001F in it"),
+        (["map", "--burden", "1_0:50"], "burden: write LOW:HIGH"),
+        (["map", "--conversion", ".=1"], "write PERCENT=VALUE"),
+        (
+            ["scan", "clinical", "--grid", "dose=1e8", "--endpoint", "lowest(transgene, start=1_0)"],
+            "no number",
+        ),
         (["simulate", "clinical", "--set", "K_12=1 L"], "L does not convert to 1/day"),
         (["simulate", "clinical", "--reading", "as_rum"], "nearest: as_run"),
         (["simulate", "clinical", "--until", "soon"], "'soon' is not a number"),
