@@ -416,7 +416,7 @@ def test_a_function_of_the_user_that_fails_is_told(name, said):
         ({"endpoints": ["Cmax", "Cmax"]}, "two columns Cmax"),
         ({"at": [28, 28.0000001]}, "two columns"),
         ({"endpoints": ["area(transgene, start=30, stop=10)"]}, "start must be before stop"),
-        ({"endpoints": ["lowest(Tumor, start=nan)"]}, "not a finite number"),
+        ({"endpoints": ["lowest(Tumor, start=nan)"]}, "an option is no number"),
         ({"endpoints": ["lowest(Tumor, start=1, start=2)"]}, "given twice"),
     ],
 )
