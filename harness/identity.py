@@ -9,6 +9,7 @@ libraries, and the text of this package. A thing whose content cannot be told is
 from __future__ import annotations
 
 import contextlib
+import contextlib
 import dataclasses
 import hashlib
 import math

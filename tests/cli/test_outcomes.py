@@ -59,13 +59,15 @@ def test_a_command_of_which_some_runs_succeed_ends_with_exit_code_0(cart):
 
 
 def test_patients_that_cannot_be_simulated_end_with_exit_code_1(cart, tmp_path, monkeypatch):
-    from harness.simulation.engine import Engine
-    from harness.simulation.form import RunFailed, Status
+    from harness.studies.patient_fits import PatientFits
 
-    def fails(*_args, **_kwargs):
-        raise RunFailed(Status.NOT_FINITE, "nothing is finite")
+    real = PatientFits.profiles
 
-    monkeypatch.setattr(Engine, "_integrate", fails)
+    def failing(*arguments):
+        fitted, curves = real(*arguments)
+        return fitted.assign(status="not finite", reason="nothing is finite"), curves
+
+    monkeypatch.setattr(PatientFits, "profiles", failing)
     (tmp_path / "patients.csv").write_text("dose,category,n\n1e8,PR,1\n")
     code, _, err = cart("patients", "patients.csv", "--workers", "1", "--draws", "2")
     assert (code, err) == (1, "cart: every simulation failed; the first: nothing is finite\n")
