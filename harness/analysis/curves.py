@@ -80,7 +80,7 @@ def within(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> tu
 def top(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Height and time of the highest point of a curve, at an end of a smooth piece or within one."""
     fine, found = refined(time, value)
-    return _turn(fine, found, found.argmax(axis=-1))
+    return _turn(fine, found, found.argmax(axis=-1), 1)
 
 
 def bottom(
@@ -92,22 +92,30 @@ def bottom(
     """
     fine, found = refined(time, value)
     counts = (fine <= np.asarray(end)[..., np.newaxis]) | (fine == fine[0])
-    return _turn(fine, found, np.where(counts, found, np.inf).argmin(axis=-1))
+    return _turn(fine, found, np.where(counts, found, np.inf).argmin(axis=-1), -1)
 
 
-def _turn(time: np.ndarray, value: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Height and time of the extreme of a curve at `place`: of the parabola there, within a smooth piece."""
+def _turn(time: np.ndarray, value: np.ndarray, place: np.ndarray, sign: int) -> tuple[np.ndarray, np.ndarray]:
+    """Height and time of the extreme of a curve about `place`: its highest point, with -1 its lowest.
+
+    It is the turn of the parabola through the point and its neighbours within a smooth piece, or of that
+    through the last three points of a piece, where it turns within the last step.
+    """
+    height, where = np.take_along_axis(value, place[..., np.newaxis], axis=-1)[..., 0], time[place]
     inner = np.zeros(time.size, bool)
     inner[1:-1] = True
     moment = jumps(time)
     inner[moment] = inner[moment + 1] = False
-    rounded = inner[place]
-    height, where = np.take_along_axis(value, place[..., np.newaxis], axis=-1)[..., 0], time[place]
-    if not rounded.any():
+    if not inner.any():
         return height, where
-    picked = np.where(rounded, place, np.flatnonzero(inner)[0])[..., np.newaxis] + np.array([-1, 0, 1])
-    vertex = _vertex(time[picked], np.take_along_axis(value, picked, axis=-1))
-    return np.where(rounded, vertex[0], height), np.where(rounded, vertex[1], where)
+    after, before = np.minimum(place + 1, time.size - 1), np.maximum(place - 1, 0)
+    middle = np.where(inner[place], place, np.where(inner[after], after, before))
+    known = inner[middle]
+    picked = np.where(known, middle, np.flatnonzero(inner)[0])[..., np.newaxis] + np.array([-1, 0, 1])
+    level, turn = _vertex(time[picked], np.take_along_axis(value, picked, axis=-1))
+    within_step = (turn > time[picked[..., 0]]) & (turn < time[picked[..., 2]])
+    found = known & ((middle == place) | (within_step & (sign * (level - height) > 0)))
+    return np.where(found, level, height), np.where(found, turn, where)
 
 
 def integral(time: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from harness.analysis.library import FUNCTIONS, WORDS
 from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import DeclaredEndpoint, ModelCard, select
+from harness.models.imported import is_path
 from harness.models.symbols import SymbolTable
 from harness.reading import parse_number
 from harness.simulation.design import Design
@@ -113,7 +114,6 @@ def plan(
     observables: str | Sequence[str] | None = None,
     trajectories: bool = False,
     times: str | Sequence[float] | None = None,
-    resolved: Sequence[float] = (),
     until: str | float | None = None,
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None = None,
     regimens: Mapping[str, Regimen] | None = None,
@@ -143,8 +143,6 @@ def plan(
     times
         Numbers or a text such as ``0:360:1``; by default those that the model declares for endpoints. They
         change no endpoint: those are read off the model's own times.
-    resolved
-        Times that endpoints are read off besides those that the model declares.
     until
         End of the runs, in place of the column `days`; by default the model's own, or the latest of `at`.
         When nothing but trajectories is wanted, the latest of `times`.
@@ -195,12 +193,13 @@ def plan(
         regimens={name: each for name, each in (regimens or {}).items() if name in _named(checked)},
         end=end,
         observables=tuple(read),
-        endpoint_times=_apart(np.union1d(own, resolved)) if calls else np.array([]),
+        endpoint_times=own if calls else np.array([]),
         times=_shown(grid, own, asked) if trajectories else np.array([]),
         endpoints=calls,
         at=asked,
         at_observables=read_out if asked else (),
         default_dose=default_dose,
+        moving=_moving(card, endpoints, calls),
     )
     _require_distinct([*shown, *study.column_names()])
     notes = (*study.program.doubts, *_notes(card, study, checked))
@@ -390,6 +389,13 @@ def _shown(given: np.ndarray | None, own: np.ndarray, at: tuple[float, ...]) -> 
 def _apart(times: np.ndarray) -> np.ndarray:
     """Ascending times, those that rounding alone holds apart as one."""
     return times[np.diff(times, prepend=-1.0) > SAME * np.maximum(1.0, times)]
+
+
+def _moving(card: ModelCard, asked: Sequence[str], calls: Sequence[EndpointCall]) -> tuple[str, ...]:
+    """Endpoints that nothing vouches for: of a user's own model, or not declared by the model."""
+    declared = () if is_path(card.id) else tuple(card.endpoints)
+    given = zip(asked, calls, strict=True)
+    return tuple(call.name for text, call in given if call.observable and text.strip() not in declared)
 
 
 def _named(design: Design) -> set[str]:

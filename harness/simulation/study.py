@@ -20,6 +20,7 @@ from harness.simulation.engine import Status, Trajectory
 from harness.simulation.engines import ROADRUNNER, engine_of
 from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
+from harness.simulation.read_off import read_endpoints, read_values
 from harness.simulation.regimen import Dose, Redosing, Regimen
 
 __all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "run_chunk", "run_rows"]
@@ -43,6 +44,11 @@ class EndpointCall:
     observable: str = ""
     options: Mapping[str, float | str] = field(default_factory=dict)
     text: str = ""
+
+    @property
+    def of_values(self) -> bool:
+        """Whether it is a value of its observable, rather than a time, a rate or an area."""
+        return getattr(self.load(), "unit", "") == "{value}"
 
     def load(self) -> Callable[..., np.ndarray]:
         """The function itself.
@@ -109,6 +115,8 @@ class Study:
         Times at which trajectories are kept, ascending; empty when none are. No endpoint depends on them.
     endpoints, at, at_observables
         What becomes of a run: endpoints, and values of observables at given times.
+    moving
+        Names of the endpoints that are read off finer times until they stand still.
     engine
         What runs it, of :mod:`harness.simulation.engines`.
     """
@@ -126,12 +134,18 @@ class Study:
     at: tuple[float, ...] = ()
     at_observables: tuple[str, ...] = ()
     default_dose: float = 0.0
+    moving: tuple[str, ...] = ()
     engine: str = ROADRUNNER
 
     @property
     def keep(self) -> bool:
         """Whether trajectories are kept."""
         return self.times.size > 0
+
+    @property
+    def reads(self) -> bool:
+        """Whether anything is read off the runs."""
+        return bool(self.endpoints or self.at)
 
     @property
     def rules(self) -> tuple[Redosing, ...]:
@@ -190,6 +204,15 @@ class Chunk:
     def __len__(self) -> int:
         return len(self.values)
 
+    def rows(self, which: np.ndarray) -> Chunk:
+        """Some of its rows, by their places."""
+        return Chunk(
+            self.start,
+            self.values[which],
+            None if self.days is None else self.days[which],
+            None if self.regimens is None else tuple(self.regimens[row] for row in which),
+        )
+
 
 @dataclass(frozen=True)
 class ChunkResult:
@@ -213,44 +236,60 @@ class ChunkResult:
 def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
     """Run the rows of a chunk."""
     runs = run_rows(study, chunk)
-    redoses = [tuple(dose.time for dose in run.redoses) for run in runs]
-    columns = {name: np.full(len(runs), np.nan) for name in study.column_names()}
-    _read_endpoints(study, chunk, runs, columns)
-    _read_values(study, chunk, runs, columns)
+    endpoints, said = read_endpoints(study, chunk, runs, run_rows)
+    columns = {**endpoints, **read_values(study, chunk, runs)}
+    shown = _shown(study, chunk, runs) if study.keep else runs
     if study.rules:
-        columns["redoses"] = np.array([len(days) for days in redoses])
-        columns["redose_days"] = np.array([" ".join(f"{day:g}" for day in days) for days in redoses], object)
+        days = [" ".join(f"{dose.time:g}" for dose in run.redoses) for run in runs]
+        columns |= {
+            "redoses": np.array([len(run.redoses) for run in runs]),
+            "redose_days": np.array(days, object),
+        }
     return ChunkResult(
         chunk.start,
         [str(run.status) for run in runs],
-        [run.reason for run in runs],
+        ["; ".join(filter(None, (run.reason, more))) for run, more in zip(runs, said, strict=True)],
         columns,
-        redoses,
-        _trajectories(study, runs) if study.keep else None,
+        [tuple(dose.time for dose in run.redoses) for run in shown],
+        _trajectories(study, shown) if study.keep else None,
     )
 
 
 def run_rows(study: Study, chunk: Chunk, engine: str = "") -> list[Trajectory]:
-    """Trajectories of the rows of a chunk, by the engine of the study or another."""
+    """Trajectories of the rows of a chunk, by the engine of the study or another, as they are read off.
+
+    Times that are shown are among theirs only when nothing else is wanted: an integration depends on its
+    output times within its tolerance, and what is read off a run is not to depend on what is shown of it.
+    """
+    return _run(study, chunk, _asked(study) if study.reads else _kept(study), engine)
+
+
+def _shown(study: Study, chunk: Chunk, runs: list[Trajectory]) -> list[Trajectory]:
+    """Trajectories at the times that are kept: those read off where they have them, or of their own runs."""
+    kept = _kept(study)
+    return runs if not study.reads or nearly_in(kept, _asked(study)).all() else _run(study, chunk, kept, "")
+
+
+def _asked(study: Study) -> np.ndarray:
+    """Times at which a run is read off."""
+    return np.unique([*study.endpoint_times, *study.at, study.end])
+
+
+def _kept(study: Study) -> np.ndarray:
+    """Times at which a run is kept, but for those before doses."""
     kept = study.kept_times()
-    longest = study.end if not study.keep else max(study.end, study.times[-1])
-    last = np.full(len(chunk), longest) if chunk.days is None else chunk.days
-    asked = {end: _asked(study, kept, end) for end in np.unique(last).tolist()}
+    return np.delete(kept, jumps(kept))
+
+
+def _run(study: Study, chunk: Chunk, times: np.ndarray, engine: str) -> list[Trajectory]:
+    """Runs of the rows of a chunk with output at `times`, each to its end."""
+    ends = np.full(len(chunk), times[-1]) if chunk.days is None else chunk.days
+    asked = {end: np.append(times[times < end * (1 - SAME)], end) for end in np.unique(ends).tolist()}
     settings = [_settings(study, chunk, row) for row in range(len(chunk))]
-    times = [asked[end] for end in last.tolist()]
-    runs = engine_of(study.program, engine or study.engine)
-    return runs.run_many(settings, times, study.observables, study.endpoint_times)
-
-
-def _end(study: Study, chunk: Chunk, row: int) -> float:
-    """End of one run, as its endpoints see it."""
-    return study.end if chunk.days is None else float(chunk.days[row])
-
-
-def _asked(study: Study, kept: np.ndarray, end: float) -> np.ndarray:
-    """All times that a run to `end` is read out at, but for those before doses."""
-    times = np.concatenate([study.endpoint_times, study.at, np.delete(kept, jumps(kept)), [study.end]])
-    return np.unique(np.append(times[times < end * (1 - SAME)], end))
+    each = [asked[end] for end in ends.tolist()]
+    return engine_of(study.program, engine or study.engine).run_many(
+        settings, each, study.observables, study.endpoint_times
+    )
 
 
 def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], Regimen | None]:
@@ -261,42 +300,6 @@ def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], R
         return settings, None
     dose = settings.pop(study.program.dose.parameter, study.default_dose)
     return settings, regimen.absolute(dose)
-
-
-def _read_endpoints(
-    study: Study, chunk: Chunk, runs: list[Trajectory], columns: dict[str, np.ndarray]
-) -> None:
-    """Endpoints into their columns, of runs of the same times and doses together; NaN for a failed run."""
-    alike: dict[tuple[bytes, float, tuple[tuple[float, float], ...]], list[int]] = {}
-    for row, run in enumerate(runs):
-        if study.endpoints and run.status is Status.OK:
-            end = _end(study, chunk, row)
-            spans = tuple((d.time, d.time + d.duration) for d in run.doses if d.time <= end)
-            key = run.times.tobytes(), end, spans
-            alike.setdefault(key, []).append(row)
-    for (_, end, spans), rows in alike.items():
-        times = runs[rows[0]].times
-        moment = jumps(times)
-        own = study.endpoint_times + np.append(0.0, times[moment + 1])[:, np.newaxis]
-        used = nearly_in(times, np.unique([*own.ravel(), end]))
-        used[moment] = used[moment + 1] = True
-        used &= times <= end * (1 + SAME)
-        values = np.stack([runs[row].values[used] for row in rows])
-        by_name = {name: values[:, :, i] for i, name in enumerate(study.observables)}
-        for call in study.endpoints:
-            columns[call.name][rows] = call(times[used], by_name, np.array(spans).reshape(-1, 2))
-
-
-def _read_values(study: Study, chunk: Chunk, runs: list[Trajectory], columns: dict[str, np.ndarray]) -> None:
-    """Values at given times into their columns; NaN after the end of a run, and for one that failed."""
-    at = np.array(study.at)
-    for row, run in enumerate(runs):
-        inside = at[at <= _end(study, chunk, row) * (1 + SAME)]
-        values = run.at(inside)
-        for name in study.at_observables:
-            place = study.observables.index(name)
-            for time, value in zip(inside, values[:, place], strict=True):
-                columns[f"{name}_{time:g}"][row] = value
 
 
 def _trajectories(study: Study, runs: list[Trajectory]) -> np.ndarray:

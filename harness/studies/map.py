@@ -24,7 +24,6 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.simulation.times import parse_until
 from harness.studies.outcome import (
     EngineName,
     Outcome,
@@ -43,9 +42,6 @@ WEEKS = (13.5, 21.5)
 """The article's two to three weeks, to the nearest day."""
 
 ENDPOINTS = ("Cmax", "Tmax", "sBCMA_nadir", "M_nadir")
-
-STEPS = 640
-"""Even steps over 21 months, one a day, that resolve a relapse."""
 
 TOLERANCE = 0.01
 """Points of percent below which a fall that has saturated is not called less."""
@@ -195,7 +191,6 @@ class Map(StudyDeclaration):
             grid(**axes),
             endpoints=[*ENDPOINTS, _highest_of_run(card)[0]],
             until=self.until,
-            resolved=np.linspace(0, parse_until(self.until, symbols.time_unit), STEPS + 1),
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,
