@@ -9,7 +9,6 @@ libraries, and the text of this package. A thing whose content cannot be told is
 from __future__ import annotations
 
 import contextlib
-import contextlib
 import dataclasses
 import hashlib
 import math
@@ -49,10 +48,11 @@ def key_of(*content: object) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes."""
+    """Versions of what computes: this package, its engines, what compiles the kernel where it is, Python."""
     found = {name: version(name) for name in ("cart-pkpd", "libroadrunner", "numpy", "scipy")}
-    with contextlib.suppress(PackageNotFoundError):
-        found["numba"] = version("numba")
+    for name in ("numba", "llvmlite"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
     return {**found, "python": platform.python_version()}
 
 
