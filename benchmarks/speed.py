@@ -6,10 +6,11 @@ Every round gives each contender the same patients, in turn, in one process; imp
 out. The first table is CPU time in one process, each contender over the plain loop; the second is wall time,
 this path on one and on two processes and the others over it. Medians and ranges over the rounds.
 
-Contenders: this path (`plan` and `run`); a plain tellurium loop, as a newcomer writes it (load once, reset,
-set by name, 641 points, defaults); COPASI through basico (641 points); with --slow, scipy's LSODA and
-BDF with a Python right-hand side, at the accuracy of the plain loop, on a few patients. Where a C compiler
-and SUNDIALS 6 are at hand, the same equations in C on CVODE alone, 641 points.
+Contenders: this path (`plan` and `run`) by each engine, and the kernel without what is around it; a plain
+tellurium loop, as a newcomer writes it (load once, reset, set by name, 641 points, defaults); COPASI
+through basico (641 points); with --slow, scipy's LSODA and BDF with a Python right-hand side, at the
+accuracy of the plain loop, on a few patients. Where a C compiler and SUNDIALS 6 are at hand, the same
+equations in C on CVODE alone, 641 points.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,10 +31,14 @@ from benchmarks.accuracy import patients
 from benchmarks.cvode import cvode_in_c
 from harness.models.catalog import load_card
 from harness.simulation.design import Design
+from harness.simulation.engines import KERNEL, ROADRUNNER
 from harness.simulation.execute import Executor, Processes, Serial
 from harness.simulation.form import quiet
+from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.plan import plan
+from harness.simulation.program import load_program
 from harness.simulation.run import run
+from harness.simulation.times import parse_times
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -52,8 +58,20 @@ def read_off(days: np.ndarray, transgene: np.ndarray, m_protein: np.ndarray) -> 
     return float(transgene[early][top]), float(days[early][top]), area, float(m_protein.min())
 
 
-def this_path(rows: Rows, executor: Executor) -> None:
-    run(plan("clinical", Design(pd.DataFrame(rows)), until=640), executor)
+def this_path(rows: Rows, executor: Executor, engine: str = ROADRUNNER) -> None:
+    run(plan("clinical", Design(pd.DataFrame(rows)), until=640, engine=engine), executor)
+
+
+def integration_alone() -> Callable[[Rows], None]:
+    """The compiled integrator at the times that the model declares, and nothing around it."""
+    program, card = load_program("clinical"), load_card("clinical")
+    kernel, times = Kernel(program), parse_times(card.endpoint_times, "day")
+    read = ("transgene", "M_protein_change", "sBCMA_change")
+
+    def loop(rows: Rows) -> None:
+        kernel.run_many([(row, None) for row in rows], [times] * len(rows), read)
+
+    return loop
 
 
 def plain_loop() -> Callable[[Rows], None]:
@@ -178,6 +196,8 @@ def main() -> None:
     contenders = {
         "plain tellurium loop": plain,
         "this path, one process": lambda rows: this_path(rows, one),
+        "this path, kernel, one process": lambda rows: this_path(rows, one, KERNEL),
+        "kernel, integration alone": integration_alone(),
         "COPASI through basico": through_basico,
     }
     compiled = cvode_in_c()
@@ -185,7 +205,8 @@ def main() -> None:
         print("no C compiler or no SUNDIALS 6 at hand: CVODE in C is left out")
     else:
         contenders["CVODE in C, SUNDIALS as packaged"] = compiled_loop(compiled)
-    for warm in (*contenders.values(), lambda rows: this_path(rows * 16, two)):
+    by_two = [partial(this_path, executor=two, engine=name) for name in (ROADRUNNER, KERNEL)]
+    for warm in (*contenders.values(), *(lambda rows, path=path: path(rows * 16) for path in by_two)):
         warm(batches[0][:16])
     print(
         f"{arguments.rounds} rounds of {len(batches[0])} runs: "
@@ -197,6 +218,7 @@ def main() -> None:
         "plain tellurium loop",
     )
     contenders["this path, two processes"] = lambda rows: this_path(rows, two)
+    contenders["this path, kernel, two processes"] = lambda rows: this_path(rows, two, KERNEL)
     report(
         "wall time, over this path on two processes",
         interleaved(contenders, batches, time.perf_counter),

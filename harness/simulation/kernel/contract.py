@@ -19,7 +19,7 @@ __all__ = [
     "AMOUNTS", "BY_TIME", "COUNTS_SIZE", "DENSE", "EDGES", "END", "FACTORS", "GAMMA", "JACOBIAN", "LIVE",
     "LOGARITHMS", "LOGGED", "LOWEST", "PARAMETERS", "PREPARED", "RATES", "READ_OUT", "ROOM",
     "SETTLED", "SPARE", "STAGES", "STATE", "STATES", "SUPPLIES", "SYMBOLS", "TOLERANCE", "VALUES",
-    "H", "begin", "compiled", "entry", "factor", "give", "observe", "prepare", "settle", "slopes",
+    "H", "begin", "compiled", "entry", "exact", "factor", "give", "observe", "prepare", "settle", "slopes",
     "supplies", "take_stages",
 ]  # fmt: skip
 
@@ -45,6 +45,11 @@ Array = np.ndarray
 
 def compiled(function: Callable) -> Callable:
     """Mark a function as part of the kernel; in the compiled text, compile it."""
+    return function
+
+
+def exact(function: Callable) -> Callable:
+    """Mark a function that must round as Python does; in the compiled text, compile it so."""
     return function
 
 

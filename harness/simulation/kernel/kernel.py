@@ -31,8 +31,8 @@ LOOSER = 50.0
 """The kernel's relative tolerance over that of the program, which is for CVODE: the largest error of the two
 methods is then about the same (docs/engine.md has the measurement)."""
 SHARE = 1e-20
-"""Absolute tolerance over what a state reaches, where a card gives none: a step is held to its relative error,
-so that a run that stays far below that is as accurate."""
+"""Absolute tolerance over what a state reaches, where a card gives none: a step is held to its relative
+error, so that a run that stays far below that is as accurate."""
 OF_LOGARITHMS = 3.0
 """Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
 SAID = {

@@ -37,6 +37,7 @@ from harness.simulation.kernel.contract import (
     begin,
     compiled,
     entry,
+    exact,
     factor,
     give,
     observe,
@@ -161,14 +162,14 @@ def check(z, t):
 
 
 @compiled
-def want_rows(times, asked, again, t, stop, last, dosed, wanted):
+def want_rows(times, asked, again, t, stop, last, moment, dosed, wanted):
     """Output times from t on and before a stop (with it when it is the last), ascending, in `wanted`.
 
-    After a dose these are t itself and the times of `again` after it, beside those asked for. Returns how
-    many there are, and the next time asked for.
+    At a moment t itself is among them, and after a dose the times of `again` from it on. Returns how many
+    there are, and the next time asked for.
     """
     count, k = 0, 0
-    if dosed:
+    if moment:
         wanted[0], count = t, 1
     while True:
         own = np.inf
@@ -292,7 +293,7 @@ def change_course(z, t, added, starts, inflow, clock):
     give(added, z)
 
 
-@compiled
+@exact
 def run_once(
     z, times, again, stops, given, inflow, kinds, rule, most, clock, picked, watched, rtol, frozen, record,
     wanted, moments, out, redoses, counts,
@@ -309,13 +310,13 @@ def run_once(
     if most > 0 and rule[3] == 0.0:
         read_row(z, t, watched, seen)
         bottom, counts[VISIT] = seen[0], 1
-    dosed, restarts = False, True
+    dosed, moment, restarts = False, False, True
     while True:
         visit = rule[3] + rule[2] * counts[VISIT] if most > 0 else np.inf
         planned = stops[counts[STOP]] if counts[STOP] < stops.shape[0] else np.inf
         stop = min(end, planned, visit)
         last = planned > end and visit > end
-        count, counts[ASKED] = want_rows(times, counts[ASKED], again, t, stop, last, dosed, wanted)
+        count, counts[ASKED] = want_rows(times, counts[ASKED], again, t, stop, last, moment, dosed, wanted)
         rows, row, place = out[counts[ROW] :], counts[ROW], 0
         for i in range(count):
             moments[row + i] = wanted[i]
@@ -339,21 +340,22 @@ def run_once(
         counts[ROW] += count
         if last or code != OK:
             return code
-        added, dosed, starts, restarts, flows = 0.0, False, False, False, z[PARAMETERS + VALUES - 1]
+        added, starts, switches, flows = 0.0, False, False, z[PARAMETERS + VALUES - 1]
         if visit == t:
             added, starts, bottom = pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts)
         if planned == t:
             place = counts[STOP]
             counts[STOP] += 1
             added, flows = added + given[place], inflow[place]
-            starts, restarts = starts or kinds[place] % 2 == START, kinds[place] >= SWITCH
+            starts, switches = starts or kinds[place] % 2 == START, kinds[place] >= SWITCH
         dosed = added > 0.0 or starts or flows != z[PARAMETERS + VALUES - 1]
-        if dosed:
+        moment = restarts = dosed or switches
+        if moment:
             moments[counts[ROW]] = np.nextafter(t, -np.inf)
             code = read_row(z, t, picked, out[counts[ROW]])
             counts[ROW] += 1
+        if dosed:
             change_course(z, t, added, starts, flows, clock)
-        restarts = restarts or dosed
 
 
 @entry
@@ -386,8 +388,8 @@ def integrate(
     frozen
         Whether all rows go on the steps of the first, whose own are controlled.
     moments, out, redoses : (runs, room), (runs, room, observables), (runs, most doses)
-        Results: times of output, each moment at which something is given just before and as itself; what is
-        read out then; times of re-dosing.
+        Results: times of output, each moment at which something is given, or rates switch, just before and
+        as itself; what is read out then; times of re-dosing.
     codes, steps : (runs,), (runs, 3)
         How a run ended; steps taken and refused, and rows of output.
     """

@@ -427,7 +427,8 @@ def _stepper() -> str:
 
 _HELPERS = """
 compiled = numba.njit(error_model="numpy", nogil=True, fastmath={"contract"})
-entry = numba.njit(error_model="numpy", nogil=True, fastmath={"contract"}, cache=True)
+exact = numba.njit(error_model="numpy", nogil=True)
+entry = numba.njit(error_model="numpy", nogil=True, cache=True)
 
 
 @compiled
