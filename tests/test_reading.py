@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InputError
+from harness.files import write_table
 from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.models.units import convert, parse_quantity
 from harness.reading import parse_number, read_text, read_texts, to_numbers
 from harness.simulation.design import Design, read_design
-from harness.simulation.files import write_table
 
 LAW = settings(derandomize=True, deadline=None, max_examples=100)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -78,10 +78,10 @@ def scan(
 ) -> None:
     """Run a model over a grid of parameters, and read endpoints off."""
     from harness.errors import InputError
+    from harness.files import PICTURES, check_path
     from harness.models.catalog import model_files, select
     from harness.simulation.design import grid as make_grid
     from harness.simulation.design import parse_axis
-    from harness.simulation.files import PICTURES, check_path
 
     symbols = select(model, reading or (), condition).card.symbols
     axes = dict(parse_axis(text, symbols) for text in grid)
@@ -173,8 +173,8 @@ def _plan(
     shown: tuple[str, ...] = (),
     inputs: Sequence[Path] = (),
 ) -> Plan:
+    from harness.files import TABLES, check_path
     from harness.models.catalog import model_files, select
-    from harness.simulation.files import TABLES, check_path
     from harness.simulation.plan import plan
     from harness.simulation.regimen import read_regimens
 
@@ -211,8 +211,8 @@ def _execute(
 ) -> None:
     from harness.cli.terminal import if_interrupted, progress_bar
     from harness.errors import InputError
+    from harness.files import write_dataset
     from harness.simulation.execute import choose_executor
-    from harness.simulation.files import write_dataset
     from harness.simulation.parts import Parts
     from harness.simulation.run import Summary
     from harness.simulation.run import run as run_plan
@@ -233,7 +233,7 @@ def _execute(
                 write_dataset(result, out)
     if plot is not None:
         from harness.figures.scan import write_scan
-        from harness.simulation.files import read_table
+        from harness.files import read_table
 
         write_scan(read_table(out) if streamed else result.to_dataframe(), planned, axes, plot)
     if out is None and plot is None:

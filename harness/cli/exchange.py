@@ -68,8 +68,8 @@ def agree(
     from harness.cli.terminal import console, plain_table
     from harness.declarations import declare
     from harness.exchange.agreement import Agreement
+    from harness.files import write_table
     from harness.models.catalog import model_files
-    from harness.simulation.files import write_table
 
     check_files(out, inputs=[path for name in models or () for path in model_files(name)])
     given = {"tools": tuple(tool)} if tool else {}

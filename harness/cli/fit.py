@@ -39,12 +39,12 @@ def fit(
 
     from harness.cli.terminal import if_interrupted, progress_bar
     from harness.errors import InputError
+    from harness.files import check_folder
     from harness.fitting.kept import kept_in
     from harness.fitting.study import Fit
     from harness.fitting.tables import TABLES
     from harness.identity import key_of
     from harness.simulation.execute import choose_executor
-    from harness.simulation.files import check_folder
 
     if resume and out is None:
         raise InputError("resume: goes with --out")
@@ -75,7 +75,7 @@ def fit(
 
 def _write(result: FitResult, out: Path) -> None:
     from harness.figures.fit import write_figures
-    from harness.simulation.files import write_table
+    from harness.files import write_table
 
     result.save(out / "result.json")
     for name in result.tables:

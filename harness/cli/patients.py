@@ -46,7 +46,7 @@ def patients(
     from harness.declarations import declare
     from harness.figures import patients as figures
     from harness.figures.style import write_figure
-    from harness.simulation.files import check_folder
+    from harness.files import check_folder
     from harness.studies.patients import TABLES, Patients
 
     pictures = {
@@ -73,7 +73,7 @@ def patients(
 
 
 def _write_tables(outcome: Outcome, folder: Path) -> None:
-    from harness.simulation.files import write_table
+    from harness.files import write_table
 
     folder.mkdir(exist_ok=True)
     for name, table in outcome.tables.items():

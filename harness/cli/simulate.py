@@ -35,8 +35,8 @@ def simulate(
     engine: Engine = "roadrunner",
 ) -> None:
     """Simulate a model once."""
+    from harness.files import PICTURES, TABLES, check_path, write_dataset
     from harness.models.catalog import model_files
-    from harness.simulation.files import PICTURES, TABLES, check_path, write_dataset
     from harness.simulation.simulate import simulate as run
 
     if out is not None:

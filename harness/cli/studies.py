@@ -24,7 +24,7 @@ def check_files(
 ) -> None:
     """Refuse a table or pictures that cannot be written or are read, and two that would be one file."""
     from harness.errors import InputError
-    from harness.simulation.files import PICTURES, check_path
+    from harness.files import PICTURES, check_path
 
     inputs = tuple(inputs)
     if table is not None:
@@ -80,7 +80,7 @@ def answer(
     `inputs` are files that the command reads beside those of the study.
     """
     from harness.figures.style import write_figure
-    from harness.simulation.files import write_table
+    from harness.files import write_table
 
     check_files(out, [plot], (*study.inputs(), *inputs))
     outcome = run_study(study, workers, scheduler)

@@ -31,7 +31,7 @@ def validate(
     workers: Workers = None,
 ) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
-    from harness.simulation.files import write_table
+    from harness.files import write_table
 
     check_files(out, inputs=_inputs())
     results = _run(panels, reading, workers)
@@ -50,8 +50,8 @@ def report(
     workers: Workers = None,
 ) -> None:
     """Score the panels, print the table, and write one HTML page with the figures."""
+    from harness.files import check_path
     from harness.report.page import write_page
-    from harness.simulation.files import check_path
 
     check_path(out, (".html",), _inputs())
     results = _run(panels, reading, workers)

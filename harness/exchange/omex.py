@@ -26,10 +26,10 @@ from harness.exchange.agreement import absolute_tolerances
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id, use_of
 from harness.figures.panel import draw_panel
+from harness.files import write_whole
 from harness.models.build import CREATED, CREATOR, LICENCE
 from harness.models.catalog import repository
 from harness.reading import inside, require_file
-from harness.simulation.files import write_whole
 from harness.validation.curves import Evidence
 from harness.validation.spec import Axes, Curve, PanelSpec, read_panel
 from harness.validation.suite import PanelResult

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from harness.simulation.files import write_whole
+from harness.files import write_whole
 
 __all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg", "write_figure"]
 

@@ -16,8 +16,8 @@ from pydantic import ValidationError, model_validator
 
 from harness.declarations import Declaration, describe
 from harness.errors import InputError, unknown_name
+from harness.files import write_whole
 from harness.reading import read_text
-from harness.simulation.files import write_whole
 
 __all__ = ["FitResult", "as_columns", "plain_numbers", "read_result"]
 

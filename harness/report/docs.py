@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from harness.declarations import Declaration, read_declaration
+from harness.files import write_whole
 from harness.fitting.problem import FitProblem
 from harness.models.catalog import ModelCard, repository
-from harness.simulation.files import write_whole
 from harness.studies.trial import Trial
 from harness.validation.spec import PanelSpec, panel_names, read_panel
 from harness.validation.suite import PanelResult, run_panel

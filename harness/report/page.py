@@ -21,10 +21,10 @@ from harness.figures.panel import describe, draw_panel, draw_residuals
 from harness.figures.scan_panel import describe_scan, draw_scan_axes
 from harness.figures.studies import draw_study
 from harness.figures.style import svg
+from harness.files import write_whole
 from harness.models.catalog import load_card, model_names, repository
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
-from harness.simulation.files import write_whole
 from harness.studies.outcome import Outcome
 from harness.validation.ledger import read_ledger
 from harness.validation.suite import PanelResult, Verdict

@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.simulation.files import write_whole
+from harness.files import write_whole
 
 try:
     import fcntl

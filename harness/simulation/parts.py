@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import InputError
+from harness.files import check_path, write_whole
 from harness.identity import key_of
-from harness.simulation.files import check_path, write_whole
 from harness.simulation.kept import KeptParts, count_in
 from harness.simulation.study import ChunkResult
 

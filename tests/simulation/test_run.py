@@ -291,7 +291,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, planned, monkeypatch):
 
 def test_trajectories_are_written_as_netcdf(tmp_path):
     found = run(plan("xenograft", grid(dose=[5e6, 1e7]), trajectories=True, times="0:30:10", until=30))
-    from harness.simulation.files import write_dataset
+    from harness.files import write_dataset
 
     write_dataset(found, tmp_path / "out.nc")
     read = xr.load_dataset(tmp_path / "out.nc")

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from harness.errors import InputError
-from harness.simulation.files import PICTURES, TABLES, check_path, read_table, write_dataset, write_whole
+from harness.files import PICTURES, TABLES, check_path, read_table, write_dataset, write_whole
 
 
 @pytest.fixture
