@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 
 def test_the_picture_of_the_readme_is_drawn(tmp_path, monkeypatch):

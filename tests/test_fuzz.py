@@ -16,7 +16,8 @@ from harness.exchange.omex import read_archive
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.result import read_result
-from harness.models.catalog import ModelCard, load_card, repository
+from harness.models.card import ModelCard, repository
+from harness.models.catalog import load_card
 from harness.models.imported import UserModel
 from harness.models.provenance import read_parameters, read_terms
 from harness.simulation.design import read_design

@@ -22,8 +22,9 @@ from harness.fitting.prepared import EffectPlace, Size
 from harness.fitting.problem import find_problem, read_problem
 from harness.fitting.study import Fit
 from harness.identity import key_of
-from harness.models import catalog, provenance
-from harness.models.catalog import load_card, model_names, repository
+from harness.models import card, catalog, provenance
+from harness.models.card import repository
+from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.simulation.design import Design
 from harness.simulation.plan import plan
@@ -214,7 +215,8 @@ def test_a_card_that_changes_beside_a_model_doses_the_new_species_in_the_same_pr
 def test_files_of_the_catalogue_that_change_are_read_again(tmp_path, monkeypatch):
     for name in ("models_antimony", "sbml"):
         shutil.copytree(repository() / name, tmp_path / name)
-    monkeypatch.setattr(catalog, "repository", lambda: tmp_path)
+    for module in (card, catalog):
+        monkeypatch.setattr(module, "repository", lambda: tmp_path)
     monkeypatch.setattr(provenance, "repository", lambda: tmp_path)
 
     def edit(name, old, new):

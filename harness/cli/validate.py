@@ -80,7 +80,7 @@ def docs(
 
 def _inputs() -> list[Path]:
     """Every file that a panel may read."""
-    from harness.models.catalog import repository
+    from harness.models.card import repository
 
     folders = ("validation", "models_antimony", "sbml")
     return [path for folder in folders for path in (repository() / folder).rglob("*") if path.is_file()]

@@ -16,7 +16,8 @@ import libsbml
 import pandas as pd
 
 from harness.exchange.omex import archive_names, archive_panel, write_archive
-from harness.models.catalog import ModelCard, load_card, model_names
+from harness.models.card import ModelCard
+from harness.models.catalog import load_card, model_names
 from harness.models.check import Annotations, Consistency, Subject, annotated_terms
 
 __all__ = ["Point", "curation_points", "write_submission"]

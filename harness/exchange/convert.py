@@ -10,7 +10,7 @@ import antimony
 import libsbml
 
 from harness.errors import InputError
-from harness.models.build import converted
+from harness.models.compile import converted
 
 __all__ = ["antimony_text", "level_2_text"]
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import libsbml
 
 from harness.errors import InputError
-from harness.models.catalog import DoseTarget, ModelCard
+from harness.models.card import DoseTarget, ModelCard
 from harness.models.solver_form import amount_of, log_state, to_solver_file
 from harness.simulation.regimen import Dose, Regimen
 

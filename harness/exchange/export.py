@@ -17,9 +17,9 @@ from harness.exchange import convert, listing, matlab, rhs
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id
 from harness.files import check_path, write_whole
+from harness.models.card import is_path
 from harness.models.catalog import model_files
 from harness.models.equations import read_equations
-from harness.models.imported import is_path
 
 __all__ = ["FORMATS", "Format", "default_path", "export"]
 

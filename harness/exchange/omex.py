@@ -28,7 +28,7 @@ from harness.exchange.use import Use, plain_id, use_of
 from harness.figures.panel import draw_panel
 from harness.files import write_whole
 from harness.models.build import CREATED, CREATOR, LICENCE
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.reading import inside, require_file
 from harness.validation.curves import Evidence
 from harness.validation.spec import Axes, Curve, PanelSpec, read_panel

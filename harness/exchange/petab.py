@@ -25,7 +25,7 @@ from harness.analysis.observations import observed, read_observations
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.exchange.use import Use, use_of
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.models.provenance import read_parameters
 
 __all__ = ["problem_names", "write_problem"]

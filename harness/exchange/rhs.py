@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from harness.models.catalog import DoseTarget
+from harness.models.card import DoseTarget
 from harness.models.equations import Equations
 from harness.models.mathml import PYTHON, RXODE2, Dialect, Expression, names, write
 from harness.simulation.regimen import Dose

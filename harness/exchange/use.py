@@ -14,7 +14,8 @@ import pandas as pd
 
 from harness.errors import RunFailed
 from harness.exchange.dosed import dosed_sbml
-from harness.models.catalog import ModelCard, select
+from harness.models.card import ModelCard
+from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.engine import Engine, Status

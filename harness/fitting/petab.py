@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 from harness.declarations import read_declaration
 from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared, Size
-from harness.models.catalog import SolverSettings
+from harness.models.card import SolverSettings
 from harness.reading import inside, parse_number, read_text, to_numbers
 from harness.simulation.program import Program
 

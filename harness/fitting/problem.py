@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, create_model, model_validator
 from harness.analysis.observations import Columns
 from harness.declarations import Declaration, describe, read_declaration
 from harness.errors import InputError, unknown_name
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.reading import read_text
 
 __all__ = [

@@ -1,32 +1,25 @@
-"""Antimony to SBML: each .ant file compiled to L3V2, its L3V1 twin and its solver form, byte for byte.
+"""The files in sbml/: each model of the catalogue as L3V2, its L3V1 twin and its solver form, byte for byte.
 
-Promise: :func:`build` returns the same text for the same source on every machine (no date of the day, no
-version of a tool), and a source with a syntax error raises :class:`InputError` with its file and line; it
-never yields the empty model that Antimony keeps after an error. The source of an extension holds only what it
-adds or says anew; it is compiled behind the source of the model that it extends.
+Promise: :func:`build` returns the same text for the same source on every machine: no date of the day, no
+version of a tool.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import antimony
 import libsbml
 
-from harness.errors import InputError
-from harness.models.catalog import ModelCard
+from harness.models.card import ModelCard
+from harness.models.compile import as_l3v1, compile_antimony
 from harness.models.solver_form import to_solver_file
-from harness.reading import read_text
 
-__all__ = ["as_l3v1", "build", "compile_antimony", "converted", "one_line", "stale", "write_sbml"]
+__all__ = ["build", "stale", "write_sbml"]
 
 CREATED = "2026-11-23T00:00:00Z"
 CREATOR = "The cart-pkpd developers"
 LICENCE = "MIT"
-LONGEST = 240  # characters of a message of a library; Antimony repeats what libSBML says in full
 
 
 def build(card: ModelCard) -> dict[str, str]:
@@ -66,86 +59,6 @@ def write_sbml(card: ModelCard, built: dict[str, str]) -> list[Path]:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
     return changed
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a source, and where it stands."""
-
-    path: Path
-    number: int
-    text: str
-
-
-def compile_antimony(
-    path: Path, model_id: str | None = None, bases: Sequence[Path] = (), dimensionless: bool = True
-) -> str:
-    """Compile one Antimony file and return the raw SBML of the model `model_id`, or of its main model.
-
-    `bases` are the files of the models that it extends. What it says of a symbol or a reaction of theirs
-    takes the place of what they say; its notes are added to theirs. `dimensionless` says whether numbers
-    without a unit are dimensionless, or have none.
-    """
-    lines: list[Line] = []
-    for source in (*bases, path):
-        lines = _extended(lines, _lines(source)) if lines else _lines(source)
-    antimony.clearPreviousLoads()  # otherwise every load is kept in memory
-    antimony.setBareNumbersAreDimensionless(dimensionless)
-    antimony.setWriteSBMLTimestamp(False)
-    antimony.clearDirectories()
-    antimony.addDirectory(str(path.parent))  # where a file that it imports is looked for
-    if antimony.loadAntimonyString("\n".join(line.text for line in lines) + "\n") == -1:
-        raise InputError(_where(lines, _last_error()))
-    model_id = model_id or antimony.getMainModuleName()
-    if model_id not in antimony.getModuleNames():
-        found = [name for name in antimony.getModuleNames() if name != "__main"]
-        raise InputError(f"{path}:1: declares model {', '.join(found) or 'nothing'}, not {model_id}")
-    sbml = antimony.getSBMLString(model_id)
-    antimony.clearPreviousLoads()
-    return sbml
-
-
-def _last_error() -> str:
-    """What Antimony says, also where it repeats half of a character."""
-    try:
-        return antimony.getLastError()
-    except UnicodeDecodeError as error:
-        return error.object.decode("utf-8", "replace")
-
-
-def _lines(path: Path) -> list[Line]:
-    return [Line(path, number, line) for number, line in enumerate(read_text(path).splitlines(), start=1)]
-
-
-def _extended(base: Sequence[Line], extension: Sequence[Line]) -> list[Line]:
-    """The body of `base` put in at the head of the body of `extension`."""
-    head, _ = _body(extension)
-    start, end = _body(base)
-    return [*extension[:head], *base[start:end], *extension[head:]]
-
-
-def _body(lines: Sequence[Line]) -> tuple[int, int]:
-    """Where the body of the model of a source starts and ends."""
-    heads = [i for i, line in enumerate(lines) if re.match(r"\s*model\s+\w+\s*\(", line.text)]
-    ends = [i for i, line in enumerate(lines) if re.fullmatch(r"\s*end\s*", line.text)]
-    if len(heads) != 1 or len(ends) != 1:
-        raise InputError(f"{lines[0].path}:1: an extension and its base hold one model each, closed by end")
-    return heads[0] + 1, ends[0]
-
-
-def _where(lines: Sequence[Line], message: str) -> str:
-    """Antimony's message as 'file:line: what is wrong'."""
-    found = re.search(r"line (\d+)", message)
-    line = lines[min(int(found[1]), len(lines)) - 1] if found else lines[0]
-    text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
-    text = re.sub(r"^line \d+:\s*", "", text)
-    return f"{line.path}:{line.number}: {one_line(text)}"
-
-
-def one_line(message: str) -> str:
-    """A message of a library as one line that a terminal can show."""
-    text = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
-    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " ..."
 
 
 def _finish(document: libsbml.SBMLDocument, card: ModelCard) -> None:
@@ -196,24 +109,3 @@ def _tidy_units(model: libsbml.Model) -> None:
     for i in reversed(range(model.getNumUnitDefinitions())):
         if model.getUnitDefinition(i).getId() not in used:
             model.removeUnitDefinition(i)
-
-
-def as_l3v1(document: libsbml.SBMLDocument, source: Path) -> str:
-    """The L3V1 twin, by libSBML's strict conversion; `source` is named when there is none."""
-    return converted(document.clone(), 3, 1, str(source))
-
-
-def converted(document: libsbml.SBMLDocument, level: int, version: int, what: str) -> str:
-    """Text of a document in another level and version, by libSBML's strict conversion; changes the document.
-
-    Raises
-    ------
-    InputError
-        When `what`, the name of the document, cannot be said in it.
-    """
-    properties = libsbml.ConversionProperties(libsbml.SBMLNamespaces(level, version))
-    properties.addOption("setLevelAndVersion", True)
-    properties.addOption("strict", True)
-    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
-        raise InputError(f"{what}: uses what SBML L{level}V{version} cannot say")
-    return libsbml.writeSBMLToString(document)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import libsbml
 
-from harness.models.catalog import DoseTarget, ModelCard
+from harness.models.card import DoseTarget, ModelCard
 
 __all__ = ["card_faults"]
 

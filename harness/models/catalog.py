@@ -1,164 +1,31 @@
-"""The catalogue: which models exist, where their files are, and what each declares about how it is run.
+"""The catalogue: which models exist, and which of their readings and conditions a run takes.
 
 Promise: a model is what ``models_antimony/NAME.yaml`` declares beside ``NAME.ant`` and the SBML built from
-it. An extension declares which model it extends, and is run as that one. Nothing particular to a model (what
-is dosed, which states are solved as logarithms, their tolerances, its observables, its readings) stands in
-code.
+it. An extension declares which model it extends, and is run as that one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, model_validator
 
 from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
-from harness.models.symbols import SymbolTable, read_symbols
+from harness.models.card import DoseTarget, ModelCard, Reading, is_path, repository
 from harness.reading import read_texts
 
 __all__ = [
-    "DeclaredEndpoint",
-    "DoseTarget",
-    "ModelCard",
-    "Reading",
     "Selection",
-    "SolverSettings",
     "conditions",
     "load_card",
     "model_files",
     "model_names",
-    "repository",
     "select",
 ]
-
-
-@cache
-def repository() -> Path:
-    """Folder that holds models_antimony, sbml and validation: the checkout, or the installed copy."""
-    package = Path(__file__).resolve().parents[1]
-    for root in (package.parent, package / "data"):
-        if (root / "models_antimony").is_dir():
-            return root
-    raise InputError(f"the model files are missing beside {package}; reinstall cart-pkpd")
-
-
-class DoseTarget(Declaration):
-    """What a dose changes: `parameter` holds the dose at time 0, `species` receives it, now or later.
-
-    `clock`, in a model that needs one, is the parameter that holds the time at which the last dose started:
-    0 at the start of a run, then the time of each bolus and of each start of an infusion, whether or not
-    others still run. A dose of nothing does not count. Only doses set it.
-    """
-
-    parameter: str
-    species: str
-    clock: str | None = None
-
-
-Tolerance = Annotated[float, Field(gt=0, le=1e-2)]
-"""A tolerance of the error control; above a hundredth it controls nothing."""
-
-Lowest = Annotated[float, Field(le=0, allow_inf_nan=True)]
-"""An amount that is still no failure; minus infinity lets every one pass."""
-
-
-class SolverSettings(Declaration):
-    """How the states are integrated: which as logarithms, and with which error control.
-
-    Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
-    named take `absolute_tolerance_default`, far below one cell. Where it or `lowest_amount` is None, a share
-    of what the state reaches takes its place (harness.simulation.accuracy). A run that fails is tried once
-    more with `more_logarithms` beside the others: slower, and sturdier where those states all but vanish. An
-    amount below `lowest_amount` is a failure.
-    """
-
-    logarithms: tuple[str, ...] = ()
-    more_logarithms: tuple[str, ...] = ()
-    relative_tolerance: Tolerance = 1e-7
-    absolute_tolerance: dict[str, Tolerance] = {}
-    absolute_tolerance_default: Tolerance | None = 1e-30
-    absolute_tolerance_logarithm: Tolerance = 1e-9
-    lowest_amount: Lowest | None = -1e-6
-
-
-class Reading(Declaration):
-    """A named way to read the article: values to set, or another file (and a reading of that file)."""
-
-    ledger: str
-    statement: str
-    set: dict[str, str] = {}
-    model: str | None = None
-    reading: str | None = None
-
-
-class DeclaredEndpoint(Declaration):
-    """An endpoint by name: a function of harness.analysis.library, its observable and its options."""
-
-    function: str
-    observable: str
-    options: dict[str, float | str] = {}
-
-
-Item = Literal["item", "cell", "copy", "complex", "molecule"]
-"""What is counted in items, of ``units.COUNTED``."""
-
-
-class ModelCard(Declaration):
-    """Everything declared about one model.
-
-    `item` is what it counts in items, and `other_items` what some of its symbols count instead; their units
-    say so, wherever they are shown.
-    """
-
-    id: str
-    title: str
-    scale: str
-    figure: str
-    until: float = Field(gt=0)
-    observables: tuple[str, ...]
-    plot: tuple[str, ...]
-    endpoints: dict[str, DeclaredEndpoint] = {}
-    endpoint_times: str
-    dose: DoseTarget | None = None
-    item: Item = "item"
-    other_items: dict[str, Item] = {}
-    extends: str | None = None
-    conditions: str | None = None
-    solver: SolverSettings = SolverSettings()
-    readings: dict[str, Reading] = {}
-
-    @property
-    def antimony_path(self) -> Path:
-        return repository() / "models_antimony" / f"{self.id}.ant"
-
-    @property
-    def symbols(self) -> SymbolTable:
-        """Symbols of the model."""
-        clock = self.dose.clock if self.dose else None
-        return read_symbols(self.sbml_path(), clock, self.item, self.other_items)
-
-    @property
-    def bases(self) -> tuple[ModelCard, ...]:
-        """Models that this one extends, the first of them first; none for a model of its own."""
-        if self.extends is None:
-            return ()
-        base = load_card(self.extends)
-        return (*base.bases, base)
-
-    def sbml_path(self, version: str = "l3v2") -> Path:
-        """Path of the built SBML, `version` l3v2, l3v1 or solver."""
-        suffix = "" if version == "l3v2" else f"_{version}"
-        return repository() / "sbml" / f"{self.id}{suffix}.xml"
-
-    def sbml_paths(self) -> dict[str, Path]:
-        """Path of each built file; the solver form only where the model has pools to solve as logarithms."""
-        versions = ("l3v2", "l3v1", "solver") if self.solver.logarithms else ("l3v2", "l3v1")
-        return {version: self.sbml_path(version) for version in versions}
 
 
 class Extension(Declaration):
@@ -180,12 +47,13 @@ class Extension(Declaration):
             raise ValueError("a model cannot extend itself")
         return self
 
-    def card(self) -> ModelCard:
-        """The whole card."""
-        base = load_card(self.extends)
+    def card(self, base: ModelCard) -> ModelCard:
+        """The whole card, of the model that it extends and its own lines."""
         target = {**(base.dose.model_dump() if base.dose else {}), **self.dose}
         dose = declare(DoseTarget, **target) if target else None
-        return base.model_copy(update={**self.model_dump(), "dose": dose, "readings": {}})
+        card = base.model_copy(update={**self.model_dump(), "dose": dose, "readings": {}})
+        card._bases = (*base.bases, base)
+        return card
 
 
 class _Peek(BaseModel):
@@ -211,8 +79,6 @@ def model_names() -> tuple[str, ...]:
 
 def model_files(name: str) -> tuple[Path, ...]:
     """Files that a model is read from, a user's own with its card beside it; none for a name that is none."""
-    from harness.models.imported import is_path
-
     if is_path(name):
         return Path(name), Path(name).with_suffix(".yaml")
     if name not in model_names():
@@ -229,19 +95,23 @@ def load_card(name: str) -> ModelCard:
     InputError
         When there is no such model, or its declaration is broken.
     """
-    from harness.models.imported import import_model, is_path
+    if not is_path(name):
+        return _load_card(name)
+    from harness.models.imported import import_model  # what reads files of users is heavy to import
 
-    return import_model(name) if is_path(name) else _load_card(name)
+    return import_model(name)
 
 
 def _load_card(name: str) -> ModelCard:
     if name not in model_names():
         raise unknown_name("model", name, model_names())
     path = repository() / "models_antimony" / f"{name}.yaml"
-    if read_often(path, _Peek).extends is None:
+    extended = read_often(path, _Peek).extends
+    if extended is None:
         card = read_often(path, ModelCard)
     else:
-        card = read_often(path, Extension).card()
+        extension = read_often(path, Extension)
+        card = extension.card(load_card(extended))
     if card.id != name:
         raise InputError(f"{path}: id is {card.id}, the file's name says {name}")
     return card

@@ -17,8 +17,8 @@ from pathlib import Path
 import libsbml
 import pint
 
+from harness.models.card import ModelCard
 from harness.models.card_faults import card_faults
-from harness.models.catalog import ModelCard
 from harness.models.provenance import parameters_of, read_terms
 from harness.models.solver_form import ADDED
 from harness.models.symbols import description, read_symbols

@@ -21,15 +21,15 @@ from pydantic import Field, PrivateAttr
 from harness.declarations import read_declaration
 from harness.errors import InputError
 from harness.models.apart import apart
+from harness.models.card import Lowest, ModelCard, SolverSettings, Tolerance
 from harness.models.card_faults import card_faults
-from harness.models.catalog import Lowest, ModelCard, SolverSettings, Tolerance
+from harness.models.compile import as_l3v1
 from harness.models.own_file import Normalised
 from harness.models.solver_form import to_solver_form
 from harness.reading import read_text, require_file
 
-__all__ = ["SUFFIXES", "UserModel", "import_model", "is_path"]
+__all__ = ["UserModel", "import_model"]
 
-SUFFIXES = (".xml", ".sbml", ".ant")
 NAMES_FILES = re.compile(r"\bimport\b|ExternalModelDefinition")
 LARGEST = 50_000_000  # bytes; the largest models of BioModels have a tenth of it
 
@@ -65,18 +65,11 @@ class UserModel(ModelCard):
         """Path of the file as it is run, made from the user's; its L3V1 twin is made when asked for."""
         if version != "l3v1":
             return Path(self._sbml)
-        from harness.models.build import as_l3v1
-
         return _keep(Path(self.id).stem, as_l3v1(libsbml.readSBMLFromFile(self._sbml), Path(self.id)))
 
     def sbml_paths(self) -> dict[str, Path]:
         """The one file."""
         return {"l3v2": self.sbml_path()}
-
-
-def is_path(name: str) -> bool:
-    """Whether a name means a file rather than a model of the catalogue."""
-    return name.lower().endswith(SUFFIXES)
 
 
 def import_model(name: str) -> UserModel:

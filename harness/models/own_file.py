@@ -18,7 +18,7 @@ import libsbml
 import roadrunner
 
 from harness.errors import InputError
-from harness.models.build import compile_antimony, one_line
+from harness.models.compile import compile_antimony, one_line
 from harness.models.mathml import TIME
 from harness.models.switches import find_switches
 

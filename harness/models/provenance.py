@@ -14,7 +14,7 @@ from pydantic import ValidationError, field_validator
 
 from harness.declarations import Declaration, describe
 from harness.errors import InputError
-from harness.models.catalog import ModelCard, repository
+from harness.models.card import ModelCard, repository
 from harness.reading import parse_texts, read_text, read_texts
 
 __all__ = ["Parameter", "parameters_of", "read_parameters", "read_terms"]

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from harness.declarations import Declaration, read_declaration
 from harness.files import write_whole
 from harness.fitting.problem import FitProblem
-from harness.models.catalog import ModelCard, repository
+from harness.models.card import ModelCard, repository
 from harness.studies.trial import Trial
 from harness.validation.spec import PanelSpec, panel_names, read_panel
 from harness.validation.suite import PanelResult, run_panel

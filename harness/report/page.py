@@ -22,7 +22,8 @@ from harness.figures.scan_panel import describe_scan, draw_scan_axes
 from harness.figures.studies import draw_study
 from harness.figures.style import svg
 from harness.files import write_whole
-from harness.models.catalog import load_card, model_names, repository
+from harness.models.card import repository
+from harness.models.catalog import load_card, model_names
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
 from harness.studies.outcome import Outcome

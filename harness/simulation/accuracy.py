@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.models.catalog import SolverSettings
+from harness.models.card import SolverSettings
 from harness.models.solver_form import log_state
 
 __all__ = ["Accuracy"]

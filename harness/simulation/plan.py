@@ -19,8 +19,8 @@ from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS
 from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
-from harness.models.catalog import DeclaredEndpoint, ModelCard, select
-from harness.models.imported import is_path
+from harness.models.card import DeclaredEndpoint, ModelCard, is_path
+from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.reading import parse_number
 from harness.simulation.design import Design

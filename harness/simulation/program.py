@@ -12,7 +12,8 @@ from functools import cached_property, lru_cache
 
 from harness.errors import InputError
 from harness.identity import key_of
-from harness.models.catalog import DoseTarget, ModelCard, SolverSettings, load_card
+from harness.models.card import DoseTarget, ModelCard, SolverSettings
+from harness.models.catalog import load_card
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
 from harness.simulation.regimen import Regimen

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import xarray as xr
 
-from harness.models.catalog import ModelCard, select
+from harness.models.card import ModelCard
+from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER

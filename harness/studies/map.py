@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 from harness.analysis.surface import largest_rise, main_effects, rank_trend, share_rising
 from harness.declarations import Declaration
 from harness.errors import InputError
-from harness.models.catalog import ModelCard, select
+from harness.models.card import ModelCard
+from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import grid, parse_axis
 from harness.simulation.engines import AUTO

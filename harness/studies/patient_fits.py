@@ -24,7 +24,8 @@ from harness.analysis.response import (
     progression_time,
 )
 from harness.errors import InputError, unknown_name
-from harness.models.catalog import repository, select
+from harness.models.card import repository
+from harness.models.catalog import select
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.simulation.execute import Executor

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.analysis.response import FIRST_VISIT
 from harness.errors import InputError, RunFailed
 from harness.identity import key_of
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.models.units import convert
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor

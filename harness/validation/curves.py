@@ -13,7 +13,8 @@ import xarray as xr
 from harness.analysis.observations import Observed, observed
 from harness.declarations import Declaration
 from harness.errors import InputError, RunFailed
-from harness.models.catalog import ModelCard, load_card, select
+from harness.models.card import ModelCard
+from harness.models.catalog import load_card, select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design
 from harness.simulation.plan import plan

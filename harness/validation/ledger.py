@@ -6,7 +6,7 @@ Promise: ``validation/ledger.yaml`` holds one row a discrepancy, and an id that 
 from __future__ import annotations
 
 from harness.declarations import Declaration, read_often
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 __all__ = ["Discrepancy", "read_ledger"]
 

@@ -15,7 +15,7 @@ from pydantic import field_validator, model_validator
 from harness.analysis.observations import Columns, read_observations
 from harness.declarations import Declaration, FieldError, read_declaration
 from harness.errors import InputError, unknown_name
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.validation.curves import Curve
 from harness.validation.ledger import read_ledger
 from harness.validation.measures import AnyMeasure

@@ -15,7 +15,8 @@ from enum import StrEnum
 import pandas as pd
 
 from harness.errors import InputError, RunFailed, unknown_name
-from harness.models.catalog import Reading, load_card, model_names
+from harness.models.card import Reading
+from harness.models.catalog import load_card, model_names
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Progress, StudyDeclaration
 from harness.validation.curves import Curve, Evidence, NoData, readings_that_fit

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from harness.declarations import Declaration, read_often
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 __all__ = ["Threshold", "read_claims"]
 

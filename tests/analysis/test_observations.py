@@ -2,7 +2,7 @@ import pytest
 
 from harness.analysis.observations import COLUMNS, observed, read_observations
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 ROW = "blood_cart,cart,2,day,12,cells/uL,5,a figure"
 

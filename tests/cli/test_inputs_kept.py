@@ -7,7 +7,7 @@ import os
 import pytest
 
 from harness.cli.main import run
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 MODEL = "model m; S -> ; k*S; S = 1; k = 0.1; end\n"
 FIT = """title: x

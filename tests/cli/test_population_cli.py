@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from harness.cli.main import run
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 SMALL = ["population", "--patients", "3", "--dose", "50e6", "--workers", "1"]
 

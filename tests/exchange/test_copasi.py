@@ -7,7 +7,8 @@ import basico
 import numpy as np
 import pytest
 
-from harness.models.catalog import load_card, model_names, repository, select
+from harness.models.card import repository
+from harness.models.catalog import load_card, model_names, select
 from harness.models.symbols import read_symbols
 from harness.simulation.engine import Engine
 from harness.simulation.program import load_program

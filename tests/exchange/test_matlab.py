@@ -16,7 +16,8 @@ from harness.exchange.export import export
 from harness.exchange.matlab import matlab_text
 from harness.exchange.rhs import python_text
 from harness.exchange.use import use_of
-from harness.models.catalog import model_names, repository
+from harness.models.card import repository
+from harness.models.catalog import model_names
 from harness.models.equations import read_equations
 from harness.models.mathml import MATLAB
 

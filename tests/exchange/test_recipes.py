@@ -11,7 +11,7 @@ import pytest
 
 from harness.exchange.export import export
 from harness.exchange.use import use_of
-from harness.models.catalog import repository
+from harness.models.card import repository
 
 PAGE = (repository() / "docs" / "exchange.md").read_text("utf-8")
 RECIPES = dict(re.findall(r"^## (\w+)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))

@@ -7,7 +7,7 @@ import pytest
 
 from harness.figures.studies import DRAWN_BY, draw_study
 from harness.fitting.study import Fit
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.simulation.execute import Serial
 from harness.studies.map import Map
 from harness.studies.scan import Scan

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.fitting.study import Fit
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.simulation.execute import Serial
 
 

@@ -2,8 +2,9 @@ import libsbml
 import pytest
 
 from harness.errors import InputError
-from harness.models.build import build, compile_antimony, stale
+from harness.models.build import build, stale
 from harness.models.catalog import load_card, model_names
+from harness.models.compile import compile_antimony
 
 
 @pytest.mark.parametrize("name", model_names())

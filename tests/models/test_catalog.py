@@ -1,7 +1,8 @@
 import pytest
 
 from harness.errors import InputError
-from harness.models.catalog import DoseTarget, Extension, conditions, load_card, model_names, select
+from harness.models.card import DoseTarget
+from harness.models.catalog import Extension, conditions, load_card, model_names, select
 from harness.models.symbols import read_symbols
 
 

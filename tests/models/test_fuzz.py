@@ -4,7 +4,7 @@ import antimony
 import numpy as np
 import pytest
 
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.simulation.simulate import simulate
 from tests.fuzz import survive
 

@@ -12,7 +12,8 @@ import roadrunner
 from harness.errors import InputError
 from harness.exchange.tools import run_tool
 from harness.exchange.use import use_of
-from harness.models.catalog import load_card, repository
+from harness.models.card import repository
+from harness.models.catalog import load_card
 from harness.models.imported import import_model
 from harness.models.symbols import read_symbols
 from harness.simulation.design import grid

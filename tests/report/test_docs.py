@@ -6,7 +6,7 @@ import pytest
 
 from harness.declarations import read_declaration
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.report import docs
 from harness.report.docs import Implementations, pages, stale, write_docs
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.simulation.design import grid
 from harness.simulation.kept import KeptParts
 from harness.simulation.plan import plan

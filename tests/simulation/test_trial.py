@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import lambertw
 
 from harness.cli.main import run as cart
-from harness.models.catalog import SolverSettings
+from harness.models.card import SolverSettings
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.design import grid
 from harness.simulation.engine import Engine

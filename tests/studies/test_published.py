@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.studies.published import Drawn, predict, read_published
 
 HEADER = "name,trial,arms,n,orr,cr,median_pfs,pfs_low,pfs_high,median_dor,dor_low,dor_high,source\n"

@@ -7,7 +7,7 @@ import pytest
 from harness.analysis.survival import kaplan_meier, log_rank
 from harness.declarations import declare, read_declaration
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.simulation.execute import Processes, Serial
 from harness.studies import trial as module
 from harness.studies.trial import Trial

@@ -1,6 +1,7 @@
 import re
 
-from harness.models.catalog import load_card, model_names, repository
+from harness.models.card import repository
+from harness.models.catalog import load_card, model_names
 from harness.validation.ledger import read_ledger
 from harness.validation.spec import panel_names, read_panel
 

@@ -3,7 +3,7 @@ import yaml
 
 from harness.declarations import declare, read_declaration
 from harness.errors import InputError
-from harness.models.catalog import repository
+from harness.models.card import repository
 from harness.validation.spec import PanelSpec, panel_names, read_panel
 from harness.validation.thresholds import Threshold, read_claims
 
