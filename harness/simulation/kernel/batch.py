@@ -6,7 +6,7 @@ Promise: the course of each run is that of :class:`~harness.simulation.timeline.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,11 @@ class Batch:
             most=np.zeros(count, np.int64),
             watched=np.zeros(count, np.int64),
         )
+
+    def repeated(self, count: int) -> Batch:
+        """The same run, of which there is one, so many times."""
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **{name: np.repeat(value, count, axis=0) for name, value in arrays.items()})
 
     def room(self, again: np.ndarray) -> int:
         """Rows of output that a run can have: those asked for, and those of every moment of a dose."""

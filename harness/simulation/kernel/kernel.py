@@ -7,7 +7,7 @@ so. Runs do not depend on each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
@@ -18,6 +18,7 @@ from harness.errors import InputError
 from harness.models.equations import read_equations
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
+from harness.simulation.form import RunFailed
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import Batch, Run, make_batch
 from harness.simulation.kernel.store import load_kernel
@@ -110,14 +111,10 @@ class Kernel:
         times: Sequence[np.ndarray],
         observables: Sequence[str],
         again: np.ndarray = NO_TIMES,
-        frozen: bool = False,
     ) -> list[Trajectory]:
-        """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`.
-
-        With `frozen`, all runs go on the steps of the first, so that they differ smoothly.
-        """
+        """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`."""
         batch = make_batch(runs, times, self._program, self.layout, self._defaults)
-        found = self.integrate(batch, observables, again, frozen)
+        found = self.integrate(batch, observables, again)
         trajectories = []
         for i, (run, code) in enumerate(zip(runs, found.codes.tolist(), strict=True)):
             if i in batch.refused or code != stepper.OK:
@@ -127,12 +124,72 @@ class Kernel:
                 trajectories.append(self._trajectory(i, run, batch, found))
         return trajectories
 
+    def slopes(
+        self,
+        run: Run,
+        steps: Mapping[str, float],
+        times: np.ndarray,
+        observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Observables of a run and their derivatives by parameters, by forward differences on frozen steps.
+
+        The steps of the run are recorded, and perturbed runs go on the same: what the error control does is
+        the same in all of them, and does not enter their differences.
+
+        Parameters
+        ----------
+        run
+            Parameters to set and a regimen.
+        steps
+            Parameters by which to differentiate, each with the step of its difference, in its own unit.
+        times, observables, again
+            As for :meth:`run_many`.
+
+        Returns
+        -------
+        times, values, slopes
+            Shapes (n,), (n, observables) and (n, observables, parameters).
+
+        Raises
+        ------
+        RunFailed
+            When the kernel does not finish the run, or one on its steps.
+        """
+        times = np.asarray(times, float)
+        batch = make_batch([run], [times], self._program, self.layout, self._defaults)
+        if 0 in batch.refused:
+            raise RunFailed(Status.INTEGRATION_FAILED, batch.refused[0])
+        record = np.zeros(stepper.MOST_STEPS)
+        base = self.integrate(batch, observables, again, record)
+        parameters = list(self.layout.parameters)
+        moved = [(parameters.index(name), step) for name, step in steps.items()]
+        perturbed = batch.repeated(len(moved))
+        for row, (place, step) in enumerate(moved):
+            perturbed.values[row, place] += step
+        taken = record[: base.steps[0, 0]]
+        found = self.integrate(perturbed, observables, again, taken, frozen=True)
+        for code in (*base.codes, *found.codes):
+            if code != stepper.OK:
+                raise RunFailed(Status.INTEGRATION_FAILED, f"the kernel {SAID[int(code)]}")
+        n = base.rows[0]
+        sizes = np.array(
+            [perturbed.values[row, place] - batch.values[0, place] for row, (place, _) in enumerate(moved)]
+        )
+        differences = np.moveaxis(found.values[:, :n] - base.values[0, :n], 0, -1)
+        return base.times[0, :n], base.values[0, :n], differences / sizes
+
     def integrate(
-        self, batch: Batch, observables: Sequence[str], again: np.ndarray = NO_TIMES, frozen: bool = False
+        self,
+        batch: Batch,
+        observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
+        record: np.ndarray = NO_TIMES,
+        frozen: bool = False,
     ) -> Integrated:
-        """Integrate, and nothing else."""
+        """Integrate, and nothing else; `record` and `frozen` as the stepper has them."""
         picked = np.array([self.layout.place(name) for name in observables], np.int64)
-        return self._call(self._module, batch, again, picked, frozen)
+        return self._call(self._module, batch, again, picked, record, frozen)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -164,7 +221,13 @@ class Kernel:
         return (Dose(0.0, amount),) if amount > 0 else ()
 
     def _call(
-        self, module: ModuleType, batch: Batch, again: np.ndarray, picked: np.ndarray, frozen: bool
+        self,
+        module: ModuleType,
+        batch: Batch,
+        again: np.ndarray,
+        picked: np.ndarray,
+        record: np.ndarray,
+        frozen: bool,
     ) -> Integrated:
         runs, room = len(batch.values), batch.room(again)
         found = Integrated(
@@ -177,7 +240,7 @@ class Kernel:
         module.integrate(
             batch.values, batch.rows, batch.times, again, batch.count, batch.stops, batch.given, batch.inflow,
             batch.kinds, batch.rule, batch.most, self._clock, picked, batch.watched, self._tolerance,
-            *self._control, frozen, found.times, found.values, found.redoses, found.codes, found.steps,
+            *self._control, frozen, record, found.times, found.values, found.redoses, found.codes, found.steps,
         )  # fmt: skip
         return found
 
@@ -201,4 +264,6 @@ class Kernel:
 
     def _run_nothing(self, module: ModuleType) -> None:
         """Have numba compile what it has not in its cache."""
-        self._call(module, Batch.empty(0, self._defaults, 0, 0), NO_TIMES, np.zeros(0, np.int64), False)
+        self._call(
+            module, Batch.empty(0, self._defaults, 0, 0), NO_TIMES, np.zeros(0, np.int64), NO_TIMES, False
+        )

@@ -361,7 +361,7 @@ def run_once(
 @entry
 def integrate(
     values, rows, times, again, count, stops, given, inflow, kinds, rule, most, clock, picked, watched, rtol,
-    tolerances, counts_size, lowest, frozen, moments, out, redoses, codes, steps,
+    tolerances, counts_size, lowest, frozen, record, moments, out, redoses, codes, steps,
 ):  # fmt: skip
     """Run every row of `values`.
 
@@ -385,8 +385,8 @@ def integrate(
         Places of what is read out.
     tolerances, counts_size, lowest : (states,)
         Absolute tolerances, whether the relative one counts the size of a state, lowest values.
-    frozen
-        Whether all rows go on the steps of the first, whose own are controlled.
+    frozen, record
+        Whether runs go on the steps in `record`; else the first notes its own there, as far as it reaches.
     moments, out, redoses : (runs, room), (runs, room, observables), (runs, most doses)
         Results: times of output, each moment at which something is given, or rates switch, just before and
         as itself; what is read out then; times of re-dosing.
@@ -397,7 +397,6 @@ def integrate(
     for i in range(STATES):
         z[TOLERANCE + i], z[COUNTS_SIZE + i], z[LOWEST + i] = tolerances[i], counts_size[i], lowest[i]
     counts = np.zeros(7, np.int64)
-    record = np.zeros(MOST_STEPS if frozen else 0)
     wanted = np.zeros(times.shape[1] + again.shape[0] + 1)
     for run in range(values.shape[0]):
         n = count[run]
@@ -407,6 +406,6 @@ def integrate(
         codes[run] = run_once(
             z, times[run, : rows[run]], again, stops[run, :n], given[run, :n], inflow[run, :n],
             kinds[run, :n], rule[run], most[run], clock, picked, watched[run : run + 1], rtol,
-            frozen and run > 0, record, wanted, moments[run], out[run], redoses[run], counts,
+            frozen, record if frozen or run == 0 else record[:0], wanted, moments[run], out[run], redoses[run], counts,
         )  # fmt: skip
         steps[run, 0], steps[run, 1], steps[run, 2] = counts[TAKEN], counts[REFUSED], counts[ROW]

@@ -8,6 +8,7 @@ from harness.errors import InputError
 from harness.models.catalog import load_card, model_names, select
 from harness.models.equations import read_equations
 from harness.simulation.engine import Engine, Status
+from harness.simulation.form import RunFailed
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import make_batch
 from harness.simulation.kernel.kernel import Integrated, Kernel
@@ -53,11 +54,11 @@ def worst(found, truth, names):
     return differences
 
 
-def integrate(kernel, runs, times, names, frozen=False):
+def integrate(kernel, runs, times, names):
     """What the kernel itself makes of runs at the same times: codes, steps, values."""
     program = kernel._program
     batch = make_batch(runs, [times] * len(runs), program, kernel.layout, kernel._defaults)
-    found = kernel.integrate(batch, names, frozen=frozen)
+    found = kernel.integrate(batch, names)
     return found.codes, found.steps, found.values[:, : len(times)]
 
 
@@ -173,28 +174,27 @@ def test_a_well_with_a_steep_start_is_right():
     assert values[0, -1, 0] == pytest.approx(40.317, rel=2e-4)
 
 
-def test_differences_on_frozen_steps_are_derivatives(kernel):
+def test_differences_on_frozen_steps_are_derivatives_and_cost_no_more_than_nine_runs(kernel):
     names = ("K_exp_max", "EC50_exp", "K_kill_max", "K_12", "K_21", "K_el_m", "K_g", "gamma_m")
     base = {name: load_card("clinical").symbols[name].value for name in names}
-    times, read, step = np.arange(7.0, 361.0, 7), ("transgene", "M_protein"), 1e-5
-    changed = [{name: value * (1 + step * (name == of)) for name, value in base.items()} for of in names]
-    runs = [(row, None) for row in [base, *changed]]
-    codes, steps, values = integrate(kernel, runs, times, read, frozen=True)
-    assert (codes == stepper.OK).all()
-    assert (steps[:, 0] == steps[0, 0]).all()
-    slopes = (values[1:] - values[0]) / step
+    grid, read = np.arange(7.0, 361.0, 7), ("transgene", "M_protein")
+    course = regimens(load_card("clinical"))["split"]
+    times, values, slopes = kernel.slopes((base, course), {n: 1e-5 * v for n, v in base.items()}, grid, read)
     exact = Kernel(load_program("clinical"), 1e-12)
-    far = [
-        {name: value * (1 + 1e-3 * sign * (name == of)) for name, value in base.items()}
-        for of in names
-        for sign in (1, -1)
-    ]
-    ends = integrate(exact, [(row, None) for row in far], times, read)[2]
-    truth = (ends[::2] - ends[1::2]) / 2e-3
-    size = np.abs(values[0]) * 1e-2
-    error = np.abs(slopes - truth) / np.maximum(np.abs(truth), size)
-    assert np.median(error) < 1e-3
-    assert error.max() < 0.05
+    far = [{**base, name: base[name] * (1 + sign * 1e-3)} for name in names for sign in (1, -1)]
+    ends = [run.values for run in exact.run_many([(row, course) for row in far], [grid] * 16, read)]
+    for k, name in enumerate(names):
+        truth = (ends[2 * k] - ends[2 * k + 1]) / (2e-3 * base[name])
+        size = np.maximum(np.abs(truth), 1e-2 * np.abs(values) / base[name])
+        error = np.abs(slopes[:, :, k] - truth) / size
+        assert np.median(error) < 1e-3, name
+        assert error.max() < 0.02, name
+    assert times.tolist() == kernel.run_many([(base, course)], [grid], read)[0].times.tolist()
+
+
+def test_a_run_that_has_no_derivative_says_why(kernel):
+    with pytest.raises(RunFailed, match="the kernel met a value that is not finite"):
+        kernel.slopes(({"V_b": 0.0}, None), {"K_12": 1e-5}, np.array([0.0, 7.0]), ["transgene"])
 
 
 def test_a_model_that_the_kernel_cannot_express_is_told_by_name():
