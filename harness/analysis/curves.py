@@ -48,15 +48,25 @@ def between(time: np.ndarray, value: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def refined(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same curve at eight times as many times, those of `time` and their values among them."""
+    """The same curve at eight times as many times, those of `time` and their values among them.
+
+    What was refined last is kept: several endpoints read one curve. The arrays cannot be written to.
+    """
     if time.size < 2:
         return time, value
+    return _refined(np.ascontiguousarray(time).tobytes(), np.ascontiguousarray(value).tobytes(), value.shape)
+
+
+@lru_cache(maxsize=4)
+def _refined(times: bytes, values: bytes, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    time, value = np.frombuffer(times), np.frombuffer(values).reshape(shape)
     step = np.diff(time)
     step[jumps(time)] = 0.0
     inner = np.arange(1, PARTS) / PARTS
     fine = np.unique(np.append(time, (time[:-1, np.newaxis] + step[:, np.newaxis] * inner).ravel()))
     found = between(time, value, fine)
     found[..., np.searchsorted(fine, time)] = value
+    fine.flags.writeable = found.flags.writeable = False
     return fine, found
 
 

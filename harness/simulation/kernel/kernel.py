@@ -240,7 +240,8 @@ class Kernel:
         module.integrate(
             batch.values, batch.rows, batch.times, again, batch.count, batch.stops, batch.given, batch.inflow,
             batch.kinds, batch.rule, batch.most, self._clock, picked, batch.watched, self._tolerance,
-            *self._control, frozen, record, found.times, found.values, found.redoses, found.codes, found.steps,
+            *self._control, frozen, record, found.times, found.values, found.redoses, found.codes,
+            found.steps,
         )  # fmt: skip
         return found
 

@@ -406,6 +406,7 @@ def integrate(
         codes[run] = run_once(
             z, times[run, : rows[run]], again, stops[run, :n], given[run, :n], inflow[run, :n],
             kinds[run, :n], rule[run], most[run], clock, picked, watched[run : run + 1], rtol,
-            frozen, record if frozen or run == 0 else record[:0], wanted, moments[run], out[run], redoses[run], counts,
+            frozen, record if frozen or run == 0 else record[:0], wanted, moments[run], out[run],
+            redoses[run], counts,
         )  # fmt: skip
         steps[run, 0], steps[run, 1], steps[run, 2] = counts[TAKEN], counts[REFUSED], counts[ROW]
