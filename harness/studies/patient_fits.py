@@ -10,7 +10,6 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -35,11 +34,9 @@ from harness.simulation.times import parse_until
 from harness.studies.individual import SAMPLE, Estimate, Patient, estimate
 from harness.studies.outcome import Progress
 from harness.studies.patient_table import read_patients
+from harness.studies.patients_declaration import PatientsDeclaration
 from harness.studies.progression import ARMS, LEVELS, RULES
 from harness.studies.published import read_published
-
-if TYPE_CHECKING:
-    from harness.studies.patients import Patients
 
 __all__ = ["RUNS_A_FIT", "PatientFits"]
 
@@ -58,7 +55,7 @@ RUNS_A_FIT = 3 * SAMPLE
 class PatientFits:
     """A declaration held against its model and its table."""
 
-    declared: Patients
+    declared: PatientsDeclaration
 
     @property
     def path(self) -> Path:

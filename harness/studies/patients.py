@@ -7,25 +7,18 @@ implausible is shown with the size of the random effects it takes, and once more
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
 
-from harness.analysis.response import FIRST_VISIT, RULE
-from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.studies.outcome import (
-    EngineName,
     Outcome,
     Progress,
-    ProgressionRule,
-    Seed,
-    StudyDeclaration,
     count_failed,
 )
 from harness.studies.patient_fits import RUNS_A_FIT, PatientFits
+from harness.studies.patients_declaration import PatientsDeclaration
 from harness.studies.progression import ARMS, RULES, medians, predicted, repeated, survival
 
 __all__ = ["EXAMPLES", "TABLES", "Patients"]
@@ -41,7 +34,7 @@ TABLES = (
 """Tables of the outcome, by name."""
 
 
-class Patients(StudyDeclaration):
+class Patients(PatientsDeclaration):
     """Individual fits of a table of patients.
 
     Attributes
@@ -68,41 +61,6 @@ class Patients(StudyDeclaration):
     engine
         What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
     """
-
-    DECLARED: ClassVar[tuple[str, ...]] = ("patients", "responders", "nonresponders")
-
-    kind: Literal["patients"] = "patients"
-    model: str = "clinical"
-    readings: tuple[str, ...] = ()
-    table: str = "fig5/crb401_best_response.csv"
-    remarks: tuple[str, ...] = ("bcma",)
-    published: dict[str, str] = {"low": "crb401_50", "high": "crb401_escalation"}
-    effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
-    more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}
-    first_visit: float = Field(FIRST_VISIT, ge=0)
-    rule: ProgressionRule = RULE
-    until: str = "36 months"
-    split: float = Field(150e6, gt=0)
-    draws: int = Field(400, ge=1, le=100_000)
-    engine: EngineName = AUTO
-    seed: Seed = 1
-
-    @field_validator("effects", "more_effects")
-    @classmethod
-    def _an_omega_is_positive(cls, value: dict[str, float]) -> dict[str, float]:
-        for name, omega in value.items():
-            if not 0 < omega < np.inf:
-                raise ValueError(f"omega of {name} must be positive, not {omega:g}")
-        return value
-
-    @model_validator(mode="after")
-    def _effects_are_given_once(self) -> Patients:
-        if not self.effects:
-            raise ValueError("effects: none given")
-        doubled = sorted(set(self.effects) & set(self.more_effects))
-        if doubled:
-            raise ValueError(f"more_effects: {', '.join(doubled)} is among effects already")
-        return self
 
     def inputs(self) -> tuple[Path, ...]:
         return *super().inputs(), PatientFits(self).path

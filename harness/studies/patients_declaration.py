@@ -1,0 +1,56 @@
+"""What a study of the patients of a trial declares.
+
+Promise: an omega is positive, and each random effect is given once.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from harness.analysis.response import FIRST_VISIT, RULE
+from harness.simulation.engines import AUTO
+from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration
+
+__all__ = ["PatientsDeclaration"]
+
+
+class PatientsDeclaration(StudyDeclaration):
+    """The fields of :class:`harness.studies.patients.Patients`, which says what each of them is."""
+
+    DECLARED: ClassVar[tuple[str, ...]] = ("patients", "responders", "nonresponders")
+
+    kind: Literal["patients"] = "patients"
+    model: str = "clinical"
+    readings: tuple[str, ...] = ()
+    table: str = "fig5/crb401_best_response.csv"
+    remarks: tuple[str, ...] = ("bcma",)
+    published: dict[str, str] = {"low": "crb401_50", "high": "crb401_escalation"}
+    effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
+    more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}
+    first_visit: float = Field(FIRST_VISIT, ge=0)
+    rule: ProgressionRule = RULE
+    until: str = "36 months"
+    split: float = Field(150e6, gt=0)
+    draws: int = Field(400, ge=1, le=100_000)
+    engine: EngineName = AUTO
+    seed: Seed = 1
+
+    @field_validator("effects", "more_effects")
+    @classmethod
+    def _an_omega_is_positive(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, omega in value.items():
+            if not 0 < omega < np.inf:
+                raise ValueError(f"omega of {name} must be positive, not {omega:g}")
+        return value
+
+    @model_validator(mode="after")
+    def _effects_are_given_once(self) -> PatientsDeclaration:
+        if not self.effects:
+            raise ValueError("effects: none given")
+        doubled = sorted(set(self.effects) & set(self.more_effects))
+        if doubled:
+            raise ValueError(f"more_effects: {', '.join(doubled)} is among effects already")
+        return self
