@@ -228,15 +228,43 @@ end
 """
 
 
+LAGGED = """
+model lagged()
+  substanceOnly species A in V; compartment V = 1; dose = 0; A = dose; t_last = 0; lag = 2.5; k = 0.3
+  B = 0
+  take_up: A => ; piecewise(k, time - t_last > lag, 0)*A
+  B' = piecewise(k, time - t_last > lag, 0)*A - 0.1*B
+end
+"""
+
+
 @pytest.mark.slow
 def test_rates_that_switch_are_followed_and_not_stepped_over(tmp_path):
     path = tmp_path / "switching.ant"
     path.write_text(SWITCHING)
     program, times = load_program(str(path)), np.array([0.0, 2.0, 5.0, 12.0])
-    switching = Kernel(program)
-    codes, steps, values = integrate(switching, [({}, None)], times, ["D", "A", "B"])
-    truth = Engine(program, 1e-11).run({}, None, times, ["D", "A", "B"]).values
-    assert codes[0] == stepper.OK
-    assert steps[0, 1] < 20  # no step is refused because it looks over the edge
-    assert values[0] == pytest.approx(truth, rel=2e-5, abs=1e-8)
-    assert values[0, -1, 2] == pytest.approx(66, rel=1e-6)
+    run = Kernel(program).run_many([({}, None)], [times], ["D", "A", "B"])[0]
+    truth = Engine(program, 1e-11).run({}, None, times, ["D", "A", "B"])
+    assert (run.status, run.reason) == (Status.OK, "")
+    assert run.times.tolist() == truth.times.tolist()
+    assert run.values == pytest.approx(truth.values, rel=2e-5, abs=1e-8)
+    assert run.values[-1, 2] == pytest.approx(66, rel=1e-6)
+    _, steps, _ = integrate(Kernel(program), [({}, None)], times, ["D"])
+    assert steps[0, 1] < 20  # no step is refused because it looks over an edge
+
+
+@pytest.mark.slow
+def test_a_clock_that_doses_set_moves_the_times_at_which_rates_switch(tmp_path):
+    path = tmp_path / "lagged.ant"
+    path.write_text(LAGGED)
+    path.with_suffix(".yaml").write_text("dose: {parameter: dose, species: A, clock: t_last}\n")
+    program, times = load_program(str(path)), np.arange(0.0, 31.0, 2.0)
+    course = regimen([Dose(0, 100), Dose(10, 50), Dose(20, 50, 3.0)])
+    run = Kernel(program).run_many([({}, course)], [times], ["A", "B"])[0]
+    truth = Engine(program, 1e-11).run({}, course, times, ["A", "B"])
+    assert (run.status, run.reason) == (Status.OK, "")
+    assert run.times.tolist() == truth.times.tolist()
+    assert run.values == pytest.approx(truth.values, rel=5e-5, abs=1e-6)
+    again = Regimen((Dose(0, 100),), Redosing(50, "B", 0.5, 5, 5, 1))
+    (given,) = Kernel(program).run_many([({}, again)], [times], ["A", "B"])
+    assert "cannot follow rates that switch after a dose that an observable triggers" in given.reason
