@@ -1,5 +1,8 @@
 """What the harness relies on in libRoadRunner and Antimony: a release that changes it fails here."""
 
+import subprocess
+import sys
+
 import antimony
 import numpy as np
 import pytest
@@ -87,3 +90,28 @@ def test_a_syntax_error_in_antimony_is_a_return_value_and_leaves_no_model():
     antimony.clearPreviousLoads()
     assert antimony.loadAntimonyString("model m()\n x = = 1\nend") == -1
     assert "line" in antimony.getLastError()
+
+
+BY_BACKEND = """
+import sys
+import numpy as np, roadrunner
+from harness.models.catalog import load_card
+config = roadrunner.Config
+config.setValue(config.LLVM_BACKEND, getattr(config, sys.argv[1]))
+rows = []
+for name in ("clinical", "xenograft", "in_vitro"):
+    model = roadrunner.RoadRunner(str(load_card(name).sbml_path()))
+    rows.append(np.array(model.simulate(0, 10, 21)).tobytes())
+sys.stdout.write(b"".join(rows).hex())
+"""
+
+
+@pytest.mark.slow
+def test_both_ways_to_compile_give_the_same_bits():
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", BY_BACKEND, way], capture_output=True, check=True, text=True
+        ).stdout
+        for way in ("MCJIT", "LLJIT")
+    ]
+    assert found[0] == found[1] != ""
