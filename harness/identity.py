@@ -26,8 +26,8 @@ from pydantic import BaseModel
 
 __all__ = ["code", "key_of", "versions"]
 
-SHOWING = ("cli", "figures", "report", "data")
-"""Folders of the package that no number depends on: they show, or hold files that are read by content."""
+SHOWING = ("archives", "cli", "figures", "report", "data")
+"""Folders of the package that no number depends on: they show and write, or hold files read by content."""
 
 
 def key_of(*content: object) -> str:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from harness.analysis.observations import read_observations
+from harness.archives.omex import read_archive
 from harness.declarations import read_declaration
-from harness.exchange.omex import read_archive
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.result import read_result

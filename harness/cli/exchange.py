@@ -36,8 +36,8 @@ def export(
     ] = None,
 ) -> None:
     """Write a model in the format of another tool, with its values and doses in it."""
-    from harness.exchange.export import default_path
-    from harness.exchange.export import export as write
+    from harness.archives.export import default_path
+    from harness.archives.export import export as write
     from harness.exchange.use import use_of
 
     use = use_of(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from harness.analysis.metrics import over_tolerance
+from harness.archives.export import export
 from harness.exchange.agreement import absolute_tolerances
-from harness.exchange.export import export
 from harness.exchange.matlab import matlab_text
 from harness.exchange.rhs import python_text
 from harness.exchange.use import use_of

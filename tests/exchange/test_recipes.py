@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from harness.exchange.export import export
+from harness.archives.export import export
 from harness.exchange.use import use_of
 from harness.models.card import repository
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.archives.omex import archive_names, archive_panel, read_archive, write_archive
 from harness.errors import InputError
 from harness.exchange.agreement import absolute_tolerances
-from harness.exchange.omex import archive_names, archive_panel, read_archive, write_archive
 from harness.exchange.use import plain_id
 
 

@@ -57,7 +57,7 @@ def _rxode2(use: Use) -> str:
 
 
 def _omex(use: Use, path: Path) -> None:
-    from harness.exchange.omex import write_archive
+    from harness.archives.omex import write_archive
 
     write_archive(use.card.scale, path)
 
@@ -75,7 +75,7 @@ def _testsuite(use: Use, folder: Path) -> None:
 
 
 def _biomodels(use: Use, folder: Path) -> None:  # noqa: ARG001 - one folder for all models
-    from harness.exchange.biomodels import write_submission
+    from harness.archives.biomodels import write_submission
 
     write_submission(folder)
 

@@ -3,8 +3,8 @@
 import libsbml
 import pytest
 
-from harness.exchange import biomodels
-from harness.exchange.biomodels import PERSON, curation_points
+from harness.archives import biomodels
+from harness.archives.biomodels import PERSON, curation_points
 from harness.models.catalog import load_card, model_names
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from matplotlib.mathtext import MathTextParser
 
+from harness.archives.export import FORMATS, export
 from harness.errors import InputError
 from harness.exchange.agreement import absolute_tolerances
-from harness.exchange.export import FORMATS, export
 from harness.exchange.rhs import python_text
 from harness.exchange.tools import run_tool
 from harness.exchange.use import use_of

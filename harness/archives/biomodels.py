@@ -15,7 +15,7 @@ from pathlib import Path
 import libsbml
 import pandas as pd
 
-from harness.exchange.omex import archive_names, archive_panel, write_archive
+from harness.archives.omex import archive_names, archive_panel, write_archive
 from harness.models.card import ModelCard
 from harness.models.catalog import load_card, model_names
 from harness.models.check import Annotations, Consistency, Subject, annotated_terms
