@@ -55,7 +55,7 @@ $(AMICI)/.ready: pyproject.toml constraints.txt
 
 agree-amici: export AMICI_MODELS_ROOT = $(CURDIR)/$(AMICI)/models
 agree-amici: $(AMICI)/.ready
-	$(AMICI)/bin/python -m pytest -k amici tests/exchange
+	$(AMICI)/bin/python -m pytest -k amici tests/archives tests/exchange
 	$(AMICI)/bin/cart agree --tool amici --readings all --workers 2
 
 clean:
