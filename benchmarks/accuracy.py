@@ -24,7 +24,8 @@ from harness.models.solver_form import to_solver_form
 from harness.models.symbols import read_symbols
 from harness.simulation.engine import Engine, Status
 from harness.simulation.engines import KERNEL, ROADRUNNER, engine_of
-from harness.simulation.program import Program, load_program
+from harness.simulation.program import Program
+from harness.simulation.programs import load_program
 
 OMEGA = {
     "K_exp_max": 0.22,

@@ -36,7 +36,7 @@ from harness.simulation.execute import Executor, Processes, Serial
 from harness.simulation.form import quiet
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.plan import plan
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
 

@@ -28,7 +28,7 @@ from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.simulation.design import Design
 from harness.simulation.plan import plan
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen
 from harness.simulation.simulate import simulate
 

@@ -28,7 +28,7 @@ from harness.models.catalog import load_card, model_names, select
 from harness.models.check import Consistency
 from harness.simulation.engine import Engine, Status
 from harness.simulation.execute import Executor
-from harness.simulation.program import make_program
+from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen, regimen
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 

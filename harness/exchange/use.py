@@ -20,7 +20,7 @@ from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.engine import Engine, Status
 from harness.simulation.plan import plan
-from harness.simulation.program import make_program
+from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen
 
 __all__ = ["Use", "plain_id", "use_of"]

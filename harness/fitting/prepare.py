@@ -24,7 +24,8 @@ from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
 from harness.reading import to_numbers
-from harness.simulation.program import Program, make_program
+from harness.simulation.program import Program
+from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen, regimen
 from harness.simulation.times import parse_times
 

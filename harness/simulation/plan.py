@@ -23,12 +23,13 @@ from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.reading import parse_number
+from harness.simulation.chunks import run_rows
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO, KERNEL, ROADRUNNER, difference, require_engine, usable
 from harness.simulation.own_code import text_of
-from harness.simulation.program import make_program
+from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
-from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study, run_rows
+from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
 __all__ = ["Plan", "plan"]

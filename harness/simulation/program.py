@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from harness.errors import InputError
 from harness.identity import key_of
-from harness.models.card import DoseTarget, ModelCard, SolverSettings
-from harness.models.catalog import load_card
+from harness.models.card import DoseTarget, SolverSettings
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
 from harness.simulation.regimen import Regimen
-from harness.simulation.times import parse_times
 
-__all__ = ["Program", "load_program", "make_program"]
+__all__ = ["Program"]
 
 
 @dataclass(frozen=True)
@@ -80,32 +77,3 @@ class Program:
             return self.solver_sbml if logarithmic else self.plain_sbml
         plain = add_infusion(self.plain_sbml, self.dose.species, self.infusion_rate)
         return to_solver_form(plain, self.solver.logarithms) if logarithmic else plain
-
-
-def make_program(card: ModelCard) -> Program:
-    """Compile the program of a model from its built SBML, as it is now; one of a user's own is tried out."""
-    path = card.sbml_path()
-    if not path.is_file():
-        raise InputError(f"{path} is missing; run: cart build")
-    plain = path.read_text(encoding="utf-8")
-    program = Program(
-        model=card.id,
-        plain_sbml=plain,
-        solver_sbml=_solver_form(plain, card.solver.logarithms),
-        dose=card.dose,
-        solver=card.solver,
-    )
-    if None not in (card.solver.absolute_tolerance_default, card.solver.lowest_amount):
-        return program
-    from harness.simulation.trial import try_out  # it runs programs
-
-    times = parse_times(card.endpoint_times, card.symbols.time_unit)
-    return replace(program, **vars(try_out(program, times, card.observables)))
-
-
-def load_program(model: str) -> Program:
-    """Program of a model, by name or path, from what its files hold now."""
-    return make_program(load_card(model))
-
-
-_solver_form = lru_cache(maxsize=32)(to_solver_form)

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.analysis.moments import SAME, jumps, nearly_in
-from harness.simulation.form import Status
-
-if TYPE_CHECKING:
-    from harness.simulation.engine import Trajectory
-    from harness.simulation.study import Chunk, Study
-
-    Rows = Callable[[Study, Chunk], list[Trajectory]]
+from harness.simulation.engine import Status, Trajectory
+from harness.simulation.study import Chunk, Study
 
 __all__ = ["HALVINGS", "STILL", "end_of", "read_endpoints", "read_values"]
+
+Rows = Callable[[Study, Chunk], list[Trajectory]]
+"""What runs the rows of a chunk."""
 
 STILL = 5e-4
 """Relative change, on halving the output times, below which an endpoint stands still. What is left is less

@@ -16,11 +16,12 @@ import numpy as np
 import xarray as xr
 
 from harness.errors import InputError
+from harness.simulation.chunks import run_chunk
 from harness.simulation.engine import Status
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.parts import Parts
 from harness.simulation.plan import Plan
-from harness.simulation.study import ChunkResult, run_chunk
+from harness.simulation.study import ChunkResult
 
 __all__ = ["Summary", "run", "stream"]
 

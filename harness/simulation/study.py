@@ -1,7 +1,7 @@
 """A study: a model to be run over a design, validated, as plain data that travels to any worker.
 
-Promise: :func:`run_chunk` is the one function that every executor calls. Its result depends on the study
-and on the rows of the chunk alone, so it is bitwise the same in any order, chunk or process.
+Promise: a study, a chunk of its rows and what became of them hold all that is needed, and run nothing;
+harness.simulation.chunks does.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.analysis.library import FUNCTIONS
-from harness.analysis.moments import SAME, jumps, nearly_in, with_moments
+from harness.analysis.moments import jumps, nearly_in, with_moments
 from harness.errors import InputError
 from harness.identity import key_of
-from harness.simulation.engine import Status, Trajectory
-from harness.simulation.engines import ROADRUNNER, engine_of
+from harness.simulation.engines import ROADRUNNER
+from harness.simulation.form import Status
 from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
-from harness.simulation.read_off import read_endpoints, read_values
 from harness.simulation.regimen import Dose, Redosing, Regimen
 
-__all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "run_chunk", "run_rows"]
+__all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "is_ok"]
 
 REDOSES = ("redoses", "redose_days")
 """Columns of the results of a rule that may dose again: how many doses it gave, and when."""
@@ -231,88 +230,6 @@ class ChunkResult:
 
     def __len__(self) -> int:
         return len(self.status)
-
-
-def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
-    """Run the rows of a chunk."""
-    runs = run_rows(study, chunk)
-    endpoints, said = read_endpoints(study, chunk, runs, run_rows)
-    columns = {**endpoints, **read_values(study, chunk, runs)}
-    shown = _shown(study, chunk, runs) if study.keep else runs
-    if study.rules:
-        days = [" ".join(f"{dose.time:g}" for dose in run.redoses) for run in runs]
-        columns |= {
-            "redoses": np.array([len(run.redoses) for run in runs]),
-            "redose_days": np.array(days, object),
-        }
-    return ChunkResult(
-        chunk.start,
-        [str(run.status) for run in runs],
-        ["; ".join(filter(None, (run.reason, more))) for run, more in zip(runs, said, strict=True)],
-        columns,
-        [tuple(dose.time for dose in run.redoses) for run in shown],
-        _trajectories(study, shown) if study.keep else None,
-    )
-
-
-def run_rows(study: Study, chunk: Chunk, engine: str = "") -> list[Trajectory]:
-    """Trajectories of the rows of a chunk, by the engine of the study or another, as they are read off.
-
-    Times that are shown are among theirs only when nothing else is wanted: an integration depends on its
-    output times within its tolerance, and what is read off a run is not to depend on what is shown of it.
-    """
-    return _run(study, chunk, _asked(study) if study.reads else _kept(study), engine)
-
-
-def _shown(study: Study, chunk: Chunk, runs: list[Trajectory]) -> list[Trajectory]:
-    """Trajectories at the times that are kept: those read off where they have them, or of their own runs."""
-    kept = _kept(study)
-    return runs if not study.reads or nearly_in(kept, _asked(study)).all() else _run(study, chunk, kept, "")
-
-
-def _asked(study: Study) -> np.ndarray:
-    """Times at which a run is read off."""
-    return np.unique([*study.endpoint_times, *study.at, study.end])
-
-
-def _kept(study: Study) -> np.ndarray:
-    """Times at which a run is kept, but for those before doses."""
-    kept = study.kept_times()
-    return np.delete(kept, jumps(kept))
-
-
-def _run(study: Study, chunk: Chunk, times: np.ndarray, engine: str) -> list[Trajectory]:
-    """Runs of the rows of a chunk with output at `times`, each to its end."""
-    ends = np.full(len(chunk), times[-1]) if chunk.days is None else chunk.days
-    asked = {end: np.append(times[times < end * (1 - SAME)], end) for end in np.unique(ends).tolist()}
-    settings = [_settings(study, chunk, row) for row in range(len(chunk))]
-    each = [asked[end] for end in ends.tolist()]
-    return engine_of(study.program, engine or study.engine).run_many(
-        settings, each, study.observables, study.endpoint_times
-    )
-
-
-def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], Regimen | None]:
-    """Parameters of one row, and its regimen in absolute amounts."""
-    settings = {**study.fixed, **dict(zip(study.columns, chunk.values[row].tolist(), strict=True))}
-    regimen = study.regimens[chunk.regimens[row]] if chunk.regimens else study.regimen
-    if regimen is None:
-        return settings, None
-    dose = settings.pop(study.program.dose.parameter, study.default_dose)
-    return settings, regimen.absolute(dose)
-
-
-def _trajectories(study: Study, runs: list[Trajectory]) -> np.ndarray:
-    """Rows of every run at the times that are kept; NaN after its end."""
-    kept = study.kept_times()
-    found = np.full((len(runs), kept.size, len(study.observables)), np.nan)
-    before = jumps(kept)
-    for row, run in enumerate(runs):
-        inside = kept <= run.times[-1] * (1 + SAME)
-        found[row, inside] = run.at(kept[inside])
-        earlier = before[inside[before]]
-        found[row, earlier] = run.before(kept[earlier])
-    return found
 
 
 def is_ok(status: str) -> bool:

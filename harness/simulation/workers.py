@@ -57,7 +57,7 @@ def _start(workers: int) -> Pool:
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload([QUIET, "harness.simulation.study"])
+        context.set_forkserver_preload([QUIET, "harness.simulation.chunks"])
         _start_server()
     end, life = context.Pipe(duplex=False)
     executor = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (end,))

@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
 from harness.analysis.response import best_change, category, category_names, interval
-from harness.simulation.study import Chunk, Study, run_chunk
+from harness.simulation.chunks import run_chunk
+from harness.simulation.study import Chunk, Study
 
 __all__ = ["Estimate", "Patient", "estimate"]
 

@@ -11,7 +11,7 @@ from harness.models.card import repository
 from harness.models.catalog import load_card, model_names, select
 from harness.models.symbols import read_symbols
 from harness.simulation.engine import Engine
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 
 CASES = [(name, reading) for name in model_names() for reading in ("", *load_card(name).readings)]
 

@@ -8,7 +8,7 @@ from benchmarks import accuracy
 from harness.models.catalog import load_card
 from harness.simulation.engine import Engine, Status
 from harness.simulation.form import RunFailed
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 
 READ_OUT = ("transgene", "M_protein_change", "sBCMA_change", "Tumor")

@@ -16,7 +16,7 @@ from harness.exchange.use import use_of
 from harness.simulation.design import Design
 from harness.simulation.engine import Engine
 from harness.simulation.plan import plan
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen, parse_dose, regimen
 from harness.simulation.run import run
 from harness.simulation.timeline import Timeline

@@ -14,7 +14,7 @@ from harness.simulation.accuracy import Accuracy
 from harness.simulation.design import grid
 from harness.simulation.engine import Engine
 from harness.simulation.plan import plan
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate
 

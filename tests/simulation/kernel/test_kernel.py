@@ -13,7 +13,7 @@ from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import make_batch
 from harness.simulation.kernel.kernel import Integrated, Kernel
 from harness.simulation.kernel.text import kernel_text
-from harness.simulation.program import load_program
+from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 from harness.simulation.times import parse_times
 
