@@ -11,7 +11,7 @@ AMICI := build/amici
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
 	@echo "make test        the tests (make test-all: the slow ones too)"
-	@echo "make lint        style checks"
+	@echo "make lint        style checks, imports, built files"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
@@ -36,6 +36,7 @@ test-all: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/cart build --check
 	$(BIN)/cart check
 	$(BIN)/cart docs --check
