@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Workers
-from harness.cli.studies import say_damaged
+from harness.cli.options import Engine, Workers
+from harness.cli.studies import say, say_damaged
 
 if TYPE_CHECKING:
     from harness.fitting.result import FitResult
@@ -31,6 +31,7 @@ def fit(
         ),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for result.json, tables and figures.")] = None,
+    engine: Engine = "roadrunner",
     workers: Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
 ) -> None:
@@ -38,6 +39,7 @@ def fit(
     from contextlib import nullcontext
 
     from harness.cli.terminal import if_interrupted, progress_bar
+    from harness.declarations import declare
     from harness.errors import InputError
     from harness.files import check_folder
     from harness.fitting.kept import kept_in
@@ -48,9 +50,10 @@ def fit(
 
     if resume and out is None:
         raise InputError("resume: goes with --out")
-    study = Fit(problem=spec, starts=starts, profile=profile)
+    study = declare(Fit, problem=spec, starts=starts, profile=profile, engine=engine)
     executor = choose_executor(workers)
     size = study.size()  # checks the problem before a folder is made
+    say(filter(None, [study.said]))
     if out is not None:
         written = [f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".png", ".svg")]
         check_folder(out, ["result.json", *written], study.inputs())

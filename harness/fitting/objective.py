@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.fitting.likelihood import Model, constant, residuals
 from harness.fitting.prepared import ArmData, Prepared
+from harness.simulation.engine import Trajectory
 from harness.simulation.engines import engine_of
 from harness.simulation.program import Program
 
@@ -49,7 +50,7 @@ class Objective:
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.runs = self.failed = 0
-        self._programs = [smooth(arm.program) for arm in prepared.arms]
+        self.programs = [smooth(arm.program) for arm in prepared.arms]
         self._kept: dict[tuple, np.ndarray] = {}
         shape = (max(len(prepared.groups), 1), len(prepared.effects))
         self._effects = np.zeros(shape)
@@ -158,17 +159,24 @@ class Objective:
         return np.concatenate([mean, level])
 
     def _simulate(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        data, program = self.prepared.arms[arm], self._programs[arm]
+        data, program = self.prepared.arms[arm], self.programs[arm]
         settings = self._settings(data, x, effects)
         key = (program.key, data.regimen, times.tobytes(), data.observables, tuple(settings.items()))
         if key not in self._kept:
             if len(self._kept) >= KEPT:
                 self._kept.clear()
-            run = engine_of(program).run(settings, data.regimen, times, data.observables)
+            run = self.trajectory(arm, times, x, effects)
             self.runs += 1
             self.failed += not np.isfinite(run.values).all()
             self._kept[key] = run.at(times)
         return self._kept[key]
+
+    def trajectory(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> Trajectory:
+        """One simulation of an arm, made anew and not counted."""
+        data = self.prepared.arms[arm]
+        engine = engine_of(self.programs[arm], self.prepared.engine)
+        run = self._settings(data, x, effects), data.regimen
+        return engine.run_many([run], [times], data.observables)[0]
 
     def _settings(self, data: ArmData, x: np.ndarray, effects: np.ndarray) -> dict[str, float]:
         """What the engine is given for an arm: fixed values, parameters, and its group's random effects."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.identity import key_of
+from harness.simulation.engines import ROADRUNNER
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
 
@@ -106,7 +107,8 @@ class ArmData:
 class Prepared:
     """A checked fit. `key` is the same for the same content; `checksum` is that of the data alone.
 
-    `left_out` counts the rows of the table that are not fitted, by arm and observable of the table.
+    `engine` runs the simulations. `left_out` counts the rows of the table that are not fitted, by arm and
+    observable of the table.
     """
 
     title: str
@@ -125,6 +127,12 @@ class Prepared:
     synthetic: str = ""
     ridge: tuple[str, str] | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    engine: str = ROADRUNNER
+
+    @property
+    def names_of_parameters(self) -> list[str]:
+        """Names of the coordinates that are parameters of the model."""
+        return [self.coordinates[i].name for i in self.places("parameter")]
 
     @property
     def names(self) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.fitting.engine import with_engine
 from harness.fitting.fit import fit, steps
 from harness.fitting.kept import Nothing
 from harness.fitting.prepare import prepare
@@ -20,9 +21,10 @@ from harness.fitting.problem import FitProblem, coordinate_names, find_problem, 
 from harness.fitting.result import FitResult
 from harness.fitting.tables import number_names
 from harness.models.catalog import model_files
+from harness.simulation.engines import ROADRUNNER
 from harness.simulation.execute import Executor
 from harness.simulation.kept import KeptParts
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration
 
 __all__ = ["Fit"]
 
@@ -31,13 +33,15 @@ class Fit(StudyDeclaration):
     """Fit the problem of a name ``PANEL/NAME`` or of a file.
 
     `starts` goes over the number that the problem declares; `profile` follows the profile likelihood of each
-    parameter, without which there is no verdict.
+    parameter, without which there is no verdict. `engine` runs the simulations: the kernel takes about half
+    the time, and may end elsewhere along what the data do not determine.
     """
 
     kind: Literal["fit"] = "fit"
     problem: str
     starts: int | None = Field(default=None, ge=1, le=4096)
     profile: bool = True
+    engine: EngineName = ROADRUNNER
 
     @cached_property
     def path(self) -> Path:
@@ -52,8 +56,17 @@ class Fit(StudyDeclaration):
     @cached_property
     def prepared(self) -> Prepared:
         """The problem, checked against its model and data."""
+        return self._with_engine[0]
+
+    @property
+    def said(self) -> str:
+        """What to know of the engine; empty for the reference."""
+        return self._with_engine[1]
+
+    @cached_property
+    def _with_engine(self) -> tuple[Prepared, str]:
         prepared = prepare(self.declared, self.path.parent)
-        return replace(prepared, starts=self.starts or prepared.starts)
+        return with_engine(replace(prepared, starts=self.starts or prepared.starts), self.engine)
 
     def inputs(self) -> tuple[Path, ...]:
         """The problem, its table, the results that it takes values from, and the files of its model."""
@@ -83,6 +96,6 @@ class Fit(StudyDeclaration):
             tables={name: found.table(name) for name in found.tables},
             runs=found.runs,
             failed=found.failed,
-            notes=found.notes,
+            notes=(*filter(None, [self.said]), *found.notes),
             extra={"result": found},
         )
