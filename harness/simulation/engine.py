@@ -196,18 +196,29 @@ class Engine:
         again: np.ndarray,
         first: RunFailed,
     ) -> Trajectory:
-        """A run at a hundredth of the tolerance; negative amounts in it are those of the first one, too."""
+        """A run at a hundredth of the tolerance.
+
+        An amount may be negative in it when it is so at the tolerance, too, and the model itself can do that.
+        """
         read = [*observables, *(name for name in self.species if name not in observables)]
         free = self.accuracy.with_signed(self.species)
         tight = self.integrate(values, regimen, times, read, free.tighter(0.01), again)
         loose = self.integrate(values, regimen, times, read, free, again)
         meant = free.after(tight.reached).meant_negative(read, loose.values, tight.values)
-        if meant is None:
+        if meant is None or not self.may_be_negative(meant, values, tight.reached, float(times[-1])):
             raise first
         said = f"falls below 0 at a tighter tolerance, too: {', '.join(meant)}" if meant else str(first)
         return replace(
             tight, values=tight.values[:, : len(observables)], reason=f"second try, more accurate: {said}"
         )
+
+    def may_be_negative(
+        self, species: Sequence[str], values: Mapping[str, float], reach: Mapping[str, float], end: float
+    ) -> bool:
+        """Whether the model itself can bring these species below 0: it takes from nothing, or sets them."""
+        plain = self._form(logarithmic=False)
+        plain.start(values)
+        return not set(species) - plain.drained(reach, max(end, 1e-300)) - self._program.set_by_events
 
     def first_accuracy(self) -> Accuracy:
         """An accuracy for a run of which nothing is known yet but where it starts."""
@@ -238,6 +249,7 @@ class Engine:
         RunFailed
             When it fails.
         """
+        times = np.asarray(times, float)
         for form in self._forms.values():
             form.reached.clear()
         timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -31,6 +33,18 @@ MOMENT, SHARE = 1e-9, 1e-8
 this time (in the model's time unit), but from no more than this share of the other pools: a logarithm cannot
 hold 0, nor follow a rise by fifty orders of magnitude at once. The solution is shifted by that time, or by
 that share, and no more."""
+
+
+FIRST = 1e-7
+"""Share of what a state reaches below which it is empty, and of an integration that begins so after which it
+starts again."""
+
+
+DRAWS = 32
+"""States in which a model is asked what it takes from an empty species."""
+
+NOTHING = 1e-9
+"""Share of a rate that is rounding."""
 
 
 class Status(StrEnum):
@@ -124,6 +138,27 @@ class Form:
                     return said
         return ""
 
+    def drained(self, reach: Mapping[str, float], end: float) -> set[str]:
+        """Species that the model goes on taking from when nothing of them is left, in any of some states.
+
+        The states are drawn up to what each reaches (`reach`), always the same, at times to `end`. A species
+        from which nothing is taken at 0 stays at or above 0 in the exact solution, whatever else happens.
+        """
+        draw, found = np.random.default_rng(1), set()
+        names = [name for name in self._states if name in reach]
+        for _ in range(DRAWS):
+            shares = 10 ** draw.uniform(-3, 0, len(names))
+            state = {n: share * reach[n] for n, share in zip(names, shares.tolist(), strict=True)}
+            self.set_state(state)
+            self._model.setTime(float(draw.uniform(0, end)))
+            for name in set(self.amounts) & state.keys() - found:
+                held = abs(self._engine[f"{name}'"])
+                self._engine[name] = 0.0
+                if self._engine[f"{name}'"] < -NOTHING * max(held, reach[name] / end):
+                    found.add(name)
+                self._engine[name] = state[name]
+        return found
+
     def read_out(self, observables: Sequence[str], accuracy: Accuracy) -> None:
         """Say what to read out, and how accurately to integrate."""
         followed = [*self.amounts, *(name for name in self._states if name in accuracy.reach)]
@@ -150,15 +185,40 @@ class Form:
         else:
             with quiet():
                 try:
-                    rows = np.array(self._engine.simulate(times=grid))[:, 1:]
+                    rows = self._from_nothing(grid) if self._fills() else self._simulate(grid)
                 except RuntimeError as error:
-                    text = " ".join(str(error).split()).split("; In virtual")[0]
+                    text = re.split("[;,] (?:In|at) virtual", " ".join(str(error).split()))[0]
                     raise RunFailed(Status.INTEGRATION_FAILED, text) from None
         self._verify(rows)
         for place in self._followed:
             name = self._read[1 + place]
             self.reached[name] = max(self.reached.get(name, 0.0), float(np.abs(rows[:, place]).max()))
         return rows[rows_of, : self._wanted]
+
+    def _simulate(self, grid: list[float]) -> np.ndarray:
+        """Rows of what is read out at the times of a grid, from the present state, which is its first."""
+        return np.array(self._engine.simulate(times=grid))[:, 1:]
+
+    def _fills(self) -> bool:
+        """Whether a state whose tolerance follows from what it reaches is empty now, or nearly."""
+        reach = self._accuracy.reach
+        return any(abs(self._engine[name]) < FIRST * reach[name] for name in self._states if name in reach)
+
+    def _from_nothing(self, grid: list[float]) -> np.ndarray:
+        """The same rows, with a new start soon after the first, when nothing is empty any more.
+
+        From an empty state CVODE begins with steps near the rounding of numbers. What it finds there as the
+        Jacobian can be rounding alone. It keeps that for fifty steps, over which the state follows its first
+        slope, uncorrected, and no error is seen.
+        """
+        soon = grid[0] + max(FIRST * (grid[-1] - grid[0]), 1e-11 * max(1.0, grid[0]))
+        place = bisect_left(grid, soon, hi=len(grid) - 1)
+        if place == len(grid) - 1 and grid[place] <= soon:
+            return self._simulate(grid)
+        soon = grid[place] if grid[place] < 2 * soon - grid[0] else soon
+        first = self._simulate([*grid[:place], soon])
+        then = self._simulate([soon, *(time for time in grid[place:] if time > soon)])
+        return np.concatenate([first[:place], then[len(then) - (len(grid) - place) :]])
 
     def now(self, names: Sequence[str]) -> np.ndarray:
         """Values of `names` at the present state."""

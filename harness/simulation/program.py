@@ -6,6 +6,7 @@ only read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,6 +46,11 @@ class Program:
     def switches(self) -> Switches:
         """What switches by time in the rates of the model."""
         return find_switches(self.plain_sbml)
+
+    @property
+    def set_by_events(self) -> frozenset[str]:
+        """Ids that events of the model set."""
+        return frozenset(re.findall(r'<eventAssignment[^>]*\bvariable="(\w+)"', self.plain_sbml))
 
     @property
     def dosed(self) -> str:

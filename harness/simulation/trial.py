@@ -72,6 +72,8 @@ def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Tri
             ),
         )
     meant = accuracy.meant_negative(read, loose.values, tight.values) or ()
+    if not engine.may_be_negative(meant, {}, accuracy.reach, float(times[-1])):
+        meant = ()
     return Trial(accuracy.reach, meant, _doubts(observables, loose, tight))
 
 
