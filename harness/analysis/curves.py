@@ -30,6 +30,9 @@ SLACK = 0.25
 """How far a slope may lie outside those of the steps beside it, in parts of their difference, or of
 themselves where they are smaller."""
 
+CORNER = 4.0
+"""How many times more a curve bends at a corner than beside it."""
+
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
@@ -200,15 +203,16 @@ def _hermite(time: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _slopes(time: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Slopes at the points of a piece, shape (..., n)."""
-    secant = np.diff(y) / np.diff(time)
+    step = np.diff(time)
+    secant = np.diff(y) / step
     if time.size < 3:
         return np.repeat(secant[..., :1], time.size, axis=-1)
     place, weight = _derivative(time.tobytes())
     slope = sum(weight[:, k] * y[..., place[:, k]] for k in range(place.shape[1]))
-    return _kept_near(slope, secant)
+    return _kept_near(slope, secant, step)
 
 
-def _kept_near(slope: np.ndarray, secant: np.ndarray) -> np.ndarray:
+def _kept_near(slope: np.ndarray, secant: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Slopes kept near those of the steps beside each point, so that no step swings beyond its ends.
 
     Within a run of steps that all rise or fall, a slope is at most three times that of either step, which
@@ -220,15 +224,9 @@ def _kept_near(slope: np.ndarray, secant: np.ndarray) -> np.ndarray:
     low, high = np.minimum(before, after), np.maximum(before, after)
     slack = SLACK * np.minimum(high - low, np.minimum(np.abs(before), np.abs(after)))
     steep = np.abs(secant)
-    first, last = steep[..., :1], steep[..., -1:]
-    turns = np.zeros_like(steep, bool)
-    turns[..., 1:-1] = (secant[..., 1:-1] * secant[..., :-2] <= 0) | (
-        secant[..., 1:-1] * secant[..., 2:] <= 0
-    )
-    turns[..., :1] = secant[..., :1] * secant[..., 1:2] <= 0
-    turns[..., -1:] = secant[..., -1:] * secant[..., -2:-1] <= 0
-    beyond = np.concatenate([steep[..., 1:], last], axis=-1)
-    behind = np.concatenate([first, steep[..., :-1]], axis=-1)
+    turns = _turns(secant, step, before, after)
+    beyond = np.concatenate([steep[..., 1:], steep[..., -1:]], axis=-1)
+    behind = np.concatenate([steep[..., :1], steep[..., :-1]], axis=-1)
     at_left = np.where(turns, np.maximum(steep, beyond), steep)
     at_right = np.where(turns, np.maximum(steep, behind), steep)
     limit = 3 * np.minimum(
@@ -236,6 +234,26 @@ def _kept_near(slope: np.ndarray, secant: np.ndarray) -> np.ndarray:
         np.concatenate([at_left[..., :1], at_right], axis=-1),
     )
     return np.clip(np.clip(slope, low - slack, high + slack), -limit, limit)
+
+
+def _turns(secant: np.ndarray, step: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Steps on which a curve may turn: one beside it goes the other way.
+
+    The first and the last step have one neighbour alone. There a curve may turn also where it would, going on
+    to bend as it does, unless it bends there far more than on the steps before: a corner is no turn.
+    """
+    last = secant.shape[-1] - 1
+    other = secant[..., 1:] * secant[..., :-1] <= 0
+    turns = np.zeros_like(secant, bool)
+    turns[..., :-1] |= other
+    turns[..., 1:] |= other
+    if last > 1:
+        bend = np.abs(np.diff(secant)) / (step[1:] + step[:-1])
+        turns[..., 0] |= (before[..., 0] * secant[..., 0] <= 0) & (bend[..., 0] <= CORNER * bend[..., 1])
+        turns[..., last] |= (after[..., -1] * secant[..., last] <= 0) & (
+            bend[..., -1] <= CORNER * bend[..., -2]
+        )
+    return turns
 
 
 @lru_cache(maxsize=256)

@@ -42,7 +42,7 @@ def unit_given(what: str, function: Callable, **known: str) -> str:
             f" {function.__name__}.unit = 'day', or 'dimensionless'"
         )
     try:
-        unit = declared.format(**known)
+        unit = declared.format(**{name: unit or "dimensionless" for name, unit in known.items()})
         registry().Unit(unit)
     except Exception:  # a field that is not known, or one of the many kinds that pint raises
         places = " and ".join(f"{{{name}}}" for name in known)

@@ -49,7 +49,9 @@ Observables = Annotated[
 ]
 Regimens = Annotated[Path | None, typer.Option(help="YAML file of regimens for the column `regimen`.")]
 Until = Annotated[str | None, typer.Option(help="End of every run.")]
-Times = Annotated[str | None, typer.Option(help="Output times that the endpoints are read off.")]
+Times = Annotated[
+    str | None, typer.Option(help="Times of trajectories, in an .nc file; no endpoint depends on them.")
+]
 Out = Annotated[Path | None, typer.Option(help="File: .csv or .parquet, one row a run; .nc, trajectories.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 

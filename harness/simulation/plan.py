@@ -49,6 +49,8 @@ SAMPLE = 16
 FAR_BELOW = 2
 """Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
 
+SHOWS = "endpoints are read off the model's own times, and --out x.nc keeps trajectories"
+
 VISITS = 10_000
 """Visits of a re-dosing rule in one run."""
 
@@ -204,6 +206,8 @@ def plan(
     )
     _require_distinct([*shown, *study.column_names()])
     notes = (*study.program.doubts, *_notes(card, study, checked))
+    if grid is not None and not trajectories:
+        notes += (f"times: nothing is shown at them; {SHOWS}",)
     planned = Plan(study, checked, symbols, tuple(shown), notes=notes)
     return _with_engine(planned, require_engine(engine))
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.analysis.moments import SAME, jumps, nearly_in
+from harness.analysis.moments import SAME, jumps, nearly_in, pieces
 from harness.simulation.engine import Status, Trajectory
 from harness.simulation.study import Chunk, Study
 
@@ -52,8 +52,7 @@ def read_endpoints(
     said = [""] * len(runs)
     if not study.moving:
         return found, said
-    coarse = replace(study, endpoint_times=study.endpoint_times[::2])
-    moves = _moves(study, _read(coarse, chunk, runs), found, runs)
+    moves = _moves(study, _read(study, chunk, runs, every=2), found, runs)
     for _ in range(HALVINGS):
         rows = np.flatnonzero(moves.any(axis=0))
         if not rows.size:
@@ -87,8 +86,8 @@ def read_values(study: Study, chunk: Chunk, runs: list[Trajectory]) -> dict[str,
     return found
 
 
-def _read(study: Study, chunk: Chunk, runs: list[Trajectory]) -> dict[str, np.ndarray]:
-    """Endpoints off the times of a study, of runs of the same times and doses together."""
+def _read(study: Study, chunk: Chunk, runs: list[Trajectory], every: int = 1) -> dict[str, np.ndarray]:
+    """Endpoints off the times of a study, or every second; of runs of the same times and doses at once."""
     found = {call.name: np.full(len(runs), np.nan) for call in study.endpoints}
     alike: dict[tuple[bytes, float, tuple[tuple[float, float], ...]], list[int]] = {}
     for row, run in enumerate(runs):
@@ -98,7 +97,7 @@ def _read(study: Study, chunk: Chunk, runs: list[Trajectory]) -> dict[str, np.nd
             alike.setdefault((run.times.tobytes(), end, spans), []).append(row)
     for (_, end, spans), rows in alike.items():
         times = runs[rows[0]].times
-        used = _used(times, study.endpoint_times, end)
+        used = _used(times, study.endpoint_times, end, every)
         values = np.stack([runs[row].values[used] for row in rows])
         by_name = {name: values[:, :, i] for i, name in enumerate(study.observables)}
         for call in study.endpoints:
@@ -106,13 +105,18 @@ def _read(study: Study, chunk: Chunk, runs: list[Trajectory]) -> dict[str, np.nd
     return found
 
 
-def _used(times: np.ndarray, own: np.ndarray, end: float) -> np.ndarray:
-    """Which times of a run its endpoints see: its own, again from every moment, the moments, and the end."""
+def _used(times: np.ndarray, own: np.ndarray, end: float, every: int) -> np.ndarray:
+    """Places of the times that endpoints see: their own, again from every moment; the moments; the end.
+
+    Of the times between two moments it is every one, or every second.
+    """
     moment = jumps(times)
     wanted = own + np.append(0.0, times[moment + 1])[:, np.newaxis]
     used = nearly_in(times, np.unique([*wanted.ravel(), end]))
     used[moment] = used[moment + 1] = True
-    return used & (times <= end * (1 + SAME))
+    places = np.flatnonzero(used & (times <= end * (1 + SAME)))
+    parts = [places[part] for part in pieces(times[places])]
+    return np.concatenate([np.union1d(part[::every], part[-1:]) for part in parts])
 
 
 def _moves(

@@ -37,7 +37,6 @@ class Scan(StudyDeclaration):
     endpoints: tuple[str, ...]
     changes: dict[str, str] = {}
     until: str | None = None
-    times: str | None = None
     engine: EngineName = AUTO
 
     def number_names(self) -> tuple[str, ...]:
@@ -73,6 +72,5 @@ class Scan(StudyDeclaration):
             readings=self.readings,
             condition=condition,
             until=self.until,
-            times=self.times,
             engine=self.engine,
         )

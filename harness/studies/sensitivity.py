@@ -226,7 +226,7 @@ class Sensitivity(StudyDeclaration):
             endpoints=(),
             at=self._times(),
             observables=list(dict.fromkeys(_observable(text)[0] for text in self.observables)),
-            times=self._times(),
+            until=self._times()[-1],
             doses=self.doses,
             changes=self.changes,
             readings=self.readings,
