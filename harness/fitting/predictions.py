@@ -14,6 +14,9 @@ __all__ = ["prediction_table", "residual_table"]
 POINTS = 81
 """Times of a curve."""
 
+BEFORE = 1 - 1e-9
+"""Just before a dose, in parts of its time: a curve is drawn to there, and on from the dose."""
+
 
 def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) -> pd.DataFrame:
     """Curves of every arm with pointwise 95 % bands of the typical prediction, by the delta method.
@@ -26,7 +29,11 @@ def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) ->
     places = prepared.places("parameter")
     frames = []
     for i, arm in enumerate(prepared.arms):
-        times = np.unique(np.append(np.linspace(0, arm.times[-1], POINTS), arm.times))
+        moments = np.array(
+            [m for m in arm.regimen.moments() if 0 < m <= arm.times[-1]] if arm.regimen else []
+        )
+        even = np.linspace(0, arm.times[-1], POINTS)
+        times = np.unique(np.concatenate([even, arm.times, moments * BEFORE, moments]))
         curves = objective.curve(i, times, x, effects)
         for k, name in enumerate(arm.observables):
             value = curves[:, k]

@@ -98,6 +98,10 @@ class Regimen:
         """Amounts that are multiples of the dose of a run, that of the rule among them."""
         return tuple(each.amount for each in (*self.doses, self.redosing) if each and each.relative)
 
+    def moments(self) -> tuple[float, ...]:
+        """Times at which doses start, and at which infusions end."""
+        return tuple(sorted({edge for d in self.doses for edge in (d.time, d.time + d.duration)}))
+
     def absolute(self, dose: float) -> Regimen:
         """The same with relative amounts as multiples of `dose` cells."""
         doses = [replace(d, amount=d.amount * dose, relative=False) if d.relative else d for d in self.doses]

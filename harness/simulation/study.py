@@ -20,7 +20,7 @@ from harness.simulation.engines import ROADRUNNER
 from harness.simulation.form import Status
 from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
-from harness.simulation.regimen import Dose, Redosing, Regimen
+from harness.simulation.regimen import Redosing, Regimen
 
 __all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "is_ok"]
 
@@ -175,8 +175,7 @@ class Study:
 
     def _moments(self) -> np.ndarray:
         """Moments of all regimens, whatever the run."""
-        doses = [dose for regimen in self._regimens() for dose in regimen.doses]
-        return np.array([edge for dose in doses for edge in _edges(dose)], float)
+        return np.array([moment for given in self._regimens() for moment in given.moments()], float)
 
     def _regimens(self) -> list[Regimen]:
         return [given for given in (self.regimen, *self.regimens.values()) if given is not None]
@@ -184,11 +183,6 @@ class Study:
     def key(self) -> str:
         """A name for the study that is the same for the same content, in any process."""
         return key_of(self)
-
-
-def _edges(dose: Dose) -> tuple[float, ...]:
-    """Moments of a dose: its own, and the end of an infusion."""
-    return (dose.time, dose.time + dose.duration) if dose.duration else (dose.time,)
 
 
 @dataclass(frozen=True)
