@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.metrics import rank_agreement
 
-__all__ = ["largest_rise", "main_effects", "rank_trend", "share_rising"]
+__all__ = ["largest_row_step", "main_effects", "rank_trend", "share_rising"]
 
 
 def main_effects(field: np.ndarray) -> tuple[float, float]:
@@ -36,7 +36,7 @@ def _between(field: np.ndarray, there: np.ndarray, axis: int) -> float:
     return float((count * (means - field[there].mean()) ** 2).sum())
 
 
-def largest_rise(field: np.ndarray) -> float:
+def largest_row_step(field: np.ndarray) -> float:
     """Largest step from one row to the next in any column; below 0 where every column falls all the way."""
     steps = np.diff(field, axis=0)
     return float(np.nanmax(steps)) if np.isfinite(steps).any() else np.nan

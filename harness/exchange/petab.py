@@ -64,7 +64,7 @@ class _Problems(RootModel[dict[str, Problem]]):
 
 
 @dataclass(frozen=True)
-class Arm:
+class ConditionUse:
     """One condition, its arm in the data, and the use of the model in it."""
 
     name: str
@@ -93,14 +93,14 @@ def write_problem(scale: str, folder: Path) -> Path:
     if scale not in _problems():
         raise unknown_name("PEtab problem", scale, _problems())
     problem = _problems()[scale]
-    arms = list(_arms(problem))
-    measurements = pd.DataFrame(_measurements(problem, arms))
+    uses = list(_uses(problem))
+    measurements = pd.DataFrame(_measurements(problem, uses))
     simulated = measurements.rename(columns={"measurement": "simulation"})
-    simulated["simulation"] = _simulated(arms, measurements)
+    simulated["simulation"] = _simulated(uses, measurements)
     if problem.observations is None:
         measurements["measurement"] = simulated["simulation"]
     tables = {
-        "conditions": _conditions(arms),
+        "conditions": _conditions(uses),
         "observables": _observables(problem),
         "measurements": measurements,
         "simulated": simulated,
@@ -109,24 +109,26 @@ def write_problem(scale: str, folder: Path) -> Path:
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
-    (folder / "model.xml").write_text(arms[0].use.card.sbml_path().read_text("utf-8"), encoding="utf-8")
+    (folder / "model.xml").write_text(uses[0].use.card.sbml_path().read_text("utf-8"), encoding="utf-8")
     path = folder / "problem.yaml"
     path.write_text(_index(), encoding="utf-8")
     _require_clean(path)
     return path
 
 
-def _arms(problem: Problem) -> Iterator[Arm]:
+def _uses(problem: Problem) -> Iterator[ConditionUse]:
     for name, declared in problem.conditions.items():
         for values in itertools.product(*problem.vary.values()):
             varied = dict(zip(problem.vary, values, strict=True))
             label = "_".join([name, *(f"{k}_{v:g}".replace(".", "p") for k, v in varied.items())])
             changes = {**declared.changes, **varied}
-            yield Arm(label, name, use_of(problem.model, condition=declared.condition, changes=changes))
+            yield ConditionUse(
+                label, name, use_of(problem.model, condition=declared.condition, changes=changes)
+            )
 
 
-def _conditions(arms: list[Arm]) -> pd.DataFrame:
-    return pd.DataFrame([{"conditionId": arm.name, **arm.use.changes} for arm in arms])
+def _conditions(uses: list[ConditionUse]) -> pd.DataFrame:
+    return pd.DataFrame([{"conditionId": each.name, **each.use.changes} for each in uses])
 
 
 def _observables(problem: Problem) -> pd.DataFrame:
@@ -148,34 +150,34 @@ def _observable(name: str) -> str:
     return f"observed_{name}"
 
 
-def _measurements(problem: Problem, arms: list[Arm]) -> Iterator[dict[str, object]]:
+def _measurements(problem: Problem, uses: list[ConditionUse]) -> Iterator[dict[str, object]]:
     """Rows of the table of measurements; NaN where they are to be simulated."""
     if problem.observations is not None:
         table = read_observations(repository() / "validation" / problem.observations / "observed.csv")
-    for arm, (name, measured) in itertools.product(arms, problem.observables.items()):
+    for each, (name, measured) in itertools.product(uses, problem.observables.items()):
         if problem.observations is None:
             times = np.array(problem.times)
             values, errors = np.full(len(times), np.nan), np.full(len(times), measured.noise)
             source = "simulated_at_the_nominal_point"
         else:
-            units = arm.use.symbols[name].unit, arm.use.symbols.time_unit
-            data = observed(table, name, arm.arm, *units)
+            units = each.use.symbols[name].unit, each.use.symbols.time_unit
+            data = observed(table, name, each.arm, *units)
             times, values, errors = data.time, data.value, data.error
             source = f"observed_{problem.observations}"
         for time, value, error in zip(times, values, errors, strict=True):
             yield {
-                "observableId": _observable(name), "simulationConditionId": arm.name, "measurement": value,
+                "observableId": _observable(name), "simulationConditionId": each.name, "measurement": value,
                 "time": time, "noiseParameters": error, "datasetId": source,
             }  # fmt: skip
 
 
-def _simulated(arms: list[Arm], measurements: pd.DataFrame) -> np.ndarray:
+def _simulated(uses: list[ConditionUse], measurements: pd.DataFrame) -> np.ndarray:
     """Value of the model at each row of the measurements, at the nominal point."""
     found = np.full(len(measurements), np.nan)
-    for arm in arms:
-        rows = (measurements.simulationConditionId == arm.name).to_numpy()
+    for each in uses:
+        rows = (measurements.simulationConditionId == each.name).to_numpy()
         times = np.unique(measurements.time[rows])
-        table = arm.use.expected(times).set_index("time")
+        table = each.use.expected(times).set_index("time")
         for row in np.flatnonzero(rows):
             name = measurements.observableId[row].removeprefix("observed_")
             found[row] = table.loc[measurements.time[row], name]

@@ -16,12 +16,12 @@ from harness.fitting.information import Uncertainty, uncertainty
 from harness.fitting.kept import Nothing
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise, starting_points
-from harness.fitting.parts import MapRow, Side, Start, run_parts
 from harness.fitting.predictions import prediction_table, residual_table
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import Walk
 from harness.fitting.result import FitResult, as_columns, plain_numbers
 from harness.fitting.tables import LOWER, Found, result_notes, result_numbers, result_tables
+from harness.fitting.tasks import MapRow, Side, Start, Task, run_tasks
 from harness.identity import versions
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.kept import KeptParts
@@ -118,7 +118,7 @@ def _require_predictions(prepared: Prepared, x: np.ndarray) -> None:
 
 
 class _Work:
-    """The parts of one fit, on one executor; counts the simulations."""
+    """The tasks of one fit, on one executor; counts the simulations."""
 
     def __init__(
         self,
@@ -130,8 +130,8 @@ class _Work:
         self.prepared, self.executor, self.progress, self.kept = prepared, executor, progress, kept
         self.runs = self.failed = 0
 
-    def run(self, parts: list) -> list[dict]:
-        found = run_parts(self.prepared, parts, self.executor, self.progress, self.kept)
+    def run(self, tasks: list[Task]) -> list[dict]:
+        found = run_tasks(self.prepared, tasks, self.executor, self.progress, self.kept)
         self.runs += sum(part["runs"] for part in found)
         self.failed += sum(part["failed"] for part in found)
         return found
@@ -172,7 +172,7 @@ class _Work:
 
     def profiles(self, x: np.ndarray, known: Uncertainty, attempt: int) -> dict[int, tuple[Walk, Walk]]:
         places = self.prepared.places("parameter").tolist()
-        parts = [
+        tasks = [
             Side(
                 f"profile_{self.prepared.names[place]}_{'up' if sign > 0 else 'down'}_{attempt}",
                 tuple(x.tolist()), place, sign, float(known.error[place]), known.rise(place),
@@ -180,7 +180,7 @@ class _Work:
             for place in places
             for sign in (-1, 1)
         ]  # fmt: skip
-        found = self.run(parts)
+        found = self.run(tasks)
         walks = [_as_walk(part) for part in found]
         return {place: (walks[2 * i], walks[2 * i + 1]) for i, place in enumerate(places)}
 
@@ -193,7 +193,7 @@ class _Work:
         axes = [np.linspace(low[p], high[p], MAP) for p in places]
         for axis, place in zip(axes, places, strict=True):
             axis[np.abs(axis - x[place]).argmin()] = x[place]
-        parts = [
+        tasks = [
             MapRow(
                 f"ridge_{i:02d}_{attempt}",
                 tuple(x.tolist()),
@@ -204,7 +204,7 @@ class _Work:
             )
             for i, at in enumerate(axes[0])
         ]
-        found = self.run(parts)
+        found = self.run(tasks)
         first, second = (self.prepared.coordinates[place] for place in places)
         rows = [
             (first.natural(at), second.natural(along), value)

@@ -16,10 +16,10 @@ import pandas as pd
 from harness.analysis.observations import in_unit, observed
 from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
-from harness.fitting.problem import Arm, Estimated, FitProblem, FreeParameter
+from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter
 from harness.fitting.result import read_result
 from harness.fitting.rows import Shared, share
-from harness.fitting.synthetic import Design, simulate_observations
+from harness.fitting.synthetic import Schedule, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
@@ -54,12 +54,12 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
     effects, coordinates = _effects(problem, coordinates)
     groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
     shared = _shared(problem, folder, symbols, fixed)
-    design = _design(problem, shared, symbols)
+    schedule = _schedule(problem, shared, symbols)
     without_data = Prepared(
         title=problem.title,
         coordinates=coordinates,
         arms=tuple(
-            _arm(name, arm, program, problem, symbols, fixed[name], groups, design)
+            _arm(name, arm, program, problem, symbols, fixed[name], groups, schedule)
             for name, arm in problem.arms.items()
         ),
         errors=errors,
@@ -79,7 +79,7 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
     rows = shared.rows
     if problem.synthetic:
         truth = _truth(problem, without_data)
-        table = simulate_observations(without_data, design, truth, problem.synthetic.seed)
+        table = simulate_observations(without_data, schedule, truth, problem.synthetic.seed)
         rows = {name: table[table["arm"] == name] for name in problem.arms}
     return _with_data(without_data, problem, rows)
 
@@ -120,7 +120,7 @@ def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[st
 
 
 def _fixed(
-    problem: FitProblem, name: str, arm: Arm, carried: dict[str, str], symbols: SymbolTable
+    problem: FitProblem, name: str, arm: FitArm, carried: dict[str, str], symbols: SymbolTable
 ) -> dict[str, float]:
     """What one arm sets, in the model's units."""
     for free in problem.parameters:
@@ -207,7 +207,7 @@ def _size(given: str | Estimated | None, name: str, unit: str, kind: str, every:
     return Size(value, len(every) - 1)
 
 
-def _design(problem: FitProblem, shared: Shared, symbols: SymbolTable) -> Design:
+def _schedule(problem: FitProblem, shared: Shared, symbols: SymbolTable) -> Schedule:
     """When each observable of each arm is read out in synthetic data; empty for observed ones."""
     synthetic = problem.synthetic
     if synthetic is None:
@@ -229,16 +229,16 @@ def _design(problem: FitProblem, shared: Shared, symbols: SymbolTable) -> Design
 
 def _arm(
     name: str,
-    arm: Arm,
+    arm: FitArm,
     program: Program,
     problem: FitProblem,
     symbols: SymbolTable,
     fixed: dict[str, float],
     groups: tuple[str, ...],
-    design: Design,
+    schedule: Schedule,
 ) -> ArmData:
-    """An arm without data; for synthetic ones its times are those of the design."""
-    times = np.unique(np.concatenate([np.empty(0), *design.get(name, {}).values()]))
+    """An arm without data; for synthetic ones its times are those of the schedule."""
+    times = np.unique(np.concatenate([np.empty(0), *schedule.get(name, {}).values()]))
     none = np.empty(0, int)
     return ArmData(
         name=name,
@@ -253,7 +253,7 @@ def _arm(
     )  # fmt: skip
 
 
-def _regimen(name: str, arm: Arm, takes_dose: bool, symbols: SymbolTable) -> Regimen | None:
+def _regimen(name: str, arm: FitArm, takes_dose: bool, symbols: SymbolTable) -> Regimen | None:
     if arm.doses is None:
         return None
     if not takes_dose:

@@ -20,10 +20,10 @@ from harness.models.card import repository
 from harness.reading import read_text
 
 __all__ = [
-    "Arm",
     "Effect",
     "ErrorModel",
     "Estimated",
+    "FitArm",
     "FitProblem",
     "FreeParameter",
     "Optimiser",
@@ -89,7 +89,7 @@ class ErrorModel(Declaration):
         return self
 
 
-class Arm(Declaration):
+class FitArm(Declaration):
     """One simulation and what was observed in it. None of `doses` is the model's own dose.
 
     `observed` is the arm's name in the table, its own by default; `observables` those that are fitted, all
@@ -158,7 +158,7 @@ class FitProblem(Declaration):
     readings: tuple[str, ...] = ()
     condition: str | None = None
     changes: dict[str, str] = {}
-    arms: dict[str, Arm] = Field(min_length=1)
+    arms: dict[str, FitArm] = Field(min_length=1)
     observations: str | None = None
     columns: Columns = {}
     ignore: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Synthetic observations: the model at known values, random effects and noise, where no table exists.
 
-Promise: they come from the seed, the design and the truth alone, and say in their source that they are
+Promise: they come from the seed, the schedule and the truth alone, and say in their source that they are
 synthetic.
 """
 
@@ -16,20 +16,22 @@ from harness.errors import InputError
 from harness.fitting.prepared import Prepared
 from harness.simulation.engines import engine_of
 
-__all__ = ["Design", "simulate_observations"]
+__all__ = ["Schedule", "simulate_observations"]
 
-Design = Mapping[str, Mapping[str, np.ndarray]]
+Schedule = Mapping[str, Mapping[str, np.ndarray]]
 """Times of the observations by arm and observable, in the model's unit, all among the times of the arm."""
 
 
-def simulate_observations(prepared: Prepared, design: Design, truth: np.ndarray, seed: int) -> pd.DataFrame:
+def simulate_observations(
+    prepared: Prepared, schedule: Schedule, truth: np.ndarray, seed: int
+) -> pd.DataFrame:
     """Draw one table of observations.
 
     Parameters
     ----------
     prepared
         The fit, without data.
-    design
+    schedule
         What is observed, and when.
     truth
         Natural values of all coordinates: parameters, sizes of errors and omegas.
@@ -57,7 +59,7 @@ def simulate_observations(prepared: Prepared, design: Design, truth: np.ndarray,
         values = run.at(arm.times)
         noise = np.random.default_rng([seed, 1, place]).standard_normal(values.shape)
         for k, name in enumerate(arm.observables):
-            if name not in design[arm.name]:
+            if name not in schedule[arm.name]:
                 continue
             error = next(e for e in prepared.errors if e.observable == name)
             value = _with_noise(values[:, k], noise[:, k], error, truth)
@@ -73,7 +75,7 @@ def simulate_observations(prepared: Prepared, design: Design, truth: np.ndarray,
                     f"synthetic, seed {seed}",
                 )
                 for t, v in zip(arm.times, value, strict=True)
-                if t in design[arm.name][name]
+                if t in schedule[arm.name][name]
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from harness.analysis.moments import after_moment, before_moment, just_before
 from harness.simulation.accuracy import Accuracy
-from harness.simulation.form import Form, RunFailed, Status
+from harness.simulation.form import Form, Status, Stopped
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.timeline import Timeline
@@ -130,7 +130,7 @@ class Engine:
             try:
                 found = self.integrate(values, regimen, times, observables, self.accuracy, again)
                 return self._nearer(found, values, regimen, times, observables, again)
-            except RunFailed as first:
+            except Stopped as first:
                 return self._try_again(values, regimen, times, observables, again, first)
 
     def _nearer(
@@ -168,7 +168,7 @@ class Engine:
         times: np.ndarray,
         observables: Sequence[str],
         again: np.ndarray,
-        first: RunFailed,
+        first: Stopped,
     ) -> Trajectory:
         """The second try, or NaN with what went wrong."""
         try:
@@ -179,7 +179,7 @@ class Engine:
             more = ", ".join(self._program.solver.more_logarithms)
             said = f"second try, more accurate{f', {more} as a logarithm too' if more else ''}: {first}"
             return replace(run, reason=said)
-        except RunFailed as error:
+        except Stopped as error:
             nothing = np.full((len(times), len(observables)), np.nan)
             undefined = self._undefined_at_start(values, regimen)
             if undefined:
@@ -194,7 +194,7 @@ class Engine:
         times: np.ndarray,
         observables: Sequence[str],
         again: np.ndarray,
-        first: RunFailed,
+        first: Stopped,
     ) -> Trajectory:
         """A run at a hundredth of the tolerance.
 
@@ -246,7 +246,7 @@ class Engine:
 
         Raises
         ------
-        RunFailed
+        Stopped
             When it fails.
         """
         times = np.asarray(times, float)
@@ -325,7 +325,7 @@ class Engine:
         try:
             return self._switch_times(tuple(plain.now(switches.names).tolist()), start, end)
         except OverflowError as error:
-            raise RunFailed(Status.INTEGRATION_FAILED, str(error)) from None
+            raise Stopped(Status.INTEGRATION_FAILED, str(error)) from None
 
     def _find_switches(self, values: tuple[float, ...], start: float, end: float) -> tuple[float, ...]:
         switches = self._program.switches

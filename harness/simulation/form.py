@@ -22,7 +22,7 @@ from harness.models.solver_form import log_state
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
-__all__ = ["Form", "RunFailed", "Status", "quiet"]
+__all__ = ["Form", "Status", "Stopped", "quiet"]
 
 roadrunner.Logger.disableLogging()
 # It compiles a model in half the time of the default, and the runs have the same bits.
@@ -56,7 +56,7 @@ class Status(StrEnum):
     NEGATIVE = "negative amount"
 
 
-class RunFailed(Exception):
+class Stopped(Exception):
     """Raised while a form is run; leaves the engine only as a status."""
 
     def __init__(self, status: Status, reason: str) -> None:
@@ -188,7 +188,7 @@ class Form:
                     rows = self._from_nothing(grid) if self._fills() else self._simulate(grid)
                 except RuntimeError as error:
                     text = re.split("[;,] (?:In|at) virtual", " ".join(str(error).split()))[0]
-                    raise RunFailed(Status.INTEGRATION_FAILED, text) from None
+                    raise Stopped(Status.INTEGRATION_FAILED, text) from None
         self._verify(rows)
         for place in self._followed:
             name = self._read[1 + place]
@@ -227,14 +227,14 @@ class Form:
     def _verify(self, rows: np.ndarray) -> None:
         if not np.isfinite(rows).all():
             name = self._read[1 + int(np.argwhere(~np.isfinite(rows))[0, 1])]
-            raise RunFailed(Status.NOT_FINITE, f"{name} is not finite")
+            raise Stopped(Status.NOT_FINITE, f"{name} is not finite")
         amounts = rows[:, self._signs]
         # An amount may stray below 0 by its own error, far under one cell; never by more.
         low = amounts < self._lowest
         if low.any():
             column = int(np.argwhere(low)[0, 1])
             name = self._read[1 + self._signs[column]]
-            raise RunFailed(Status.NEGATIVE, f"{name} falls to {amounts[:, column].min():.3g}")
+            raise Stopped(Status.NEGATIVE, f"{name} falls to {amounts[:, column].min():.3g}")
 
     def state(self) -> dict[str, float]:
         """Amounts and rate-rule values now, the logged pools as amounts."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.identity import key_of
 from harness.simulation.engine import Engine, Trajectory
-from harness.simulation.form import RunFailed
+from harness.simulation.form import Stopped
 from harness.simulation.program import Program
 
 __all__ = ["Trial", "try_out"]
@@ -59,12 +59,12 @@ def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Tri
     try:
         accuracy = accuracy.after(engine.integrate({}, None, times, read, accuracy).reached)
         loose = engine.integrate({}, None, times, read, accuracy)
-    except RunFailed:  # the run that was asked for will tell why
+    except Stopped:  # the run that was asked for will tell why
         return Trial(accuracy.reach)
     accuracy = accuracy.after(loose.reached)
     try:
         tight = engine.integrate({}, None, times, read, accuracy.tighter(TIGHTER))
-    except RunFailed as error:
+    except Stopped as error:
         return Trial(
             accuracy.reach,
             doubts=(

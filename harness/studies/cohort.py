@@ -24,12 +24,12 @@ from harness.analysis.response import (
 )
 from harness.analysis.survival import kaplan_meier, median
 
-__all__ = ["category_labels", "fractions", "medians", "read_patients", "responses", "spiders", "survival"]
+__all__ = ["category_labels", "fractions", "medians", "patient_rows", "responses", "spiders", "survival"]
 
 RESPONSES = ("orr", "cr", "cr_strict", "second_response")
 
 
-def read_patients(
+def patient_rows(
     time: np.ndarray,
     change: np.ndarray,
     doses: tuple[float, ...],

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from harness.analysis.surface import largest_rise, main_effects, rank_trend, share_rising
+from harness.analysis.surface import largest_row_step, main_effects, rank_trend, share_rising
 from harness.declarations import Declaration
 from harness.errors import InputError
 from harness.models.card import ModelCard
@@ -259,7 +259,7 @@ def _peaks(tmax: np.ndarray, highest: np.ndarray, percent: np.ndarray) -> dict[s
     bottom = known[mean[known].argmin()] if known.size else 0
     some = np.isfinite(tmax).any()
     return {
-        "Tmax_largest_rise_with_dose": largest_rise(tmax),
+        "Tmax_largest_rise_with_dose": largest_row_step(tmax),
         "Tmax_earliest": float(np.nanmin(tmax)) if some else np.nan,
         "Tmax_latest": float(np.nanmax(tmax)) if some else np.nan,
         "Tmax_in_2_to_3_weeks": float(inside[np.isfinite(tmax)].mean()) if some else np.nan,

@@ -165,7 +165,7 @@ class Population(VirtualPatients):
         if not self._first_visit() < self._end():
             raise InputError(f"first_visit: day {self.first_visit:g} lies after the end, {self.until}")
         months, first = time / self.month(), self._first_visit() / self.month()
-        runs = cohort.read_patients(months, change, self.doses, self.months, self.strict_cr, first, self.rule)
+        runs = cohort.patient_rows(months, change, self.doses, self.months, self.strict_cr, first, self.rule)
         tables = {
             "runs": runs,
             "responses": cohort.responses(runs),

@@ -28,7 +28,7 @@ from harness.studies.cohort import category_labels
 from harness.studies.outcome import Outcome, Progress, count_failed
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
-__all__ = ["Arm", "Trial"]
+__all__ = ["Trial", "TrialArm"]
 
 INTERVAL = (2.5, 97.5)
 """Percentiles of an interval over the replicates."""
@@ -41,7 +41,7 @@ ENDS = ("", "_low", "_high")
 NOT_EVALUABLE = "NE"
 
 
-class Arm(DeclaredRegimen):
+class TrialArm(DeclaredRegimen):
     """One arm: its size, and its regimen as everywhere, ``doses: [450e6]`` or with a rule for more."""
 
     patients: int = Field(ge=1)
@@ -66,7 +66,7 @@ class Trial(VirtualPatients):
     """
 
     kind: Literal["trial"] = "trial"
-    arms: dict[str, Arm]
+    arms: dict[str, TrialArm]
     visits: str
     dropout: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     in_a_row: int = Field(default=1, ge=1)
@@ -74,7 +74,7 @@ class Trial(VirtualPatients):
 
     @field_validator("arms")
     @classmethod
-    def _arms_have_plain_names(cls, arms: dict[str, Arm]) -> dict[str, Arm]:
+    def _arms_have_plain_names(cls, arms: dict[str, TrialArm]) -> dict[str, TrialArm]:
         if not arms:
             raise ValueError("a trial has at least one arm")
         for name in arms:

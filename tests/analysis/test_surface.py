@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.analysis.surface import largest_rise, main_effects, rank_trend, share_rising
+from harness.analysis.surface import largest_row_step, main_effects, rank_trend, share_rising
 
 ROWS, COLUMNS = np.arange(4.0)[:, np.newaxis], np.arange(6.0)
 
@@ -27,9 +27,9 @@ def test_blank_cells_count_nowhere():
 
 def test_rises_and_trends():
     field = 10 * COLUMNS - ROWS
-    assert largest_rise(field) == -1
+    assert largest_row_step(field) == -1
     field[2, 3] += 5
-    assert largest_rise(field) == 4
+    assert largest_row_step(field) == 4
     assert share_rising(field) == 1
     assert share_rising(-field) == 0
     assert share_rising(field - 10 * COLUMNS, tolerance=5) == 1
@@ -39,5 +39,5 @@ def test_rises_and_trends():
 
 def test_a_map_without_values_has_no_trend():
     nothing = np.full((3, 4), np.nan)
-    assert np.isnan([largest_rise(nothing), share_rising(nothing), rank_trend(nothing)]).all()
+    assert np.isnan([largest_row_step(nothing), share_rising(nothing), rank_trend(nothing)]).all()
     assert np.isnan(rank_trend(np.ones((3, 4))))

@@ -11,11 +11,11 @@ from harness.figures.fit import draw_ridge, write_figures
 from harness.fitting.fit import fit, steps
 from harness.fitting.kept import kept_in
 from harness.fitting.objective import Objective
-from harness.fitting.parts import Start, run_parts
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.result import read_result
 from harness.fitting.study import Fit
+from harness.fitting.tasks import Start, run_tasks
 from harness.simulation.execute import Processes, Serial
 
 
@@ -226,7 +226,7 @@ def test_a_part_of_a_fit_belongs_to_the_numbers_that_it_starts_from(prepared, tm
     one, other = (Start("start", tuple(made.start + shift), free) for shift in (0.0, 1e-15))
     with kept_in(tmp_path, made.key, resume=False) as kept:
         for part in (one, one, other, one):
-            run_parts(made, [part], Serial(), lambda _: None, kept)
+            run_tasks(made, [part], Serial(), lambda _: None, kept)
         assert kept.damaged == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import accuracy
 from harness.models.catalog import load_card
 from harness.simulation.engine import Engine, Status
-from harness.simulation.form import RunFailed
+from harness.simulation.form import Stopped
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 
@@ -304,7 +304,7 @@ def test_a_second_try_says_so_and_is_right(independent, monkeypatch):
 
     def fail_first(self, *arguments):
         if self is fresh:
-            raise RunFailed(Status.INTEGRATION_FAILED, "made to fail")
+            raise Stopped(Status.INTEGRATION_FAILED, "made to fail")
         return integrate(self, *arguments)
 
     monkeypatch.setattr(Engine, "integrate", fail_first)

@@ -10,7 +10,7 @@ from harness.simulation.design import grid
 from harness.simulation.execute import Serial
 from harness.simulation.plan import plan
 from harness.simulation.run import run
-from harness.studies.cohort import read_patients
+from harness.studies.cohort import patient_rows
 from harness.studies.patients import Patients
 from harness.studies.population import Population
 from harness.studies.trial import Trial
@@ -64,6 +64,6 @@ def test_a_stricter_bound_counts_from_the_first_visit_to_progression_too():
     change = np.array(
         [[0, -10, 0, 40, -60, -99.5], [0, -99.5, -96, -96, -96, -96], [0, -60, -96, -99.5, -90, 0]]
     )
-    runs = read_patients(time, change[:, np.newaxis], (1e8,), (1.0,), -99, first_visit=1, best_by=RULE)
+    runs = patient_rows(time, change[:, np.newaxis], (1e8,), (1.0,), -99, first_visit=1, best_by=RULE)
     assert runs.best_response.tolist() == ["SD", "CR", "CR"]
     assert runs.cr_strict.tolist() == [False, False, True]

@@ -18,7 +18,7 @@ from harness.errors import InputError
 from harness.models.equations import read_equations
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
-from harness.simulation.form import RunFailed
+from harness.simulation.form import Stopped
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import Batch, Run, make_batch
 from harness.simulation.kernel.store import load_kernel
@@ -153,13 +153,13 @@ class Kernel:
 
         Raises
         ------
-        RunFailed
+        Stopped
             When the kernel does not finish the run, or one on its steps.
         """
         times = np.asarray(times, float)
         batch = make_batch([run], [times], self._program, self.layout, self._defaults)
         if 0 in batch.refused:
-            raise RunFailed(Status.INTEGRATION_FAILED, batch.refused[0])
+            raise Stopped(Status.INTEGRATION_FAILED, batch.refused[0])
         record = np.zeros(stepper.MOST_STEPS)
         base = self.integrate(batch, observables, again, record)
         parameters = list(self.layout.parameters)
@@ -171,7 +171,7 @@ class Kernel:
         found = self.integrate(perturbed, observables, again, taken, frozen=True)
         for code in (*base.codes, *found.codes):
             if code != stepper.OK:
-                raise RunFailed(Status.INTEGRATION_FAILED, f"the kernel {SAID[int(code)]}")
+                raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {SAID[int(code)]}")
         n = base.rows[0]
         sizes = np.array(
             [perturbed.values[row, place] - batch.values[0, place] for row, (place, _) in enumerate(moved)]

@@ -8,7 +8,7 @@ from harness.errors import InputError
 from harness.models.catalog import load_card, model_names, select
 from harness.models.equations import read_equations
 from harness.simulation.engine import Engine, Status
-from harness.simulation.form import RunFailed
+from harness.simulation.form import Stopped
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import make_batch
 from harness.simulation.kernel.kernel import Integrated, Kernel
@@ -193,7 +193,7 @@ def test_differences_on_frozen_steps_are_derivatives_and_cost_no_more_than_nine_
 
 
 def test_a_run_that_has_no_derivative_says_why(kernel):
-    with pytest.raises(RunFailed, match="the kernel met a value that is not finite"):
+    with pytest.raises(Stopped, match="the kernel met a value that is not finite"):
         kernel.slopes(({"V_b": 0.0}, None), {"K_12": 1e-5}, np.array([0.0, 7.0]), ["transgene"])
 
 

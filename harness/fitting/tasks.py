@@ -1,7 +1,7 @@
-"""The parts of a fit that run apart from one another: one start, one side of a profile, one row of a map.
+"""The tasks of a fit, which run apart from one another: one start, one side of a profile, one row of a map.
 
-Promise: what a part gives depends on the prepared fit and on the part alone, so it is bitwise the same on
-any executor; a finished part is kept and not made again.
+Promise: what a task gives depends on the prepared fit and on the task alone, so it is bitwise the same on
+any executor; it is kept as a part of the fit, and not made again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness.identity import key_of
 from harness.simulation.execute import Executor
 from harness.simulation.kept import KeptParts
 
-__all__ = ["MapRow", "Part", "Side", "Start", "run_parts"]
+__all__ = ["MapRow", "Side", "Start", "Task", "run_tasks"]
 
 
 @dataclass(frozen=True)
@@ -90,32 +90,32 @@ class MapRow:
         }  # fmt: skip
 
 
-Part = Start | Side | MapRow
+Task = Start | Side | MapRow
 
 
-def _run(prepared: Prepared, numbered: tuple[int, Part]) -> tuple[int, dict]:
-    number, part = numbered
-    return number, part.run(prepared, number)
+def _run(prepared: Prepared, numbered: tuple[int, Task]) -> tuple[int, dict]:
+    number, task = numbered
+    return number, task.run(prepared, number)
 
 
-def run_parts(
+def run_tasks(
     prepared: Prepared,
-    parts: Sequence[Part],
+    tasks: Sequence[Task],
     executor: Executor,
     progress: Callable[[int], object],
     kept: KeptParts | Nothing,
 ) -> list[dict]:
-    """What the parts give, in their order; those kept already, of the same part, are not run again."""
+    """What the tasks give, in their order; what is kept already, of the same task, is not made again."""
     found: dict[int, dict] = {}
-    for number, part in enumerate(parts):
-        there = kept.get(part.name, key_of(part))
+    for number, task in enumerate(tasks):
+        there = kept.get(task.name, key_of(task))
         if there is not None:
             found[number] = json.loads(there)
             progress(1)
-    waiting = [(number, part) for number, part in enumerate(parts) if number not in found]
+    waiting = [(number, task) for number, task in enumerate(tasks) if number not in found]
     for number, result in executor.map(partial(_run, prepared), waiting):
-        part = parts[number]
-        kept.put(part.name, json.dumps(result).encode(), key_of(part))
+        task = tasks[number]
+        kept.put(task.name, json.dumps(result).encode(), key_of(task))
         found[number] = result
         progress(1)
-    return [found[number] for number in range(len(parts))]
+    return [found[number] for number in range(len(tasks))]
