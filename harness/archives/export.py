@@ -50,10 +50,8 @@ def _rxode2(use: Use) -> str:
     """The model with what is given at time 0 in it, and later doses in an event table."""
     if use.regimen is None:
         return rhs.rxode2_text(read_equations(use.sbml()))
-    at_start = tuple(dose for dose in use.regimen.doses if dose.time == 0 and dose.duration == 0)
-    later = [dose for dose in use.regimen.doses if dose not in at_start and dose.amount > 0]
-    model = replace(use, regimen=replace(use.regimen, doses=at_start))
-    return rhs.rxode2_text(read_equations(model.sbml()), later, use.card.dose)
+    model = replace(use, regimen=replace(use.regimen, doses=use.regimen.at_start))
+    return rhs.rxode2_text(read_equations(model.sbml()), use.regimen.later, use.card.dose)
 
 
 def _omex(use: Use, path: Path) -> None:

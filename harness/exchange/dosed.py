@@ -79,11 +79,9 @@ def _write_infusions(card: ModelCard, model: libsbml.Model, regimen: Regimen) ->
         raise InputError(f"model {card.id} takes no dose")
     if regimen.redosing is not None:
         raise InputError("doses that follow an observable cannot stand in a file; give the doses themselves")
-    at_start = [dose for dose in regimen.doses if dose.time == 0 and dose.duration == 0]
-    _set(model, card.dose.parameter, sum(dose.amount for dose in at_start))
+    _set(model, card.dose.parameter, sum(dose.amount for dose in regimen.at_start))
     boluses = []
-    later = [dose for dose in regimen.doses if dose not in at_start and dose.amount > 0]
-    for number, dose in enumerate(later, start=1 + bool(at_start)):
+    for number, dose in enumerate(regimen.later, start=1 + bool(regimen.at_start)):
         name = f"dose_{number}"
         _parameter(model, name, dose.amount, model.getSubstanceUnits(), f"cells of dose {number}")
         _parameter(model, f"{name}_time", dose.time, model.getTimeUnits(), f"time of dose {number}")

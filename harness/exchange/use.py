@@ -78,16 +78,14 @@ def use_of(
     InputError
         One line, when anything given is wrong.
     """
-    planned = plan(
-        model, single(), trajectories=True, doses=doses, changes=changes, readings=readings,
-        condition=condition, until=until,
-    )  # fmt: skip
+    selection = select(model, readings, condition)
+    planned = plan(selection, single(), trajectories=True, doses=doses, changes=changes, until=until)
     study = planned.study
     values = dict(study.fixed)
     given = study.regimen
     if given is not None:
         given = given.absolute(values.pop(study.program.dose.parameter, study.default_dose))
-    return Use(select(model, readings, condition).card, values, given, study.end, planned.notes)
+    return Use(selection.card, values, given, study.end, planned.notes)
 
 
 def plain_id(name: str) -> str:

@@ -20,7 +20,7 @@ from harness.analysis.library import FUNCTIONS, WORDS
 from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
-from harness.models.catalog import select
+from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable
 from harness.reading import parse_number
 from harness.simulation.chunks import run_rows
@@ -109,7 +109,7 @@ class Plan:
 
 
 def plan(
-    model: str,
+    model: str | Selection,
     design: Design,
     *,
     endpoints: Sequence[str] | None = None,
@@ -131,7 +131,8 @@ def plan(
     Parameters
     ----------
     model, readings, condition, changes
-        As for :func:`~harness.simulation.simulate.simulate`; the design goes over all of them.
+        As for :func:`~harness.simulation.simulate.simulate`; the design goes over all of them. What
+        :func:`~harness.models.catalog.select` has chosen already stands for model, readings and condition.
     design
         One row a run; columns are parameters, `dose`, `days` (the end of the run) or `regimen` (a name).
     endpoints
@@ -163,7 +164,9 @@ def plan(
     InputError
         One line, when anything given is wrong.
     """
-    selection = select(model, readings, condition)
+    if isinstance(model, Selection) and (readings or condition):
+        raise InputError("readings and condition stand in the selection already")
+    selection = model if isinstance(model, Selection) else select(model, readings, condition)
     card = selection.card
     symbols = card.symbols
     fixed = symbols.parse_all({**selection.changes, **(changes or {})})

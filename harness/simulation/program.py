@@ -63,8 +63,7 @@ class Program:
             return dict(values)
         if self.dose is None:
             raise ValueError(f"model {self.model} takes no dose")
-        first = sum(dose.amount for dose in regimen.doses if dose.time == 0 and dose.duration == 0)
-        return {**values, self.dose.parameter: first}
+        return {**values, self.dose.parameter: sum(dose.amount for dose in regimen.at_start)}
 
     @property
     def infusion_rate(self) -> str:

@@ -94,6 +94,16 @@ class Regimen:
         object.__setattr__(self, "doses", _in_order(self.doses))
 
     @property
+    def at_start(self) -> tuple[Dose, ...]:
+        """Boluses at time 0: the parameter of the dose holds them when a run starts."""
+        return tuple(dose for dose in self.doses if dose.time == 0 and dose.duration == 0)
+
+    @property
+    def later(self) -> tuple[Dose, ...]:
+        """What is given besides: boluses after time 0, and infusions whenever they start; none of nothing."""
+        return tuple(d for d in self.doses if d.amount > 0 and (d.time > 0 or d.duration > 0))
+
+    @property
     def multiples(self) -> tuple[float, ...]:
         """Amounts that are multiples of the dose of a run, that of the rule among them."""
         return tuple(each.amount for each in (*self.doses, self.redosing) if each and each.relative)

@@ -79,7 +79,7 @@ def simulate(
     if observables is None:
         observables = default_observables(card, symbols)
     planned = plan(
-        model,
+        selection,
         single(),
         observables=observables,
         trajectories=True,
@@ -87,8 +87,6 @@ def simulate(
         until=until,
         doses=doses,
         changes=changes,
-        readings=readings,
-        condition=condition,
         engine=engine,
     )
     found = run(planned).isel(run=0, drop=True)

@@ -53,10 +53,10 @@ class Timeline:
         self._redosing = regimen.redosing
         self._nadir = np.inf
         self._planned = [dose for dose in regimen.doses if dose.amount > 0 and dose.time <= end]
-        self._infusions = [dose for dose in regimen.doses if dose.duration > 0 and dose.amount > 0]
+        self._infusions = [dose for dose in regimen.later if dose.duration > 0]
         self._amounts: dict[float, float] = {}
-        for dose in regimen.doses:
-            if dose.duration == 0 and dose.amount > 0 and dose.time > 0:  # at 0 the dose parameter holds it
+        for dose in regimen.later:
+            if dose.duration == 0:
                 self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
         self.rate = self._rate_from(0.0)
         self._starts = {*self._amounts, *(dose.time for dose in self._infusions)}

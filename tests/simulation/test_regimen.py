@@ -74,6 +74,14 @@ def test_a_number_of_a_regimen_is_shown_with_all_its_digits():
     assert str(regimen(["123456789@1.23456789", "0.5x for 2"])) == "0.5x@0 for 2, 123456789.0@1.23456789"
 
 
+def test_what_is_given_at_the_start_and_later_is_all_that_is_given():
+    given = regimen(["450e6", "0@0", "1e8@0 for 2 hours", "0@14", "150e6@28", "1e8@56 for 1 day"])
+    assert [str(dose) for dose in given.at_start] == ["4.5e+08@0"]
+    assert [(dose.time, dose.duration > 0) for dose in given.later] == [(0, True), (28, False), (56, True)]
+    assert regimen("0").at_start == (Dose(0, 0),)
+    assert regimen("0").later == ()
+
+
 def test_relative_amounts_are_multiples_of_the_dose_of_the_run():
     given = Regimen((Dose(0, 1, relative=True), Dose(28, 0.5, relative=True), Dose(30, 1e6)))
     assert given.absolute(4e8).doses == (Dose(0, 4e8), Dose(28, 2e8), Dose(30, 1e6))
