@@ -145,7 +145,7 @@ def test_validate_prints_every_target_and_exits_0(cart):
     code, out, err = cart("validate", "fig2b")
     assert "does not reach" not in err
     assert code == 0
-    assert "X1-A-rmse" in out
+    assert "X1-moving-rmse" in out
     assert "not reproducible (D01)" in out
 
 

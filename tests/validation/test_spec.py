@@ -38,10 +38,10 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         (lambda c: c["targets"][0].pop("unit"), "targets.0.unit: Field required"),
         (
             lambda c: c["targets"][0]["measure"].update(curve="C"),
-            "targets.0.measure: X1-A-rmse: no curve 'C'",
+            "targets.0.measure: X1-moving-rmse: no curve 'C'",
         ),
         (lambda c: c["targets"][0]["measure"].update(kind="guess"), "targets.0.measure"),
-        (lambda c: c["targets"][1].update(id="X1-A-rmse"), "target id given twice: X1-A-rmse"),
+        (lambda c: c["targets"][1].update(id="X1-moving-rmse"), "target id given twice: X1-moving-rmse"),
         (lambda c: c["targets"][0].update(expected="not reproducible", ledger=None), "names its ledger row"),
         (lambda c: c["targets"][0].update(expected="not met"), "targets.0.expected: "),
         (
@@ -67,22 +67,22 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         (lambda c: c["targets"][1]["measure"].update(endpoint="lowest"), "lowest takes no after"),
         (
             lambda c: c["axes"][0].update(observable="tumour"),
-            "axes.0.observable: no observable of curve A_vehicle",
+            "axes.0.observable: no observable of curve vehicle",
         ),
         (lambda c: c["axes"][0].update(curves=["Z"]), "axes.0: no curve 'Z'"),
         (lambda c: c["targets"][1]["measure"].update(endpoint="Cmx"), "no endpoint function 'Cmx'"),
         (lambda c: c["targets"][1]["measure"].pop("observable"), "peak_height needs an observable"),
         (
-            lambda c: c["targets"][1].update(measure={"kind": "endpoint", "endpoint": "Cmx", "curve": "A"}),
-            "targets.1.measure: X1-A-peak: no endpoint of curve A 'Cmx'; nearest: Cmax",
+            lambda c: c["targets"][1].update(measure={"kind": "endpoint", "endpoint": "Cmx", "curve": "moving_volume"}),
+            "targets.1.measure: X1-moving-peak: no endpoint of curve moving_volume 'Cmx'; nearest: Cmax",
         ),
         (
             lambda c: c["targets"][1].update(measure={"kind": "endpoint", "endpoint": "Cmax", "curve": "Z"}),
-            "targets.1.measure: X1-A-peak: no curve 'Z'",
+            "targets.1.measure: X1-moving-peak: no curve 'Z'",
         ),
         (
             lambda c: c["targets"][1].update(
-                measure={"kind": "endpoint", "endpoint": "Cmax", "curve": "A", "after": 1}
+                measure={"kind": "endpoint", "endpoint": "Cmax", "curve": "moving_volume", "after": 1}
             ),
             "Cmax is an endpoint of the model, with options of its own",
         ),

@@ -49,9 +49,9 @@ def test_every_target_has_its_expected_verdict(scores):
 
 def test_the_thresholds_are_those_fixed_beforehand(scores):
     fixed = {
-        "V1": (-np.inf, 1), "X1-A-rmse": (-np.inf, 45), "X1-A-peak": (341.25, 568.75),
-        "X1-A-time": (10.5, 13.5), "X1-B-log": (-np.inf, 0.45), "X2-A-rmse": (-np.inf, 25),
-        "X2-A-late": (-np.inf, 10), "X3-fold": (-np.inf, 2), "C1-Cmax": (-np.inf, 1e-3),
+        "V1": (-np.inf, 1), "X1-moving-rmse": (-np.inf, 45), "X1-moving-peak": (341.25, 568.75),
+        "X1-moving-time": (10.5, 13.5), "X1-constant-log": (-np.inf, 0.45), "X2-moving-rmse": (-np.inf, 25),
+        "X2-moving-late": (-np.inf, 10), "X3-fold": (-np.inf, 2), "C1-Cmax": (-np.inf, 1e-3),
     }  # fmt: skip
     assert {name: scores[name].target.threshold.bounds() for name in fixed} == fixed
 
@@ -59,10 +59,10 @@ def test_the_thresholds_are_those_fixed_beforehand(scores):
 @pytest.mark.parametrize(
     ("target", "value", "tolerance"),
     [
-        ("X1-A-rmse", 39, 0.02),
-        ("X1-B-rmse", 51, 0.02),
-        ("X1-A-peak", 412, 0.005),
-        ("X1-A-time", 12.6, 0.01),
+        ("X1-moving-rmse", 39, 0.02),
+        ("X1-constant-rmse", 51, 0.02),
+        ("X1-moving-peak", 412, 0.005),
+        ("X1-moving-time", 12.6, 0.01),
         ("X5-observed", 3.7, 0.05),
         ("X5-literal", 380, 0.05),
         ("X4-half-life", 18.15, 0.001),
@@ -80,11 +80,11 @@ def test_the_literal_reading_fails_and_says_why(scores):
 
 
 def test_reading_a_is_as_tabulated(results):
-    """Blood CAR-T (cells/uL) of readings A and B at the days of the observations."""
+    """Blood CAR-T (cells/uL) of both readings at the days of the observations."""
     days = [1.0, 2.1, 4.0, 8.0, 12, 15, 17.9, 22, 25, 29.2]
     tables = {
-        "A": [0.2, 0.7, 4.3, 93, 404, 305, 131, 27, 7.5, 1.1],
-        "B": [3.3, 5.8, 15.6, 115, 352, 306, 172, 59, 26, 8.1],
+        "moving_volume": [0.2, 0.7, 4.3, 93, 404, 305, 131, 27, 7.5, 1.1],
+        "constant_volume": [3.3, 5.8, 15.6, 115, 352, 306, 172, 59, 26, 8.1],
     }
     for name, table in tables.items():
         curve = results["fig2b"].evidence.curves[name]
@@ -116,7 +116,7 @@ def test_a_missed_threshold_is_not_met_and_one_more_is_unexpected(results):
 
 
 def test_a_reading_that_misses_its_bound_says_nothing_about_the_published_specification(scores):
-    for name in ("X1-A-log", "X1-B-rmse"):
+    for name in ("X1-moving-log", "X1-constant-rmse"):
         assert (scores[name].verdict, scores[name].holds) == (Verdict.NOT_MET_BY_READING, True)
         met = judge(scores[name].target, 0.0)
         assert (met.verdict, met.holds) == (Verdict.MET, False)
@@ -139,7 +139,7 @@ def test_what_is_pending_is_shown_and_holds_nothing_up(results):
 def test_the_table_of_scores_has_a_row_a_target(results):
     table = score_table(list(results.values()))
     assert list(table["target"]) == [t.id for r in results.values() for t in r.spec.targets]
-    assert table.loc[table["target"] == "X1-A-rmse", "score"].item() == pytest.approx(39, rel=0.01)
+    assert table.loc[table["target"] == "X1-moving-rmse", "score"].item() == pytest.approx(39, rel=0.01)
 
 
 def test_what_a_reading_does_not_reach_is_told():
@@ -148,15 +148,15 @@ def test_what_a_reading_does_not_reach_is_told():
     ]
     assert not_reached(read_panel("fig2a"), ["well_200uL"]) == []
     (fits,) = not_reached(read_panel("fits"), ["literal"])
-    for name in ("A_combined", "B_log"):
+    for name in ("moving_combined", "constant_log"):
         assert name in fits
     assert "wells" not in fits  # its model does not know the reading
 
 
 def test_a_reading_reaches_what_knows_it_and_does_not_name_another_way():
     spec = under_readings(read_panel("fig2b"), ["literal", "well_200uL"])
-    assert spec.curves["A"].readings == ("literal",)
-    assert spec.curves["B"].readings == ("constant_volume",)  # names another value of K_12 itself
+    assert spec.curves["moving_volume"].readings == ("literal",)
+    assert spec.curves["constant_volume"].readings == ("constant_volume",)  # names another value of K_12 itself
     wells = under_readings(read_panel("fig2a"), ["well_200uL"])
     assert wells.studies["wells"].readings == ("well_200uL",)
     with pytest.raises(InputError, match="nearest: literal"):
