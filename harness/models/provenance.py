@@ -17,11 +17,15 @@ from harness.errors import InputError
 from harness.models.card import ModelCard, repository
 from harness.reading import parse_texts, read_text, read_texts
 
-__all__ = ["Parameter", "parameters_of", "read_parameters", "read_terms"]
+__all__ = ["Parameter", "omegas_of", "parameters_of", "read_parameters", "read_terms"]
 
 
 class Parameter(Declaration):
-    """One row of parameters.csv: a value of one model, status, RSE in %, omega, its RSE in %, and source."""
+    """One row of parameters.csv: a value of one model, status, RSE in %, omega, its RSE in %, and source.
+
+    `omega_assumed` is one that the authors assumed for their virtual patients, 50 % (Supporting Information,
+    as reported), where Table 1 has none.
+    """
 
     id: str
     scale: str
@@ -31,9 +35,10 @@ class Parameter(Declaration):
     RSE: float | None
     omega: float | None
     omega_RSE: float | None
+    omega_assumed: float | None
     source: str
 
-    @field_validator("RSE", "omega", "omega_RSE", mode="before")
+    @field_validator("RSE", "omega", "omega_RSE", "omega_assumed", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -68,6 +73,14 @@ def parameters_of(card: ModelCard) -> dict[str, Parameter]:
     """Rows of one model, by id; those of an extension come over those of the models that it extends."""
     scales = [*(base.id for base in card.bases), card.id]
     return {row.id: row for scale in scales for row in read_parameters() if row.scale == scale}
+
+
+def omegas_of(card: ModelCard) -> dict[str, float]:
+    """Omegas of a model by parameter: those of Table 1 in its order, then those assumed, by name."""
+    rows = parameters_of(card)
+    published = {name: row.omega for name, row in rows.items() if row.omega}
+    assumed = {name: row.omega_assumed for name, row in sorted(rows.items()) if row.omega_assumed}
+    return {**published, **assumed}
 
 
 def read_terms(path: Path | None = None) -> dict[str, str]:

@@ -7,6 +7,7 @@ on any executor.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from harness.analysis.response import (
 from harness.errors import InputError, unknown_name
 from harness.models.card import repository
 from harness.models.catalog import select
+from harness.models.provenance import omegas_of
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.simulation.execute import Executor
@@ -115,6 +117,14 @@ class PatientFits:
                 raise InputError(f"published: {name} has no median of progression-free survival")
         return {arm: rows[name].median_pfs for arm, name in wanted.items()}
 
+    def omegas(self, effects: Mapping[str, float | None]) -> dict[str, float]:
+        """Omega of each random effect: as declared, or that of ``parameters.csv``."""
+        known = omegas_of(select(self.declared.model, self.declared.readings).card)
+        for name, omega in effects.items():
+            if omega is None and name not in known:
+                raise InputError(f"effects: parameters.csv has no omega of {name}; give one")
+        return {name: known[name] if omega is None else omega for name, omega in effects.items()}
+
     def fit(
         self, groups: pd.DataFrame, effects: dict[str, float], executor: Executor, progress: Progress | None
     ) -> tuple[pd.DataFrame, int, int]:
@@ -183,7 +193,7 @@ class PatientFits:
             One row a draw: `group`, `weight`, `change`, each effect in SD and ``pfs_RULE`` (months). One row
             a group and time (days): `lower`, `middle` and `upper` M-protein change (%), 95 % of the weight.
         """
-        effects, count = self.declared.effects, self.declared.draws
+        effects, count = self.omegas(self.declared.effects), self.declared.draws
         omega, typical = np.array(list(effects.values())), self._typical(effects)
         centre = fitted[[f"{name}_sd" for name in effects]].to_numpy(float)
         drawn = [

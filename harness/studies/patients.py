@@ -46,8 +46,8 @@ class Patients(PatientsDeclaration):
     published
         Row of ``validation/trials/trial_outcomes.csv`` that holds the median of each arm, to stand beside.
     effects, more_effects
-        Random effects and their omegas: as published; and those of ledger row D17, added to them for the
-        patients without a response.
+        Random effects and their omegas, none for that of ``parameters.csv``: as published; and those of
+        ledger row D17, added to them for the patients without a response.
     first_visit
         Day from which the response is assessed.
     rule
@@ -93,7 +93,7 @@ class Patients(PatientsDeclaration):
             When the table, an effect or the follow-up is wrong.
         """
         work = PatientFits(self)
-        effects, more = self.effects, self.effects | self.more_effects
+        effects, more = work.omegas(self.effects), work.omegas(self.effects | self.more_effects)
         published = work.published()  # before the fits: whatever is wrong is told at once
         fits, runs, failed = work.fit(work.groups, effects, executor, progress)
         added, runs_added, failed_added = work.fit(work.nonresponders, more, executor, progress)

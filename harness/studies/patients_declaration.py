@@ -28,8 +28,11 @@ class PatientsDeclaration(StudyDeclaration):
     table: str = "fig5/crb401_best_response.csv"
     remarks: tuple[str, ...] = ("bcma",)
     published: dict[str, str] = {"low": "crb401_50", "high": "crb401_escalation"}
-    effects: dict[str, float] = {"K_exp_max": 0.22, "K_kill_max": 0.50, "gamma_m": 0.21, "gamma_b": 1.0}
-    more_effects: dict[str, float] = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "Tumor_0": 0.5}
+    effects: dict[str, float | None] = dict.fromkeys(("K_exp_max", "K_kill_max", "gamma_m", "gamma_b"))
+    more_effects: dict[str, float | None] = {
+        **dict.fromkeys(("K_12", "K_21", "K_el_e", "K_el_m")),
+        "Tumor_0": 0.5,
+    }
     first_visit: float = Field(FIRST_VISIT, ge=0)
     rule: ProgressionRule = RULE
     until: str = "36 months"
@@ -40,9 +43,9 @@ class PatientsDeclaration(StudyDeclaration):
 
     @field_validator("effects", "more_effects")
     @classmethod
-    def _an_omega_is_positive(cls, value: dict[str, float]) -> dict[str, float]:
+    def _an_omega_is_positive(cls, value: dict[str, float | None]) -> dict[str, float | None]:
         for name, omega in value.items():
-            if not 0 < omega < np.inf:
+            if omega is not None and not 0 < omega < np.inf:
                 raise ValueError(f"omega of {name} must be positive, not {omega:g}")
         return value
 

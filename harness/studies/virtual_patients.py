@@ -9,29 +9,20 @@ from __future__ import annotations
 from harness.analysis.response import RULE
 from harness.errors import InputError
 from harness.models.catalog import Selection, select
-from harness.models.provenance import parameters_of
+from harness.models.provenance import omegas_of
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.simulation.engines import AUTO
 from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration
 
-__all__ = ["ASSUMED", "CHANGE", "MOST", "VirtualPatients", "omegas_of"]
-
-ASSUMED = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5}
-"""Omegas that the authors assumed for their virtual patients, 50 % (Supporting Information, as reported)."""
+__all__ = ["CHANGE", "MOST", "VirtualPatients"]
 
 CHANGE = "M_protein_change"
 """Observable that response is read off."""
 
 MOST = 1_000_000
 """Virtual patients of a study: their trajectories are held in memory."""
-
-
-def omegas_of(selection: Selection) -> dict[str, float]:
-    """Published omegas of a model, from ``parameters.csv``, then those the authors assumed."""
-    published = {row.id: row.omega for row in parameters_of(selection.card).values() if row.omega}
-    return {**published, **ASSUMED}
 
 
 class VirtualPatients(StudyDeclaration):
@@ -42,8 +33,9 @@ class VirtualPatients(StudyDeclaration):
     model, readings, changes
         The model, its readings, and values that are other for everybody.
     omegas
-        Standard deviations of log-normal random effects, over those published and assumed, or beside
-        them: ``Tumor_0: 0.8`` gives burden a distribution, ``K_12: 0`` takes that of K_12 away.
+        Standard deviations of log-normal random effects, over those published and assumed, which are in
+        ``parameters.csv``, or beside them: ``Tumor_0: 0.8`` gives burden a distribution, ``K_12: 0`` takes
+        that of K_12 away. A model of one's own has those alone.
     seed
         Of the random effects.
     rule
@@ -75,7 +67,7 @@ class VirtualPatients(StudyDeclaration):
     def patients_design(self, count: int) -> Design:
         """The random effects of the first `count` patients, one row each."""
         selection, symbols = self._selection(), self.symbols()
-        omegas = {**omegas_of(selection), **self.omegas}
+        omegas = {**omegas_of(selection.card), **self.omegas}
         for name in omegas:
             symbols.require_settable(name)
         fixed = symbols.parse_all({**selection.changes, **self.changes})

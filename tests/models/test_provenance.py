@@ -7,7 +7,7 @@ from harness.errors import InputError
 from harness.models.catalog import load_card, model_names
 from harness.models.provenance import read_parameters
 
-HEADER = "id,scale,value,unit,status,RSE,omega,omega_RSE,source\n"
+HEADER = "id,scale,value,unit,status,RSE,omega,omega_RSE,omega_assumed,source\n"
 
 # Table 1 of the article, typed in once more: value, status, RSE, omega, RSE of omega.
 PRECLINICAL = {
@@ -101,9 +101,9 @@ def test_values_are_finite_and_positive_but_for_clocks():
 @pytest.mark.parametrize(
     ("row", "field"),
     [
-        ("K,clinical,fast,1/day,fixed,,,,Table 1\n", "value"),
-        ("K,clinical,1,1/day,guessed,,,,Table 1\n", "status"),
-        ("K,clinical,1,1/day,fixed,,,,\n", "source"),
+        ("K,clinical,fast,1/day,fixed,,,,,Table 1\n", "value"),
+        ("K,clinical,1,1/day,guessed,,,,,Table 1\n", "status"),
+        ("K,clinical,1,1/day,fixed,,,,,\n", "source"),
     ],
 )
 def test_a_broken_row_is_told_with_row_and_field(tmp_path, row, field):

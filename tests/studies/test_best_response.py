@@ -5,7 +5,8 @@ import pytest
 
 from harness.analysis.response import FIRST_VISIT, RULE, category_names, criteria
 from harness.declarations import declare
-from harness.models.catalog import load_card, model_names, select
+from harness.models.catalog import load_card, model_names
+from harness.models.provenance import omegas_of
 from harness.simulation.design import grid
 from harness.simulation.execute import Serial
 from harness.simulation.plan import plan
@@ -14,7 +15,6 @@ from harness.studies.cohort import patient_rows
 from harness.studies.patients import Patients
 from harness.studies.population import Population
 from harness.studies.trial import Trial
-from harness.studies.virtual_patients import omegas_of
 
 
 def test_the_endpoints_of_response_are_those_of_populations():
@@ -24,7 +24,7 @@ def test_the_endpoints_of_response_are_those_of_populations():
     assert found.PFS[0] == by_rule[RULE]
     assert by_rule["nadir_25"] < by_rule["nadir_25_and_5"] < by_rule["baseline_25"]
     one = declare(
-        Population, patients=1, doses=[150e6], omegas=dict.fromkeys(omegas_of(select("clinical")), 0)
+        Population, patients=1, doses=[150e6], omegas=dict.fromkeys(omegas_of(load_card("clinical")), 0)
     )
     patient = one.run(Serial()).tables["runs"].iloc[0]
     assert patient.best_response == category_names()[int(found.best_response[0])]

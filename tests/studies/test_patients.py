@@ -31,7 +31,16 @@ def small(tmp_path_factory):
 
 def test_the_published_omegas_are_those_of_the_parameter_table():
     published = {p.id: p.omega for p in read_parameters() if p.scale == "clinical"}
-    assert Patients().effects == {name: published[name] for name in Patients().effects}
+    study = Patients()
+    effects = PatientFits(study).omegas(study.effects)
+    assert effects == {name: published[name] for name in study.effects}
+    assert list(effects.values()) == [0.22, 0.5, 0.21, 1.0]
+    assert set(PatientFits(study).omegas(study.more_effects).values()) == {0.5}
+
+
+def test_an_effect_without_an_omega_needs_one():
+    with pytest.raises(InputError, match=r"parameters.csv has no omega of Tumor_0; give one"):
+        PatientFits(Patients()).omegas({"Tumor_0": None})
 
 
 def test_the_table_of_the_trial_holds_its_33_patients():
@@ -72,7 +81,7 @@ def test_no_nearer_point_is_in_the_category(small):
     groups = pd.DataFrame({"dose": [row["dose"]] * 40, "category": "CR", "responder": True})
     groups.index = [f"point {i}" for i in range(40)]
     sizes = pd.DataFrame(points, groups.index, [f"{name}_sd" for name in study.effects])
-    fitted, _ = work.profiles(groups.join(sizes), study.effects, Serial())
+    fitted, _ = work.profiles(groups.join(sizes), work.omegas(study.effects), Serial())
     assert set(fitted["fitted"]) == {"VGPR", "PR"}
 
 

@@ -8,12 +8,13 @@ from scipy.stats import norm
 
 from harness.declarations import declare
 from harness.errors import InputError
-from harness.models.catalog import select
+from harness.models.catalog import load_card
+from harness.models.provenance import omegas_of
 from harness.simulation.execute import Processes, Serial
 from harness.simulation.run import run as run_plan
 from harness.studies import population as module
 from harness.studies.population import Population
-from harness.studies.virtual_patients import CHANGE, omegas_of
+from harness.studies.virtual_patients import CHANGE
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +105,11 @@ def test_another_spread_leaves_the_other_effects_as_they_are():
 
 
 def test_the_omegas_are_those_of_table_1_and_those_assumed():
-    assert omegas_of(select("clinical")) == {
+    assert omegas_of(load_card("clinical")) == {
         "K_exp_max": 0.22, "R_m": 4e-5, "K_kill_max": 0.5, "gamma_m": 0.21, "gamma_b": 1.0,
         "K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5,
     }  # fmt: skip
-    assert omegas_of(select("clinical_waning")) == omegas_of(select("clinical"))
+    assert omegas_of(load_card("clinical_waning")) == omegas_of(load_card("clinical"))
 
 
 def test_the_grid_moves_no_progression_by_a_day(monkeypatch):

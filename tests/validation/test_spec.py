@@ -73,7 +73,9 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         (lambda c: c["targets"][1]["measure"].update(endpoint="Cmx"), "no endpoint function 'Cmx'"),
         (lambda c: c["targets"][1]["measure"].pop("observable"), "peak_height needs an observable"),
         (
-            lambda c: c["targets"][1].update(measure={"kind": "endpoint", "endpoint": "Cmx", "curve": "moving_volume"}),
+            lambda c: c["targets"][1].update(
+                measure={"kind": "endpoint", "endpoint": "Cmx", "curve": "moving_volume"}
+            ),
             "targets.1.measure: X1-moving-peak: no endpoint of curve moving_volume 'Cmx'; nearest: Cmax",
         ),
         (

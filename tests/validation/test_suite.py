@@ -156,7 +156,8 @@ def test_what_a_reading_does_not_reach_is_told():
 def test_a_reading_reaches_what_knows_it_and_does_not_name_another_way():
     spec = under_readings(read_panel("fig2b"), ["literal", "well_200uL"])
     assert spec.curves["moving_volume"].readings == ("literal",)
-    assert spec.curves["constant_volume"].readings == ("constant_volume",)  # names another value of K_12 itself
+    own = spec.curves["constant_volume"]  # names another value of K_12 itself
+    assert own.readings == ("constant_volume",)
     wells = under_readings(read_panel("fig2a"), ["well_200uL"])
     assert wells.studies["wells"].readings == ("well_200uL",)
     with pytest.raises(InputError, match="nearest: literal"):
@@ -293,7 +294,7 @@ def test_a_filled_slot_with_a_foreign_column_or_unit_is_refused(results, filled)
 
 
 def test_the_parameter_of_a_band_is_that_of_the_arm_not_of_the_file(filled):
-    """DT_tumor of JeKo is 26 h, of the file 60 h: with no spread the band is the curve itself."""
+    """DT_tumor of JeKo is 26 h, of the file 60 h: without a shift the row is the curve itself."""
     curve = Curve(label="x", model="in_vitro", condition="JeKo", times="0,4").simulate()
     header = "observable,arm,ET_ratio,time,time_unit,value,unit,reading_error,source"
     text = f"{header}\nviability,JeKo,1,4,hour,{float(curve.viability[-1])},percent,0,made up"

@@ -12,6 +12,7 @@ import pandas as pd
 from harness.analysis import metrics
 from harness.analysis.observations import COLUMNS, in_unit
 from harness.errors import InputError, unknown_name
+from harness.models.provenance import omegas_of
 from harness.models.symbols import SymbolTable
 from harness.reading import parse_texts, read_text, to_numbers
 from harness.studies.outcome import StudyDeclaration
@@ -87,7 +88,8 @@ class Rows(Measure):
     """Observations whose rows each need a simulation of their own, such as one E:T ratio each.
 
     The arms of the table are conditions of the model; columns beyond those of every table of observations
-    are symbols of it. `spread` scales a parameter by exp(-spread) and exp(+spread) for a band.
+    are symbols of it. A band scales the parameter by exp(-omega) and exp(+omega), with its omega in
+    ``parameters.csv``.
     """
 
     kind: Literal["rows"]
@@ -96,11 +98,17 @@ class Rows(Measure):
     observable: str
     arms: tuple[str, ...]
     parameter: str | None = None
-    spread: float = 0.0
 
     def reads(self) -> tuple[tuple[str, str], ...]:
         named = ((self.curve, self.observable),)
         return (*named, (self.curve, self.parameter)) if self.parameter else named
+
+    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:
+        super().check(curves, studies)
+        if self.metric == "share_inside" and self.parameter not in (
+            known := omegas_of(curves[self.curve].card)
+        ):
+            raise unknown_name("omega of parameter", str(self.parameter), known)
 
     def score(self, evidence: Evidence) -> float:
         tables = [evidence.rows(self.observable, arm) for arm in self.arms]
@@ -109,7 +117,8 @@ class Rows(Measure):
             case "omega_of_estimates":
                 return float(np.std([self._estimate(curve, table) for table in tables], ddof=1))
             case "share_inside":
-                low, high = (self._of_all(curve, tables, sign * self.spread) for sign in (-1, 1))
+                omega = omegas_of(curve.card)[self.parameter]
+                low, high = (self._of_all(curve, tables, shift) for shift in (-omega, omega))
                 return metrics.share_inside(low, high, self._observed(curve, tables))
             case name:
                 found = self._of_all(curve, tables, 0.0)
