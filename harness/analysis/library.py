@@ -1,17 +1,20 @@
 """The functions that an endpoint can name, by name: those of curves in general, and those of response.
 
-Promise: each says in which unit it gives its result (:mod:`harness.analysis.gives`).
+Promise: each says in which unit it gives its result (:mod:`harness.analysis.gives`); its options are held
+against it in one place, whoever names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from harness.analysis import endpoints, response
+from harness.errors import InputError, unknown_name
 
-__all__ = ["FUNCTIONS", "WORDS"]
+__all__ = ["FUNCTIONS", "WORDS", "require_options"]
 
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     **{name: getattr(endpoints, name) for name in endpoints.__all__},
@@ -22,3 +25,33 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
 
 WORDS: dict[str, Callable[[str], str]] = {"rule": response.require_rule}
 """Options that are words and not numbers, and what holds a word against those there are."""
+
+GIVEN = ("time", "value", "doses")
+"""Arguments that a curve itself gives."""
+
+
+def require_options(
+    name: str, function: Callable[..., np.ndarray], options: Mapping[str, float | str]
+) -> None:
+    """Hold the options of an endpoint against its function; `name` is that of the endpoint.
+
+    Raises
+    ------
+    InputError
+        When one is unknown, missing, no finite number, or no word that there is; or when `start` is not
+        before `stop`.
+    """
+    accepted = inspect.signature(function).parameters
+    known = [option for option in accepted if option not in GIVEN]
+    for option, value in options.items():
+        if option not in known:
+            raise unknown_name(f"option of {name}", option, known)
+        if option in WORDS:
+            WORDS[option](str(value))
+        elif isinstance(value, str) or not np.isfinite(value):
+            raise InputError(f"endpoint {name}: {option} is not a finite number")
+    if options.get("start", 0.0) >= options.get("stop", np.inf):
+        raise InputError(f"endpoint {name}: start must be before stop")
+    for option in known:
+        if accepted[option].default is inspect.Parameter.empty and option not in options:
+            raise InputError(f"endpoint {name}: {option} is needed")

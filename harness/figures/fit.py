@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from harness.figures.labels import with_unit
 from harness.figures.style import COLOURS, DASHES, INK, new_figure, write_figure
 from harness.fitting.information import RISE
 from harness.fitting.result import FitResult
-from harness.models.units import readable
 
 __all__ = [
     "draw_correlation",
@@ -42,7 +42,7 @@ def draw_predictions(result: FitResult) -> Figure:
         mine, seen = curves[curves["observable"] == name], residuals[residuals["observable"] == name]
         unit = mine["unit"].iloc[0]
         if single:
-            _predicted_over_observed(place, seen, _with_unit(name, unit))
+            _predicted_over_observed(place, seen, with_unit(name, unit))
             continue
         for i, arm in enumerate(dict.fromkeys(mine["arm"])):
             _arm(place, mine[mine["arm"] == arm], seen[seen["arm"] == arm], arm, i)
@@ -52,8 +52,8 @@ def draw_predictions(result: FitResult) -> Figure:
         else:
             margin = 0.15 * np.ptp(seen["observed"])
             place.set_ylim(seen["observed"].min() - margin, seen["observed"].max() + margin)
-        place.set_xlabel(f"time ({result.time_unit})")
-        place.set_ylabel(_with_unit(name, unit))
+        place.set_xlabel(with_unit("time", result.time_unit))
+        place.set_ylabel(with_unit(name, unit))
     _legend(places[0])
     return figure
 
@@ -95,7 +95,7 @@ def draw_profiles(result: FitResult) -> Figure:
             place.axvline(row.table_1, color=COLOURS[1], linewidth=0.8, linestyle=DASHES[1], label="Table 1")
         if (mine["value"] > 0).all() and mine["value"].max() > 10 * mine["value"].min():
             place.set_xscale("log")
-        place.set_xlabel(_with_unit(name, row.unit))
+        place.set_xlabel(with_unit(name, row.unit))
         place.set_title(row.verdict, fontsize=9, color=INK)
     for place in places[len(names) :]:
         place.set_visible(False)
@@ -131,8 +131,8 @@ def draw_ridge(result: FitResult) -> Figure:
               markersize=11, label="Table 1")  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(_with_unit(first, estimates.unit[first]))
-    axes.set_ylabel(_with_unit(second, estimates.unit[second]))
+    axes.set_xlabel(with_unit(first, estimates.unit[first]))
+    axes.set_ylabel(with_unit(second, estimates.unit[second]))
     _legend(axes, over_a_field=True)
     return figure
 
@@ -170,7 +170,7 @@ def draw_residuals(result: FitResult) -> Figure:
     for level in (-1.96, 0, 1.96):
         over_time.axhline(level, color=INK, linewidth=0.8, linestyle=DASHES[0 if level == 0 else 2])
     quantiles.axline((0, 0), slope=1, color=INK, linewidth=0.8)
-    over_time.set_xlabel(f"time ({result.time_unit})")
+    over_time.set_xlabel(with_unit("time", result.time_unit))
     over_time.set_ylabel("residual (SD)")
     quantiles.set_xlabel("normal quantile")
     quantiles.set_ylabel("residual (SD)")
@@ -235,10 +235,6 @@ def _steps_norm(levels: list[float]):
 
 def _spans_decades(values: pd.Series) -> bool:
     return bool((values > 0).all() and values.max() > 20 * values.min())
-
-
-def _with_unit(name: str, unit: str) -> str:
-    return name if unit == "dimensionless" else f"{name} ({readable(unit)})"
 
 
 def _legend(axes: Axes, over_a_field: bool = False) -> None:

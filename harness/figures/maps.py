@@ -6,18 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from harness.figures.contours import draw_lines, set_scale
+from harness.figures.labels import BURDEN, DOSE, with_unit
 from harness.figures.style import INK, new_figure
-from harness.models.units import readable
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_map"]
 
-TITLES = {
-    "Cmax": "Cmax ({Cmax})",
-    "Tmax": "Tmax ({Tmax}s)",
-    "sBCMA_fall": "Fall of soluble BCMA (%)",
-    "M_fall": "Fall of M-protein (%)",
-}
+NAMES = {"Cmax": "Cmax", "Tmax": "Tmax", "sBCMA_fall": "fall of soluble BCMA", "M_fall": "fall of M-protein"}
 
 LINES = {
     "Cmax": (100, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6),
@@ -32,9 +27,9 @@ def draw_map(outcome: Outcome) -> Figure:
     """Draw the table of a map: dose across, burden up."""
     table = outcome.tables["map"]
     dose = outcome.extra["dose"]
-    units = {name: readable(unit) for name, unit in outcome.extra["units"].items()}
-    figure, places = new_figure(len(TITLES), width=3.6, height=3.5)
-    for place, (name, title) in zip(places, TITLES.items(), strict=True):
+    units = {**dict.fromkeys(NAMES, "percent"), **outcome.extra["units"]}
+    figure, places = new_figure(len(NAMES), width=3.6, height=3.5)
+    for place, (name, shown) in zip(places, NAMES.items(), strict=True):
         field = table.pivot(index="burden_percent", columns=dose, values=name)
         x, y, values = field.columns.to_numpy(float), field.index.to_numpy(float), field.to_numpy(float)
         set_scale(place, "x", x)
@@ -42,7 +37,7 @@ def draw_map(outcome: Outcome) -> Figure:
             draw_lines(figure, place, x, y, values, LINES[name])
         else:
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
-        place.set_xlabel("dose (CAR+ T cells)")
-        place.set_title(title.format(**units), fontsize=10, color=INK)
-    places[0].set_ylabel("burden (% plasma cells)")
+        place.set_xlabel(DOSE)
+        place.set_title(with_unit(shown, units[name]), fontsize=10, color=INK)
+    places[0].set_ylabel(BURDEN)
     return figure

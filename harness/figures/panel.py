@@ -10,6 +10,7 @@ from matplotlib.axes import Axes as MatplotlibAxes
 from matplotlib.figure import Figure
 
 from harness.analysis.observations import Observed
+from harness.figures.labels import with_unit
 from harness.figures.style import COLOURS, DASHES, INK, dress, ink_legend, new_figure
 from harness.validation.curves import NoData
 from harness.validation.spec import Axes
@@ -62,9 +63,9 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
             zorder=5,
         )
     axes.set_title(declared.title, loc="left", fontweight="bold", color=INK, fontsize=10)
-    axes.set_ylabel(declared.label)
+    axes.set_ylabel(with_unit(declared.label, _unit(result, declared)))
     unit = next(iter(result.evidence.curves.values())).time.attrs["units"]
-    axes.set_xlabel(f"time ({unit}s)")
+    axes.set_xlabel(with_unit("time", unit))
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
     below = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
@@ -142,10 +143,15 @@ def _draw_residuals(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -
     axes.set_yscale(declared.scale)
     axes.set_title(f"{declared.title}: residuals", loc="left", color=INK, fontsize=10)
     what = "observed / predicted" if logarithmic else "observed minus predicted"
-    axes.set_ylabel(what if logarithmic else f"{what} {declared.label[declared.label.find('(') :]}")
+    axes.set_ylabel(what if logarithmic else with_unit(what, _unit(result, declared)))
     unit = next(iter(result.evidence.curves.values())).time.attrs["units"]
-    axes.set_xlabel(f"time ({unit}s)")
+    axes.set_xlabel(with_unit("time", unit))
     ink_legend(axes.legend(fontsize=7.5, frameon=False))
+
+
+def _unit(result: PanelResult, declared: Axes) -> str:
+    """Unit of the observable of some axes, as the model has it."""
+    return result.evidence.curves[declared.curves[0]][declared.observable].attrs["units"]
 
 
 def _lines(axes: MatplotlibAxes, result: PanelResult, declared: Axes, colours: dict[str, int]) -> None:

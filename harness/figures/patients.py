@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import interval
+from harness.figures.labels import CHANGE, MONTHS
 from harness.figures.population import dose_name
 from harness.figures.style import COLOURS, INK, dress
 from harness.figures.survival import draw_curves
@@ -41,8 +42,8 @@ RULE_NAMES = {
 MARKS = "osD^vPX*<>"
 
 ROWS = {
-    "M_protein_change": "M-protein\n(% change)",
-    "sBCMA_change": "soluble BCMA\n(% change)",
+    "M_protein_change": "change of\nM-protein (%)",
+    "sBCMA_change": "change of\nsoluble BCMA (%)",
     "transgene": "transgene\n(copies/µg)",
 }
 
@@ -67,8 +68,8 @@ def draw_panels(outcome: Outcome) -> Figure:
         below = [row for row in range(down) if row * ACROSS + column < len(patients)]
         for row in below[:-1]:
             places[row, column].set_xticklabels([])
-    figure.supxlabel("months", fontsize=9, color=INK)
-    figure.supylabel("M-protein (% change from baseline)", fontsize=9, color=INK)
+    figure.supxlabel(MONTHS, fontsize=9, color=INK)
+    figure.supylabel(CHANGE, fontsize=9, color=INK)
     handles, labels = places[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
     return figure
@@ -93,7 +94,7 @@ def draw_examples(outcome: Outcome, categories: tuple[str, ...] = EXAMPLES) -> F
         places[1, column].set_ylim(-105, 105)
         places[2, column].set_yscale("log")
         places[2, column].set_ylim(1, 1e6)
-        places[-1, column].set_xlabel("months", fontsize=9)
+        places[-1, column].set_xlabel(MONTHS, fontsize=9)
     for place in places.flat:
         place.set_xlim(0, SHOWN_MONTHS)
         place.xaxis.set_major_locator(MultipleLocator(6))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import category, category_names, criteria
+from harness.figures.labels import CHANGE, MILLIONS, MONTHS, PATIENTS
 from harness.figures.style import COLOURS, INK, dress, new_figure
 from harness.figures.survival import draw_curves
 from harness.studies.outcome import Outcome
@@ -118,7 +119,7 @@ def draw_trial(outcome: Outcome) -> Figure:
         bars.bar(at, of_arm["percent"], width * 0.92, color=COLOURS[i % len(COLOURS)], label=arm)
         bars.errorbar(at, of_arm["percent"], yerr=error, fmt="none", ecolor=INK, elinewidth=0.8, capsize=2)
     bars.set_xticks(np.arange(len(of_arm)), of_arm["category"])
-    bars.set_ylabel("patients (%)")
+    bars.set_ylabel(PATIENTS)
     bars.set_title("Best response, 95 % of the replicates", loc="left", color=INK, fontsize=10)
     draw_curves(curves, {arm: survival[survival["arm"] == arm] for arm in arms}, "progression-free")
     curves.set_title("The first replicate", loc="left", color=INK, fontsize=10)
@@ -142,8 +143,8 @@ def _spider(axes: Axes, table: pd.DataFrame, dose: float) -> None:
     axes.set_xlim(0, table["month"].max())
     axes.set_ylim(-102, 110)
     axes.xaxis.set_major_locator(MultipleLocator(12))
-    axes.set_xlabel("months")
-    axes.set_ylabel("change of M-protein (%)")
+    axes.set_xlabel(MONTHS)
+    axes.set_ylabel(CHANGE)
     axes.set_title(f"{dose_name(dose)} cells", color=INK, fontsize=10)
 
 
@@ -161,8 +162,8 @@ def _stack(axes: Axes, table: pd.DataFrame, month: float) -> None:
         axes.bar(place, height, 0.78, bottom=base, color=BINS[name], label=name)
         base = base + height
     axes.set_xticks(place, [f"{dose / 1e6:g}" for dose in doses])
-    axes.set_xlabel("dose (10⁶ cells)")
-    axes.set_ylabel("patients (%)")
+    axes.set_xlabel(MILLIONS)
+    axes.set_ylabel(PATIENTS)
     axes.set_ylim(0, 100)
     axes.set_title(f"Month {month:g}, against baseline", color=INK, fontsize=10)
 

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from harness.figures.labels import with_unit
 from harness.figures.style import COLOURS, new_figure, write_figure
 from harness.models.catalog import load_card
-from harness.models.units import readable
 
 __all__ = ["draw_profiles", "write_profiles"]
 
@@ -28,8 +28,8 @@ def draw_profiles(dataset: xr.Dataset) -> Figure:
         if positive.size == values.size and positive.max() > 1e3 * positive.min():
             each.set_yscale("log")
             each.set_ylim(bottom=max(positive.min(), positive.max() * 1e-9))
-        each.set_xlabel(f"time ({unit})")
-        each.set_ylabel(f"{dataset[name].attrs['long_name']} ({readable(dataset[name].attrs['units'])})")
+        each.set_xlabel(with_unit("time", unit))
+        each.set_ylabel(with_unit(dataset[name].attrs["long_name"], dataset[name].attrs["units"]))
         each.set_title(name)
     if not any(np.isfinite(dataset[name]).any() for name in names):
         axes[0].text(0.5, 0.5, "the simulation failed", ha="center", transform=axes[0].transAxes)

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.figures.contours import draw_field, set_scale
+from harness.figures.labels import with_unit
 from harness.figures.style import COLOURS, INK, new_figure, write_figure
-from harness.models.units import readable
 
 if TYPE_CHECKING:
     from harness.simulation.plan import Plan
@@ -30,7 +30,7 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
     design = planned.design.table
     figure, places = new_figure(len(names))
     for place, name in zip(places, names, strict=True):
-        label = f"{name} ({readable(planned.unit(name))})"
+        label = with_unit(name, planned.unit(name))
         values = results[name].to_numpy(float)
         grid = [np.unique(design[axis]) for axis in axes]
         if len(axes) == 1:
@@ -62,4 +62,4 @@ def write_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...], path
 
 
 def _label(axis: str, planned: Plan) -> str:
-    return f"{axis} ({readable(planned.symbols[axis].unit)})"
+    return with_unit(axis, planned.symbols[axis].unit)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from harness.figures.contours import set_scale
+from harness.figures.labels import with_unit
 from harness.figures.style import COLOURS, DASHES, INK, ink_legend, new_figure
 from harness.studies.outcome import Outcome
 
@@ -43,7 +44,7 @@ def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Fig
                 marker=MARKERS[again], markersize=2.6, label=parameter,
             )  # fmt: skip
         place.set_title(name, fontsize=10, color=INK)
-        place.set_xlabel(f"time ({unit}s)")
+        place.set_xlabel(with_unit("time", unit))
         set_scale(place, "x", time)
         place.set_ylim((-1.05, 1.05) if measure == "prcc" else (0, None))
         if not np.isfinite(table[measure][table["observable"] == name]).any():

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from harness.figures.labels import MONTHS
 from harness.figures.style import COLOURS, DASHES, INK, new_figure
 
 __all__ = ["draw_curves", "draw_survival"]
@@ -74,7 +75,7 @@ def _at_risk(axes: Axes, curves: Mapping[str, pd.DataFrame], times: np.ndarray) 
             count = int(after["at_risk"].iloc[0]) if len(after) else 0
             where = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "color": INK}
             axes.annotate(f"{count}", (time, 0), (0, down), **where, **style)
-    axes.set_xlabel("months")
+    axes.set_xlabel(MONTHS)
 
 
 def _step(end: float) -> float:

@@ -6,7 +6,6 @@ line by :func:`plan`.
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.gives import unit_given
-from harness.analysis.library import FUNCTIONS, WORDS
+from harness.analysis.library import FUNCTIONS, WORDS, require_options
 from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
@@ -285,20 +284,7 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
         raise unknown_name("endpoint function", declared.function, FUNCTIONS)
     if declared.observable not in symbols:
         raise unknown_name(f"observable in {symbols.model}", declared.observable, symbols)
-    accepted = inspect.signature(FUNCTIONS[declared.function]).parameters
-    options = [option for option in accepted if option not in ("time", "value", "doses")]
-    for option, value in declared.options.items():
-        if option not in options:
-            raise unknown_name(f"option of {declared.function}", option, options)
-        if option in WORDS:
-            WORDS[option](str(value))
-        elif isinstance(value, str) or not np.isfinite(value):
-            raise InputError(f"endpoint {name}: {option} is not a finite number")
-    if declared.options.get("start", 0.0) >= declared.options.get("stop", np.inf):
-        raise InputError(f"endpoint {name}: start must be before stop")
-    for option in options:
-        if accepted[option].default is inspect.Parameter.empty and option not in declared.options:
-            raise InputError(f"endpoint {name}: {declared.function} needs {option}")
+    require_options(declared.function, FUNCTIONS[declared.function], declared.options)
     value, time = symbols[declared.observable].unit, symbols.time_unit
     unit = unit_given(name, FUNCTIONS[declared.function], value=value, time=time)
     return EndpointCall(name, declared.function, unit, declared.observable, dict(declared.options))

@@ -130,6 +130,6 @@ def test_the_panels_are_drawn_with_their_lines(outcome):
     assert titles == [
         "Cmax (copies/µg DNA)",
         "Tmax (days)",
-        "Fall of soluble BCMA (%)",
-        "Fall of M-protein (%)",
+        "fall of soluble BCMA (%)",
+        "fall of M-protein (%)",
     ]

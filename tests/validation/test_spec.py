@@ -64,7 +64,10 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         ),
         (lambda c: c["targets"][0].pop("measure"), "give either a measure or"),
         (lambda c: c["targets"][0]["measure"].update(observable="blood"), "nearest: blood_cart"),
-        (lambda c: c["targets"][1]["measure"].update(endpoint="lowest"), "lowest takes no after"),
+        (
+            lambda c: c["targets"][1]["measure"].update(endpoint="lowest"),
+            "no option of lowest 'after'; known: start, stop",
+        ),
         (
             lambda c: c["axes"][0].update(observable="tumour"),
             "axes.0.observable: no observable of curve vehicle",

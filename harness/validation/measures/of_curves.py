@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -10,7 +9,7 @@ import numpy as np
 from pydantic import model_validator
 
 from harness.analysis import metrics
-from harness.analysis.library import FUNCTIONS
+from harness.analysis.library import FUNCTIONS, require_options
 from harness.analysis.points import POINTS
 from harness.declarations import Declaration
 from harness.errors import unknown_name
@@ -45,21 +44,13 @@ class Options(Declaration):
         return self
 
     def require_fit(self) -> None:
-        """Refuse options that the endpoint does not take, and one that it needs and has not."""
-        accepted = inspect.signature(READ[self.endpoint]).parameters
-        needed = [n for n, p in accepted.items() if p.default is p.empty and n not in ("time", "value")]
-        given = self.options()
-        for name in given:
-            if name not in accepted:
-                raise ValueError(f"{self.endpoint} takes no {name}")
-        for name in needed:
-            if name not in given:
-                raise ValueError(f"{self.endpoint} needs {name}")
+        """Hold the options against the function of the endpoint."""
+        require_options(self.endpoint, READ[self.endpoint], self.options())
 
     def options(self) -> dict[str, float]:
         """Those that are given."""
-        names = ("at", "after", "before", "start", "stop", "share")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in Options.model_fields if name != "endpoint"}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def read_endpoint(time: np.ndarray, value: np.ndarray, wanted: Options) -> float:
