@@ -16,7 +16,7 @@ def test_a_panel_is_drawn_with_its_curves_and_observations(fig2b):
     axes = draw_panel(fig2b).axes
     assert [each.get_title(loc="left") for each in axes] == [a.title for a in fig2b.spec.axes]
     labels = axes[0].get_legend_handles_labels()[1]
-    assert any("moving tumour volume" in label for label in labels)
+    assert any("moving_volume" in label for label in labels)
     assert any("observed: vehicle" in label for label in labels)
 
 

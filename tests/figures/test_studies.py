@@ -53,6 +53,7 @@ PROBLEM = """
 title: Growth of the vehicle arm
 model: xenograft
 observations: observed.csv
+ignore: [cart_5e6, blood_cart]
 arms:
   vehicle: {doses: [], observables: [tumor_volume]}
 observables:

@@ -128,7 +128,7 @@ def test_the_panels_are_drawn_with_their_lines(outcome):
     figure = draw_map(outcome)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [
-        "Cmax (copies/µg DNA)",
+        "Cmax (copies/µg)",
         "Tmax (days)",
         "fall of soluble BCMA (%)",
         "fall of M-protein (%)",

@@ -182,7 +182,7 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
         ({"until": "200 years"}, "until: a follow-up of at most 600 months"),
         ({"doses": []}, "doses: expected one or more distinct numbers"),
         ({"doses": [1e8, 1e8]}, "doses: expected one or more distinct numbers"),
-        ({"doses": ["nan"]}, "doses.0: Input should be a finite number"),
+        ({"doses": ["nan"]}, "doses: 'nan' is not a number"),
         ({"threshold": 2e8}, "threshold: 2e\\+08 is none of the doses"),
         ({"rule": "nadir"}, "rule: no rule of progression 'nadir'; nearest: nadir_25"),
         ({"months": [60]}, "months: month 60 lies after the end, 48 months"),

@@ -144,7 +144,7 @@ def test_the_table_of_scores_has_a_row_a_target(results):
 
 def test_what_a_reading_does_not_reach_is_told():
     assert not_reached(read_panel("fig2b"), ["literal", "well_200uL"]) == [
-        "fig2b: reading literal does not reach B, which names its own"
+        "fig2b: reading literal does not reach constant_volume, which names its own"
     ]
     assert not_reached(read_panel("fig2a"), ["well_200uL"]) == []
     (fits,) = not_reached(read_panel("fits"), ["literal"])
