@@ -104,11 +104,15 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_dataset(dataset: xr.Dataset, path: Path) -> None:
-    """Write labelled results; csv and parquet get one row per point, netCDF keeps units and attributes."""
+    """Write labelled results; csv and parquet get one row per point, netCDF keeps units and attributes.
+
+    The attribute `engine`, what ran the simulations, is the last column of a table.
+    """
     check_path(path, TABLES)
     match path.suffix.lower():
         case ".csv" | ".parquet":
-            write_table(dataset.to_dataframe().reset_index(), path)
+            told = {name: dataset.attrs[name] for name in ("engine",) if name in dataset.attrs}
+            write_table(dataset.to_dataframe().reset_index().assign(**told), path)
         case _:
             plain = dataset.map(lambda v: v.astype(str) if v.dtype == object else v)
             write_whole(path, lambda p: plain.to_netcdf(p, engine="scipy"))

@@ -76,8 +76,8 @@ def _write_tables(outcome: Outcome, folder: Path) -> None:
     from harness.files import write_table
 
     folder.mkdir(exist_ok=True)
-    for name, table in outcome.tables.items():
-        write_table(table, folder / f"{name}.csv")
+    for name in outcome.tables:
+        write_table(outcome.written(name), folder / f"{name}.csv")
 
 
 def _print(outcome: Outcome) -> None:

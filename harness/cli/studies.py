@@ -85,7 +85,7 @@ def answer(
     check_files(out, [plot], (*study.inputs(), *inputs))
     outcome = run_study(study, workers, scheduler)
     if out is not None:
-        write_table(outcome.tables[table], out)
+        write_table(outcome.written(table), out)
     if plot is not None:
         write_figure(draw(outcome), plot)
     if out is None and plot is None:

@@ -23,7 +23,7 @@ MOST = 6
 
 def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Figure:
     """Draw the first few columns of results over one or two axes of a grid."""
-    apart = {"run", "status", "reason", *axes}
+    apart = {"run", "status", "reason", "engine", *axes}
     moving = tuple(axis for axis in axes if planned.design.table[axis].nunique() > 1)
     axes = moving or axes[:1]
     names = [c for c in results if c not in apart and not c.startswith("design_")][:MOST]

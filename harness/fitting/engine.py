@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.fitting.objective import Objective
 from harness.fitting.prepared import Prepared
-from harness.simulation.engines import AUTO, KERNEL, difference, usable
+from harness.simulation.engines import AUTO, KERNEL, difference, least_sizes, usable
 
 __all__ = ["with_engine"]
 
@@ -33,8 +33,9 @@ def with_engine(prepared: Prepared, asked: str) -> tuple[Prepared, str]:
     nothing = np.zeros((max(len(prepared.groups), 1), len(prepared.effects)))
     for i, arm in enumerate(prepared.arms):
         runs = [each.trajectory(i, arm.times, prepared.start, nothing) for each in (objective, by_kernel)]
-        whole = [100.0 if prepared.units[name] == "percent" else 0.0 for name in arm.observables]
-        why = difference([runs[0]], [runs[1]], arm.observables, whole)
+        units = {name: prepared.units[name] for name in arm.observables}
+        least = least_sizes(objective.programs[i], units)
+        why = difference([runs[0]], [runs[1]], arm.observables, least)
         if why:
             return prepared, f"runs on RoadRunner: at the start, {why} between kernel and RoadRunner"
     return replace(prepared, engine=KERNEL), "runs on the kernel"

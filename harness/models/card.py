@@ -75,7 +75,8 @@ class SolverSettings(Declaration):
     named take `absolute_tolerance_default`, far below one cell. Where it or `lowest_amount` is None, a share
     of what the state reaches takes its place (harness.simulation.accuracy). A run that fails is tried once
     more with `more_logarithms` beside the others: slower, and sturdier where those states all but vanish. An
-    amount below `lowest_amount` is a failure.
+    amount below `lowest_amount` is a failure. `floors` are sizes of observables, in their units, that an
+    error is held against where the value itself is smaller.
     """
 
     logarithms: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class SolverSettings(Declaration):
     absolute_tolerance_default: Tolerance | None = 1e-30
     absolute_tolerance_logarithm: Tolerance = 1e-9
     lowest_amount: Lowest | None = -1e-6
+    floors: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
 
 class Reading(Declaration):

@@ -27,6 +27,7 @@ __all__ = [
     "Runs",
     "difference",
     "engine_of",
+    "least_sizes",
     "require_engine",
     "usable",
 ]
@@ -40,7 +41,8 @@ LARGEST = 1e-3
 """Difference of any read-out beyond which the kernel is not used."""
 
 FLOOR = 1e-6
-"""Below this share of the largest value in the sample a difference is not held against the value."""
+"""Below this share of the largest value in the sample a difference is not held against the value, whatever
+the model declares."""
 
 
 class Runs(Protocol):
@@ -98,15 +100,24 @@ def usable(program: Program, parameters: Sequence[str]) -> str:
     return f"the kernel cannot set {beyond[0]}, which the model works out" if beyond else ""
 
 
+def least_sizes(program: Program, units: Mapping[str, str]) -> list[float]:
+    """For each observable, by its unit, the size that a difference is held against at least.
+
+    What the model declares (`SolverSettings.floors`); of what is in percent, the whole.
+    """
+    declared = program.solver.floors
+    return [declared.get(name, 100.0 if unit == "percent" else 0.0) for name, unit in units.items()]
+
+
 def difference(
     reference: Sequence[Trajectory],
     found: Sequence[Trajectory],
     observables: Sequence[str],
-    whole: Sequence[float],
+    least: Sequence[float],
 ) -> str:
     """Where two engines differ by more than `LARGEST`; empty where they do not.
 
-    `whole` is, for each observable, a size that a difference is held against at least (100 for percent);
+    `least` is, for each observable, a size that a difference is held against at least (:func:`least_sizes`);
     beside it, the value itself and `FLOOR` of the largest in the sample. Runs that one of them did not finish
     are not compared.
     """
@@ -122,7 +133,7 @@ def difference(
         return ""
     largest = np.max([np.abs(a.values).max(axis=0) for a, _ in pairs], axis=0)
     for a, b in pairs:
-        size = np.maximum(np.abs(a.values), np.maximum(FLOOR * largest, whole))
+        size = np.maximum(np.abs(a.values), np.maximum(FLOOR * largest, least))
         share = np.abs(a.values - b.values) / np.where(size > 0, size, 1.0)
         if share.max() > LARGEST:
             row, column = np.unravel_index(share.argmax(), share.shape)

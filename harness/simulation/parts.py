@@ -63,6 +63,7 @@ class Parts:
                 **{name: pa.array(design[name]) for name in self._plan.shown},
                 **{name: pa.array(values, from_pandas=True) for name, values in result.columns.items()},
                 "reason": pa.array(result.reason, pa.string()),
+                "engine": pa.array([self._plan.study.engine] * len(result), pa.string()),
             }
         )
         content = pa.BufferOutputStream()

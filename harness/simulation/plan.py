@@ -24,7 +24,15 @@ from harness.models.symbols import SymbolTable
 from harness.reading import parse_number
 from harness.simulation.chunks import run_rows
 from harness.simulation.design import Design
-from harness.simulation.engines import AUTO, KERNEL, ROADRUNNER, difference, require_engine, usable
+from harness.simulation.engines import (
+    AUTO,
+    KERNEL,
+    ROADRUNNER,
+    difference,
+    least_sizes,
+    require_engine,
+    usable,
+)
 from harness.simulation.own_code import text_of
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
@@ -215,7 +223,7 @@ def plan(
 
 
 def _with_engine(planned: Plan, asked: str) -> Plan:
-    """The plan with the engine that is to run it, for all runs."""
+    """The plan with the engine that is to run it, for all runs; the first note says which and why."""
     few = asked == AUTO and len(planned) < ENOUGH
     if asked == ROADRUNNER or few:
         return planned
@@ -223,15 +231,15 @@ def _with_engine(planned: Plan, asked: str) -> Plan:
     why = usable(study.program, [*study.columns, *study.fixed])
     if not why:
         sample = planned.sample()
-        whole = [100.0 if planned.symbols[n].unit == "percent" else 0.0 for n in study.observables]
+        least = least_sizes(study.program, {name: planned.symbols[name].unit for name in study.observables})
         by_both = (run_rows(study, sample, name) for name in (ROADRUNNER, KERNEL))
-        why = difference(*by_both, study.observables, whole)
+        why = difference(*by_both, study.observables, least)
         why = why and f"on a sample of the design, {why} between kernel and RoadRunner"
     if why:
-        return replace(planned, notes=(*planned.notes, f"runs on RoadRunner: {why}"))
+        return replace(planned, notes=(f"runs on RoadRunner: {why}", *planned.notes))
     chunk = min(CHUNK_OF_KERNEL, max(CHUNK, -(-len(planned) // 16)))
     said = f"runs on the kernel, compiled for {study.program.model}"
-    notes = (*planned.notes, said)
+    notes = (said, *planned.notes)
     return replace(planned, study=replace(study, engine=KERNEL), chunk=chunk, notes=notes)
 
 
@@ -435,7 +443,7 @@ def _require_course(name: str, given: Regimen | None, end: float, symbols: Symbo
 
 def _require_distinct(names: Sequence[str]) -> None:
     """No two columns of the results share a name."""
-    every = ["run", "status", "reason", *names]
+    every = ["run", "status", "reason", "engine", *names]
     doubled = sorted({name for name in every if every.count(name) > 1})
     if doubled:
         raise InputError(f"the results would have two columns {', '.join(doubled)}")

@@ -169,7 +169,7 @@ class Map(StudyDeclaration):
         numbers = _numbers(table, shape, self._card().endpoints["Tmax"].options.get("before", np.inf))
         shown = {"dose": dose, "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")}}
         notes = (*planned.notes, *self._notes(numbers))
-        return Outcome(numbers, {"map": table}, len(table), failed, notes, shown)
+        return Outcome(numbers, {"map": table}, len(table), failed, notes, shown, planned.study.engine)
 
     def _card(self) -> ModelCard:
         return select(self.model, self.readings, self.condition).card

@@ -81,7 +81,10 @@ class Outcome:
     runs, failed
         Simulations made, and how many of them failed; failures are in the tables, never dropped silently.
     notes
-        Sentences that a reader of the numbers must know (failures and how they were handled, assumptions).
+        Sentences that a reader of the numbers must know: what ran the simulations, where it is not the
+        reference or was to be the kernel, first; failures and how they were handled, assumptions.
+    engine
+        What ran the simulations; empty where that is no one engine.
     """
 
     numbers: Mapping[str, float]
@@ -90,6 +93,12 @@ class Outcome:
     failed: int = 0
     notes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ""
+
+    def written(self, name: str) -> pd.DataFrame:
+        """A table as it is written: its last column says what ran the simulations."""
+        table = self.tables[name]
+        return table.assign(engine=self.engine) if self.engine else table
 
 
 class StudyDeclaration(Declaration, ABC):

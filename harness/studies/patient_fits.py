@@ -94,15 +94,15 @@ class PatientFits:
             )
         return end
 
+    @cached_property
+    def planned(self) -> Plan:
+        """One run of each distinct patient, by what runs the fits too."""
+        return self._plan(self._design(self.groups, {}, np.empty(0)), SHOWN[:1])
+
     @property
     def months(self) -> float:
         """The same, in months."""
         return convert(self.end, "day", "month", "until")
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to know of the doses of the table."""
-        return self._plan(self._design(self.groups, {}, np.empty(0)), SHOWN[:1]).notes
 
     def published(self) -> dict[str, float]:
         """Published median of progression-free survival (months), by arm."""
@@ -180,7 +180,7 @@ class PatientFits:
 
     def draw(
         self, fitted: pd.DataFrame, executor: Executor, progress: Progress | None
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ) -> tuple[pd.DataFrame, pd.DataFrame, Plan]:
         """Draws of the published random effects given the category: importance samples around each fit.
 
         Draws come from the published distribution moved to the fit, where the category is not rare. A draw
@@ -189,9 +189,10 @@ class PatientFits:
 
         Returns
         -------
-        draws, bands
+        draws, bands, planned
             One row a draw: `group`, `weight`, `change`, each effect in SD and ``pfs_RULE`` (months). One row
             a group and time (days): `lower`, `middle` and `upper` M-protein change (%), 95 % of the weight.
+            And what was run.
         """
         effects, count = self.omegas(self.declared.effects), self.declared.draws
         omega, typical = np.array(list(effects.values())), self._typical(effects)
@@ -202,7 +203,8 @@ class PatientFits:
         ]
         sizes = np.log(pd.concat(drawn).to_numpy() / typical) / omega
         groups = fitted.loc[fitted.index.repeat(count)]
-        curves = run(self._plan(self._design(groups, effects, sizes), SHOWN[:1]), executor, progress)
+        planned = self._plan(self._design(groups, effects, sizes), SHOWN[:1])
+        curves = run(planned, executor, progress)
         change = self._best_change(curves)
         wanted = np.array([category_names().index(name) for name in groups["category"]])
         ratio = ((sizes - np.repeat(centre, count, axis=0)) ** 2 - sizes**2).sum(axis=1) / 2
@@ -214,7 +216,7 @@ class PatientFits:
             pd.DataFrame({"group": group, "time": curves["time"].to_numpy(), **_band(values[i], weight[i])})
             for i, group in enumerate(fitted.index)
         ]
-        return pd.DataFrame({"group": groups.index, **read_off}), pd.concat(bands, ignore_index=True)
+        return pd.DataFrame({"group": groups.index, **read_off}), pd.concat(bands, ignore_index=True), planned
 
     def _seed(self, group: str) -> int:
         """Seed of the draws of a group: its own, whatever other patients there are."""

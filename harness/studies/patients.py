@@ -59,7 +59,8 @@ class Patients(PatientsDeclaration):
     draws
         Draws of each distinct patient's random effects given the category.
     engine
-        What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
+        What runs the simulations: by default the kernel for the draws, where there are enough of them, else
+        RoadRunner; the searches of the fits, a run at a time, are on RoadRunner unless the kernel is named.
     """
 
     def inputs(self) -> tuple[Path, ...]:
@@ -100,7 +101,7 @@ class Patients(PatientsDeclaration):
         fitted, profiles = work.profiles(fits, effects, executor)
         count_failed(fitted["status"], fitted["reason"])
         fitted_added, profiles_added = work.profiles(added, more, executor)
-        draws, bands = work.draw(fitted, executor, progress)
+        draws, bands, drawn = work.draw(fitted, executor, progress)
         patients = work.each_patient(fitted)
         chosen = repeated(patients, draws, self.seed)
         tables = {
@@ -119,7 +120,11 @@ class Patients(PatientsDeclaration):
             tables=tables,
             runs=runs + runs_added + len(fits) + len(added) + len(draws),
             failed=failed + failed_added + int(draws["change"].isna().sum()),
-            notes=(*work.notes, *_notes(self, tables, failed + failed_added)),
+            notes=(
+                *dict.fromkeys((*drawn.notes, *work.planned.notes)),
+                *_notes(self, tables, failed + failed_added),
+            ),
+            engine=", ".join(dict.fromkeys((work.planned.study.engine, drawn.study.engine))),
         )
 
     def _numbers(self, tables: dict[str, pd.DataFrame]) -> dict[str, float]:

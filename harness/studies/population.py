@@ -138,7 +138,7 @@ class Population(VirtualPatients):
         tables["runs"] = pd.concat([tables["runs"], about], axis=1)
         lost = f"{failed} of {self.size()} simulations failed and are in no share or curve"
         notes = (*planned.notes, lost) if failed else planned.notes
-        return Outcome(self._numbers(tables), tables, self.size(), failed, notes)
+        return Outcome(self._numbers(tables), tables, self.size(), failed, notes, engine=planned.study.engine)
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""

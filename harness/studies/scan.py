@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.models.catalog import select
 from harness.simulation.design import Design, grid, parse_axis
-from harness.simulation.engines import AUTO
+from harness.simulation.engines import ROADRUNNER
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import Summary, run
@@ -37,7 +37,7 @@ class Scan(StudyDeclaration):
     endpoints: tuple[str, ...]
     changes: dict[str, str] = {}
     until: str | None = None
-    engine: EngineName = AUTO
+    engine: EngineName = ROADRUNNER
 
     def number_names(self) -> tuple[str, ...]:
         return ()
@@ -46,16 +46,17 @@ class Scan(StudyDeclaration):
         return sum(len(planned) for _, planned in self._plans())
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        tables, failed, notes = [], 0, {}
+        tables, failed, notes, engines = [], 0, {}, {}
         for condition, planned in self._plans():
             notes |= dict.fromkeys(planned.notes)
             found = run(planned, executor, progress)
+            engines[planned.study.engine] = None
             failed += sum(n for status, n in Summary.of(found).by_status.items() if status != "ok")
             table = found.to_dataframe().rename(columns=lambda name: name.removeprefix("design_"))
             tables.append(table.assign(condition=condition or ""))
         runs = pd.concat(tables, ignore_index=True)
         order = ["condition", *self.grid, *planned.study.column_names(), "status", "reason"]
-        return Outcome({}, {"runs": runs[order]}, runs=len(runs), failed=failed, notes=tuple(notes))
+        return Outcome({}, {"runs": runs[order]}, len(runs), failed, tuple(notes), engine=", ".join(engines))
 
     def _plans(self) -> list[tuple[str | None, Plan]]:
         return [(condition, self._plan(condition)) for condition in self.conditions]

@@ -177,6 +177,7 @@ class Sensitivity(StudyDeclaration):
             failed,
             (*planned.notes, *self._notes(table, failed)),
             {"time_unit": self._symbols().time_unit},
+            planned.study.engine,
         )
 
     def _indices(self, text: str, time: float, value: np.ndarray, x: np.ndarray) -> pd.DataFrame:

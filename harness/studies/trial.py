@@ -128,6 +128,7 @@ class Trial(VirtualPatients):
             self.size(),
             failed,
             (*planned.notes, lost) if failed else planned.notes,
+            engine=planned.study.engine,
         )
 
     def plan(self) -> Plan:

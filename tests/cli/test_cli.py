@@ -193,7 +193,7 @@ def test_scan_writes_the_map_and_its_picture(cart, tmp_path):
     assert err == "cart: 6 runs: 6 ok\n"
     table = pd.read_parquet(out)
     assert list(table) == [
-        "run", "status", "dose", "Tumor_0", "Cmax", "lowest_M_protein_change_start_5", "reason"
+        "run", "status", "dose", "Tumor_0", "Cmax", "lowest_M_protein_change_start_5", "reason", "engine"
     ]  # fmt: skip
     assert table["Tumor_0"].tolist() == [1e9, 2.5e9] * 3
     assert plot.read_bytes().startswith(b"\x89PNG")

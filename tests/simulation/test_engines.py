@@ -4,20 +4,32 @@ import importlib.util
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from harness import run as run_plan
 from harness.errors import InputError
+from harness.files import read_table, write_dataset
+from harness.fitting.study import Fit
+from harness.models.catalog import load_card
 from harness.simulation import engines
 from harness.simulation import plan as of_plan
-from harness.simulation.design import grid, random_effects
+from harness.simulation.design import grid, random_effects, single
 from harness.simulation.engine import Engine, Trajectory
 from harness.simulation.execute import Processes
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.plan import plan
+from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen
 from harness.simulation.simulate import simulate
+from harness.studies.map import Map
+from harness.studies.outcome import Outcome
+from harness.studies.patients_declaration import PatientsDeclaration
+from harness.studies.population import Population
+from harness.studies.scan import Scan
+from harness.studies.sensitivity import Sensitivity
+from harness.studies.trial import Trial
 
 PATIENTS = random_effects({"K_12": 1.71, "K_exp_max": 1.73}, {"K_12": 0.5, "K_exp_max": 0.22}, 12, seed=3)
 
@@ -155,3 +167,48 @@ def test_one_engine_for_a_program_is_kept():
     program = study("roadrunner").study.program
     assert engines.engine_of(program) is engines.engine_of(program)
     assert isinstance(engines.engine_of(program), Engine)
+
+
+@pytest.mark.parametrize("declared", [Map, Population, Sensitivity, Trial, PatientsDeclaration])
+def test_studies_whose_cost_is_many_runs_ask_for_the_kernel(declared):
+    assert declared.model_fields["engine"].default == engines.AUTO
+
+
+@pytest.mark.parametrize("declared", [Fit, Scan])
+def test_the_others_run_on_the_reference(declared):
+    assert declared.model_fields["engine"].default == engines.ROADRUNNER
+
+
+def test_what_is_said_of_the_engine_is_the_first_line(monkeypatch):
+    monkeypatch.setattr(of_plan, "usable", lambda *_: "the kernel needs numba")
+    few_cells = plan("clinical", single(dose=450.0), until=3, endpoints=["M_nadir"], engine="kernel")
+    assert few_cells.notes[0] == "runs on RoadRunner: the kernel needs numba"
+    assert len(few_cells.notes) == 2
+
+
+def test_a_table_of_a_study_says_what_ran_it():
+    outcome = Outcome({}, {"runs": pd.DataFrame({"a": [1, 2]})}, engine="kernel")
+    assert outcome.written("runs").to_dict("list") == {"a": [1, 2], "engine": ["kernel", "kernel"]}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_of_one_run_says_what_ran_it(tmp_path, suffix):
+    path = tmp_path / f"one.{suffix}"
+    write_dataset(simulate("in_vitro", until=1), path)
+    table = read_table(path)
+    assert list(table)[-1] == "engine"
+    assert set(table["engine"]) == {"roadrunner"}
+
+
+def test_a_difference_is_held_against_the_floor_that_the_model_declares():
+    program = load_program("clinical")
+    units = {"transgene": "copies/ug", "M_protein_change": "percent", "tumor_conc": "cells/L"}
+    assert engines.least_sizes(program, units) == [1e-4, 100.0, 0.0]
+    assert set(program.solver.floors) <= set(load_card("clinical").observables)
+
+
+def test_floors_of_errors_are_those_of_a_start_at_baseline():
+    start = simulate("clinical", until=1, observables=["M_protein", "sBCMA"]).isel(time=0)
+    floors = load_card("clinical").solver.floors
+    assert floors["M_protein"] == pytest.approx(1e-3 * float(start["M_protein"]), rel=0.01)
+    assert floors["sBCMA"] == pytest.approx(1e-4 * float(start["sBCMA"]), rel=0.01)

@@ -223,7 +223,8 @@ def test_a_stream_is_the_run_row_by_row(tmp_path, planned, reference, suffix):
     assert str(summary) == "40 runs: 40 ok"
     assert sum(counted) == 40
     assert list(table)[:3] == ["run", "status", "Cmax"]
-    assert list(table)[-1] == "reason"
+    assert list(table)[-2:] == ["reason", "engine"]
+    assert set(table["engine"]) == {"roadrunner"}
     assert table["run"].tolist() == list(range(40))
     for name in reference:
         np.testing.assert_array_equal(table[name], reference[name])
