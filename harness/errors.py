@@ -31,10 +31,14 @@ class RunFailed(InputError):
     """No simulation of what was asked for went well, so that there is nothing to say of it."""
 
 
-def unknown_name(kind: str, name: str, choices: Iterable[str]) -> InputError:
-    """Error for a name that is not among `choices`: the nearest ones first, or all when none is near."""
+def unknown_name(kind: str, name: str, choices: Iterable[str], by_meaning: Iterable[str] = ()) -> InputError:
+    """Error for a name that is not among `choices`: the nearest ones first, or all when none is near.
+
+    A slip of the hand comes first, then those that are near `by_meaning`, then what looks alike.
+    """
     known = sorted(choices)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close, alike = (difflib.get_close_matches(name, known, n=3, cutoff=cutoff) for cutoff in (0.8, 0.5))
+    near = list(dict.fromkeys([*close, *by_meaning, *alike]))[:3]
     lowered = {choice.lower(): choice for choice in known}
     if name.lower() in lowered:
         near = [lowered[name.lower()]]

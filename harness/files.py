@@ -20,6 +20,7 @@ __all__ = [
     "TABLES",
     "check_folder",
     "check_path",
+    "first_rows",
     "read_table",
     "write_dataset",
     "write_table",
@@ -132,6 +133,16 @@ def read_table(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path)
     return pd.read_csv(path, float_precision="round_trip")  # the default parser loses the last digit
+
+
+def first_rows(path: Path, count: int) -> pd.DataFrame:
+    """The first rows of such a file, however long it is."""
+    if path.suffix.lower() != ".parquet":
+        return pd.read_csv(path, nrows=count, float_precision="round_trip")
+    import pyarrow.parquet as pq
+
+    rows = next(pq.ParquetFile(path).iter_batches(batch_size=count), None)
+    return read_table(path) if rows is None else rows.to_pandas()
 
 
 def _umask() -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.endings import show_beside
 from harness.cli.options import (
     Changes,
     Condition,
@@ -25,6 +26,7 @@ from harness.cli.studies import say, say_damaged
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
     import xarray as xr
 
     from harness.simulation.design import Design
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from harness.simulation.run import Summary
 
 __all__ = ["run", "scan"]
+
+SHOWN = 40
+"""Runs that the terminal is shown."""
 
 Endpoints = Annotated[
     list[str] | None,
@@ -213,7 +218,7 @@ def _execute(
 ) -> None:
     from harness.cli.terminal import if_interrupted, progress_bar
     from harness.errors import InputError
-    from harness.files import write_dataset
+    from harness.files import first_rows, write_dataset
     from harness.simulation.execute import choose_executor
     from harness.simulation.parts import Parts
     from harness.simulation.run import Summary
@@ -238,8 +243,8 @@ def _execute(
         from harness.files import read_table
 
         write_scan(read_table(out) if streamed else result.to_dataframe(), planned, axes, plot)
-    if out is None and plot is None:
-        _print_rows(result)
+    table = first_rows(out, SHOWN) if streamed else _by_run(result)
+    show_beside([out, plot], lambda: _print_rows(table, len(planned)))
     say_damaged(summary.damaged, "chunks")
     say([str(summary)])
     if not summary.ok:
@@ -263,14 +268,19 @@ def _stream(
         raise InputError(f"{error}; stopped {Parts.left_beside(out, planned)}") from None
 
 
-def _print_rows(result: xr.Dataset) -> None:
+def _by_run(result: xr.Dataset) -> pd.DataFrame:
+    """What a run has one number of; trajectories are left to the file."""
+    numbers = result.drop_vars([name for name, values in result.data_vars.items() if values.ndim > 1])
+    return numbers.drop_vars(set(numbers.coords) - {"run"}).to_dataframe().reset_index()
+
+
+def _print_rows(table: pd.DataFrame, runs: int) -> None:
     from harness.cli.terminal import console, plain_table
 
-    table = result.drop_vars([n for n, v in result.data_vars.items() if v.ndim > 1]).to_dataframe()
-    names = list(table.select_dtypes("number"))
+    names = [name for name in table.select_dtypes("number") if name not in ("run", "reason")]
     shown = plain_table("run", "status", *names, right=tuple(names))
-    for label, row in table.head(40).iterrows():
-        shown.add_row(str(label), row["status"], *(f"{row[name]:.5g}" for name in names))
+    for row in table.head(SHOWN).to_dict("records"):
+        shown.add_row(str(row["run"]), row["status"], *(f"{row[name]:.5g}" for name in names))
     console().print(shown)
-    if len(table) > 40:
-        print(f"... and {len(table) - 40} more; write them with --out")
+    if runs > SHOWN:
+        print(f"... and {runs - SHOWN} more; --out writes them all")

@@ -12,9 +12,9 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["as_interrupts", "fill_closed_streams"]
+__all__ = ["as_interrupts", "fill_closed_streams", "show_beside"]
 
 
 @contextlib.contextmanager
@@ -45,6 +45,12 @@ class _Closed(io.TextIOBase):
 
     def write(self, _text: str) -> int:
         raise OSError(errno.EBADF, "standard output is closed")
+
+
+def show_beside(files: Iterable[object], show: Callable[[], None]) -> None:
+    """Show an answer, unless files hold it and standard output was closed before the command began."""
+    if not (isinstance(sys.stdout, _Closed) and any(files)):
+        show()
 
 
 def fill_closed_streams() -> None:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import Changes, Condition, Doses, Model, Out, Readings, Workers, parse_changes
+from harness.cli.options import (
+    Changes,
+    Condition,
+    Doses,
+    Model,
+    Out,
+    Readings,
+    Scheduler,
+    Workers,
+    parse_changes,
+)
 from harness.cli.studies import check_files, run_study, say
 
 __all__ = ["agree", "export"]
@@ -63,6 +73,7 @@ def agree(
     readings: Annotated[str, typer.Option(help="all, or default for the models as they stand.")] = "default",
     out: Out = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Run the files in other tools and compare: exit code 1 when a difference is over the tolerance."""
     from harness.cli.terminal import console, plain_table
@@ -74,7 +85,7 @@ def agree(
     check_files(out, inputs=[path for name in models or () for path in model_files(name)])
     given = {"tools": tuple(tool)} if tool else {}
     study = declare(Agreement, kind="agreement", models=tuple(models or ()), readings=readings, **given)
-    outcome = run_study(study, workers, label="comparing")
+    outcome = run_study(study, workers, scheduler, label="comparing")
     if out is not None:
         write_table(outcome.tables["agreement"], out)
     columns = ("tool", "model", "file", "over tolerance", "reading", "regimen", "observable", "time")

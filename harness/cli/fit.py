@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Engine, Workers
+from harness.cli.options import Engine, Scheduler, Workers
 from harness.cli.studies import say, say_damaged
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def fit(
     out: Annotated[Path | None, typer.Option(help="Folder for result.json, tables and figures.")] = None,
     engine: Engine = "roadrunner",
     workers: Workers = None,
+    scheduler: Scheduler = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
 ) -> None:
     """Fit a model to data, and say which parameters the data determine."""
@@ -51,7 +52,7 @@ def fit(
     if resume and out is None:
         raise InputError("resume: goes with --out")
     study = declare(Fit, problem=spec, starts=starts, profile=profile, engine=engine)
-    executor = choose_executor(workers)
+    executor = choose_executor(workers, scheduler)
     size = study.size()  # checks the problem before a folder is made
     say(filter(None, [study.said]))
     if out is not None:

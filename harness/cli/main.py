@@ -15,6 +15,7 @@ import typer
 
 from harness.cli import design, exchange, fit, maps, models, patients, population, simulate, validate
 from harness.cli.endings import as_interrupts, fill_closed_streams
+from harness.cli.examples import EXAMPLES
 from harness.errors import InputError, RunFailed
 from harness.reading import require_plain
 
@@ -25,7 +26,7 @@ INTERRUPTED = 130  # what typer returns for Ctrl-C
 app = typer.Typer(
     name="cart",
     help="CAR-T cell pharmacology at three scales: build, check, simulate and score the models.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -64,7 +65,9 @@ COMMANDS = (
     exchange.agree,
 )
 for command in COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
+    name = command.__name__.rstrip("_")
+    lines = "\n".join(f"  {line}" for line in EXAMPLES[name])
+    app.command(name, epilog=f"\b\nFor example:\n{lines}")(command)
 
 
 def main() -> None:
@@ -93,7 +96,7 @@ def _run(arguments: list[str]) -> int:
     try:
         for argument in arguments:
             require_plain(argument, "arguments")
-        code = app(args=arguments, standalone_mode=False) or 0
+        code = app(args=arguments, prog_name="cart", standalone_mode=False) or 0
         sys.stdout.flush()
         return code
     except InputError as error:
@@ -103,10 +106,13 @@ def _run(arguments: list[str]) -> int:
         if not arguments:
             print("\n".join(lines))
             return 2
-        return _fail(f"{' '.join(lines)} See: cart {arguments[0]} --help")
+        context = getattr(error, "ctx", None)  # of the command that there is, whatever was typed
+        return _fail(f"{' '.join(lines)} See: {context.command_path if context else 'cart'} --help")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # typer ends the process where it meets a broken pipe
+    except (BrokenPipeError, SystemExit) as error:  # typer ends the process where it meets a broken pipe
+        if isinstance(error, SystemExit) and not error.code:
+            return 0  # it has told a shell how a line goes on
         sys.stdout = None  # nothing more to say to it
         return _fail("whoever read the output has gone", 1)
     except OSError as error:

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.completion import complete_model
+
+if TYPE_CHECKING:
+    from harness.models.card import ModelCard
 
 __all__ = ["build", "check", "models"]
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models; all when none is named.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[MODEL]...", help="Models; all when none is named.", autocompletion=complete_model
+    ),
 ]
 
 
-def models() -> None:
-    """List the models, their readings and their conditions."""
-    from harness.models.catalog import conditions, load_card, model_names
+def models(names: Names = None) -> None:
+    """List the models, their readings and conditions; of one that is named, its parameters too."""
+    from harness.models.catalog import load_card, model_names
 
-    for name in model_names():
-        card = load_card(name)
-        print(f"{name}: {card.title} ({card.figure})")
-        for reading, declared in card.readings.items():
-            print(f"  --reading {reading}: {declared.statement} [{declared.ledger}]")
-        if card.conditions:
-            print(f"  --condition {', '.join(conditions(card))}")
+    for card in [load_card(name) for name in names or model_names()]:
+        _print_card(card)
+        if names:
+            _print_symbols(card)
+
+
+def _print_card(card: ModelCard) -> None:
+    from harness.models.catalog import conditions
+
+    print(f"{card.id}: {card.title} ({card.figure})")
+    for reading, declared in card.readings.items():
+        print(f"  --reading {reading}: {declared.statement} [{declared.ledger}]")
+    if card.conditions:
+        print(f"  --condition {', '.join(conditions(card))}")
+
+
+def _print_symbols(card: ModelCard) -> None:
+    """What can be set, with its value; what is read out; the endpoints that the model declares."""
+    from harness.cli.terminal import console, plain_table
+
+    symbols = card.symbols
+    set_ = plain_table("parameter", "value", "unit", "meaning", right=("value",))
+    for symbol in map(symbols.__getitem__, symbols.offered()):
+        value = "-" if math.isnan(symbol.value) else f"{symbol.value:g}"
+        set_.add_row(symbol.id, value, symbol.unit, symbol.name)
+    read = plain_table("observable", "unit", "meaning")
+    for symbol in map(symbols.__getitem__, card.observables):
+        read.add_row(symbol.id, symbol.unit, symbol.name)
+    out = console()
+    for table in (set_, read):
+        print()
+        out.print(table)
+    if card.endpoints:
+        print(f"\nendpoints: {', '.join(card.endpoints)}")
 
 
 def build(

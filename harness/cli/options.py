@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.completion import complete_condition, complete_model, complete_parameter, complete_reading
+
 __all__ = [
     "Changes",
     "Condition",
@@ -28,7 +30,8 @@ __all__ = [
 Model = Annotated[
     str,
     typer.Argument(
-        help="Name of a model (`cart models` lists them), or a path of your own: .xml, .sbml, .ant."
+        help="Name of a model (`cart models` lists them), or a path of your own: .xml, .sbml, .ant.",
+        autocompletion=complete_model,
     ),
 ]
 Doses = Annotated[
@@ -41,13 +44,22 @@ Doses = Annotated[
 Changes = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="ID=VALUE", help="Parameter, with an optional unit: 'K_12=0.07 1/h'. Repeatable."
+        "--set",
+        metavar="ID=VALUE",
+        help="Parameter, with an optional unit: 'K_12=0.07 1/h'. Repeatable.",
+        autocompletion=complete_parameter,
     ),
 ]
 Readings = Annotated[
-    list[str] | None, typer.Option("--reading", help="Reading of the article, by name. Repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--reading", help="Reading of the article, by name. Repeatable.", autocompletion=complete_reading
+    ),
 ]
-Condition = Annotated[str | None, typer.Option(help="Row of the model's table, such as a cell line.")]
+Condition = Annotated[
+    str | None,
+    typer.Option(help="Row of the model's table, such as a cell line.", autocompletion=complete_condition),
+]
 Rule = Annotated[
     str | None,
     typer.Option(

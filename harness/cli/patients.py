@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Engine, Readings, Rule, Workers
+from harness.cli.options import Engine, Readings, Rule, Scheduler, Workers
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def patients(
     plot_progression: Annotated[Path | None, typer.Option(help=Picture + "progression by dose.")] = None,
     engine: Engine = "auto",
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Fit each patient of a table to dose and best response, and read progression off."""
     from harness.declarations import declare
@@ -63,7 +64,7 @@ def patients(
     check_files(pictures=pictures.values(), inputs=study.inputs())
     if out is not None:
         check_folder(out, [f"{name}.csv" for name in TABLES], study.inputs())
-    outcome = run_study(study, workers)
+    outcome = run_study(study, workers, scheduler)
     if out is not None:
         _write_tables(outcome, out)
     for draw, path in pictures.items():

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Changes, Engine, Out, Plot, Readings, Rule, Seed, Workers, parse_changes
+from harness.cli.options import (
+    Changes,
+    Engine,
+    Out,
+    Plot,
+    Readings,
+    Rule,
+    Scheduler,
+    Seed,
+    Workers,
+    parse_changes,
+)
 from harness.cli.studies import answer
 
 if TYPE_CHECKING:
@@ -43,6 +54,7 @@ def population(
     plot: Plot = None,
     engine: Engine = "auto",
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Virtual patients at several doses: responses and progression-free survival."""
     from harness.declarations import declare
@@ -71,7 +83,9 @@ def population(
     def show(outcome: Outcome) -> None:
         _print_population(outcome, study.rule)
 
-    answer(study, table="runs", out=out, draw=draw, plot=plot, show=show, workers=workers)
+    answer(
+        study, table="runs", out=out, draw=draw, plot=plot, show=show, workers=workers, scheduler=scheduler
+    )
 
 
 def trial(
@@ -82,6 +96,7 @@ def trial(
     plot: Plot = None,
     engine: Annotated[str | None, typer.Option(help="In place of the file's.")] = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """A virtual trial, repeated: response table, Kaplan-Meier by arm, and the chance of one trial."""
     from harness.declarations import declare, read_declaration
@@ -98,7 +113,7 @@ def trial(
 
     answer(
         study, table="patients", out=out, draw=draw, plot=plot, show=_print_trial, workers=workers,
-        inputs=[file],
+        scheduler=scheduler, inputs=[file],
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.endings import show_beside
 from harness.cli.options import Changes, Condition, Doses, Engine, Model, Plot, Readings, parse_changes
 from harness.cli.studies import say
 
@@ -64,8 +65,7 @@ def simulate(
         from harness.figures.profiles import write_profiles
 
         write_profiles(result, plot)
-    if out is None and plot is None:
-        _print_summary(result)
+    show_beside([out, plot], lambda: _print_summary(result))
 
 
 def _print_summary(result: xr.Dataset) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.endings import show_beside
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -75,7 +77,7 @@ def answer(
     scheduler: str | None = None,
     inputs: Iterable[Path] = (),
 ) -> None:
-    """Run a study and write the table of that name and the picture; where neither is asked for, show it.
+    """Run a study, write the table of that name and the picture if asked for, and show the answer.
 
     `inputs` are files that the command reads beside those of the study.
     """
@@ -88,5 +90,4 @@ def answer(
         write_table(outcome.written(table), out)
     if plot is not None:
         write_figure(draw(outcome), plot)
-    if out is None and plot is None:
-        show(outcome)
+    show_beside([out, plot], lambda: show(outcome))

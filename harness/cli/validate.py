@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Out, Workers
+from harness.cli.completion import complete_panel
+from harness.cli.options import Out, Scheduler, Workers
 from harness.cli.studies import check_files, say
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["docs", "report", "validate"]
 
 Panels = Annotated[
-    list[str] | None, typer.Argument(metavar="[PANEL]...", help="Panels; all when none is named.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[PANEL]...", help="Panels; all when none is named.", autocompletion=complete_panel
+    ),
 ]
 Readings = Annotated[
     list[str] | None,
@@ -29,12 +33,13 @@ def validate(
     reading: Readings = None,
     out: Out = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
     from harness.files import write_table
 
     check_files(out, inputs=_inputs())
-    results = _run(panels, reading, workers)
+    results = _run(panels, reading, workers, scheduler)
     failed = _print_scores(results)
     if out is not None:
         from harness.validation.suite import score_table
@@ -48,13 +53,14 @@ def report(
     panels: Panels = None,
     reading: Readings = None,
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Score the panels, print the table, and write one HTML page with the figures."""
     from harness.files import check_path
     from harness.report.page import write_page
 
     check_path(out, (".html",), _inputs())
-    results = _run(panels, reading, workers)
+    results = _run(panels, reading, workers, scheduler)
     failed = _print_scores(results)
     write_page(results, out, tuple(reading or ()))
     print(f"report: {out}")
@@ -86,7 +92,9 @@ def _inputs() -> list[Path]:
     return [path for folder in folders for path in (repository() / folder).rglob("*") if path.is_file()]
 
 
-def _run(panels: list[str] | None, readings: list[str] | None, workers: int | None) -> list[PanelResult]:
+def _run(
+    panels: list[str] | None, readings: list[str] | None, workers: int | None, scheduler: str | None
+) -> list[PanelResult]:
     from harness.cli.terminal import progress_bar
     from harness.simulation.execute import choose_executor
     from harness.validation.spec import panel_names, read_panel
@@ -96,7 +104,7 @@ def _run(panels: list[str] | None, readings: list[str] | None, workers: int | No
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
     specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
     count = sum(steps(spec) for spec in specs)
-    executor = choose_executor(workers)
+    executor = choose_executor(workers, scheduler)
     say(line for spec in declared for line in not_reached(spec, readings or ()))
     with progress_bar("steps", count) as progress:
         return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]

@@ -172,7 +172,7 @@ def _errors(
     found, every = [], list(coordinates)
     for name, error in problem.observables.items():
         if name not in symbols:
-            raise unknown_name(f"observable in {symbols.model}", name, symbols)
+            raise symbols.unknown("observable", name, symbols)
         additive = _size(error.additive, f"additive_{name}", symbols[name].unit, "error", every)
         relative = _size(error.relative, f"relative_{name}", "dimensionless", "error", every)
         found.append(ErrorSizes(name, error.model == "log", additive, relative, 1.0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -16,7 +16,8 @@ from pathlib import Path
 import libsbml
 
 from harness.errors import InputError, unknown_name
-from harness.models.units import counting, parse_quantity, unit_of
+from harness.models.meaning import nearest
+from harness.models.units import counting, is_conversion, parse_quantity, unit_of
 
 __all__ = ["Kind", "Symbol", "SymbolTable", "description", "read_symbols"]
 
@@ -48,6 +49,11 @@ class Symbol:
         return self.kind in (Kind.PARAMETER, Kind.COMPARTMENT)
 
     @property
+    def said(self) -> str:
+        """What it is, in words."""
+        return f"{self.name} volume" if self.is_volume else self.name
+
+    @property
     def is_volume(self) -> bool:
         """Whether it is the size of a compartment."""
         return self.kind is Kind.COMPARTMENT
@@ -63,7 +69,7 @@ class SymbolTable(Mapping[str, Symbol]):
 
     def __getitem__(self, name: str) -> Symbol:
         if name not in self.symbols:
-            raise unknown_name(f"symbol in {self.model}", name, self.symbols)
+            raise self.unknown("symbol", name, self.symbols)
         return self.symbols[name]
 
     def __contains__(self, name: object) -> bool:
@@ -79,10 +85,19 @@ class SymbolTable(Mapping[str, Symbol]):
         """Ids of those that a user may set."""
         return [symbol.id for symbol in self.symbols.values() if symbol.settable]
 
-    def require_settable(self, name: str) -> Symbol:
-        """Symbol by id, refused when a user may not set it."""
+    def offered(self) -> list[str]:
+        """Ids of those that a user has reason to set: no constants that turn one unit into another."""
+        return [name for name in self.settable() if not is_conversion(self[name].value, self[name].unit)]
+
+    def unknown(self, kind: str, name: str, among: Iterable[str], also: Iterable[str] = ()) -> InputError:
+        """Error for a name that is none of some symbols, nor `also`: the nearest, by what they mean too."""
+        meanings = {known: self.symbols[known].said for known in among}
+        return unknown_name(f"{kind} in {self.model}", name, [*meanings, *also], nearest(name, meanings))
+
+    def require_settable(self, name: str, also: Iterable[str] = ()) -> Symbol:
+        """Symbol by id, refused when a user may not set it; `also` are names that are known beside them."""
         if name not in self:
-            raise unknown_name(f"parameter in {self.model}", name, self.settable())
+            raise self.unknown("parameter", name, self.offered(), also)
         symbol = self.symbols[name]
         if symbol.kind is Kind.CLOCK:
             raise InputError(f"{name} is the time of the last dose of {self.model}: only doses set it")

@@ -18,7 +18,16 @@ import pint
 from harness.errors import InputError
 from harness.reading import BLANK, NUMBER
 
-__all__ = ["COUNTED", "convert", "counting", "parse_quantity", "readable", "registry", "unit_of"]
+__all__ = [
+    "COUNTED",
+    "convert",
+    "counting",
+    "is_conversion",
+    "parse_quantity",
+    "readable",
+    "registry",
+    "unit_of",
+]
 
 COUNTED = {"item": "item", "cell": "cells", "copy": "copies", "complex": "complexes", "molecule": "molecules"}
 """What an item can be, one and several of them."""
@@ -94,6 +103,19 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     if not math.isfinite(converted):
         raise InputError(f"{what}: {value:g} {given} is not a finite number of {unit}")
     return converted
+
+
+def is_conversion(value: float, unit: str) -> bool:
+    """Whether a number only turns one unit into another, as 86400 s/day or the items in a mole do."""
+    if "/" not in unit:
+        return False
+    units = registry()
+    try:
+        given = units.Quantity(value, _plain(unit))
+    except Exception:  # pint raises many kinds for a text that is no unit
+        return False
+    per_mole = given.check(units.Unit("item/mol").dimensionality)
+    return per_mole or (given.dimensionless and math.isclose(given.to("").magnitude, 1, rel_tol=1e-9))
 
 
 _UNIT = re.compile(r"[\w %°·⁰¹²³⁴-⁹⁻*/^().+-]*")

@@ -85,9 +85,7 @@ class Design:
         return Design(pd.DataFrame(columns, index=range(len(self))))
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
-        if name not in symbols:
-            raise unknown_name(f"parameter in {symbols.model}", name, [*symbols.settable(), *SPECIAL])
-        symbol = symbols.require_settable(name)
+        symbol = symbols.require_settable(name, also=SPECIAL)
         numbers = self._numbers(name, symbol.unit, symbol.unit, values)
         _refuse(name, values, numbers < 0, "must not be negative")
         if symbol.is_volume:

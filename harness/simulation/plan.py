@@ -253,7 +253,7 @@ def _observables(
         raise InputError("observables: none given")
     for name in wanted:
         if name not in symbols:
-            raise unknown_name(f"observable in {card.id}", name, symbols)
+            raise symbols.unknown("observable", name, symbols)
     return tuple(dict.fromkeys(wanted))
 
 
@@ -291,7 +291,7 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     if declared.function not in FUNCTIONS:
         raise unknown_name("endpoint function", declared.function, FUNCTIONS)
     if declared.observable not in symbols:
-        raise unknown_name(f"observable in {symbols.model}", declared.observable, symbols)
+        raise symbols.unknown("observable", declared.observable, symbols)
     require_options(declared.function, FUNCTIONS[declared.function], declared.options)
     value, time = symbols[declared.observable].unit, symbols.time_unit
     unit = unit_given(name, FUNCTIONS[declared.function], value=value, time=time)

@@ -25,7 +25,8 @@ def test_map_writes_a_table_and_four_panels(cart, tmp_path):
     code, out, err = cart(
         "map", "--points", "2", "--until", "60", "--out", str(table), "--plot", str(picture)
     )
-    assert (code, out) == (0, "")
+    assert code == 0
+    assert "Cmax_share_ratio: " in out
     assert len(pd.read_csv(table)) == 4
     assert picture.read_text(encoding="utf-8").count("<svg") == 1
     assert err.splitlines()[-1] == "cart: 4 runs, 0 failed"
@@ -47,7 +48,8 @@ def test_sensitivity_prints_indices_or_writes_them(cart, tmp_path):
     table, picture = tmp_path / "indices.parquet", tmp_path / "indices.png"
     files = ("--out", str(table), "--plot", str(picture), "--measure", "prcc")
     code, out, err = cart(*SENSITIVITY, *WATCHED, "--n", "16", *files)
-    assert (code, out) == (0, "")
+    assert code == 0
+    assert "K_el_m" in out
     assert list(pd.read_parquet(table)["parameter"]) == ["K_12", "K_el_m"] * 2
     assert picture.stat().st_size > 0
 

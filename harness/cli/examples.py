@@ -1,0 +1,33 @@
+"""An example for the help page of each command, as a user would type it.
+
+Promise: every one of them is read by its command, and a test holds that.
+"""
+
+from __future__ import annotations
+
+__all__ = ["EXAMPLES"]
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "models": ("cart models", "cart models clinical"),
+    "build": ("cart build --check",),
+    "check": ("cart check clinical",),
+    "simulate": (
+        "cart simulate clinical --dose 150e6 --dose 150e6@28 --set 'K_12=0.07 1/h'",
+        "cart simulate in_vitro --condition JeKo --out wells.csv --plot wells.png",
+    ),
+    "scan": ("cart scan clinical --grid dose=50e6:800e6:log:5 --endpoint Cmax --workers 1",),
+    "run": ("cart run clinical --design patients.csv --at 1,28,180 --out results.csv",),
+    "map": ("cart map --points 20 --out map.csv --plot map.png",),
+    "sensitivity": (
+        "cart sensitivity clinical --parameters K_12,K_el_e --observable transgene --at 10,180 --n 256",
+    ),
+    "population": ("cart population --patients 200 --dose 150e6 --dose 450e6 --out patients.csv",),
+    "trial": ("cart trial examples/trial.yaml --replicates 20 --plot trial.png",),
+    "patients": ("cart patients --out fits --plot patients.png",),
+    "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
+    "validate": ("cart validate fig2b", "cart validate fig3 --reading as_run --out scores.csv"),
+    "report": ("cart report fig2b --out fig2b.html",),
+    "docs": ("cart docs --check",),
+    "export": ("cart export clinical --format antimony --dose 450e6 --out clinical_450.ant",),
+    "agree": ("cart agree clinical --tool scipy",),
+}
