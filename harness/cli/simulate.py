@@ -12,7 +12,7 @@ from harness.cli.options import Changes, Condition, Doses, Engine, Model, Plot, 
 from harness.cli.studies import say
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from harness.simulation.simulate import Simulated
 
 __all__ = ["simulate"]
 
@@ -37,14 +37,16 @@ def simulate(
 ) -> None:
     """Simulate a model once."""
     from harness.files import PICTURES, TABLES, check_path, write_dataset
-    from harness.models.catalog import model_files
-    from harness.simulation.simulate import simulate as run
+    from harness.models.catalog import model_files, select
+
+    select(model, reading or [], condition)  # a wrong name is told before what simulates is loaded
+    from harness.simulation.simulate import simulate_once
 
     if out is not None:
         check_path(out, TABLES, model_files(model))
     if plot is not None:
         check_path(plot, PICTURES, model_files(model))
-    result = run(
+    found = simulate_once(
         model,
         doses=dose,
         changes=parse_changes(set_ or []),
@@ -55,28 +57,27 @@ def simulate(
         observables=observable,
         engine=engine,
     )
-    say(filter(None, [result.attrs["notes"]]))
-    if result.attrs["status"] != "ok":
-        say([f"the simulation failed: {result.attrs['status']}: {result.attrs['reason']}"])
+    say(filter(None, [found.attributes["notes"]]))
+    if found.attributes["status"] != "ok":
+        say([f"the simulation failed: {found.attributes['status']}: {found.attributes['reason']}"])
         raise typer.Exit(1)
     if out is not None:
-        write_dataset(result, out)
+        write_dataset(found.labelled(), out)
     if plot is not None:
         from harness.figures.profiles import write_profiles
 
-        write_profiles(result, plot)
-    show_beside([out, plot], lambda: _print_summary(result))
+        write_profiles(found.labelled(), plot)
+    show_beside([out, plot], lambda: _print_summary(found))
 
 
-def _print_summary(result: xr.Dataset) -> None:
+def _print_summary(found: Simulated) -> None:
     from harness.cli.terminal import console, plain_table
 
-    unit = result.time.attrs["units"]
+    unit = found.symbols.time_unit
     numbers = ("first", "lowest", "highest", f"at ({unit})" if unit else "at", "last")
     table = plain_table("observable", "unit", *numbers, right=numbers)
-    for name, values in result.items():
-        array = values.to_numpy()
-        top = result.time.to_numpy()[array.argmax()]
+    for name, array in found.values.items():
+        top = found.times[array.argmax()]
         cells = [array[0], array.min(), array.max(), top, array[-1]]
-        table.add_row(str(name), values.attrs["units"], *(f"{cell:.4g}" for cell in cells))
+        table.add_row(name, found.symbols[name].unit, *(f"{cell:.4g}" for cell in cells))
     console().print(table)

@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 import libsbml
-import pint
 
 from harness.errors import InputError
 from harness.reading import BLANK, NUMBER
+
+if TYPE_CHECKING:
+    import pint
 
 __all__ = [
     "COUNTED",
@@ -38,7 +41,9 @@ _SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol",
 
 @cache
 def registry() -> pint.UnitRegistry:
-    """The one unit registry of the project."""
+    """The one unit registry of the project, which takes half a second: only what converts asks for it."""
+    import pint
+
     units = pint.UnitRegistry()
     names = dict.fromkeys(name for pair in COUNTED.items() for name in pair)
     units.define(f"item = [item] = {' = '.join(names)}")
@@ -88,6 +93,8 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     """Convert `value` from the unit `given` to `unit`; a leading slash reads as one over it."""
     if given == unit:
         return value
+    from pint import DimensionalityError
+
     units = registry()
     try:
         source = units.Unit(_plain(given))
@@ -97,7 +104,7 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
         return value
     try:
         converted = float(units.Quantity(value, source).to(unit).magnitude)
-    except pint.DimensionalityError:
+    except DimensionalityError:
         wanted = unit or "a number without unit, which it is in the model"
         raise InputError(f"{what}: {given} does not convert to {wanted}") from None
     if not math.isfinite(converted):

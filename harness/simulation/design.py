@@ -13,15 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import qmc
 
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.reading import read_texts, require_file, to_numbers
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 __all__ = [
     "Design",
@@ -145,6 +148,8 @@ def latin_hypercube(
     ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False
 ) -> Design:
     """Latin hypercube sample of `count` rows within (low, high) of each column, evenly or in logarithms."""
+    from scipy.stats import qmc  # takes longer to load than a model to run
+
     return _sampled(qmc.LatinHypercube(len(ranges), rng=seed), ranges, count, log)
 
 
@@ -152,6 +157,8 @@ def sobol(ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log:
     """Scrambled Sobol sample; `count` should be a power of two, or the balance of the sample is lost."""
     if count & (count - 1):
         raise InputError(f"sobol: {count} is not a power of two")
+    from scipy.stats import qmc
+
     return _sampled(qmc.Sobol(len(ranges), rng=seed), ranges, count, log)
 
 

@@ -7,23 +7,66 @@ that failed is NaN with its status and reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from harness.errors import InputError
 from harness.simulation.chunks import run_chunk
 from harness.simulation.engine import Status
 from harness.simulation.execute import Executor, Serial
-from harness.simulation.parts import Parts
 from harness.simulation.plan import Plan
 from harness.simulation.study import ChunkResult
 
-__all__ = ["Summary", "run", "stream"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Found", "Summary", "collect", "run", "stream"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of the runs of a plan, in the order of its design.
+
+    Status and reason of each; columns by name, one value a run; and where trajectories are kept, their times
+    and values, shape (runs, times, observables).
+    """
+
+    status: np.ndarray
+    reason: np.ndarray
+    columns: Mapping[str, np.ndarray]
+    times: np.ndarray
+    trajectories: np.ndarray | None
+
+
+def collect(
+    planned: Plan,
+    executor: Executor | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Found:
+    """Run a plan and return plain arrays: labels cost more to load than a model to run."""
+    results = (executor or Serial()).map(partial(run_chunk, planned.study), planned.chunks())
+    found: list[ChunkResult] = []
+    for result in results:
+        found.append(result)
+        if progress:
+            progress(len(result))
+    found.sort(key=lambda result: result.start)
+    status, reason = (
+        np.concatenate([np.array(texts, dtype=object) for texts in each])
+        for each in ((r.status for r in found), (r.reason for r in found))
+    )
+    columns = {name: np.concatenate([r.columns[name] for r in found]) for name in found[0].columns}
+    if not planned.study.keep:
+        return Found(status, reason, columns, np.array([]), None)
+    kept = np.concatenate([result.trajectories for result in found])
+    given = {day for result in found for days in result.redoses for day in days}
+    shown = planned.study.shown_rows(given)
+    return Found(status, reason, columns, planned.study.kept_times()[shown], kept[:, shown])
 
 
 def run(
@@ -40,30 +83,19 @@ def run(
         with ``units``; ``status`` and ``reason`` per run. The attribute ``notes`` says what to
         know of the numbers, whatever the runs.
     """
-    results = (executor or Serial()).map(partial(run_chunk, planned.study), planned.chunks())
-    found: list[ChunkResult] = []
-    for result in results:
-        found.append(result)
-        if progress:
-            progress(len(result))
-    found.sort(key=lambda result: result.start)
-    data = {
-        "status": ("run", np.concatenate([np.array(r.status, dtype=object) for r in found])),
-        "reason": ("run", np.concatenate([np.array(r.reason, dtype=object) for r in found])),
-    }
-    for name in found[0].columns:
-        values = np.concatenate([result.columns[name] for result in found])
+    import xarray as xr
+
+    found = collect(planned, executor, progress)
+    data = {"status": ("run", found.status), "reason": ("run", found.reason)}
+    for name, values in found.columns.items():
         data[name] = ("run", values, {"units": planned.unit(name)})
     coords: dict[str, object] = {"run": np.arange(len(planned))}
-    if planned.study.keep:
-        kept = np.concatenate([result.trajectories for result in found])
-        given = {day for result in found for days in result.redoses for day in days}
-        shown = planned.study.shown_rows(given)
-        kept = kept[:, shown]
-        coords["time"] = ("time", planned.study.kept_times()[shown], {"units": planned.symbols.time_unit})
+    if found.trajectories is not None:
+        coords["time"] = ("time", found.times, {"units": planned.symbols.time_unit})
         for i, name in enumerate(planned.study.observables):
             symbol = planned.symbols[name]
-            data[name] = (("run", "time"), kept[:, :, i], {"units": symbol.unit, "long_name": symbol.name})
+            about = {"units": symbol.unit, "long_name": symbol.name}
+            data[name] = (("run", "time"), found.trajectories[:, :, i], about)
     for name in planned.design.table.columns:
         coords[f"design_{name}"] = ("run", planned.design.table[name].to_numpy())
     attributes = {
@@ -118,6 +150,8 @@ def stream(
     """
     if planned.study.keep:
         raise InputError("trajectories are kept in memory; write them as .nc")
+    from harness.simulation.parts import Parts
+
     with Parts(out, planned, resume) as parts:
         kept = {chunk.start: len(chunk) for chunk in planned.chunks() if parts.has(chunk.start)}
         if progress:

@@ -7,8 +7,10 @@ status, and a run that failed is NaN with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import xarray as xr
+import numpy as np
 
 from harness.models.card import ModelCard
 from harness.models.catalog import select
@@ -17,10 +19,37 @@ from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Regimen
-from harness.simulation.run import run
+from harness.simulation.run import collect
 from harness.simulation.times import default_times, parse_until
 
-__all__ = ["default_observables", "simulate"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Simulated", "default_observables", "simulate", "simulate_once"]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One run as plain arrays: `values` by observable, each of the shape of `times`; `attributes` as told.
+
+    `symbols` has units and names of all of them.
+    """
+
+    symbols: SymbolTable
+    times: np.ndarray
+    values: Mapping[str, np.ndarray]
+    attributes: Mapping[str, str]
+
+    def labelled(self) -> xr.Dataset:
+        """The same with labels."""
+        import xarray as xr
+
+        data = {
+            name: ("time", values, {"units": self.symbols[name].unit, "long_name": self.symbols[name].name})
+            for name, values in self.values.items()
+        }
+        time = {"time": ("time", self.times, {"units": self.symbols.time_unit})}
+        return xr.Dataset(data, time, dict(self.attributes))
 
 
 def simulate(
@@ -71,6 +100,32 @@ def simulate(
     InputError
         One line, when anything given is wrong.
     """
+    return simulate_once(
+        model,
+        doses=doses,
+        changes=changes,
+        readings=readings,
+        condition=condition,
+        until=until,
+        times=times,
+        observables=observables,
+        engine=engine,
+    ).labelled()
+
+
+def simulate_once(
+    model: str,
+    *,
+    doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
+    changes: Mapping[str, str | float] | None,
+    readings: str | Sequence[str],
+    condition: str | None,
+    until: str | float | None,
+    times: str | Sequence[float] | None,
+    observables: str | Sequence[str] | None,
+    engine: str,
+) -> Simulated:
+    """As :func:`simulate`, without the labels, which take longer to load than a model to run."""
     selection = select(model, readings, condition)
     card = selection.card
     symbols = card.symbols
@@ -89,11 +144,10 @@ def simulate(
         changes=changes,
         engine=engine,
     )
-    found = run(planned).isel(run=0, drop=True)
+    found = collect(planned)
     study = planned.study
     given = "default" if study.regimen is None else str(study.regimen.absolute(study.default_dose))
-    result = found.drop_vars(["status", "reason"])
-    result.attrs = {
+    attributes = {
         "model": card.id,
         "title": card.title,
         "source": "Singh et al. 2021, doi:10.1002/psp4.12598",
@@ -102,11 +156,12 @@ def simulate(
         "changes": ", ".join(f"{name}={value:g}" for name, value in study.fixed.items()),
         "doses": given,
         "engine": study.engine,
-        "status": found["status"].item(),
-        "reason": found["reason"].item(),
+        "status": found.status[0],
+        "reason": found.reason[0],
         "notes": "; ".join(planned.notes),
     }
-    return result
+    values = dict(zip(study.observables, found.trajectories[0].T, strict=True))
+    return Simulated(symbols, found.times, values, attributes)
 
 
 def default_observables(card: ModelCard, symbols: SymbolTable) -> list[str]:
