@@ -1,26 +1,37 @@
 # Two commands from a fresh clone: `make reproduce` and `make test`. They need python3 (3.11 or later) and make.
+# `make test PYTHON=python3.13` does the same with another Python, in an environment of its own: .venv-3.13.
 PYTHON ?= python3
-VENV := .venv
+PYTHONS := python3.11 python3.12 python3.13
+INTERPRETER := $(shell .ci/find-python $(PYTHON))
+VERSION := $(if $(INTERPRETER),$(shell $(INTERPRETER) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
+VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(VERSION))
+CONSTRAINTS := $(firstword $(wildcard constraints-$(VERSION).txt) constraints.txt)
+INSTALL := -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 REPORT := build/report.html
 AMICI := build/amici
 
-.PHONY: help reproduce test test-all lint sbml benchmark agree-amici clean
+.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage lint sbml benchmark agree-amici clean
 
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
 	@echo "make test        the tests (make test-all: the slow ones too)"
+	@echo "make test-quick  one or two tests of each part, within a minute"
+	@echo "make test PYTHON=python3.13  the tests with another Python, in .venv-3.13"
+	@echo "make test-pythons the tests with Python 3.11, 3.12 and 3.13, and with the lowest dependencies declared"
+	@echo "make coverage    the tests, and which lines they reach; it may not fall"
 	@echo "make lint        style checks, imports, built files"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
 
 # petab-gui carries a benchmark problem of PEtab, which a test fits; what its windows need is left out.
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps petab-gui
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@test -n "$(INTERPRETER)"
+	$(INTERPRETER) -m venv $(VENV)
+	$(BIN)/python $(INSTALL) --editable '.[test]'
+	$(BIN)/python $(INSTALL) --no-deps petab-gui
 	@touch $@
 
 reproduce: $(READY)
@@ -32,6 +43,21 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-quick: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "quick and not slow"
+
+# All are looked for before the first is run.
+test-pythons:
+	@for python in $(PYTHONS); do .ci/find-python $$python || absent=1; done; test -z "$$absent"
+	for python in $(PYTHONS); do $(MAKE) test PYTHON=$$python || exit 1; done
+	$(MAKE) test-lowest
+
+test-lowest:
+	$(MAKE) test PYTHON=python3.11 VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+
+coverage: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' --cov --cov-report=term:skip-covered
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -49,9 +75,9 @@ benchmark: $(READY)
 	$(BIN)/python -m benchmarks.speed
 
 # AMICI has an environment of its own: what it compiles takes longer than all that `make test` needs.
-$(AMICI)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(AMICI)
-	$(AMICI)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,amici]'
+$(AMICI)/.ready: pyproject.toml $(CONSTRAINTS)
+	$(INTERPRETER) -m venv $(AMICI)
+	$(AMICI)/bin/python $(INSTALL) --editable '.[test,amici]'
 	@touch $@
 
 agree-amici: export AMICI_MODELS_ROOT = $(CURDIR)/$(AMICI)/models
@@ -60,4 +86,4 @@ agree-amici: $(AMICI)/.ready
 	$(AMICI)/bin/cart agree --tool amici --readings all --workers 2
 
 clean:
-	rm -rf $(VENV) build .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build .pytest_cache .ruff_cache

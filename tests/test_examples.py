@@ -22,6 +22,7 @@ def test_the_example_of_three_doses_runs(capsys):
 
 
 @pytest.mark.parametrize("first", ["from harness import simulate", "from harness import plan, run"])
+@pytest.mark.quick
 def test_the_lines_of_the_readme_on_the_harness_run(first):
     readme = (repository() / "README.md").read_text("utf-8")
     lines = re.search(rf"```python\n({first}\n.*?)```", readme, re.DOTALL)[1]

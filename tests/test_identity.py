@@ -153,6 +153,7 @@ def test_a_key_holds_the_versions_and_the_text_of_what_computes(monkeypatch):
     assert anew() == before
 
 
+@pytest.mark.quick
 def test_a_key_is_the_same_in_another_process():
     code = (
         "from tests.test_identity import *; print(key_of(made_plan()), key_of(made_fit('fig2a/synthetic')))"

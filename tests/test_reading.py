@@ -53,6 +53,7 @@ def test_what_is_no_regular_file_is_refused_without_reading_it(tmp_path):
         (b"# nothing\n", "cannot be read"),
     ],
 )
+@pytest.mark.quick
 def test_a_table_that_is_wrong_is_told_in_one_line(tmp_path, content, said):
     path = tmp_path / "table.csv"
     path.write_bytes(content)

@@ -85,6 +85,7 @@ def test_value_nadir_and_falls():
     assert np.isnan(fall_time(TIME, TIME))
 
 
+@pytest.mark.quick
 def test_an_area_is_exact_for_exponentials_on_a_coarse_grid():
     time = np.array([0, 0.5, 2, 5, 9, 10.0])
     value = 100 * np.exp(-0.7 * time)

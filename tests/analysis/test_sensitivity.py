@@ -27,6 +27,7 @@ def points():
     return saltelli_sample(3, N, seed=1)
 
 
+@pytest.mark.quick
 def test_the_indices_of_a_known_function_are_found(points):
     found = sobol_indices(ishigami(points), 3)
     np.testing.assert_allclose(found.total, TOTAL, atol=0.03)

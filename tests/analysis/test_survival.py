@@ -113,6 +113,7 @@ def test_a_step_nearer_to_one_half_than_rounding_is_on_its_own_side():
     np.testing.assert_allclose([above[-1], below[-1]], 0.5, rtol=1e-15)
 
 
+@pytest.mark.quick
 def test_the_estimate_is_that_of_lifelines():
     random = np.random.default_rng(2)
     durations, events = random.exponential(size=500), random.random(500) < 0.6

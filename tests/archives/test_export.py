@@ -62,6 +62,7 @@ def test_level_2_draws_only_the_messages_about_numbers_without_units(tmp_path):
 
 
 @pytest.mark.parametrize("name", model_names())
+@pytest.mark.quick
 def test_antimony_compiles_to_the_same_model(name, tmp_path):
     use = used(name)
     antimony.clearPreviousLoads()

@@ -36,6 +36,7 @@ def curves(scale):
 
 
 @pytest.mark.parametrize("scale", archive_names())
+@pytest.mark.quick
 def test_the_manifest_lists_itself_and_every_file(archives, scale):
     file, folder = archives[scale]
     listed = read_archive(file, folder)

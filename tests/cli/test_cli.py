@@ -85,6 +85,7 @@ def cart(capfd):
         (["simulate", "absent.ant"], "absent.ant: no such file"),
     ],
 )
+@pytest.mark.quick
 def test_bad_input_is_one_line_and_exit_code_2(cart, arguments, said):
     code, out, err = cart(*arguments)
     assert code == 2
@@ -101,6 +102,7 @@ def test_simulate_prints_a_summary(cart):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "nc"])
+@pytest.mark.quick
 def test_simulate_writes_what_was_asked_for(cart, tmp_path, suffix):
     path = tmp_path / f"out.{suffix}"
     code, out, err = cart(
@@ -162,6 +164,7 @@ def test_report_prints_the_scores_and_writes_the_page(cart, tmp_path):
     assert (tmp_path / "report.html").exists()
 
 
+@pytest.mark.quick
 def test_help_imports_nothing_heavy():
     heavy = ("roadrunner", "libsbml", "antimony", "pandas", "xarray", "matplotlib", "scipy", "pint", "numpy")
     code = (

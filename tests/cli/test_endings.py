@@ -105,6 +105,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize(("number", "whole_group"), ALIKE)
+@pytest.mark.quick
 def test_a_signal_ends_a_run_with_one_line_and_keeps_its_chunks(start, tmp_path, number, whole_group):
     process = slow_run(start, tmp_path)
     (os.killpg if whole_group else os.kill)(process.pid, number)

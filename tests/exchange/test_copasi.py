@@ -46,6 +46,7 @@ def copasi(card, changes, times):
     return table.to_numpy()[:, 1:]
 
 
+@pytest.mark.quick
 def test_the_lines_of_the_readme_run():
     readme = (repository() / "README.md").read_text("utf-8")
     for tool in ("basico", "tellurium"):

@@ -16,6 +16,7 @@ def problem(request, tmp_path_factory):
     return request.param, write_problem(request.param, folder)
 
 
+@pytest.mark.quick
 def test_the_problem_is_lint_clean(problem):
     assert not v1.lint_problem(v1.Problem.from_yaml(problem[1]))
 

@@ -19,6 +19,7 @@ def tellurium():
 
 @pytest.mark.parametrize("version", ["l3v2", "l3v1"])
 @pytest.mark.parametrize("name", model_names())
+@pytest.mark.quick
 def test_tellurium_gives_the_numbers_of_the_engine(tellurium, name, version):
     card = load_card(name)
     model = tellurium.loadSBMLModel(str(card.sbml_path(version)))

@@ -20,6 +20,7 @@ def test_a_panel_is_drawn_with_its_curves_and_observations(fig2b):
     assert any("observed: vehicle" in label for label in labels)
 
 
+@pytest.mark.quick
 def test_an_svg_has_a_text_alternative_and_is_the_same_every_time(fig2b):
     description = describe(fig2b)
     first = svg(draw_panel(fig2b), description)

@@ -24,6 +24,7 @@ def same_tables(one, other):
     assert one.tables == other.tables
 
 
+@pytest.mark.quick
 def test_known_parameters_are_found_again_in_vitro(prepared):
     result = fit(prepared(), profile=False)
     estimates = result.table("estimates").set_index("parameter")
@@ -52,6 +53,7 @@ def test_population_values_are_found_again_beside_random_effects(name):
     assert ((mine.low < mine.table_1) & (mine.table_1 < mine.high)).mean() >= 0.75
 
 
+@pytest.mark.quick
 def test_a_result_reloads_as_it_was_saved(prepared, tmp_path):
     result = fit(prepared(), problem={"title": "x"})
     result.save(tmp_path / "result.json")

@@ -21,6 +21,7 @@ def test_relative_paths_mean_the_same(tmp_path, monkeypatch):
     assert apart("os:getcwd", "folder") == str(tmp_path)
 
 
+@pytest.mark.quick
 def test_a_call_that_ends_the_process_is_told_and_the_next_one_works():
     before = apart("os:getpid", "process")
     with pytest.raises(InputError, match=r"^own\.ant: reading it ends the process that tries \(SIGSEGV\)"):

@@ -8,6 +8,7 @@ from harness.models.compile import compile_antimony
 
 
 @pytest.mark.parametrize("name", model_names())
+@pytest.mark.quick
 def test_sbml_folder_equals_a_fresh_build(name):
     card = load_card(name)
     assert stale(card, build(card)) == []
@@ -24,6 +25,7 @@ def test_a_build_is_the_same_every_time_and_names_no_tool_or_moment():
 
 
 @pytest.mark.parametrize("name", model_names())
+@pytest.mark.quick
 def test_both_versions_hold_the_same_model(name):
     card = load_card(name)
     new, old = (libsbml.readSBMLFromFile(str(card.sbml_path(v))) for v in ("l3v2", "l3v1"))

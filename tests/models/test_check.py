@@ -48,6 +48,7 @@ def test_an_empty_model_is_found(spoiled):
     assert any("names transgene" in issue.message for issue in Card().run(spoiled(empty)))
 
 
+@pytest.mark.quick
 def test_a_wrong_unit_is_found(spoiled):
     issues = Consistency().run(spoiled(lambda model: model.getParameter("K_12").setUnits("item")))
     assert any("10541" in issue.message for issue in issues)

@@ -120,6 +120,7 @@ def test_a_scan_works_in_workers_with_calls_of_endpoints(own):
     np.testing.assert_allclose(here["lowest_x"], [-1, -2, -3], rtol=1e-3)
 
 
+@pytest.mark.quick
 def test_a_card_beside_the_file_declares_dose_observables_and_endpoints(own):
     path = own("model m()\n dose=100; K=0.5; S->; K*S; S=dose; effect:=2*S\nend\n")
     own(

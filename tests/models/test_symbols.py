@@ -14,6 +14,7 @@ def clinical():
 
 
 @pytest.mark.parametrize("name", model_names())
+@pytest.mark.quick
 def test_every_unit_is_one_that_pint_knows(name):
     symbols = load_card(name).symbols
     assert symbols.time_unit == ("hour" if name == "in_vitro" else "day")

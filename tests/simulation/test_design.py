@@ -120,6 +120,7 @@ def test_a_column_twice_is_refused(clinical):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.quick
 def test_a_file_is_read_with_units_in_its_heading(tmp_path, clinical, suffix):
     table = pd.DataFrame(
         {"dose": [1e8], "K_12 [1/hour]": [0.07], "V_b [mL]": [5000.0], "days [weeks]": [4.0]}

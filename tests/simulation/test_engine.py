@@ -44,6 +44,7 @@ def test_the_engine_agrees_with_an_independent_integration(clinical, independent
     assert error[1:].max() < 1e-3
 
 
+@pytest.mark.quick
 def test_repeated_doses_agree_with_an_independent_integration(clinical, independent):
     doses = [(0.0, 150e6), (28.0, 150e6), (200.5, 450e6)]
     run = clinical.run({}, regimen(Dose(*dose) for dose in doses), DAYS, READ_OUT)
@@ -154,6 +155,7 @@ def test_what_starts_from_a_parameter_follows_it(clinical):
 
 
 @pytest.mark.parametrize("changes", [{"K_on": float("nan")}, {"KC50": 0.0}, {"Tumor_0": 0.0}, {"K_m": 0.0}])
+@pytest.mark.quick
 def test_a_run_that_fails_is_nan_with_a_status_and_a_reason(clinical, changes):
     run = clinical.run(changes, None, DAYS, READ_OUT)
     assert run.status is not Status.OK
@@ -194,6 +196,7 @@ def test_times_that_only_rounding_holds_apart_are_one(clinical, off):
     assert (run.at(times)[[1, 3], 0] > 1e8).all()
 
 
+@pytest.mark.quick
 def test_threads_take_turns_and_get_the_numbers_of_one(clinical):
     times = np.arange(0.0, 100.0)
     rows = [{"K_12": 1 + 0.1 * i} for i in range(12)]

@@ -77,6 +77,7 @@ def test_an_edited_function_is_another_study_and_runs_as_edited(write, tmp_path)
     "import_", ["from mine_lib.inner import VALUE", "import mine_lib.inner as i; VALUE = i.VALUE",
                 "from mine_lib import inner; VALUE = inner.VALUE"],
 )  # fmt: skip
+@pytest.mark.quick
 def test_what_a_module_imports_of_the_users_own_belongs_to_it(write, import_):
     write(
         {

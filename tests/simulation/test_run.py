@@ -48,6 +48,7 @@ def test_results_do_not_depend_on_the_chunks(planned, reference, chunk):
     identical(run(planned.__class__(**{**vars(planned), "chunk": chunk})), reference)
 
 
+@pytest.mark.quick
 def test_results_do_not_depend_on_the_number_of_processes(planned, reference):
     small = planned.__class__(**{**vars(planned), "chunk": 5})
     identical(run(small, Processes(2)), reference)
@@ -69,6 +70,7 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(reference):
 
 
 @pytest.mark.filterwarnings("ignore")  # of dask's own sockets and event loops
+@pytest.mark.quick
 def test_a_local_dask_cluster_gives_the_same_results(planned, reference):
     distributed = pytest.importorskip("distributed")
     from harness.simulation.execute import Dask
@@ -211,6 +213,7 @@ def test_every_model_has_endpoints_that_run(model):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.quick
 def test_a_stream_is_the_run_row_by_row(tmp_path, planned, reference, suffix):
     path = tmp_path / f"out.{suffix}"
     counted = []
@@ -290,6 +293,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, planned, monkeypatch):
     assert str(stream(small, tmp_path / "out.csv", resume=True)) == "40 runs: 40 ok"
 
 
+@pytest.mark.quick
 def test_trajectories_are_written_as_netcdf(tmp_path):
     found = run(plan("xenograft", grid(dose=[5e6, 1e7]), trajectories=True, times="0:30:10", until=30))
     from harness.files import write_dataset

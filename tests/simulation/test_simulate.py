@@ -5,6 +5,7 @@ from harness.errors import InputError
 from harness.simulation.simulate import simulate
 
 
+@pytest.mark.quick
 def test_results_carry_units_names_and_what_was_run():
     result = simulate("clinical", doses=["450e6", "150e6@28"], readings=["as_run"], times="0,28,56")
     assert result.transgene.attrs == {"units": "copies/ug", "long_name": "CAR transgene in blood"}

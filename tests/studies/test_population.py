@@ -65,6 +65,7 @@ def test_each_rule_of_progression_is_later_than_the_one_before(published):
     assert medians == pytest.approx([8.3, 14.4, 33], rel=0.12)
 
 
+@pytest.mark.quick
 def test_numbers_are_those_that_were_named(published):
     assert tuple(published.numbers) == Population(patients=3, doses=["50e6", "800e6"]).number_names()
     assert all(isinstance(value, float) for value in published.numbers.values())

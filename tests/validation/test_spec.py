@@ -93,6 +93,7 @@ def test_every_panel_is_of_the_schema_and_named_by_its_folder(name):
         ),
     ],
 )
+@pytest.mark.quick
 def test_a_broken_specification_is_told_with_file_line_and_field(spoiled, change, said):
     path = spoiled(change)
     with pytest.raises(InputError) as caught:

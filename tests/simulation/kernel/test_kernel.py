@@ -105,6 +105,7 @@ def test_every_model_and_reading_agrees_with_the_reference_by_both_engines(name,
         assert max(worst(plain.values, truth.values, card.observables).values()) < 1e-3, course
 
 
+@pytest.mark.quick
 def test_random_patients_agree_with_the_reference(kernel):
     rows, times = accuracy.patients(8, seed=5), np.arange(0.0, 641.0, 8)
     reference = Engine(accuracy.reference_program(), relative_tolerance=1e-11)
