@@ -1,4 +1,4 @@
-# Two commands from a fresh clone: `make reproduce` and `make test`. They need python3 (3.11 or later) and make.
+# Two commands from a fresh clone: `make reproduce` and `make test`. They need python3 (3.11 to 3.13) and make.
 # `make test PYTHON=python3.13` does the same with another Python, in an environment of its own: .venv-3.13.
 PYTHON ?= python3
 PYTHONS := python3.11 python3.12 python3.13
