@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.analysis.observations import in_unit
+from harness.figures.labels import with_unit
 from harness.figures.style import COLOURS, DASHES, INK, ink_legend, new_figure
 from harness.validation.curves import Evidence, NoData
 from harness.validation.spec import ScanAxes
@@ -28,7 +29,7 @@ def draw_scan_axes(result: PanelResult) -> Figure:
     for place, (each, condition) in enumerate(zip(axes, declared.conditions, strict=False)):
         _draw(each, result.evidence, declared, condition)
         each.set_xlabel(declared.x_label if place >= len(declared.conditions) - COLUMNS else "")
-        each.set_ylabel(declared.y_label if place % COLUMNS == 0 else "")
+        each.set_ylabel(with_unit(declared.y_label, declared.unit) if place % COLUMNS == 0 else "")
     ink_legend(axes[0].legend(fontsize=7.5, frameon=False))
     return figure
 

@@ -6,17 +6,20 @@ row with its status and NaN.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import pandas as pd
 
-from harness.models.catalog import select
-from harness.simulation.design import Design, grid, parse_axis
+from harness.errors import unknown_name
+from harness.models.catalog import Selection, select
+from harness.models.provenance import omegas_of
+from harness.simulation.design import grid, parse_axis
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import Summary, run
-from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration, refuse_set_twice
 
 __all__ = ["Scan"]
 
@@ -25,8 +28,9 @@ class Scan(StudyDeclaration):
     """Endpoints over a grid.
 
     `grid` holds axes as ``cart scan`` takes them (``0.5:20:log:25`` or ``1,2,5``); `changes` are set in
-    every run, which `engine` runs as for every study. The table `runs` has the columns condition, one an
-    axis, one an endpoint, status and reason.
+    every run, which `engine` runs as for every study. `deviations` moves parameters by so many of their
+    omegas, those of ``parameters.csv``, on the logarithmic scale: -1 and 1 are the edges of a band. The table
+    `runs` has the columns condition, one an axis, one an endpoint, status and reason.
     """
 
     kind: Literal["scan"]
@@ -36,6 +40,7 @@ class Scan(StudyDeclaration):
     grid: dict[str, str]
     endpoints: tuple[str, ...]
     changes: dict[str, str] = {}
+    deviations: dict[str, float] = {}
     until: str | None = None
     engine: EngineName = ROADRUNNER
 
@@ -62,16 +67,27 @@ class Scan(StudyDeclaration):
         return [(condition, self._plan(condition)) for condition in self.conditions]
 
     def _plan(self, condition: str | None) -> Plan:
-        symbols = select(self.model, self.readings, condition).card.symbols
+        selection = select(self.model, self.readings, condition)
+        symbols = selection.card.symbols
         axes = dict(parse_axis(f"{name}={text}", symbols) for name, text in self.grid.items())
-        design: Design = grid(**axes)
         return plan(
-            self.model,
-            design,
+            selection,
+            grid(**axes),
             endpoints=self.endpoints,
-            changes=self.changes,
-            readings=self.readings,
-            condition=condition,
+            changes={**self.changes, **self._moved(selection)},
             until=self.until,
             engine=self.engine,
         )
+
+    def _moved(self, selection: Selection) -> dict[str, float]:
+        """Values of the parameters that are moved, in the model's units."""
+        refuse_set_twice(self.deviations, self.grid)
+        symbols, omegas = selection.card.symbols, omegas_of(selection.card)
+        for name in self.deviations:
+            if name not in omegas:
+                raise unknown_name(f"omega in parameters.csv for {selection.card.id}", name, omegas)
+        values = symbols.parse_all({**selection.changes, **self.changes})
+        return {
+            name: values.get(name, symbols[name].value) * math.exp(count * omegas[name])
+            for name, count in self.deviations.items()
+        }
