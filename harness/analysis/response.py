@@ -32,6 +32,7 @@ __all__ = [
     "interval",
     "is_responder",
     "over_progression",
+    "progressed_by",
     "progression_free",
     "progression_time",
     "require_rule",
@@ -157,9 +158,23 @@ def best_response(
     return category(best_change(time, value, first_visit, stop, rule))
 
 
-def response_at(time: np.ndarray, value: np.ndarray, at: float) -> np.ndarray:
-    """Number of the category of the change at one time, against baseline, 0 the best."""
-    return category(value_at(time, value, at))
+@gives("dimensionless")
+def response_at(time: np.ndarray, value: np.ndarray, day: float) -> np.ndarray:
+    """Number of the category of the change on one day, against baseline, 0 the best; `day` in unit of `time`.
+
+    NaN where the curve ends sooner.
+    """
+    return category(value_at(time, value, day))
+
+
+@gives("dimensionless")
+def progressed_by(time: np.ndarray, value: np.ndarray, day: float, rule: str = RULE) -> np.ndarray:
+    """1 where M-protein has met a rule of progression by one day, in the unit of `time`, and 0 where not.
+
+    NaN where the curve ends sooner.
+    """
+    known = np.isfinite(value_at(time, value, day)) & np.isfinite(value).all(axis=-1)
+    return np.where(known, progression_time(time, value, rule) <= day, np.nan)
 
 
 @gives("{time}")

@@ -12,6 +12,7 @@ from harness.cli.options import (
     Changes,
     Condition,
     Doses,
+    Endpoints,
     Engine,
     Model,
     Plot,
@@ -39,15 +40,6 @@ __all__ = ["run", "scan"]
 SHOWN = 40
 """Runs that the terminal is shown."""
 
-Endpoints = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--endpoint",
-        "--endpoints",
-        help="Cmax, 'lowest(tumor_volume, start=5)' or module:function; repeatable, or with commas. "
-        "All that the model declares by default.",
-    ),
-]
 At = Annotated[str | None, typer.Option(help="Times to read the observables out at: 1,7,28 or 0:360:30.")]
 Observables = Annotated[
     list[str] | None, typer.Option("--observable", help="What --at reads out; all observables by default.")
@@ -90,7 +82,9 @@ def scan(
     from harness.simulation.design import grid as make_grid
     from harness.simulation.design import parse_axis
 
-    symbols = select(model, reading or (), condition).card.symbols
+    selection = select(model, reading or (), condition)
+    symbols = selection.card.symbols
+    symbols = symbols.at(symbols.parse_all(selection.changes))  # what a change such as 2x is of
     axes = dict(parse_axis(text, symbols) for text in grid)
     if len(axes) < len(grid):
         raise InputError("grid: an axis is given twice")

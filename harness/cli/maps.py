@@ -51,6 +51,14 @@ def map_(
         ),
     ] = None,
     parameter: Annotated[str, typer.Option(help="Parameter that the burden sets.")] = "Tumor_0",
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endpoint",
+            "--endpoints",
+            help="One more column, such as 'response_at(M_protein_change, day=180)'. Repeatable.",
+        ),
+    ] = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
@@ -78,6 +86,7 @@ def map_(
         changes=parse_changes(set_ or []),
         dose=f"{dose}:log:{points}",
         burden=axis,
+        endpoints=[name for text in endpoint or () for name in split_names(text)],
         until=until,
         engine=engine,
     )
@@ -206,6 +215,9 @@ def _spreads(texts: list[str]) -> dict[str, dict[str, str]]:
 def _print_numbers(outcome: Outcome) -> None:
     for name, value in outcome.numbers.items():
         print(f"{name}: {value:.6g}")
+    for name in outcome.extra["more"]:
+        column = outcome.tables["map"][name]
+        print(f"{name}: {column.min():.6g} to {column.max():.6g}")
 
 
 def _print_indices(outcome: Outcome) -> None:

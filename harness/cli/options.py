@@ -14,6 +14,7 @@ __all__ = [
     "Changes",
     "Condition",
     "Doses",
+    "Endpoints",
     "Engine",
     "Model",
     "Out",
@@ -46,7 +47,7 @@ Changes = Annotated[
     typer.Option(
         "--set",
         metavar="ID=VALUE",
-        help="Parameter, with an optional unit: 'K_12=0.07 1/h'. Repeatable.",
+        help="Parameter, with an optional unit: 'K_12=0.07 1/h', or a change: 10x, '+20 %'. Repeatable.",
         autocompletion=complete_parameter,
     ),
 ]
@@ -67,6 +68,15 @@ Rule = Annotated[
     ),
 ]
 Engine = Annotated[str, typer.Option(help="What runs it: roadrunner, kernel or auto (kernel for many runs).")]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--endpoint",
+        "--endpoints",
+        help="Cmax, 'lowest(tumor_volume, start=5)', 'response_at(M_protein_change, day=180)' or "
+        "module:function; repeatable, or with commas. All that the model declares by default.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Out = Annotated[Path | None, typer.Option(help="Table to write: .csv or .parquet.")]
 Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]

@@ -127,7 +127,7 @@ def _fixed(
         if free in arm.changes:
             raise InputError(f"arm {name}: {free} is free and set; one of them")
     selection = select(problem.model, problem.readings, arm.condition or problem.condition)
-    return symbols.parse_all({**selection.changes, **problem.changes, **carried, **arm.changes})
+    return symbols.parse_all(selection.changes, problem.changes, carried, arm.changes)
 
 
 def _parameters(problem: FitProblem, symbols: SymbolTable, fixed: dict[str, float]) -> tuple[Coordinate, ...]:

@@ -6,6 +6,7 @@ Promise: a name that reaches the engine stands in this table, so a misspelt one 
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ import libsbml
 
 from harness.errors import InputError, unknown_name
 from harness.models.meaning import nearest
-from harness.models.units import counting, is_conversion, parse_quantity, unit_of
+from harness.models.units import counting, is_conversion, parse_factor, parse_quantity, unit_of
 
 __all__ = ["Kind", "Symbol", "SymbolTable", "description", "read_symbols"]
 
@@ -106,25 +107,41 @@ class SymbolTable(Mapping[str, Symbol]):
         return symbol
 
     def parse(self, name: str, text: str | float) -> float:
-        """Value of a settable symbol in the model's unit, from a number or 'VALUE UNIT'.
+        """Value of a settable symbol in the model's unit, from a number, 'VALUE UNIT', '10x' or '+20 %'.
+
+        The last two are of the value that the table holds.
 
         Raises
         ------
         InputError
             When the symbol is unknown or not to be set, the text is no number, the unit does not
-            convert, or a volume is not positive.
+            convert, a volume is not positive, or there is no value for a change to be of.
         """
         symbol = self.require_settable(name)
-        value = parse_quantity(str(text), symbol.unit, name)
+        factor = parse_factor(str(text), symbol.unit, name)
+        if factor is not None and math.isnan(symbol.value):
+            raise InputError(f"{name}: '{text}' is of a value that {self.model} works out; give a number")
+        value = parse_quantity(str(text), symbol.unit, name) if factor is None else factor * symbol.value
+        if not math.isfinite(value):
+            raise InputError(f"{name}: '{text}' is not a finite number")
         if symbol.is_volume and value <= 0:
             raise InputError(f"{name}: a volume must be positive, not {value:g} {symbol.unit}")
         if value < 0 <= symbol.value:
             raise InputError(f"{name}: must not be negative, not {value:g} {symbol.unit}")
         return value
 
-    def parse_all(self, changes: Mapping[str, str | float]) -> dict[str, float]:
-        """Values of several symbols in the model's units."""
-        return {name: self.parse(name, text) for name, text in changes.items()}
+    def parse_all(self, *changes: Mapping[str, str | float]) -> dict[str, float]:
+        """Values of several symbols in the model's units; later ones go over earlier ones and are of them."""
+        values: dict[str, float] = {}
+        for given in changes:
+            table = self.at(values)
+            values |= {name: table.parse(name, text) for name, text in given.items()}
+        return values
+
+    def at(self, values: Mapping[str, float]) -> SymbolTable:
+        """The same symbols with other values of some."""
+        changed = {name: replace(self[name], value=value) for name, value in values.items()}
+        return replace(self, symbols={**self.symbols, **changed})
 
 
 def read_symbols(

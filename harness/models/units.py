@@ -26,6 +26,7 @@ __all__ = [
     "convert",
     "counting",
     "is_conversion",
+    "parse_factor",
     "parse_quantity",
     "readable",
     "registry",
@@ -36,6 +37,9 @@ COUNTED = {"item": "item", "cell": "cells", "copy": "copies", "complex": "comple
 """What an item can be, one and several of them."""
 
 _QUANTITY = re.compile(rf"[{BLANK}]*({NUMBER})[{BLANK}]*(.*)", re.DOTALL)
+_CHANGE = re.compile(
+    rf"[{BLANK}]*(?:({NUMBER})[{BLANK}]*x|(?=[+-])({NUMBER})[{BLANK}]*(?:%|percent))[{BLANK}]*"
+)
 _SHORT = {"litre": "L", "gram": "g", "second": "s", "metre": "m", "mole": "mol", "item": "item"}
 
 
@@ -87,6 +91,26 @@ def parse_quantity(text: str, unit: str, what: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{what}: '{text}' is not a finite number")
     return convert(value, given, unit, what) if given else value
+
+
+def parse_factor(text: str, unit: str, what: str) -> float | None:
+    """Read a change as the factor that it is: ``10x`` as 10, ``+20 %`` as 1.2; None for what is no change.
+
+    Raises
+    ------
+    InputError
+        When the factor is negative or not finite, or a percentage could be the value itself, because the
+        unit is percent.
+    """
+    match = _CHANGE.fullmatch(text)
+    if match is None:
+        return None
+    if match[2] and unit == "percent":
+        raise InputError(f"{what}: '{text}' may be a value or a change; write it without a sign, or as 1.2x")
+    factor = float(match[1]) if match[1] else 1 + float(match[2]) / 100
+    if not 0 <= factor < math.inf:
+        raise InputError(f"{what}: '{text}' must be finite, and not negative")
+    return factor
 
 
 def convert(value: float, given: str, unit: str, what: str) -> float:

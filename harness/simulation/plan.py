@@ -21,6 +21,7 @@ from harness.errors import InputError, unknown_name
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable
+from harness.models.units import convert
 from harness.reading import parse_number
 from harness.simulation.chunks import run_rows
 from harness.simulation.design import Design
@@ -176,7 +177,7 @@ def plan(
     selection = model if isinstance(model, Selection) else select(model, readings, condition)
     card = selection.card
     symbols = card.symbols
-    fixed = symbols.parse_all({**selection.changes, **(changes or {})})
+    fixed = symbols.parse_all(selection.changes, changes or {})
     checked = design.checked(symbols, tuple(regimens or {}))
     _require_whole_cells(card, checked, fixed)
     columns = tuple(c for c in checked.table.columns if c not in ("days", "regimen"))
@@ -295,7 +296,10 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     require_options(declared.function, FUNCTIONS[declared.function], declared.options)
     value, time = symbols[declared.observable].unit, symbols.time_unit
     unit = unit_given(name, FUNCTIONS[declared.function], value=value, time=time)
-    return EndpointCall(name, declared.function, unit, declared.observable, dict(declared.options))
+    options = dict(declared.options)
+    if "day" in options:
+        options["day"] = convert(float(options["day"]), "day", time, f"endpoint {name}: day")
+    return EndpointCall(name, declared.function, unit, declared.observable, options)
 
 
 def _require_whole_cells(card: ModelCard, design: Design, fixed: Mapping[str, float]) -> None:

@@ -111,6 +111,8 @@ class Map(StudyDeclaration):
         Dose axis, ``low:high:log:count`` or a list, in cells.
     burden
         Burden axis.
+    endpoints
+        More columns of the table, such as ``response_at(M_protein_change, day=180)``.
     until
         End of every run, over which a fall is the deepest; the longest follow-up of the article by default.
     engine
@@ -126,6 +128,7 @@ class Map(StudyDeclaration):
     changes: dict[str, str] = {}
     dose: str = "50e6:800e6:log:40"
     burden: Burden = Burden()
+    endpoints: tuple[str, ...] = ()
     until: str = "21 months"
     engine: EngineName = AUTO
 
@@ -163,13 +166,22 @@ class Map(StudyDeclaration):
                 "Tmax_of_run": found[_highest_of_run(self._card())[1]].to_numpy(),
                 "sBCMA_fall": -found["sBCMA_nadir"].to_numpy(),
                 "M_fall": -found["M_nadir"].to_numpy(),
+                **{name: found[name].to_numpy() for name in self._more(planned)},
                 "reason": found["reason"].to_numpy(),
             }
         )
         numbers = _numbers(table, shape, self._card().endpoints["Tmax"].options.get("before", np.inf))
-        shown = {"dose": dose, "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")}}
+        shown = {
+            "dose": dose,
+            "more": self._more(planned),
+            "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")},
+        }
         notes = (*planned.notes, *self._notes(numbers))
         return Outcome(numbers, {"map": table}, len(table), failed, notes, shown, planned.study.engine)
+
+    def _more(self, planned: Plan) -> list[str]:
+        """Columns of the endpoints that were asked for."""
+        return [call.name for call in planned.study.endpoints[len(ENDPOINTS) + 1 :]]
 
     def _card(self) -> ModelCard:
         return select(self.model, self.readings, self.condition).card
@@ -190,7 +202,7 @@ class Map(StudyDeclaration):
         return plan(
             self.model,
             grid(**axes),
-            endpoints=[*ENDPOINTS, _highest_of_run(card)[0]],
+            endpoints=[*ENDPOINTS, _highest_of_run(card)[0], *self.endpoints],
             until=self.until,
             changes=self.changes,
             readings=self.readings,

@@ -215,12 +215,12 @@ class Sensitivity(StudyDeclaration):
 
     def _plan(self, points: np.ndarray) -> Plan:
         symbols = self._symbols()
-        changes = {**select(self.model, self.readings, self.condition).changes, **self.changes}
-        fixed = symbols.parse_all(changes)
+        chosen = select(self.model, self.readings, self.condition).changes
+        fixed = symbols.parse_all(chosen, self.changes)
         columns = {}
         for place, (name, spread) in enumerate(self.parameters.items()):
             typical = fixed.get(name, symbols.require_settable(name).value)
-            columns[name] = spread.values(points[:, place], name, typical, symbols)
+            columns[name] = spread.values(points[:, place], name, typical, symbols.at(fixed))
         return plan(
             self.model,
             Design(pd.DataFrame(columns)),

@@ -70,7 +70,7 @@ class VirtualPatients(StudyDeclaration):
         omegas = {**omegas_of(selection.card), **self.omegas}
         for name in omegas:
             symbols.require_settable(name)
-        fixed = symbols.parse_all({**selection.changes, **self.changes})
+        fixed = symbols.parse_all(selection.changes, self.changes)
         typical = {name: fixed.get(name, symbols[name].value) for name in omegas}
         return random_effects(typical, omegas, count, self.seed)
 

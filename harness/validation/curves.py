@@ -93,7 +93,7 @@ class Curve(Declaration):
     def settings(self) -> dict[str, float]:
         """What its readings, condition and changes set, in the model's units."""
         chosen = select(self.model, self.readings, self.condition).changes
-        return self.symbols.parse_all({**chosen, **self.changes})
+        return self.symbols.parse_all(chosen, self.changes)
 
     def with_readings(self, names: tuple[str, ...]) -> Curve:
         """The same curve under more readings: those that its model knows and that fit its own."""

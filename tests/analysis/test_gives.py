@@ -16,8 +16,9 @@ OPTIONS = {
     "area": {"stop": 15.0}, "time_above": {"level": 20.0}, "growth_rate": {"start": 2.0, "stop": 7.0},
     "half_life": {"start": 9.0, "stop": 14.0}, "doubling_time": {"start": 2.0, "stop": 7.0},
     "fold_fall": {"start": 8.0, "stop": 20.0}, "best_response": {"first_visit": 3.0},
+    "response_at": {"day": 6.0}, "progressed_by": {"day": 12.0},
 }  # fmt: skip
-OF_RESPONSE = ("best_response", "progression_time", "time_to_response")
+OF_RESPONSE = ("best_response", "progressed_by", "progression_time", "response_at", "time_to_response")
 
 
 def value_of(name, of_time, of_value):

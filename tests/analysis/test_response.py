@@ -12,6 +12,7 @@ from harness.analysis.response import (
     duration_of_response,
     interval,
     is_responder,
+    progressed_by,
     progression_free,
     progression_time,
     responds_again,
@@ -122,6 +123,21 @@ def test_response_at_a_day_is_read_between_output_times_too():
     found = [category_names()[int(response_at(TIME, value, day))] for day in (10, 14, 20, 30, 35, 40)]
     assert found == ["PR", "PR", "CR", "PR", "SD", "PD"]
     assert np.isnan(response_at(TIME, value, 41))
+
+
+def test_progression_by_a_day_is_a_time_of_progression_up_to_it():
+    value = np.array([straight(0, -50, -90, -70, -50), straight(0, -20, -30, -40, -50), np.full(401, np.nan)])
+    when = progression_time(FINE, value)[0]
+    assert 20 < when < 30
+    for day, found in ((when - 0.1, 0.0), (when + 0.1, 1.0), (40, 1.0)):
+        assert progressed_by(FINE, value, day)[:2].tolist() == [found, 0.0]
+    assert np.isnan(progressed_by(FINE, value, 40)[2])
+    assert np.isnan(progressed_by(FINE, value, 41)).all()
+    later = (
+        progressed_by(FINE, value, when + 0.1, "baseline_25"),
+        progressed_by(FINE, value, 33, "baseline_25"),
+    )
+    assert [found[0] for found in later] == [0, 1]  # a quarter of baseline over the nadir, on day 32.5
 
 
 def test_progression_free_survival_ends_with_progression_or_with_the_curve():

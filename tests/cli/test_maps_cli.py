@@ -41,6 +41,20 @@ def test_map_prints_its_numbers_and_takes_another_conversion(cart):
     assert "5 % = 1e8 cells/L, 95 % = 1e9 cells/L, joined by straight lines" in err
 
 
+def test_map_reads_response_and_progression_at_a_day_too(cart, tmp_path):
+    table = tmp_path / "map.csv"
+    asked = "response_at(M_protein_change, day=50),progressed_by(M_protein_change, day=50)"
+    code, out, _ = cart("map", "--points", "2", "--until", "60", "--endpoint", asked, "--out", str(table))
+    assert code == 0
+    assert "progressed_by_M_protein_change_day_50: 0 to 0" in out
+    found = pd.read_csv(table)
+    assert set(found["response_at_M_protein_change_day_50"]) <= set(range(6))
+    assert list(found)[-4:-2] == [
+        "response_at_M_protein_change_day_50",
+        "progressed_by_M_protein_change_day_50",
+    ]
+
+
 def test_sensitivity_prints_indices_or_writes_them(cart, tmp_path):
     code, out, err = cart(*SENSITIVITY, *WATCHED, "--n", "16")
     assert (code, err) == (0, "cart: 64 runs, 0 failed\n")

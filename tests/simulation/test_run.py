@@ -11,7 +11,7 @@ import xarray as xr
 
 from harness.analysis.gives import gives
 from harness.errors import InputError
-from harness.simulation.design import Design, grid, random_effects
+from harness.simulation.design import Design, grid, random_effects, single
 from harness.simulation.engine import Status
 from harness.simulation.execute import Processes, Serial, choose_executor
 from harness.simulation.plan import plan
@@ -450,3 +450,11 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(tmp_path, planned, mo
     with pytest.raises(InputError, match="No space left"):
         stream(planned, tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "observable", "factor"), [("clinical", "transgene", 1), ("in_vitro", "viability", 24)]
+)
+def test_the_day_of_an_endpoint_is_a_day_in_any_model(model, observable, factor):
+    planned = plan(model, single(), endpoints=[f"response_at({observable}, day=2)"], until=factor * 3)
+    assert planned.study.endpoints[0].options == {"day": 2 * factor}
