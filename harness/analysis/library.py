@@ -56,4 +56,4 @@ def require_options(
         raise InputError(f"endpoint {name}: start must be before stop")
     for option in known:
         if accepted[option].default is inspect.Parameter.empty and option not in options:
-            raise InputError(f"endpoint {name}: {option} is needed")
+            raise InputError(f"endpoint {name} needs {option}")
