@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from yaml.constructor import ConstructorError
 
 from harness.errors import InputError
+from harness.faults import describe, place_of
 from harness.reading import parse_number, read_text, require_plain
 
-__all__ = ["Declaration", "FieldError", "declare", "describe", "read_declaration", "read_often"]
+__all__ = ["Declaration", "FieldError", "declare", "read_declaration", "read_often"]
 
 
 MOST = 1_000_000
@@ -127,7 +128,7 @@ def _parsed(path: Path, text: str, schema: type[T]) -> T:
     except ValidationError as error:
         # An unknown field is the likelier fault than the field that it leaves missing.
         first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-        raise InputError(f"{path}:{_line_of(node, _place(first))}: {describe(first)}") from None
+        raise InputError(f"{path}:{_line_of(node, place_of(first))}: {describe(first, schema)}") from None
 
 
 _kept = lru_cache(maxsize=128)(_parsed)
@@ -229,19 +230,7 @@ def declare(schema: type[T], **fields: object) -> T:
     try:
         return schema.model_validate(fields)
     except ValidationError as error:
-        raise InputError(describe(error.errors()[0])) from None
-
-
-def describe(error: dict) -> str:
-    """One fault that pydantic found, as 'field: what is wrong'."""
-    field = ".".join(str(part) for part in _place(error))
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}" if field else message
-
-
-def _place(error: dict) -> tuple:
-    """Where a fault is, in the file: a validator of a whole declaration names the field itself."""
-    return *error["loc"], *getattr(error.get("ctx", {}).get("error"), "location", ())
+        raise InputError(describe(error.errors()[0], schema)) from None
 
 
 def _doubled_key(document: yaml.Node | None) -> yaml.Node | None:

@@ -14,8 +14,9 @@ from typing import Literal
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from harness.analysis.observations import Columns
-from harness.declarations import Declaration, describe, read_declaration
+from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
+from harness.faults import describe
 from harness.models.card import repository
 from harness.reading import read_text
 
@@ -276,7 +277,7 @@ def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     try:
         return FitProblem.model_validate({**taken.model_dump(exclude=left), **given})
     except ValidationError as error:
-        raise InputError(f"{path}: {describe(error.errors()[0])}") from None
+        raise InputError(f"{path}: {describe(error.errors()[0], FitProblem)}") from None
 
 
 def _from_folder(problem: FitProblem, folder: Path) -> FitProblem:

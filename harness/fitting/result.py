@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError, model_validator
 
-from harness.declarations import Declaration, describe
+from harness.declarations import Declaration
 from harness.errors import InputError, unknown_name
+from harness.faults import describe
 from harness.files import write_whole
 from harness.reading import read_text
 
@@ -100,7 +101,7 @@ def read_result(path: Path) -> FitResult:
     try:
         return FitResult.model_validate(json.loads(text))
     except (RecursionError, ValueError) as error:
-        said = describe(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
+        said = describe(error.errors()[0], FitResult) if isinstance(error, ValidationError) else str(error)
         raise InputError(f"{path}: is no result of a fit: {said}") from None
 
 

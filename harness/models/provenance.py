@@ -12,8 +12,9 @@ from typing import Literal
 
 from pydantic import ValidationError, field_validator
 
-from harness.declarations import Declaration, describe
+from harness.declarations import Declaration
 from harness.errors import InputError
+from harness.faults import describe
 from harness.models.card import ModelCard, repository
 from harness.reading import parse_texts, read_text, read_texts
 
@@ -65,7 +66,7 @@ def _parameters(path: Path, text: str) -> tuple[Parameter, ...]:
         try:
             rows.append(Parameter.model_validate(row))
         except ValidationError as error:
-            raise InputError(f"{path}: row {place}: {describe(error.errors()[0])}") from None
+            raise InputError(f"{path}: row {place}: {describe(error.errors()[0], Parameter)}") from None
     return tuple(rows)
 
 

@@ -15,8 +15,9 @@ import pandas as pd
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from harness.analysis.survival import median_of_all
-from harness.declarations import Declaration, describe
+from harness.declarations import Declaration
 from harness.errors import InputError
+from harness.faults import describe
 from harness.reading import read_texts
 
 __all__ = ["Drawn", "Published", "predict", "read_published"]
@@ -103,7 +104,7 @@ def read_published(path: Path) -> tuple[Published, ...]:
         try:
             found = Published.model_validate(cells)
         except ValidationError as error:
-            raise InputError(f"{path}: row {row}: {describe(error.errors()[0])}") from None
+            raise InputError(f"{path}: row {row}: {describe(error.errors()[0], Published)}") from None
         if found.name in rows:
             raise InputError(f"{path}: row {row}: name: {found.name} is given twice")
         rows[found.name] = found

@@ -80,7 +80,7 @@ def cart(capfd):
         (["export", "xenograft_constant_volume", "--format", "petab", "--out", "p"], "nearest: "),
         (["agree", "klinical"], "nearest: clinical"),
         (["agree", "--tool", "copassi"], "nearest: copasi"),
-        (["agree", "--readings", "some"], "readings: Input should be"),
+        (["agree", "--readings", "some"], "readings: must be 'all' or 'default', not 'some'"),
         (["simulate", "absent.xml"], "absent.xml: no such file"),
         (["simulate", "absent.ant"], "absent.ant: no such file"),
     ],

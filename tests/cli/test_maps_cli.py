@@ -71,7 +71,7 @@ def test_sensitivity_prints_indices_or_writes_them(cart, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("map", "--points", "1"), "points: Input should be greater than or equal to 2"),
+        (("map", "--points", "1"), "points: must be at least 2, not 1"),
         (("map", "--dose", "50e6"), "dose: write LOW:HIGH, not '50e6'"),
         (("map", "--burden", "95:5"), "low must be below high"),
         (("map", "--burden", "a:b"), "burden: write LOW:HIGH"),
@@ -90,9 +90,12 @@ def test_sensitivity_prints_indices_or_writes_them(cart, tmp_path):
         ((*SENSITIVITY, *WATCHED, "--parameters", "R_m=lots"), "write NAME, NAME=20 percent"),
         ((*SENSITIVITY, *WATCHED, "--parameters", "R_m=200 percent"), "less than 100"),
         ((*SENSITIVITY, *WATCHED, "--parameters", "R_mm"), "nearest: R_m"),
-        ((*SENSITIVITY, *WATCHED, "--failures", "ignore"), "failures: Input should be 'drop' or 'impute'"),
+        (
+            (*SENSITIVITY, *WATCHED, "--failures", "ignore"),
+            "failures: must be 'drop' or 'impute', not 'ignore'",
+        ),
         ((*SENSITIVITY, *WATCHED, "--measure", "second"), "no index 'second'"),
-        ((*SENSITIVITY, *WATCHED, "--seed", "-1"), "seed: Input should be greater than or equal to 0"),
+        ((*SENSITIVITY, *WATCHED, "--seed", "-1"), "seed: must be at least 0, not -1"),
         ((*SENSITIVITY, *WATCHED, "--dose", "lots"), "'lots' is not a number"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_table_of_ones_own_is_fitted_written_and_drawn(cart, table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--draws", "0"], "draws: Input should be greater than or equal to 1"),
+        (["--draws", "0"], "draws: must be at least 1, not 0"),
         (["--until", "soon"], "'soon' is not a number"),
         (["--until", "1 day"], "must lie after the first visit"),
         (["--workers", "0"], "at least 1 and at most 1024, not 0"),

@@ -67,7 +67,7 @@ def test_a_result_reloads_as_it_was_saved(prepared, tmp_path):
 
 def test_another_file_is_no_result(tmp_path):
     (tmp_path / "result.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="is no result of a fit: title: Field required"):
+    with pytest.raises(InputError, match="is no result of a fit: title: is missing"):
         read_result(tmp_path / "result.json")
 
 

@@ -81,7 +81,7 @@ OF_FILES = [
     ("problem.yaml", "[model.xml]", "[/dev/zero]", "names '/dev/zero', which is no place"),
     ("problem.yaml", "[model.xml]", "[none.xml]", "none.xml: no such file"),
     ("problem.yaml", "[conditions.tsv]", "[http://a.b/c.tsv]", "which is no place in its own folder"),
-    ("problem.yaml", "parameter_file", "parameters", "parameter_file: Field required"),
+    ("problem.yaml", "parameter_file", "parameters", "parameter_file: is missing"),
     ("model.xml", "<model", "<modl", "SBML model could not be loaded"),
 ]  # fmt: skip
 

@@ -104,9 +104,9 @@ OF_PROBLEMS = [
     ({"synthetic": None, "observations": "none.csv"}, "none.csv: no such file"),
     ({"fixed_from": {"none.json": ["KC50"]}}, "none.json: no such file; run the fit first"),
     ({"synthetic": {"times": "1", "seed": 1, "reason": "", "truth": {"KC": "1"}}}, "for truth 'KC'"),
-    ({"synthetic": {"times": "1", "seed": -1, "reason": ""}}, "greater than or equal to 0"),
+    ({"synthetic": {"times": "1", "seed": -1, "reason": ""}}, "seed: must be at least 0, not -1"),
     ({"synthetic": {"seed": 1, "reason": ""}}, "give times or design, a table; one of them"),
-    ({"optimiser": {"seed": -1}}, "optimiser.seed: Input should be greater than or equal to 0"),
+    ({"optimiser": {"seed": -1}}, "optimiser.seed: must be at least 0, not -1"),
     ({"ridge": ["KC50", "KC50"]}, "ridge: names KC50 twice"),
 ]
 

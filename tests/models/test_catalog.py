@@ -41,7 +41,7 @@ def test_an_extension_changes_its_dose_target_in_part():
     card = extension.card(load_card("clinical"))
     assert card.dose == DoseTarget(parameter="dose", species="CARTe_t")
     extension = Extension(id="x", extends="in_vitro", title="", figure="", dose={"species": "CART"})
-    with pytest.raises(InputError, match="parameter: Field required"):
+    with pytest.raises(InputError, match="parameter: is missing"):
         extension.card(load_card("in_vitro"))
     with pytest.raises(ValueError, match="'parameter', 'species' or 'clock'"):
         Extension(id="x", extends="clinical", title="", figure="", dose={"clok": "t"})

@@ -322,17 +322,17 @@ DOSED = "model m()\n compartment C=1; species S in C; D=100; k=0.5; S=D; S->; k*
     [
         (
             "solver: {relative_tolerance: 0}",
-            "own.yaml:1: solver.relative_tolerance: Input should be gr",
+            "own.yaml:1: solver.relative_tolerance: must be greater",
         ),
         (
             "solver: {relative_tolerance: 0.1}",
-            "own.yaml:1: solver.relative_tolerance: Input should be le",
+            "own.yaml:1: solver.relative_tolerance: must be at most",
         ),
         ("solver: {relative_tolerance: -1.0e-6}", "solver.relative_tolerance"),
         ("solver: {relative_tolerance: .nan}", "solver.relative_tolerance"),
         (
             "solver: {absolute_tolerance: {S: 0}}",
-            "solver.absolute_tolerance.S: Input should be greater",
+            "solver.absolute_tolerance.S: must be greater",
         ),
         ("solver: {absolute_tolerance_default: 1}", "solver.absolute_tolerance_default"),
         ("solver: {absolute_tolerance: {Q: 1.0e-6}}", "own.yaml: names Q, which the model does not have"),
@@ -349,7 +349,7 @@ DOSED = "model m()\n compartment C=1; species S in C; D=100; k=0.5; S=D; S->; k*
         ("dose: {parameter: D, species: k}", "own.yaml: dose: k is no species that doses can be added to"),
         ("dose: {parameter: y, species: S}", "own.yaml: dose: y is no parameter that can be set"),
         ("dose: {parameter: k, species: S}", "own.yaml: dose: k does not set the start of S; write S = k"),
-        ("until: 0", "own.yaml:1: until: Input should be greater than 0"),
+        ("until: 0", "own.yaml:1: until: must be greater than 0"),
         ("extends: clinical", "own.yaml:1: extends"),
         ("id: another", "own.yaml: id is another, the file's name says own"),
         ("sbml: another.xml", "own.yaml:1: sbml"),

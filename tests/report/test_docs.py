@@ -48,5 +48,5 @@ def test_the_comparison_gives_every_topic_of_every_implementation():
 def test_a_broken_declaration_is_told(tmp_path):
     path = tmp_path / "implementations.yaml"
     path.write_text("implementations: {x: {title: X}}\nhere: {}\nrows: {}\n")
-    with pytest.raises(InputError, match=r"implementations\.x\.source: Field required"):
+    with pytest.raises(InputError, match=r"implementations\.x\.source: is missing"):
         read_declaration(path, Implementations)

@@ -184,7 +184,11 @@ def test_a_name_that_no_table_can_hold_is_refused(file, clinical, name):
         ("M_protein", "K_12", "K_12 is constant"),
         ("25 percent", "-1", "must be positive"),
         ("4 weeks", "4 litres", "litres does not convert to day"),
-        ("at_most: 2", "at_mots: 2", "at_mots: Extra inputs"),
+        (
+            "at_most: 2",
+            "at_mots: 2",
+            "at_mots: no such field; nearest: at_most; allowed: amount, at_most, every",
+        ),
         ('"150e6"', '"lots"', "'lots' is not a number"),
         ("at_most: 2", "at_most: 0", "must be positive"),
     ],

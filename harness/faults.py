@@ -1,0 +1,115 @@
+"""What a schema finds wrong with a declaration, in the words of this project.
+
+Promise: no sentence of pydantic reaches a user for a kind of fault that declarations here can have; a field
+that nobody knows is answered by those that are allowed in its place.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Annotated, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+__all__ = ["describe", "place_of"]
+
+NO_LIST, NO_MAPPING = "{given} is not a list", "{given} is not a mapping of fields"
+SAID = {
+    "missing": "is missing",
+    "greater_than": "must be greater than {gt:g}, not {given}",
+    "greater_than_equal": "must be at least {ge:g}, not {given}",
+    "less_than": "must be less than {lt:g}, not {given}",
+    "less_than_equal": "must be at most {le:g}, not {given}",
+    "finite_number": "{given} is not a finite number",
+    "too_short": "needs at least {min_length}, not {actual_length}",
+    "too_long": "has at most {max_length}, not {actual_length}",
+    "string_type": "{given} is not a text",
+    "string_too_short": "needs at least {min_length} characters, not {given}",
+    "string_pattern_mismatch": "{given} does not have the form {pattern}",
+    "bool_type": "{given} is not true or false",
+    "bool_parsing": "{given} is not true or false",
+    "int_type": "{given} is not a whole number",
+    "int_parsing": "{given} is not a whole number",
+    "int_parsing_size": "{given} is too large",
+    "int_from_float": "{given} is not a whole number",
+    "float_type": "{given} is not a number",
+    "float_parsing": "{given} is not a number",
+    "list_type": NO_LIST,
+    "tuple_type": NO_LIST,
+    "dict_type": NO_MAPPING,
+    "model_type": NO_MAPPING,
+    "model_attributes_type": NO_MAPPING,
+    "none_required": "must be left out, not {given}",
+    "literal_error": "must be {expected}, not {given}",
+    "enum": "must be {expected}, not {given}",
+    "union_tag_invalid": "{discriminator} is one of {expected_tags}, not '{tag}'",
+    "union_tag_not_found": "{discriminator} is missing",
+}
+"""Kind of fault, as pydantic names it, to what is said of it."""
+
+
+def describe(error: dict, schema: type[BaseModel]) -> str:
+    """One fault that pydantic found in what should follow `schema`, as 'field: what is wrong'."""
+    place = place_of(error)
+    field = ".".join(str(part) for part in place)
+    given = error.get("input")
+    shown = f"'{given[:40]}'" if isinstance(given, str) else str(given)[:40]
+    if error["type"] == "extra_forbidden":
+        message = _no_field(str(place[-1]), sorted(set(_fields(schema, place[:-1]))))
+    elif error["type"] in SAID:
+        message = SAID[error["type"]].format(**error.get("ctx", {}), given=shown)
+    else:
+        message = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message
+
+
+def place_of(error: dict) -> tuple:
+    """Where a fault is, in the file: a validator of a whole declaration names the field itself."""
+    return *error["loc"], *getattr(error.get("ctx", {}).get("error"), "location", ())
+
+
+def _no_field(name: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(name, allowed, n=1)
+    hint = f"nearest: {near[0]}; " if near else ""
+    return f"no such field; {hint}allowed: {', '.join(allowed) or 'none'}"
+
+
+def _fields(schema: type[BaseModel], place: tuple) -> Iterator[str]:
+    """Fields of whatever may stand at a place of a declaration."""
+    kinds: list[object] = [schema]
+    for part in place:
+        kinds = [inner for kind in kinds for inner in _inside(kind, part)]
+    for model in (model for kind in kinds for model in _models(kind)):
+        yield from model.model_fields
+
+
+def _inside(kind: object, part: str | int) -> Iterator[object]:
+    """Kinds of what has the name or number `part` in one kind; or the one of several that it names."""
+    parts = get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = kind.model_fields
+        if part in fields:
+            yield fields[part].annotation
+        elif part == kind.__name__ or any(part in _words(field.annotation) for field in fields.values()):
+            yield kind
+    elif get_origin(kind) is dict:
+        yield parts[1]
+    elif get_origin(kind) in (tuple, list):
+        yield from parts[:1]
+    else:
+        for each in parts[:1] if get_origin(kind) is Annotated else parts:
+            yield from _inside(each, part)
+
+
+def _words(kind: object) -> tuple:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _models(kind: object) -> Iterator[type[BaseModel]]:
+    """The declarations that a kind may be."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    elif get_origin(kind) not in (dict, tuple, list, Literal):
+        for part in get_args(kind):
+            yield from _models(part)

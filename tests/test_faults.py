@@ -1,0 +1,80 @@
+"""What a schema finds wrong, in our words."""
+
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from harness.declarations import Declaration, declare
+from harness.errors import InputError
+
+
+class Peak(Declaration):
+    """One of two."""
+
+    kind: Literal["peak"]
+    after: float
+
+
+class Area(Declaration):
+    """The other."""
+
+    kind: Literal["area"]
+    stop: Annotated[float, Field(gt=0, le=10)]
+
+
+class Whole(Declaration):
+    """All the forms that a field can have."""
+
+    name: str = ""
+    count: int = Field(default=1, ge=1, lt=5)
+    flag: bool = False
+    one: Peak | None = None
+    named: dict[str, Area] = {}
+    many: tuple[Annotated[Peak | Area, Field(discriminator="kind")], ...] = ()
+    pair: tuple[float, ...] = Field(default=(1, 2), min_length=2, max_length=3)
+    word: Literal["all", "none"] = "all"
+    pattern: str = Field(default="a", pattern="^[a-z]$")
+
+
+PEAK, AREA = {"kind": "peak", "after": 1}, {"kind": "area", "stop": 2}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"cuont": 1}, "cuont: no such field; nearest: count; allowed: count, flag, many, name, named, one,"),
+        ({"one": {**PEAK, "x": 1}}, "one.x: no such field; allowed: after, kind"),
+        (
+            {"named": {"a": {**AREA, "sotp": 1}}},
+            "named.a.sotp: no such field; nearest: stop; allowed: kind, stop",
+        ),
+        ({"many": [AREA, {**PEAK, "stop": 1}]}, "many.1.peak.stop: no such field; allowed: after, kind"),
+        ({"many": [{**AREA, "after": 1}]}, "many.0.area.after: no such field; allowed: kind, stop"),
+        ({"many": [{"kind": "pek"}]}, "many.0: 'kind' is one of 'peak', 'area', not 'pek'"),
+        ({"many": [{"after": 1}]}, "many.0: 'kind' is missing"),
+        ({"many": 3}, "many: 3 is not a list"),
+        ({"one": {"kind": "peak"}}, "one.after: is missing"),
+        ({"one": "x"}, "one: 'x' is not a mapping of fields"),
+        ({"named": "x"}, "named: 'x' is not a mapping of fields"),
+        ({"named": {"a": {**AREA, "stop": 0}}}, "named.a.stop: must be greater than 0, not 0"),
+        ({"named": {"a": {**AREA, "stop": 11}}}, "named.a.stop: must be at most 10, not 11"),
+        ({"count": 0}, "count: must be at least 1, not 0"),
+        ({"count": 5}, "count: must be less than 5, not 5"),
+        ({"count": 1.5}, "count: 1.5 is not a whole number"),
+        ({"count": "few"}, "count: 'few' is not a whole number"),
+        ({"flag": "perhaps"}, "flag: 'perhaps' is not true or false"),
+        ({"pair": [1]}, "pair: needs at least 2, not 1"),
+        ({"pair": [1, 2, 3, 4]}, "pair: has at most 3, not 4"),
+        ({"pair": [1, "two"]}, "pair.1: 'two' is not a number"),
+        ({"pair": [1, float("inf")]}, "pair.1: inf is not a finite number"),
+        ({"word": "some"}, "word: must be 'all' or 'none', not 'some'"),
+        ({"pattern": "A"}, "pattern: 'A' does not have the form ^[a-z]$"),
+        ({"name": ["x"]}, "name: ['x'] is not a text"),
+    ],
+)
+def test_a_fault_is_told_with_its_field_and_what_would_be_right(given, said):
+    with pytest.raises(InputError) as told:
+        declare(Whole, **given)
+    assert str(told.value).startswith(said)
+    assert "Input should" not in str(told.value)
