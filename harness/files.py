@@ -142,6 +142,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def first_rows(path: Path, count: int) -> pd.DataFrame:
     """The first rows of such a file, however long it is."""
     if path.suffix.lower() != ".parquet":
+        import pandas as pd
+
         return pd.read_csv(path, nrows=count, float_precision="round_trip")
     import pyarrow.parquet as pq
 

@@ -17,12 +17,14 @@ from harness.cli.options import (
     Model,
     Plot,
     Readings,
+    Regimen,
+    Regimens,
     Scheduler,
     Workers,
     parse_changes,
     split_names,
 )
-from harness.cli.studies import say, say_damaged
+from harness.cli.studies import doses_of, say, say_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +46,6 @@ At = Annotated[str | None, typer.Option(help="Times to read the observables out 
 Observables = Annotated[
     list[str] | None, typer.Option("--observable", help="What --at reads out; all observables by default.")
 ]
-Regimens = Annotated[Path | None, typer.Option(help="YAML file of regimens for the column `regimen`.")]
 Until = Annotated[str | None, typer.Option(help="End of every run.")]
 Times = Annotated[
     str | None, typer.Option(help="Times of trajectories, in an .nc file; no endpoint depends on them.")
@@ -63,6 +64,8 @@ def scan(
     at: At = None,
     observable: Observables = None,
     dose: Doses = None,
+    regimens: Regimens = None,
+    regimen: Regimen = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
@@ -96,6 +99,8 @@ def scan(
         model,
         make_grid(**axes),
         out,
+        regimens=regimens,
+        regimen=regimen,
         shown=tuple(axes),
         endpoint=endpoint,
         at=at,
@@ -121,6 +126,7 @@ def run(
     observable: Observables = None,
     dose: Doses = None,
     regimens: Regimens = None,
+    regimen: Regimen = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
@@ -140,6 +146,7 @@ def run(
         read_design(design),
         out,
         regimens=regimens,
+        regimen=regimen,
         inputs=[design],
         endpoint=endpoint,
         at=at,
@@ -171,6 +178,7 @@ def _plan(
     times: str | None,
     engine: str,
     regimens: Path | None = None,
+    regimen: str | None = None,
     shown: tuple[str, ...] = (),
     inputs: Sequence[Path] = (),
 ) -> Plan:
@@ -182,6 +190,7 @@ def _plan(
     if out is not None:
         check_path(out, TABLES, [*model_files(model), *inputs, *filter(None, [regimens])])
     symbols = select(model, reading or (), condition).card.symbols
+    by_row = "regimen" in design.table and regimens is not None and regimen is None
     return plan(
         model,
         design,
@@ -191,8 +200,8 @@ def _plan(
         trajectories=out is not None and out.suffix.lower() == ".nc",
         times=times,
         until=until,
-        doses=dose,
-        regimens=read_regimens(regimens, symbols) if regimens else None,
+        doses=dose if by_row else doses_of(symbols, regimens, regimen, dose),
+        regimens=read_regimens(regimens, symbols) if by_row else None,
         changes=parse_changes(set_ or []),
         readings=reading or (),
         condition=condition,

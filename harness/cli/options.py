@@ -20,6 +20,8 @@ __all__ = [
     "Out",
     "Plot",
     "Readings",
+    "Regimen",
+    "Regimens",
     "Rule",
     "Scheduler",
     "Seed",
@@ -81,6 +83,13 @@ Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Out = Annotated[Path | None, typer.Option(help="Table to write: .csv or .parquet.")]
 Plot = Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; all cores by default, 1 for none.")]
+Regimens = Annotated[
+    Path | None, typer.Option(help="YAML file of regimens by name, for --regimen or a column `regimen`.")
+]
+Regimen = Annotated[
+    str | None,
+    typer.Option(help="The one of --regimens that every run gets; not needed where the file holds one."),
+]
 Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler, tcp://host:port.")]
 
 

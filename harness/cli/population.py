@@ -13,13 +13,15 @@ from harness.cli.options import (
     Out,
     Plot,
     Readings,
+    Regimen,
+    Regimens,
     Rule,
     Scheduler,
     Seed,
     Workers,
     parse_changes,
 )
-from harness.cli.studies import answer
+from harness.cli.studies import answer, chosen_regimen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,8 @@ def population(
     dose: Annotated[
         list[str] | None, typer.Option(help="CAR+ T cells; repeatable. 50, 150, 450 and 800e6 by default.")
     ] = None,
+    regimens: Regimens = None,
+    regimen: Regimen = None,
     omega: Annotated[
         list[str] | None,
         typer.Option(metavar="ID=VALUE", help="Another spread: Tumor_0=0.8 gives burden one. Repeatable."),
@@ -64,6 +68,7 @@ def population(
         Population,
         patients=patients,
         doses=dose or ["50e6", "150e6", "450e6", "800e6"],
+        regimen=chosen_regimen(regimens, regimen, None),
         omegas=parse_changes(omega or [], "--omega"),
         months=month or [6, 21],
         model=model,
@@ -84,7 +89,15 @@ def population(
         _print_population(outcome, study.rule)
 
     answer(
-        study, table="runs", out=out, draw=draw, plot=plot, show=show, workers=workers, scheduler=scheduler
+        study,
+        table="runs",
+        out=out,
+        draw=draw,
+        plot=plot,
+        show=show,
+        inputs=filter(None, [regimens]),
+        workers=workers,
+        scheduler=scheduler,
     )
 
 

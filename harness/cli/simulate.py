@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.endings import show_beside
-from harness.cli.options import Changes, Condition, Doses, Engine, Model, Plot, Readings, parse_changes
-from harness.cli.studies import say
+from harness.cli.options import (
+    Changes,
+    Condition,
+    Doses,
+    Engine,
+    Model,
+    Plot,
+    Readings,
+    Regimen,
+    Regimens,
+    parse_changes,
+)
+from harness.cli.studies import doses_of, say
 
 if TYPE_CHECKING:
     from harness.simulation.simulate import Simulated
@@ -20,6 +31,8 @@ __all__ = ["simulate"]
 def simulate(
     model: Model,
     dose: Doses = None,
+    regimens: Regimens = None,
+    regimen: Regimen = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
@@ -39,16 +52,18 @@ def simulate(
     from harness.files import PICTURES, TABLES, check_path, write_dataset
     from harness.models.catalog import model_files, select
 
-    select(model, reading or [], condition)  # a wrong name is told before what simulates is loaded
+    selection = select(
+        model, reading or [], condition
+    )  # a wrong name is told before what simulates is loaded
     from harness.simulation.simulate import simulate_once
 
     if out is not None:
-        check_path(out, TABLES, model_files(model))
+        check_path(out, TABLES, [*model_files(model), *filter(None, [regimens])])
     if plot is not None:
         check_path(plot, PICTURES, model_files(model))
     found = simulate_once(
         model,
-        doses=dose,
+        doses=doses_of(selection.card.symbols, regimens, regimen, dose),
         changes=parse_changes(set_ or []),
         readings=reading or [],
         condition=condition,

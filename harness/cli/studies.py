@@ -16,9 +16,11 @@ from harness.cli.endings import show_beside
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from harness.models.symbols import SymbolTable
+    from harness.simulation.regimen import DeclaredRegimen, Regimen
     from harness.studies.outcome import Outcome, StudyDeclaration
 
-__all__ = ["answer", "check_files", "run_study", "say", "say_damaged"]
+__all__ = ["answer", "check_files", "chosen_regimen", "doses_of", "run_study", "say", "say_damaged"]
 
 
 def check_files(
@@ -37,6 +39,39 @@ def check_files(
         if path.resolve() in taken:
             raise InputError(f"{path}: is asked for twice; give each picture a file of its own")
         taken.add(path.resolve())
+
+
+def chosen_regimen(regimens: Path | None, name: str | None, dose: list[str] | None) -> DeclaredRegimen | None:
+    """The regimen of a file that every run gets; None where no file is given.
+
+    Raises
+    ------
+    InputError
+        When there is no such regimen, none is chosen of several, or the doses are given twice.
+    """
+    from harness.errors import InputError
+    from harness.simulation.regimen import choose_regimen, declared_regimens
+
+    if regimens is None:
+        if name is not None:
+            raise InputError("regimen: goes with --regimens, the file that holds it")
+        return None
+    if dose:
+        raise InputError("give the doses once: --dose or --regimens; multiples are of --set dose=...")
+    found = declared_regimens(regimens)
+    if name is None and len(found) != 1:
+        raise InputError(f"{regimens}: holds {', '.join(found) or 'none'}; choose one with --regimen")
+    return choose_regimen(name or next(iter(found)), found)
+
+
+def doses_of(
+    symbols: SymbolTable, regimens: Path | None, name: str | None, dose: list[str] | None
+) -> list[str] | Regimen | None:
+    """Doses of every run of a model: those of --dose, or the chosen regimen of a file."""
+    from harness.simulation.regimen import declared_regimen
+
+    chosen = chosen_regimen(regimens, name, dose)
+    return dose if chosen is None else declared_regimen(name or "", chosen, symbols)
 
 
 def say(notes: Iterable[str]) -> None:

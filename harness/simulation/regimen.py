@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from harness.errors import InputError, unknown_name
 from harness.models.symbols import Kind, SymbolTable
 from harness.models.units import parse_quantity
 
+R = TypeVar("R")
+
 __all__ = [
     "DeclaredRegimen",
     "Dose",
@@ -27,6 +30,7 @@ __all__ = [
     "Regimen",
     "choose_regimen",
     "declared_regimen",
+    "declared_regimens",
     "parse_dose",
     "read_regimens",
     "regimen",
@@ -212,16 +216,28 @@ def read_regimens(path: Path, symbols: SymbolTable) -> dict[str, Regimen]:
     InputError
         When the file is missing or broken, an observable is unknown, or a number or unit is wrong.
     """
+    declared = declared_regimens(path)
+    try:
+        return {name: declared_regimen(name, one, symbols) for name, one in declared.items()}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def declared_regimens(path: Path) -> dict[str, DeclaredRegimen]:
+    """What such a file declares, before it is held against a model.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or broken.
+    """
     declared = read_declaration(path, DeclaredRegimens).regimens
     unfit = [name for name in declared if name != name.strip() or not name]
     if unfit:
         raise InputError(
             f"{path}: '{unfit[0]}' is no name of a regimen: it is empty, or has blanks around it"
         )
-    try:
-        return {name: declared_regimen(name, one, symbols) for name, one in declared.items()}
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return declared
 
 
 def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable) -> Regimen:
@@ -251,7 +267,7 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
     return Regimen(base.doses, Redosing(amount, rule.observable, rise, every, start, rule.at_most, relative))
 
 
-def choose_regimen(name: str, regimens: Mapping[str, Regimen]) -> Regimen:
+def choose_regimen(name: str, regimens: Mapping[str, R]) -> R:
     """Regimen by name, or one line with the nearest names."""
     if name not in regimens:
         raise unknown_name("regimen", name, regimens)

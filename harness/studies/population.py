@@ -20,6 +20,7 @@ from harness.models.units import convert
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
+from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_until
 from harness.studies import cohort
@@ -53,6 +54,8 @@ class Population(VirtualPatients):
         How many at each dose.
     doses
         CAR+ T cells.
+    regimen
+        How each dose is given, in multiples of it (``doses: [0.3x, 0.7x@3]``); by default at once.
     months
         When response is read off against baseline, beside the best response.
     first_visit
@@ -74,6 +77,7 @@ class Population(VirtualPatients):
     kind: Literal["population"] = "population"
     patients: int = Field(ge=1, le=MOST)
     doses: tuple[float, ...]
+    regimen: DeclaredRegimen | None = None
     months: tuple[float, ...] = (6, 21)
     first_visit: float = Field(default=FIRST_VISIT, ge=0)
     until: str = "48 months"
@@ -153,6 +157,7 @@ class Population(VirtualPatients):
             observables=[CHANGE],
             times=np.unique(np.concatenate([*steps, days, [self._end()]])),
             until=self._end(),
+            doses=None if self.regimen is None else declared_regimen("", self.regimen, self.symbols()),
             changes=self.changes,
             readings=self.readings,
             engine=self.engine,

@@ -94,7 +94,7 @@ def test_the_conversion_can_be_replaced(symbols):
         ({"conversion": {10: "1e9", 50: "2e9"}}, "conversion must cover 5 to 95"),
         ({"conversion": {}}, "needs one percentage above 0"),
         ({"conversion": {0: "1e9"}}, "needs one percentage above 0"),
-        ({"points": 1}, "must be at least 2, not 1"),
+        ({"points": 1}, "greater than or equal to 2"),
     ],
 )
 def test_an_axis_that_makes_no_sense_is_refused(fields, said):
