@@ -173,11 +173,11 @@ def _smooth(time: np.ndarray, value: np.ndarray, at: np.ndarray) -> np.ndarray:
     positive = (value > 0).all(axis=-1, keepdims=True)
     from_zero = rising & ~positive
     known = np.where(finite, value, 1.0)
-    found = _hermite(time, np.where(positive, np.log(np.where(positive, known, 1.0)), known), at)
-    found = np.where(positive, np.exp(np.where(positive, found, 0.0)), found)
+    found = _hermite(time, np.log(known, out=known.copy(), where=positive), at)
+    np.exp(found, out=found, where=positive)
     if from_zero.any():
         found = np.where(from_zero, _from_zero(time, np.where(from_zero, known, 1.0), at), found)
-    return np.where(finite, found, np.nan)
+    return found if finite.all() else np.where(finite, found, np.nan)
 
 
 def _from_zero(time: np.ndarray, value: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -196,9 +196,16 @@ def _hermite(time: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     step = np.diff(time)[left]
     share = (at - time[left]) / step
     rest = 1 - share
-    low, high = y[..., left], y[..., left + 1]
-    bend = rest * slope[..., left] - share * slope[..., left + 1]
-    return low + share**2 * (3 - 2 * share) * (high - low) + share * rest * step * bend
+    # low + share^2 (3 - 2 share) (high - low) + share rest step bend, in place: this is most of the time that
+    # endpoints take.
+    found = y.take(left, axis=-1)
+    found += share**2 * (3 - 2 * share) * np.diff(y).take(left, axis=-1)
+    bend = slope.take(left, axis=-1)
+    bend *= rest
+    bend -= share * slope.take(left + 1, axis=-1)
+    bend *= share * rest * step
+    found += bend
+    return found
 
 
 def _slopes(time: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ one definition, :func:`best_change`, which trials read at their visits (:mod:`ha
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -217,7 +217,15 @@ def over_progression(value: np.ndarray, rule: str = RULE) -> np.ndarray:
 @gives("{time}")
 def progression_time(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> np.ndarray:
     """Time at which M-protein first meets a rule of progression, interpolated between output times."""
-    time, level = refined(time, 1 + value / 100)
+    times, values = (np.ascontiguousarray(array, float).tobytes() for array in (time, value))
+    return _progression(times, values, value.shape, require_rule(rule)).copy()
+
+
+@lru_cache(maxsize=1)
+def _progression(times: bytes, values: bytes, shape: tuple[int, ...], rule: str) -> np.ndarray:
+    """Progression of the curves asked for last, kept: best response asks, and then PFS."""
+    value = np.frombuffer(values).reshape(shape)
+    time, level = refined(np.frombuffer(times), 1 + value / 100)
     return _first_crossing(time, over_progression(100 * (level - 1), rule))
 
 

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.interpolate import CubicHermiteSpline
 
-from harness.analysis.curves import between, refined
+from harness.analysis.curves import _slopes, between, refined
 
 TIME = np.array([0, 1, 2, 4, 7, 11, 16.0])
 
@@ -29,3 +32,22 @@ def test_the_refined_curve_holds_the_given_points():
     np.testing.assert_allclose(fine[:, ::8], value, rtol=1e-12)
     assert np.isnan(fine[2]).all()
     assert refined(TIME[:1], value[:, :1])[0].size == 1
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 40))
+def test_every_curve_is_the_hermite_polynomial_of_its_logarithm_or_of_itself(seed, count):
+    random = np.random.default_rng(seed)
+    time = np.cumsum(random.uniform(0.01, 3, count))
+    plain = random.normal(size=(4, count))
+    value = np.array([*np.exp(5 * plain[:2]), *plain[2:], np.where(np.arange(count) == 1, np.nan, 1.0)])
+    at = np.sort(random.uniform(time[0], time[-1], 30))
+    found = between(time, value, at)
+    assert np.isnan(found[-1]).all()
+    for given_, curve in zip(value[:-1], found, strict=False):
+        logarithmic = (given_ > 0).all()
+        y = np.log(given_) if logarithmic else given_
+        polynomial = CubicHermiteSpline(time, y, _slopes(time, y))(at)
+        wanted = np.exp(polynomial) if logarithmic else polynomial
+        np.testing.assert_allclose(curve, wanted, rtol=1e-11, atol=1e-12)
+        np.testing.assert_array_equal(curve, between(time, given_, at))
