@@ -14,11 +14,13 @@ from harness.cli.options import (
     Model,
     Out,
     Readings,
+    Regimen,
+    Regimens,
     Scheduler,
     Workers,
     parse_changes,
 )
-from harness.cli.studies import check_files, run_study, say
+from harness.cli.studies import check_files, doses_of, run_study, say
 
 __all__ = ["agree", "export"]
 
@@ -34,6 +36,8 @@ def export(
         ),
     ] = "sbml-l3v2",
     dose: Doses = None,
+    regimens: Regimens = None,
+    regimen: Regimen = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
@@ -49,9 +53,11 @@ def export(
     from harness.archives.export import default_path
     from harness.archives.export import export as write
     from harness.exchange.use import use_of
+    from harness.models.catalog import select
 
     use = use_of(
-        model, doses=dose, changes=parse_changes(set_ or []), readings=reading or [],
+        model, doses=doses_of(select(model, reading or [], condition).card.symbols, regimens, regimen, dose),
+        changes=parse_changes(set_ or []), readings=reading or [],
         condition=condition, until=until,
     )  # fmt: skip
     say(use.notes)

@@ -17,13 +17,15 @@ from harness.cli.options import (
     Out,
     Plot,
     Readings,
+    Regimen,
+    Regimens,
     Scheduler,
     Seed,
     Workers,
     parse_changes,
     split_names,
 )
-from harness.cli.studies import answer
+from harness.cli.studies import answer, chosen_regimen
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,6 +53,8 @@ def map_(
         ),
     ] = None,
     parameter: Annotated[str, typer.Option(help="Parameter that the burden sets.")] = "Tumor_0",
+    regimens: Regimens = None,
+    regimen: Regimen = None,
     endpoint: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,6 +90,7 @@ def map_(
         changes=parse_changes(set_ or []),
         dose=f"{dose}:log:{points}",
         burden=axis,
+        regimen=chosen_regimen(regimens, regimen, None),
         endpoints=[name for text in endpoint or () for name in split_names(text)],
         until=until,
         engine=engine,
@@ -98,7 +103,7 @@ def map_(
 
     answer(
         study, table="map", out=out, draw=draw, plot=plot, show=_print_numbers, workers=workers,
-        scheduler=scheduler,
+        scheduler=scheduler, inputs=filter(None, [regimens]),
     )  # fmt: skip
 
 
@@ -121,6 +126,8 @@ def sensitivity(
     ] = "drop",
     measure: Annotated[str, typer.Option(help="What is drawn: total, first or prcc.")] = "total",
     dose: Doses = None,
+    regimens: Regimens = None,
+    regimen: Regimen = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
@@ -145,6 +152,7 @@ def sensitivity(
         condition=condition,
         changes=parse_changes(set_ or []),
         doses=tuple(dose) if dose else None,
+        regimen=chosen_regimen(regimens, regimen, dose),
         parameters=_spreads([name for text in parameters for name in split_names(text)]),
         observables=tuple(name for text in observable for name in split_names(text)),
         at=at,
@@ -161,7 +169,7 @@ def sensitivity(
 
     answer(
         study, table="indices", out=out, draw=draw, plot=plot, show=_print_indices, workers=workers,
-        scheduler=scheduler,
+        scheduler=scheduler, inputs=filter(None, [regimens]),
     )  # fmt: skip
 
 

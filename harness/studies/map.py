@@ -23,6 +23,7 @@ from harness.simulation.design import grid, parse_axis
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
+from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.studies.outcome import (
@@ -111,6 +112,8 @@ class Map(StudyDeclaration):
         Dose axis, ``low:high:log:count`` or a list, in cells.
     burden
         Burden axis.
+    regimen
+        How each dose is given, in multiples of it; by default at once.
     endpoints
         More columns of the table, such as ``response_at(M_protein_change, day=180)``.
     until
@@ -128,6 +131,7 @@ class Map(StudyDeclaration):
     changes: dict[str, str] = {}
     dose: str = "50e6:800e6:log:40"
     burden: Burden = Burden()
+    regimen: DeclaredRegimen | None = None
     endpoints: tuple[str, ...] = ()
     until: str = "21 months"
     engine: EngineName = AUTO
@@ -204,6 +208,7 @@ class Map(StudyDeclaration):
             grid(**axes),
             endpoints=[*ENDPOINTS, _highest_of_run(card)[0], *self.endpoints],
             until=self.until,
+            doses=None if self.regimen is None else declared_regimen("", self.regimen, symbols),
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,

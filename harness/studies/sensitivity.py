@@ -29,6 +29,7 @@ from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
+from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
@@ -119,6 +120,7 @@ class Sensitivity(StudyDeclaration):
     condition: str | None = None
     changes: dict[str, str] = {}
     doses: tuple[str, ...] | None = None
+    regimen: DeclaredRegimen | None = None
     parameters: dict[str, Spread] = Field(min_length=1)
     observables: tuple[str, ...] = Field(min_length=1)
     at: str
@@ -228,7 +230,7 @@ class Sensitivity(StudyDeclaration):
             at=self._times(),
             observables=list(dict.fromkeys(_observable(text)[0] for text in self.observables)),
             until=self._times()[-1],
-            doses=self.doses,
+            doses=self.doses if self.regimen is None else declared_regimen("", self.regimen, symbols),
             changes=self.changes,
             readings=self.readings,
             condition=self.condition,

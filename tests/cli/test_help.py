@@ -56,6 +56,14 @@ def test_every_command_that_runs_takes_workers_scheduler_and_out(name):
     assert {"--workers", "--scheduler", "--out"} <= options
 
 
+@pytest.mark.parametrize("name", ["simulate", "scan", "run", "map", "sensitivity", "population", "export"])
+def test_every_command_that_doses_takes_a_regimen_of_a_file(name):
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {"--dose", "--regimens", "--regimen", "--set", "--reading", "--until", "--out"} - options <= (
+        {"--until"} if name == "sensitivity" else set()
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "page"),
     [

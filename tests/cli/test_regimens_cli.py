@@ -11,6 +11,9 @@ RUNS = {
     "scan": ["scan", "clinical", "--grid", "dose=1e8,2e8", "--until", "10", "--workers", "1"],
     "population": ["population", "--patients", "2", "--dose", "1e8", "--until", "9 months", "--month", "6",
                    "--workers", "1"],
+    "map": ["map", "--points", "2", "--until", "30", "--workers", "1"],
+    "sensitivity": ["sensitivity", "clinical", "--parameters", "K_12", "--observable", "transgene",
+                    "--at", "10", "--n", "16", "--set", "dose=1e8", "--workers", "1"],
 }  # fmt: skip
 
 
@@ -67,6 +70,13 @@ def test_a_table_without_the_column_takes_the_chosen_one_too(capfd, tmp_path, re
     assert run(line) == 2
     assert "choose one with --regimen" in capfd.readouterr().err
     assert run([*line, "--regimen", "split", "--endpoint", "Cmax"]) == 0
+
+
+def test_an_export_holds_the_chosen_one(capfd, tmp_path, regimens):
+    out = tmp_path / "split.xml"
+    line = ["export", "clinical", "--regimens", regimens, "--regimen", "split", "--out", str(out)]
+    assert run(line) == 0, capfd.readouterr().err
+    assert "give_dose_2" in out.read_text("utf-8")
 
 
 def test_a_population_takes_multiples_of_its_doses_alone(capfd, tmp_path):
