@@ -9,6 +9,16 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+
+def pytest_configure(config):
+    """One folder for compiled kernels, of the checkout and not of whoever runs the tests, for all workers.
+
+    Workers inherit it. What is in it is known by its content, so that the next session need not compile.
+    """
+    if hasattr(config, "cache"):
+        os.environ.setdefault("CART_CACHE", str(config.cache.mkdir("cart")))
+
+
 CLINICAL = {
     "K_exp_max": 1.73, "EC50_exp": 10.0, "R_m": 2e-5, "K_el_e": 113.0, "K_el_m": 0.219, "K_12": 1.71,
     "K_21": 0.176, "Ag_CAR": 15000.0, "Ag_tumor": 12590.0, "K_on": 7.1e4, "K_off": 2.39e-3, "TransC": 0.002,
