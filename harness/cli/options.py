@@ -96,16 +96,15 @@ Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler
 def parse_changes(texts: list[str], option: str = "--set") -> dict[str, str]:
     """Values of an option that gives them by id."""
     from harness.errors import InputError
-    from harness.reading import BLANK
 
     changes: dict[str, str] = {}
     for text in texts:
-        name, equals, value = (part.strip(BLANK) for part in text.partition("="))
-        if not (equals and name and value):
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
             raise InputError(f"{option} '{text}': write ID=VALUE, with an optional unit")
-        if name in changes:
-            raise InputError(f"{option} {name} is given twice")
-        changes[name] = value
+        if name.strip() in changes:
+            raise InputError(f"{option} {name.strip()} is given twice")
+        changes[name.strip()] = value.strip()
     return changes
 
 

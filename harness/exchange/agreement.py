@@ -183,7 +183,7 @@ def compare(case: Case) -> list[dict[str, object]]:
         raise InputError(f"{case.model} {case.reading}: the engine itself failed: {reference.reason}")
     rows = []
     for file in case.files:
-        if file == "solver" and not card.solver.logarithms:
+        if file == "solver" and not card.solver.exported_logarithms:
             continue
         sbml = dosed_sbml(card, changes, case.doses, file)
         for tool in case.tools:

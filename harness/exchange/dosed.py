@@ -50,10 +50,11 @@ def dosed_sbml(
     if version == "solver":
         _require_cells(card, model)
         document = libsbml.readSBMLFromString(
-            to_solver_file(libsbml.writeSBMLToString(document), card.solver.logarithms)
+            to_solver_file(libsbml.writeSBMLToString(document), card.solver.exported_logarithms)
         )
         model = document.getModel()
-    logged = version == "solver" and card.dose is not None and card.dose.species in card.solver.logarithms
+    pools = card.solver.exported_logarithms if version == "solver" else ()
+    logged = card.dose is not None and card.dose.species in pools
     for name, dose in boluses:
         _write_bolus(model, card.dose, name, dose, logged)
     return libsbml.writeSBMLToString(document)

@@ -35,8 +35,8 @@ def build(card: ModelCard) -> dict[str, str]:
     _finish(document, card)
     l3v2 = libsbml.writeSBMLToString(document)
     built = {"l3v2": l3v2, "l3v1": as_l3v1(document, card.antimony_path)}
-    if card.solver.logarithms:
-        built["solver"] = to_solver_file(l3v2, card.solver.logarithms)
+    if card.solver.exported_logarithms:
+        built["solver"] = to_solver_file(l3v2, card.solver.exported_logarithms)
     return built
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr
 
 from harness.declarations import Declaration
 from harness.errors import InputError
@@ -73,14 +73,16 @@ class SolverSettings(Declaration):
 
     Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
     named take `absolute_tolerance_default`, far below one cell. Where it or `lowest_amount` is None, a share
-    of what the state reaches takes its place (harness.simulation.accuracy). A run that fails is tried once
-    more with `more_logarithms` beside the others: slower, and sturdier where those states all but vanish. An
-    amount below `lowest_amount` is a failure. `floors` are sizes of observables, in their units, that an
-    error is held against where the value itself is smaller.
+    of what the state reaches takes its place (harness.simulation.accuracy). The exported solver form has the
+    logarithms `in_file` alone, by default all of them. How often the pool `regrows` has grown again says
+    whether a run is to be integrated more accurately (harness.simulation.regrowth). An amount below
+    `lowest_amount` is a failure. `floors` are sizes of observables, in their units, that an error
+    is held against where the value itself is smaller.
     """
 
     logarithms: tuple[str, ...] = ()
-    more_logarithms: tuple[str, ...] = ()
+    in_file: tuple[str, ...] | None = None
+    regrows: str | None = None
     relative_tolerance: Tolerance = 1e-7
     absolute_tolerance: dict[str, Tolerance] = {}
     absolute_tolerance_default: Tolerance | None = 1e-30
@@ -88,13 +90,10 @@ class SolverSettings(Declaration):
     lowest_amount: Lowest | None = -1e-6
     floors: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
-    @model_validator(mode="after")
-    def _check(self) -> SolverSettings:
-        every = (*self.logarithms, *self.more_logarithms)
-        doubled = sorted({name for name in every if every.count(name) > 1})
-        if doubled:  # libRoadRunner ends the process where two rules give one species
-            raise ValueError(f"logarithms: {doubled[0]} is named twice")
-        return self
+    @property
+    def exported_logarithms(self) -> tuple[str, ...]:
+        """Pools that the exported solver form has as logarithms."""
+        return self.logarithms if self.in_file is None else self.in_file
 
 
 class Reading(Declaration):
@@ -166,5 +165,5 @@ class ModelCard(Declaration):
 
     def sbml_paths(self) -> dict[str, Path]:
         """Path of each built file; the solver form only where the model has pools to solve as logarithms."""
-        versions = ("l3v2", "l3v1", "solver") if self.solver.logarithms else ("l3v2", "l3v1")
+        versions = ("l3v2", "l3v1", "solver") if self.solver.exported_logarithms else ("l3v2", "l3v1")
         return {version: self.sbml_path(version) for version in versions}

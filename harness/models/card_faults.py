@@ -21,7 +21,8 @@ def card_faults(card: ModelCard, model: libsbml.Model) -> Iterator[str]:
     endpoints = [endpoint.observable for endpoint in card.endpoints.values()]
     set_ = [symbol for reading in card.readings.values() for symbol in reading.set]
     dosed = card.dose.model_dump(exclude_none=True).values() if card.dose else ()
-    logged = (*card.solver.logarithms, *card.solver.more_logarithms)
+    solver = card.solver
+    logged = (*solver.logarithms, *solver.exported_logarithms, *([solver.regrows] if solver.regrows else []))
     states = _states(model)
     named = [
         *card.observables,

@@ -10,7 +10,6 @@ every field optional, what is dosed, read out and solved as logarithms.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tempfile
 from functools import cache, lru_cache
@@ -86,7 +85,7 @@ def import_model(name: str) -> UserModel:
     found = _normalised(path)
     model = libsbml.readSBMLFromString(found.sbml).getModel()
     beside = path.with_suffix(".yaml")
-    card = read_declaration(beside, UserModel) if os.path.lexists(beside) else UserModel()
+    card = read_declaration(beside, UserModel) if beside.is_file() else UserModel()
     if card.id not in ("", path.stem):
         raise InputError(f"{beside}: id is {card.id}, the file's name says {path.stem}")
     settled = {
@@ -99,7 +98,7 @@ def import_model(name: str) -> UserModel:
     for fault in card_faults(card, model):
         raise InputError(f"{beside}: {fault}")
     try:
-        to_solver_form(found.sbml, (*card.solver.logarithms, *card.solver.more_logarithms))
+        to_solver_form(found.sbml, card.solver.logarithms)
     except ValueError as error:
         raise InputError(f"{beside}: logarithms: {error}") from None
     card = card.model_copy(update={"plot": card.plot or card.observables[:3]})

@@ -6,8 +6,9 @@ file is only read. Written for pools that pass below one cell and grow again: in
 error control makes such a pool negative and the expansion term then grows the negative value.
 
 For dS/dt = sum of n_r * v_r over the reactions r, the state obeys d(ln S)/dt = sum of n_r * v_r / S. The
-quotient is taken term by term: S is cancelled where it is a factor of v_r, and another chosen species P
-becomes exp(ln_P - ln_S), so no quotient of two vanishing numbers is ever evaluated.
+quotient is taken term by term, also of the terms of a sum that is a factor of v_r: S is cancelled where it is
+a factor, and other chosen species P, Q become exp(ln_P + ln_Q - ln_S), so no quotient of two vanishing
+numbers is ever evaluated.
 
 The logarithms start at 0 (one cell): who runs the form sets them from the amounts of the plain file.
 """
@@ -20,6 +21,8 @@ import libsbml
 
 __all__ = ["ADDED", "add_infusion", "amount_of", "log_state", "to_solver_file", "to_solver_form"]
 
+NOTHING = "1e-300"
+"""Kept from 0/0: a pool that underflows, and into which nothing flows."""
 UNIT, MOMENT = "log_unit", "start_moment"
 ADDED = frozenset({UNIT, MOMENT})
 """Parameters that the file of the solver form has beside those of the exchange file."""
@@ -51,6 +54,7 @@ def to_solver_form(sbml: str, species: Sequence[str]) -> str:
         When a species is absent, or is set by a rule or an event, so that its equation is not the sum
         of its reactions.
     """
+    species = tuple(dict.fromkeys(species))
     document = libsbml.readSBMLFromString(sbml)
     model = document.getModel()
     for name in species:
@@ -86,7 +90,7 @@ def to_solver_file(sbml: str, species: Sequence[str]) -> str:
         start.setSymbol(state)
         start.setMath(libsbml.parseL3Formula(f"ln(({_amount_at_start(before, name, species)})/{UNIT})"))
         _note(model.getParameter(state), f"logarithm of {name}, counted in cells")
-        _numbers_are_dimensionless(model.getRuleByVariable(state))
+        _give_units(model.getRuleByVariable(state))
     return libsbml.writeSBMLToString(document)
 
 
@@ -136,9 +140,12 @@ def _note(element: libsbml.SBase, text: str) -> None:
     element.setSBOTerm("SBO:0000002")
 
 
-def _numbers_are_dimensionless(rule: libsbml.Rule) -> None:
+def _give_units(rule: libsbml.Rule) -> None:
     """Give a unit to the numbers of a formula, which the strict check of units asks for."""
     formula = rule.getMath().deepCopy()
+    written = libsbml.formulaToL3String(formula)
+    if NOTHING in written:
+        formula = libsbml.parseL3Formula(written.replace(NOTHING, f"{NOTHING}*{UNIT}"))
     waiting = [formula]
     while waiting:
         node = waiting.pop()
@@ -214,25 +221,60 @@ def _terms(model: libsbml.Model, name: str) -> list[tuple[float, libsbml.ASTNode
 
 
 def _quotient(law: libsbml.ASTNode, name: str, logged: Sequence[str]) -> str:
-    """Formula of law / name, with name cancelled, or paired with another logarithm, where it is a factor."""
+    """Formula of law / name, with name cancelled, or paired with other logarithms, where it is a factor.
+
+    Where it is none, factors that are sums with such terms are multiplied out.
+    """
+    if _is(law, "/"):
+        return f"({_quotient(law.getChild(0), name, logged)})/({libsbml.formulaToL3String(law.getChild(1))})"
     factors = _factors(law)
     for index, factor in enumerate(factors):
         if factor.isName() and factor.getName() == name:
-            return _product(factors, skip=index)
+            return _product([f for i, f in enumerate(factors) if i != index])
     for index, factor in enumerate(factors):
-        if factor.isName() and factor.getName() in logged:
-            rest = _product(factors, skip=index)
-            return f"({rest})*exp({log_state(factor.getName())} - {log_state(name)})"
-    return f"({libsbml.formulaToL3String(law)})/{name}"
+        if (_is(factor, "+") or _is(factor, "-")) and _holds_factor(factor, logged):
+            rest = _product([f for i, f in enumerate(factors) if i != index])
+            return _distributed(factor, rest, name, logged)
+    pools = [factor.getName() for factor in factors if factor.isName() and factor.getName() in logged]
+    if not pools:
+        return f"({libsbml.formulaToL3String(law)})/({name} + {NOTHING})"
+    rest = _product([f for f in factors if not (f.isName() and f.getName() in logged)])
+    return f"({rest})*exp({' + '.join(map(log_state, pools))} - {log_state(name)})"
+
+
+def _distributed(total: libsbml.ASTNode, rest: str, name: str, logged: Sequence[str]) -> str:
+    """Formula of total * rest / name, the sum `total` multiplied out."""
+    terms = [total.getChild(i) for i in range(total.getNumChildren())]
+    signs = ["+"] * len(terms)
+    if _is(total, "-"):
+        signs[-1] = "-"
+    found = ""
+    for sign, term in zip(signs, terms, strict=True):
+        multiplied = libsbml.parseL3Formula(f"({rest})*({libsbml.formulaToL3String(term)})")
+        found += f" {sign} ({_quotient(multiplied, name, logged)})"
+    return found.removeprefix(" + ")
+
+
+def _holds_factor(node: libsbml.ASTNode, logged: Sequence[str]) -> bool:
+    """Whether one of `logged` is a factor of the node, or of a term of a sum in it."""
+    if node.isName():
+        return node.getName() in logged
+    children = [node.getChild(i) for i in range(node.getNumChildren())]
+    if _is(node, "/"):
+        children = children[:1]
+    return any(_is(node, c) for c in "+-*/") and any(_holds_factor(child, logged) for child in children)
+
+
+def _is(node: libsbml.ASTNode, operator: str) -> bool:
+    # Not getType(): once libsedml is imported (tellurium does), it returns no number any more.
+    return node.isOperator() and node.getCharacter() == operator
 
 
 def _factors(node: libsbml.ASTNode) -> list[libsbml.ASTNode]:
-    # Not getType(): once libsedml is imported (tellurium does), it returns no number any more.
-    if not (node.isOperator() and node.getCharacter() == "*"):
+    if not _is(node, "*"):
         return [node]
     return [factor for i in range(node.getNumChildren()) for factor in _factors(node.getChild(i))]
 
 
-def _product(factors: Sequence[libsbml.ASTNode], skip: int) -> str:
-    rest = [f"({libsbml.formulaToL3String(f)})" for i, f in enumerate(factors) if i != skip]
-    return "*".join(rest) or "1"
+def _product(factors: Sequence[libsbml.ASTNode]) -> str:
+    return "*".join(f"({libsbml.formulaToL3String(factor)})" for factor in factors) or "1"

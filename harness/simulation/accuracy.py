@@ -60,8 +60,9 @@ class Accuracy:
     def absolute(self, state: str) -> float:
         """Absolute tolerance of a state."""
         settings = self.settings
-        if state in map(log_state, settings.logarithms):
-            return settings.absolute_tolerance_logarithm
+        if state in map(log_state, settings.logarithms):  # an error of a logarithm is a relative one
+            tightened = min(1.0, self.relative / settings.relative_tolerance)
+            return settings.absolute_tolerance_logarithm * tightened
         given = settings.absolute_tolerance.get(state, settings.absolute_tolerance_default)
         return self.share * self.reach[state] if given is None else given
 

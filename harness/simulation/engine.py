@@ -2,14 +2,16 @@
 
 Promises:
 - A run does not depend on the runs before it.
-- The pools that fall below one cell are integrated as logarithms (see harness.models.solver_form). While one
-  of them is empty and nothing flows into it, the plain form is integrated, in which it stays exactly empty:
-  a run in which nothing was ever dosed holds exactly 0 CAR-T cells for ever.
+- The pools that may all but vanish are integrated as logarithms (see harness.models.solver_form). One that is
+  empty and that nothing flows into is an amount instead, and stays exactly empty: a run in which nothing was
+  ever dosed holds exactly 0 CAR-T cells for ever.
 - A dose is exact: the integration stops at it, the cells are added, and it starts again. Each moment at which
   something is given after the start (a bolus, either end of an infusion, a dose that an observable triggered)
   stands in the output twice, just before and as itself (see harness.analysis.moments); so does one at which
   rates switch.
-- A run that fails is tried once more, more accurately and with more states as logarithms.
+- A run whose errors may have grown, because a pool has regrown, is integrated again at the finest tolerance
+  that works (see harness.simulation.regrowth).
+- A run that fails is tried again, more accurately.
 - A run that fails then (an error of the integrator, a value that is not finite, a negative amount) is NaN
   with a status and a reason. It is never dropped and never raised.
 """
@@ -17,28 +19,42 @@ Promises:
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from harness.analysis.moments import after_moment, before_moment, just_before
+from harness.models.solver_form import log_state
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.form import Form, Status, Stopped
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
+from harness.simulation.regrowth import Regrowth
 from harness.simulation.timeline import Timeline
 
 __all__ = ["NO_TIMES", "Engine", "Status", "Trajectory"]
 
 NO_TIMES = np.array([])
 
+LOOKS, REGROWN = 48, 4.0
+"""How often a run is looked at, and the regrowth, in e-folds, from which it is integrated more finely."""
+
+FINER = (1e-12, 1e-11, 1e-10)
+"""Relative tolerances for such a run; the first that works holds."""
+
+TRIES = (0.1, 1e-3)
+"""Relative tolerances, over the first, at which a run that failed is tried again."""
+
 NEARER = 3
 """Times that a run is made again with tolerances for what it reaches."""
 
 ONE_AT_A_TIME = threading.RLock()
 """Threads take turns: silencing CVODE concerns the whole process, and libRoadRunner holds the GIL anyway."""
+
+Attempt = Callable[[Accuracy], "Trajectory"]
+"""One run, at an accuracy still to be said."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,7 @@ class Trajectory:
     doses: tuple[Dose, ...] = ()
     redoses: tuple[Dose, ...] = ()
     reached: Mapping[str, float] = field(default_factory=dict)
+    regrown: float = 0.0
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Rows at some of the times asked for, after a dose given then; shape (times, observables)."""
@@ -92,8 +109,7 @@ class Engine:
         self._program = program
         relative = relative_tolerance or program.solver.relative_tolerance
         self.accuracy = Accuracy(program.solver, relative, program.reach, frozenset(program.signed))
-        self._forms: dict[tuple[bool, bool], Form] = {}
-        self._second: Engine | None = None
+        self._forms: dict[tuple[tuple[str, ...], bool], Form] = {}
         self._switch_times = lru_cache(maxsize=256)(self._find_switches)
 
     def run(
@@ -126,30 +142,26 @@ class Engine:
             Times and values, in the model's units.
         """
         times = np.asarray(times, float)
+
+        def attempt(accuracy: Accuracy) -> Trajectory:
+            return self.integrate(values, regimen, times, observables, accuracy, again)
+
         with ONE_AT_A_TIME:
             try:
-                found = self.integrate(values, regimen, times, observables, self.accuracy, again)
-                return self._nearer(found, values, regimen, times, observables, again)
-            except Stopped as first:
-                return self._try_again(values, regimen, times, observables, again, first)
-
-    def _nearer(
-        self,
-        found: Trajectory,
-        values: Mapping[str, float],
-        regimen: Regimen | None,
-        times: np.ndarray,
-        observables: Sequence[str],
-        again: np.ndarray,
-    ) -> Trajectory:
-        """The same run with tolerances made for what it reaches, when that is far less than was foreseen."""
-        accuracy = self.accuracy
-        for _ in range(NEARER):
-            if not accuracy.is_far_from(found.reached):
-                break
-            accuracy = accuracy.after(found.reached)
-            found = self.integrate(values, regimen, times, observables, accuracy, again)
-        return found
+                try:
+                    found = self._nearer(attempt(self.accuracy), attempt)
+                except Stopped as first:
+                    if self.accuracy.reach and first.status is Status.NEGATIVE:
+                        return self._second_opinion(values, regimen, times, observables, again, first)
+                    found = self._second_try(attempt, first)
+                return self._refined(found, attempt)
+            except Stopped as error:
+                nothing = np.full((len(times), len(observables)), np.nan)
+                undefined = self._undefined_at_start(values, regimen)
+                if undefined:
+                    said = f"{undefined} is not finite at the start"
+                    return Trajectory(times, nothing, Status.NOT_FINITE, said)
+                return Trajectory(times, nothing, error.status, str(error))
 
     def run_many(
         self,
@@ -161,31 +173,41 @@ class Engine:
         """Run the model for each of `runs`, parameters to set and a regimen, at its own times."""
         return [self.run(*run, asked, observables, again) for run, asked in zip(runs, times, strict=True)]
 
-    def _try_again(
-        self,
-        values: Mapping[str, float],
-        regimen: Regimen | None,
-        times: np.ndarray,
-        observables: Sequence[str],
-        again: np.ndarray,
-        first: Stopped,
-    ) -> Trajectory:
-        """The second try, or NaN with what went wrong."""
-        try:
-            if self.accuracy.reach and first.status is Status.NEGATIVE:
-                return self._second_opinion(values, regimen, times, observables, again, first)
-            accuracy = replace(self.accuracy, relative=self.accuracy.relative * 0.1)
-            run = self._sturdier().integrate(values, regimen, times, observables, accuracy, again)
-            more = ", ".join(self._program.solver.more_logarithms)
-            said = f"second try, more accurate{f', {more} as a logarithm too' if more else ''}: {first}"
-            return replace(run, reason=said)
-        except Stopped as error:
-            nothing = np.full((len(times), len(observables)), np.nan)
-            undefined = self._undefined_at_start(values, regimen)
-            if undefined:
-                said = f"{undefined} is not finite at the start"
-                return Trajectory(times, nothing, Status.NOT_FINITE, said)
-            return Trajectory(times, nothing, error.status, str(error))
+    def _nearer(self, found: Trajectory, attempt: Attempt) -> Trajectory:
+        """The same run with tolerances made for what it reaches, when that is far less than was foreseen."""
+        accuracy = self.accuracy
+        for _ in range(NEARER):
+            if not accuracy.is_far_from(found.reached):
+                break
+            accuracy = accuracy.after(found.reached)
+            found = attempt(accuracy)
+        return found
+
+    def _second_try(self, attempt: Attempt, first: Stopped) -> Trajectory:
+        """A run at a tighter tolerance, in place of one that failed."""
+        for factor in TRIES:
+            try:
+                accuracy = replace(self.accuracy, relative=self.accuracy.relative * factor)
+                return replace(attempt(accuracy), reason=f"second try, more accurate: {first}")
+            except Stopped as error:
+                last = error
+        raise last
+
+    def _refined(self, found: Trajectory, attempt: Attempt) -> Trajectory:
+        """The same run at the finest tolerance that works, when its errors may have grown."""
+        if found.regrown <= REGROWN:
+            return found
+        finer = [relative for relative in FINER if relative < self.accuracy.relative]
+        for relative in finer:
+            try:
+                return replace(attempt(replace(self.accuracy, relative=relative)), reason=found.reason)
+            except Stopped:
+                continue
+        if finer:
+            pool = self._program.solver.regrows
+            said = f"{pool} regrows by {found.regrown:.0f} e-folds, and no finer run ends"
+            raise Stopped(Status.INACCURATE, said)
+        return found
 
     def _second_opinion(
         self,
@@ -216,13 +238,13 @@ class Engine:
         self, species: Sequence[str], values: Mapping[str, float], reach: Mapping[str, float], end: float
     ) -> bool:
         """Whether the model itself can bring these species below 0: it takes from nothing, or sets them."""
-        plain = self._form(logarithmic=False)
+        plain = self._form()
         plain.start(values)
         return not set(species) - plain.drained(reach, max(end, 1e-300)) - self._program.set_by_events
 
     def first_accuracy(self) -> Accuracy:
         """An accuracy for a run of which nothing is known yet but where it starts."""
-        plain = self._form(logarithmic=False)
+        plain = self._form()
         plain.start({})
         start = {name: abs(value) for name, value in plain.state().items() if np.isfinite(value)}
         least = min((value for value in start.values() if value > 0), default=1.0)
@@ -231,7 +253,7 @@ class Engine:
     @property
     def species(self) -> tuple[str, ...]:
         """Species that are states."""
-        return self._form(logarithmic=False).amounts
+        return self._form().amounts
 
     def integrate(
         self,
@@ -254,7 +276,7 @@ class Engine:
             form.reached.clear()
         timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))
         values = self._program.with_first_dose(values, regimen)
-        plain = self._form(logarithmic=False, infusion=timeline.has_infusions)
+        plain = self._form(infusion=timeline.has_infusions)
         plain.start(values)
         plain.set_state(self._dosing(timeline))
         timeline.switch_at(self._switches(plain, 0.0, timeline.end))
@@ -263,6 +285,9 @@ class Engine:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
         form = self._choose(plain, values, timeline)
+        pool = self._program.solver.regrows
+        regrowth = Regrowth(timeline.end, looks=LOOKS if pool else 0)
+        read = [*observables, *([pool] if pool else [])]
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             stop = timeline.next_stop(after=start)
@@ -272,8 +297,13 @@ class Engine:
             if moment:
                 more = start + again if fresh else again[:0]
                 inside = np.unique([start, *more[more < stop], *inside])
-            form.read_out(observables, accuracy)
-            block = form.advance(start, inside if last else np.append(inside, stop), stop)
+            asked = inside if last else np.append(inside, stop)
+            looks = regrowth.looks(start, stop)
+            together = np.union1d(asked, looks)
+            form.read_out(read, accuracy)
+            block = form.advance(start, together, stop)
+            regrowth.note(block[np.searchsorted(together, looks), -1])
+            block = block[np.searchsorted(together, asked), : len(observables)]
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
             put_out.append(inside)
@@ -288,6 +318,7 @@ class Engine:
                 rows.append(block[-1:])
             if fresh:
                 form = self._give(form, plain, values, timeline)
+                regrowth.dosed()
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
         found = np.concatenate(put_out), np.concatenate(rows)
@@ -297,6 +328,7 @@ class Engine:
             doses=(*own, *timeline.given()),
             redoses=tuple(timeline.redoses),
             reached=self._reached(),
+            regrown=regrowth.risen,
         )
 
     def _reached(self) -> dict[str, float]:
@@ -331,13 +363,6 @@ class Engine:
         switches = self._program.switches
         return switches.times(dict(zip(switches.names, values, strict=True)), start, end)
 
-    def _sturdier(self) -> Engine:
-        """The engine of the second try."""
-        if self._second is None:
-            more = self._program.solver.more_logarithms
-            self._second = Engine(self._program.sturdier(), self.accuracy.relative) if more else self
-        return self._second
-
     def _dosing(self, timeline: Timeline) -> dict[str, float]:
         """Parameters that the course of the doses sets: the rate of infusions, and the clock."""
         found = {self._program.infusion_rate: timeline.rate} if timeline.has_infusions else {}
@@ -346,22 +371,23 @@ class Engine:
 
     def _undefined_at_start(self, values: Mapping[str, float], regimen: Regimen | None) -> str:
         """First state that is not finite at time 0, or whose rate of change is not; empty when all are."""
-        plain = self._form(logarithmic=False)
+        plain = self._form()
         plain.start(self._program.with_first_dose(values, regimen))
         return plain.undefined()
 
     def _choose(self, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
-        """The form to go on with from the state that `plain` holds: logarithms, where all can be taken."""
+        """The form to go on with from the state that `plain` holds: logarithms of what is not empty."""
         state = plain.state()
         logarithms = plain.logarithms(state)
-        if not logarithms:
+        taken = tuple(name for name in self._program.solver.logarithms if log_state(name) in logarithms)
+        if not taken:
             return plain
-        form = self._form(logarithmic=True, infusion=timeline.has_infusions)
+        form = self._form(taken, infusion=timeline.has_infusions)
         form.take_over({**values, **self._dosing(timeline)}, {**state, **logarithms})
         return form
 
-    def _form(self, logarithmic: bool, infusion: bool = False) -> Form:
-        key = logarithmic, infusion
+    def _form(self, logarithms: tuple[str, ...] = (), infusion: bool = False) -> Form:
+        key = logarithms, infusion
         if key not in self._forms:
-            self._forms[key] = Form(self._program, logarithmic, infusion)
+            self._forms[key] = Form(self._program, logarithms, infusion)
         return self._forms[key]

@@ -29,10 +29,13 @@ roadrunner.Logger.disableLogging()
 roadrunner.Config.setValue(roadrunner.Config.LLVM_BACKEND, roadrunner.Config.LLJIT)
 
 MOMENT, SHARE = 1e-9, 1e-8
-"""A pool that is empty, or nearly, and that cells flow into starts, as a logarithm, from what flows in during
+"""A pool that is empty, or nearly, and that is being filled starts, as a logarithm, from what flows in during
 this time (in the model's time unit), but from no more than this share of the other pools: a logarithm cannot
 hold 0, nor follow a rise by fifty orders of magnitude at once. The solution is shifted by that time, or by
 that share, and no more."""
+
+STEPS = 50_000
+"""Most steps between two rows of output; few enough for a run that will not end."""
 
 
 FIRST = 1e-7
@@ -54,6 +57,7 @@ class Status(StrEnum):
     INTEGRATION_FAILED = "integration failed"
     NOT_FINITE = "not finite"
     NEGATIVE = "negative amount"
+    INACCURATE = "not accurate"
 
 
 class Stopped(Exception):
@@ -71,17 +75,18 @@ class Form:
     ----------
     program
         The model.
-    logarithmic
-        Whether this is the solver form.
+    logarithms
+        Pools to integrate as logarithms; none in the plain form.
     infusion
         Whether cells can flow in at a rate, by the parameter `program.infusion_rate`.
     """
 
-    def __init__(self, program: Program, logarithmic: bool, infusion: bool = False) -> None:
+    def __init__(self, program: Program, logarithms: tuple[str, ...], infusion: bool = False) -> None:
         self._program = program
-        self._logged = program.solver.logarithms if logarithmic else ()
+        self._logged = logarithms
         with quiet():
-            self._engine = roadrunner.RoadRunner(program.sbml(logarithmic, infusion))
+            self._engine = roadrunner.RoadRunner(program.sbml(logarithms, infusion))
+        self._engine.integrator.maximum_num_steps = STEPS
         self._model = self._engine.model
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
@@ -99,18 +104,30 @@ class Form:
         self._engine.reset()
 
     def logarithms(self, state: Mapping[str, float]) -> dict[str, float]:
-        """Logarithms of the pools to be solved so, from the state that this plain form holds.
+        """Logarithms of the pools that have one, from the state that this plain form holds.
 
-        Empty when there are none, or when a pool is empty and nothing flows into it.
+        A pool that is empty and that nothing flows into has none.
         """
         amounts = {name: state[name] for name in self._program.solver.logarithms}
-        seed = SHARE * sum(amounts.values())
-        for name, amount in amounts.items():
-            if amount < seed:  # empty, or nearly so beside what flows in after a dose
-                amounts[name] = max(amount, min(self._engine[f"{name}'"] * MOMENT, seed))
-        if not all(amount > 0 for amount in amounts.values()):
-            return {}
-        return {log_state(name): math.log(amount) for name, amount in amounts.items()}
+        self.set_state({name: state[name] for name in self._fill(amounts)})
+        return {log_state(name): math.log(amount) for name, amount in amounts.items() if amount > 0}
+
+    def _fill(self, amounts: dict[str, float]) -> set[str]:
+        """Let flow in what flows in soon, into pools that are empty, or nearly so beside the others.
+
+        What has flown into one flows on into others, so all are asked until no more is filled. Returns those
+        that now hold more.
+        """
+        share = SHARE * sum(amounts.values())
+        low = [name for name, amount in amounts.items() if amount < share]
+        empty, filled = len(low) + 1, set()
+        while low and empty > (empty := sum(amounts[name] <= 0 for name in low)):
+            for name in low:
+                held = max(amounts[name], min(self._engine[f"{name}'"] * MOMENT, share))
+                if held > amounts[name]:
+                    amounts[name] = self._engine[name] = held
+                    filled.add(name)
+        return filled
 
     def take_over(self, values: Mapping[str, float], state: Mapping[str, float]) -> None:
         """Put the model at a whole state with `values` set; no start of its own is needed then."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.identity import key_of
@@ -70,15 +70,11 @@ class Program:
         """Id of the parameter that the form with an infusion has: cells per time unit into the dosed pool."""
         return f"infusion_rate_{self.dose.species}"
 
-    def sturdier(self) -> Program:
-        """The same model with more states as logarithms, for a second try."""
-        every = (*self.solver.logarithms, *self.solver.more_logarithms)
-        settings = self.solver.model_copy(update={"logarithms": every, "more_logarithms": ()})
-        return replace(self, solver=settings, solver_sbml=to_solver_form(self.plain_sbml, every))
-
-    def sbml(self, logarithmic: bool, infusion: bool) -> str:
-        """SBML to run: as exchanged or as solved, with or without an inflow into the dosed pool."""
-        if not infusion:
-            return self.solver_sbml if logarithmic else self.plain_sbml
-        plain = add_infusion(self.plain_sbml, self.dose.species, self.infusion_rate)
-        return to_solver_form(plain, self.solver.logarithms) if logarithmic else plain
+    def sbml(self, logarithms: tuple[str, ...], infusion: bool) -> str:
+        """SBML to run: with some pools as logarithms, with or without an inflow into the dosed pool."""
+        if not infusion and logarithms == self.solver.logarithms:
+            return self.solver_sbml
+        plain = self.plain_sbml
+        if infusion:
+            plain = add_infusion(plain, self.dose.species, self.infusion_rate)
+        return to_solver_form(plain, logarithms) if logarithms else plain

@@ -2,10 +2,11 @@ import subprocess
 import sys
 
 import libsbml
+import numpy as np
 import pytest
 import roadrunner
 
-from harness.models.catalog import load_card
+from harness.models.catalog import load_card, model_names
 from harness.models.solver_form import to_solver_file, to_solver_form
 
 
@@ -24,6 +25,39 @@ def test_the_logarithms_follow_the_reactions_with_the_species_cancelled(clinical
     assert found["CARTe_b"] == "exp(ln_CARTe_b)"
     assert found["ln_CARTe_b"] == "-1 * K_12 + 1 * K_21 * exp(ln_CARTe_t - ln_CARTe_b) + -1 * K_el_e"
     assert found["ln_CARTe_t"] == "1 * K_12 * exp(ln_CARTe_b - ln_CARTe_t) + -1 * K_21 + 1 * k_exp + -1 * R_m"
+
+
+def test_a_sum_is_multiplied_out_and_pools_that_vanish_together_are_paired(clinical):
+    found = rules(to_solver_form(clinical, ["CARTe_t", "Cplx", "Tumor"]))["ln_Cplx"]
+    assert found == (
+        "1 * (k_bind * Ag_CAR * Ag_tumor * exp(ln_Tumor + ln_CARTe_t - ln_Cplx)"
+        " + k_bind * Ag_CAR * Ag_tumor * CARTm_t * exp(ln_Tumor - ln_Cplx)"
+        " - k_bind * (CARTe_t + CARTm_t) * Ag_CAR - k_bind * (Tumor * Ag_tumor - Cplx)) + -1 * k_unbind"
+    )
+
+
+@pytest.mark.parametrize("model", model_names())
+def test_each_equation_is_that_of_the_amount_over_the_amount(model):
+    card = load_card(model)
+    sbml, pools = card.sbml_path().read_text(), card.solver.logarithms
+    plain, solved = roadrunner.RoadRunner(sbml), roadrunner.RoadRunner(to_solver_form(sbml, pools))
+    for seed in range(5):
+        amounts = dict(zip(pools, 10 ** np.random.default_rng(seed).uniform(-30, 9, len(pools)), strict=True))
+        for name, amount in amounts.items():
+            plain[name], solved[f"ln_{name}"] = amount, np.log(amount)
+        for name, amount in amounts.items():
+            assert solved[f"ln_{name}'"] * amount == pytest.approx(plain[f"{name}'"], rel=1e-9)
+
+
+def test_a_pool_named_twice_is_taken_once(clinical):
+    once, twice = (to_solver_form(clinical, ["Tumor"] * n) for n in (1, 2))
+    assert once == twice
+
+
+def test_a_pool_that_underflows_and_into_which_nothing_flows_has_a_rate(clinical):
+    engine = roadrunner.RoadRunner(to_solver_form(clinical, ["CARTe_b"]))
+    engine["ln_CARTe_b"] = -1e5
+    assert engine["ln_CARTe_b'"] == pytest.approx(-1.71 - 113)
 
 
 def test_everything_else_stays_as_it_is(clinical):

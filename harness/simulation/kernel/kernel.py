@@ -36,6 +36,10 @@ SHARE = 1e-20
 error, so that a run that stays far below that is as accurate."""
 OF_LOGARITHMS = 3.0
 """Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
+MANY = 400
+"""Steps at the kernel's own tolerance, for a run and each of its doses, from which errors may have grown:
+such a run is the engine's."""
+FAR = "took steps enough for errors to grow"
 SAID = {
     stepper.TOO_MANY: "took too many steps",
     stepper.STUCK: "came to steps too short",
@@ -96,6 +100,7 @@ class Kernel:
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         self._program = program
         self._tolerance = relative_tolerance or LOOSER * program.solver.relative_tolerance
+        self._counts = program.solver.regrows is not None and relative_tolerance is None
         plain, solved = read_equations(program.plain_sbml), read_equations(program.solver_sbml)
         text, self.layout = kernel_text(plain, solved, program.solver.logarithms, program.dosed)
         beyond = [name for name in program.switches.names if name not in self.layout.parameters]
@@ -117,12 +122,17 @@ class Kernel:
         found = self.integrate(batch, observables, again)
         trajectories = []
         for i, (run, code) in enumerate(zip(runs, found.codes.tolist(), strict=True)):
-            if i in batch.refused or code != stepper.OK:
-                why = batch.refused.get(i) or SAID[code]
+            if i in batch.refused or code != stepper.OK or self._went_far(i, batch, found):
+                why = batch.refused.get(i) or SAID.get(code, FAR)
                 trajectories.append(self._by_engine(run, times[i], observables, again, why))
             else:
                 trajectories.append(self._trajectory(i, run, batch, found))
         return trajectories
+
+    def _went_far(self, i: int, batch: Batch, found: Integrated) -> bool:
+        """Whether errors may have grown in a run (see harness.simulation.regrowth)."""
+        doses = np.count_nonzero(batch.given[i])
+        return self._counts and found.steps[i, 0] > MANY * (1 + doses)
 
     def slopes(
         self,

@@ -166,6 +166,15 @@ def test_a_run_that_neither_finishes_keeps_its_status_and_both_reasons(kernel):
     assert run.reason.startswith("by RoadRunner, the kernel met a value that is not finite; ")
 
 
+def test_a_run_whose_errors_may_have_grown_is_run_by_roadrunner_and_is_right(kernel):
+    row, times = accuracy.wide_draws("clinical", 10.0, 3, seed=3)[1], np.linspace(0.0, 3650.0, 366)
+    truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
+    run = kernel.run_many([(row, None)], [times], accuracy.READ_OUT)[0]
+    assert run.reason == "by RoadRunner, the kernel took steps enough for errors to grow"
+    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), accuracy.floors(row))
+    assert error.max() < 1e-4
+
+
 @pytest.mark.slow
 def test_a_well_with_a_steep_start_is_right():
     well = Kernel(load_program("in_vitro"))

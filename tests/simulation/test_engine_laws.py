@@ -1,0 +1,61 @@
+"""Laws of the engine, over random parameters of every model."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import accuracy
+from harness.models.catalog import load_card, model_names
+from harness.simulation.engine import Engine, Status
+from harness.simulation.programs import load_program
+
+engine = cache(lambda model: Engine(load_program(model)))
+
+
+@pytest.mark.parametrize("model", model_names())
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(data=st.data())
+def test_the_numbers_do_not_depend_on_the_output_times(model, data):
+    sizes = accuracy.free_values(model)
+    exponents = data.draw(st.lists(st.floats(-1, 1), min_size=len(sizes), max_size=len(sizes)))
+    values = {name: size * 3.0**u for (name, size), u in zip(sizes.items(), exponents, strict=True)}
+    card = load_card(model)
+    end, dense = np.array([0.0, card.until]), np.linspace(0.0, card.until, 201)
+    alone = engine(model).run(values, None, end, card.observables)
+    among = engine(model).run(values, None, dense, card.observables)
+    assert alone.status is among.status
+    if alone.status is Status.OK:
+        a, b = alone.values[-1], among.values[-1]
+        size = np.maximum(
+            np.abs(b), [accuracy.floor(n, among.values[:, i]) for i, n in enumerate(card.observables)]
+        )
+        assert (np.abs(a - b) / size).max() < accuracy.LIMIT
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    hill=st.floats(0.2, 0.5),
+    kill=st.floats(0.02, 5),
+    half=st.floats(0.1, 50),
+    ratio=st.sampled_from([1.0, 2.5, 5.0, 10.0]),
+)
+def test_a_well_whose_killing_is_steepest_at_its_start_is_right(hill, kill, half, ratio):
+    values = {"hill_kill": hill, "K_kill_max": kill, "KC50": half, "ET_ratio": ratio}
+    dense = np.linspace(0, 4, 41)
+    names = ("viability", "cplx_per_tumor")
+    truth = Engine(load_program("in_vitro"), 1e-12).run(values, None, dense, names).values
+    for times, right in ((dense, truth), (np.array([0, 4.0]), truth[[0, -1]])):
+        run = engine("in_vitro").run(values, None, times, names)
+        assert run.status is Status.OK
+        np.testing.assert_allclose(run.values, right, rtol=1e-4, atol=1e-9)
+
+
+def test_a_well_with_a_known_answer():
+    """By scipy's Radau at 1e-10, all states as logarithms, from the first-order solution at 1e-13 h."""
+    values = {"hill_kill": 0.20548, "K_kill_max": 0.35202, "KC50": 1.2764, "ET_ratio": 5}
+    for times in ([0, 4.0], np.linspace(0, 4, 41)):
+        run = engine("in_vitro").run(values, None, np.array(times), ["viability"])
+        assert run.values[-1, 0] == pytest.approx(40.31650123, rel=1e-5)
