@@ -174,7 +174,7 @@ class _Writer:
         several = _several("y", len(f))
         text = printer.prepare("prepare")
         text += printer.function(
-            f"rates(t, {several}, z)", f, [f"f_{i} = {v}" for i, v in enumerate(shown(f, rows))],
+            f"rates(t, {several} z)", f, [f"f_{i} = {v}" for i, v in enumerate(shown(f, rows))],
             f"return {_several('f', len(f))}", [_inside("t")],
         )  # fmt: skip
         text += printer.function(
@@ -367,7 +367,7 @@ def _solve(plan: Elimination) -> str:
         rest = "".join(f" - z[FACTORS + {at[pivot, c]}]*b_{c}" for c in plan.right(pivot))
         lines.append(f"b_{pivot} = (b_{pivot}{rest})*z[FACTORS + {at[pivot, pivot]}]")
     several = _several("b", len(plan.order))
-    return _function(f"solve({several}, z)", [*lines, f"return {several}"])
+    return _function(f"solve({several} z)", [*lines, f"return {several}"])
 
 
 def _stages(states: int, timed: bool) -> str:
@@ -380,13 +380,13 @@ def _stages(states: int, timed: bool) -> str:
             lines += [f"u_{i} = y_{i}{_sum_of_stages(tableau.A[s], s, i)}" for i in rows]
             at = [f"g_{i}" for i in rows]
             time = f"t + {float(tableau.c[s])!r}*h"
-            lines.append(f"{_several('g', states)} = rates({time}, {_several('u', states)}, z)")
+            lines.append(f"{_several('g', states)} = rates({time}, {_several('u', states)} z)")
         by_time = f"{float(tableau.D[s])!r}*h" if timed and tableau.D[s] else ""
         for i, rate in enumerate(at):
             slope = f" + {by_time}*z[BY_TIME + {i}]" if by_time else ""
             stages = _sum_of_stages(tableau.C[s], s, i)
             lines.append(f"g_{i} = {rate}{slope}{f' + x*({stages[3:]})' if stages else ''}")
-        lines.append(f"{_several(f'k{s}', states)} = solve({_several('g', states)}, z)")
+        lines.append(f"{_several(f'k{s}', states)} = solve({_several('g', states)} z)")
     lines += [f"z[STAGES + {s * states + i}] = k{s}_{i}" for s in range(8) for i in rows]
     lines += [f"z[END + {i}] = u_{i} + k7_{i}" for i in rows]
     return _function("take_stages(t, h, z)", lines)
@@ -398,8 +398,8 @@ def _sum_of_stages(coefficients: Sequence[float], before: int, i: int) -> str:
 
 
 def _several(name: str, count: int) -> str:
-    """Variables in a row; the comma of a single one makes it a tuple too."""
-    return ", ".join(f"{name}_{i}" for i in range(count)) + ("," if count == 1 else "")
+    """Variables in a row, a comma behind each: arguments before another one, or a tuple."""
+    return " ".join(f"{name}_{i}," for i in range(count))
 
 
 def _stores(array: str, values: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import lambertw
 
 from benchmarks import accuracy
 from harness.errors import InputError
@@ -261,6 +262,16 @@ def test_rates_that_switch_are_followed_and_not_stepped_over(tmp_path):
     assert run.values[-1, 2] == pytest.approx(66, rel=1e-6)
     _, steps, _ = integrate(Kernel(program), [({}, None)], times, ["D"])
     assert steps[0, 1] < 20  # no step is refused because it looks over an edge
+
+
+@pytest.mark.slow
+def test_a_model_of_one_state_runs(tmp_path):
+    path = tmp_path / "alone.ant"
+    path.write_text("model alone\n S = 1e-15; Vmax = 4e-16; Km = 2e-16\n S' = -Vmax*S/(Km + S)\nend\n")
+    run = Kernel(load_program(str(path))).run_many([({}, None)], [np.array([0.0, 2.0, 4.0])], ["S"])[0]
+    assert (run.status, run.reason) == (Status.OK, "")
+    exact = 2e-16 * lambertw(5 * np.exp(5 - 2 * np.array([0.0, 2.0, 4.0]))).real
+    assert run.values[:, 0] == pytest.approx(exact, rel=1e-5)
 
 
 @pytest.mark.slow
