@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -96,3 +97,25 @@ def test_all_pythons_are_looked_for_before_one_is_tested(pyenv):
     assert "python3.97: not found" in made.stderr
     assert "python3.96: not found" in made.stderr
     assert "pytest" not in made.stdout
+
+
+def test_the_integration_runs_the_quick_tests_on_the_pythons_there_are_and_prints_the_others(pyenv, tmp_path):
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for name, body in (
+        ("python3", f'exec {sys.executable} "$@"'),
+        ("python3.12", "exit 1"),
+        ("python3.13", "echo /found/3.13"),
+        ("make", 'echo make "$@"'),
+    ):
+        (commands / name).write_text(f"#!/bin/sh\n{body}\n")
+        (commands / name).chmod(0o755)
+    environment = {"PATH": f"{commands}:/usr/bin:/bin", "PYENV_ROOT": str(pyenv)}
+    done = subprocess.run(
+        [ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    *everyday, absent, found, quick = done.stdout.splitlines()
+    assert [line.split()[1] for line in everyday if line.startswith("make")] == ["test", "lint"]
+    assert absent == "== quick tests: no python3.12, left out"
+    assert (found, quick) == ("== quick tests: /found/3.13", "make test-quick PYTHON=python3.13")
