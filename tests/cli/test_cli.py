@@ -124,7 +124,7 @@ def test_simulate_draws_a_picture(cart, tmp_path):
 
 
 def test_a_failed_simulation_is_exit_code_1_with_one_line(cart):
-    code, _, err = cart("simulate", "clinical", "--set", "KC50=0")
+    code, _, err = cart("simulate", "clinical", "--set", "Tumor_0=0")
     assert code == 1
     assert err.startswith("cart: the simulation failed: not finite: the rate of change of ")
     assert err.count("\n") == 1

@@ -39,5 +39,5 @@ def test_profiles_are_written(tmp_path, suffix):
 
 
 def test_a_failed_run_is_drawn_as_such():
-    figure = draw_profiles(simulate("clinical", changes={"KC50": 0}, times="0,100,200"))
+    figure = draw_profiles(simulate("clinical", changes={"K_m": 0}, times="0,100,200"))
     assert any("failed" in text.get_text() for text in figure.axes[0].texts)
