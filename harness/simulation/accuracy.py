@@ -14,7 +14,16 @@ import numpy as np
 from harness.models.card import SolverSettings
 from harness.models.solver_form import log_state
 
-__all__ = ["Accuracy"]
+__all__ = ["LIMIT", "TIGHTER", "Accuracy", "relative_errors"]
+
+TIGHTER = 0.01
+"""How much tighter the tolerances of a run are that another one is held against."""
+
+LIMIT = 1e-3
+"""Largest difference between the two that is none, relative to the value."""
+
+FLOOR = 1e-6
+"""Values below this share of the largest one of an observable are compared with that share."""
 
 SHARE = 1e-14
 """Absolute tolerance of a state, over the largest value that it reaches."""
@@ -109,3 +118,13 @@ class Accuracy:
                     return None
                 found.append(name)
         return tuple(found)
+
+
+def relative_errors(loose: np.ndarray, tight: np.ndarray) -> np.ndarray:
+    """Differences of two runs over the values of the second one, shape (times, observables)."""
+    size = np.abs(tight).max(axis=0)
+    passes = (tight.min(axis=0) < -FLOOR * size) & (tight.max(axis=0) > FLOOR * size)
+    floor = np.maximum(
+        size * np.where(passes, 1.0, FLOOR), 1e-300
+    )  # near a passage through 0, the whole size
+    return np.abs(loose - tight) / np.maximum(np.abs(tight), floor)

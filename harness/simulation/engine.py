@@ -18,6 +18,7 @@ Promises:
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,8 @@ from functools import lru_cache
 import numpy as np
 
 from harness.analysis.moments import after_moment, before_moment, just_before
-from harness.models.solver_form import log_state
-from harness.simulation.accuracy import Accuracy
+from harness.models.solver_form import log_state, to_solver_form
+from harness.simulation.accuracy import LIMIT, TIGHTER, Accuracy, relative_errors
 from harness.simulation.form import Form, Status, Stopped
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
@@ -74,6 +75,9 @@ class Trajectory:
         The last of these alone.
     reached
         The largest value of each state in the output, for those whose tolerance follows from it.
+    regrown, lost, hidden
+        How far a pool has regrown, amounts that the tolerance has lost, and whether one of them grew
+        unseen (harness.simulation.regrowth).
     """
 
     times: np.ndarray
@@ -84,6 +88,8 @@ class Trajectory:
     redoses: tuple[Dose, ...] = ()
     reached: Mapping[str, float] = field(default_factory=dict)
     regrown: float = 0.0
+    lost: tuple[str, ...] = ()
+    hidden: bool = False
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Rows at some of the times asked for, after a dose given then; shape (times, observables)."""
@@ -110,6 +116,7 @@ class Engine:
         relative = relative_tolerance or program.solver.relative_tolerance
         self.accuracy = Accuracy(program.solver, relative, program.reach, frozenset(program.signed))
         self._forms: dict[tuple[tuple[str, ...], bool], Form] = {}
+        self._sturdier: dict[tuple[str, ...], Engine | None] = {}
         self._switch_times = lru_cache(maxsize=256)(self._find_switches)
 
     def run(
@@ -147,13 +154,20 @@ class Engine:
             return self.integrate(values, regimen, times, observables, accuracy, again)
 
         with ONE_AT_A_TIME:
+            accuracy = self.accuracy
             try:
                 try:
-                    found = self._nearer(attempt(self.accuracy), attempt)
+                    found = self._nearer(attempt(accuracy), attempt)
                 except Stopped as first:
-                    if self.accuracy.reach and first.status is Status.NEGATIVE:
-                        return self._second_opinion(values, regimen, times, observables, again, first)
-                    found = self._second_try(attempt, first)
+                    if accuracy.reach and first.status is Status.NEGATIVE:
+                        found = self._second_opinion(values, regimen, times, observables, again, first)
+                        accuracy = accuracy.with_signed(self.species).tighter(TIGHTER)
+                    else:
+                        found = self._second_try(attempt, first)
+                if found.lost:
+                    sturdier = self._with_logarithms(found.lost)
+                    other = sturdier and sturdier.run(values, regimen, times, observables, again)
+                    return self._confirmed(found, accuracy, other, attempt)
                 return self._refined(found, attempt)
             except Stopped as error:
                 nothing = np.full((len(times), len(observables)), np.nan)
@@ -209,6 +223,44 @@ class Engine:
             raise Stopped(Status.INACCURATE, said)
         return found
 
+    def _with_logarithms(self, pools: tuple[str, ...]) -> Engine | None:
+        """The engine that solves those of more pools as logarithms that can be; None where none can."""
+        if pools not in self._sturdier:
+            program = self._program
+            logarithms = program.solver.logarithms
+            for name in pools:
+                with contextlib.suppress(ValueError):
+                    to_solver_form(program.plain_sbml, (*logarithms, name))
+                    logarithms = (*logarithms, name)
+            more = logarithms != program.solver.logarithms
+            if more:
+                settings = program.solver.model_copy(update={"logarithms": logarithms})
+                solver_sbml = to_solver_form(program.plain_sbml, logarithms)
+                program = replace(program, solver=settings, solver_sbml=solver_sbml)
+            self._sturdier[pools] = Engine(program, self.accuracy.relative) if more else None
+        return self._sturdier[pools]
+
+    def _confirmed(
+        self, found: Trajectory, accuracy: Accuracy, other: Trajectory | None, attempt: Attempt
+    ) -> Trajectory:
+        """A run at `accuracy` that lost pools, unless `other`, which solves them as logarithms, differs.
+
+        Where there is no such run, it is held against one at a hundredth of the tolerance.
+        """
+        said = f"{', '.join(found.lost)} all but vanished"
+        if other is not None and other.status is Status.OK:
+            return found if _agree(found, other) else replace(other, reason=f"{said}: solved as a logarithm")
+        if found.hidden:
+            raise Stopped(Status.INACCURATE, f"{said}, and grew again where no tolerance holds them")
+        lower = {name: min(value, accuracy.reach[name]) for name, value in found.reached.items()}
+        try:
+            tight = attempt(accuracy.after(lower).tighter(TIGHTER))
+        except Stopped as error:
+            raise Stopped(Status.INACCURATE, f"{said}, and no finer run ends: {error}") from None
+        if not _agree(found, tight):
+            raise Stopped(Status.INACCURATE, f"{said}, and at a hundredth of the tolerance the run differs")
+        return found
+
     def _second_opinion(
         self,
         values: Mapping[str, float],
@@ -224,7 +276,7 @@ class Engine:
         """
         read = [*observables, *(name for name in self.species if name not in observables)]
         free = self.accuracy.with_signed(self.species)
-        tight = self.integrate(values, regimen, times, read, free.tighter(0.01), again)
+        tight = self.integrate(values, regimen, times, read, free.tighter(TIGHTER), again)
         loose = self.integrate(values, regimen, times, read, free, again)
         meant = free.after(tight.reached).meant_negative(read, loose.values, tight.values)
         if meant is None or not self.may_be_negative(meant, values, tight.reached, float(times[-1])):
@@ -284,10 +336,12 @@ class Engine:
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
-        form = self._choose(plain, values, timeline)
-        pool = self._program.solver.regrows
-        regrowth = Regrowth(timeline.end, looks=LOOKS if pool else 0)
-        read = [*observables, *([pool] if pool else [])]
+        form, state = self._choose(plain, values, timeline), plain.state()
+        pools = self._pools(accuracy)
+        amounts = pools if accuracy.reach else ()
+        regrowth = Regrowth(timeline.end, LOOKS if pools else 0, [accuracy.absolute(n) for n in amounts])
+        regrowth.begin([state[name] for name in amounts])
+        read = [*observables, *pools, *(f"{name}'" for name in amounts)]
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             stop = timeline.next_stop(after=start)
@@ -302,7 +356,8 @@ class Engine:
             together = np.union1d(asked, looks)
             form.read_out(read, accuracy)
             block = form.advance(start, together, stop)
-            regrowth.note(block[np.searchsorted(together, looks), -1])
+            seen = block[np.searchsorted(together, looks), len(observables) :]
+            regrowth.note(seen[:, : len(pools)], seen[:, len(pools) :])
             block = block[np.searchsorted(together, asked), : len(observables)]
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
@@ -317,8 +372,8 @@ class Engine:
                 put_out.append(just_before([stop]))
                 rows.append(block[-1:])
             if fresh:
-                form = self._give(form, plain, values, timeline)
-                regrowth.dosed()
+                form, state = self._give(form, plain, values, timeline), plain.state()
+                regrowth.begin([state[name] for name in amounts])
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
         found = np.concatenate(put_out), np.concatenate(rows)
@@ -329,7 +384,15 @@ class Engine:
             redoses=tuple(timeline.redoses),
             reached=self._reached(),
             regrown=regrowth.risen,
+            lost=tuple(pools[place] for place in sorted(regrowth.lost)),
+            hidden=bool(regrowth.hidden),
         )
+
+    def _pools(self, accuracy: Accuracy) -> tuple[str, ...]:
+        """Pools whose regrowth is followed: the one that a card names, or all amounts of a user's model."""
+        if self._program.solver.regrows:
+            return (self._program.solver.regrows,)
+        return tuple(name for name in accuracy.reach if name not in self._program.solver.logarithms)
 
     def _reached(self) -> dict[str, float]:
         """The largest value of each state whose tolerance follows from it, in the run that has ended."""
@@ -391,3 +454,9 @@ class Engine:
         if key not in self._forms:
             self._forms[key] = Form(self._program, logarithms, infusion)
         return self._forms[key]
+
+
+def _agree(loose: Trajectory, tight: Trajectory) -> bool:
+    """Whether two runs give the same numbers, doses that an observable triggered on the same days."""
+    same = loose.times.shape == tight.times.shape
+    return same and bool(relative_errors(loose.values, tight.values).max() <= LIMIT)

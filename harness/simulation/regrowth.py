@@ -1,7 +1,9 @@
-"""How far a pool has grown again in one run: whether its errors may have grown with it.
+"""How far pools have grown again in one run: whether their errors may have grown with them.
 
-Promise: looks at the pool at times of its own, which depend on the length of the run alone, so that what it
-says does not depend on what is read out.
+Promise: looks at pools at times of its own, which depend on the length of the run alone, so that what it says
+does not depend on what is read out. A pool of the catalogue that is a logarithm is followed through every
+rise; of a user's own model, amounts are, and a pool is lost when it has fallen so far below what it was that
+its tolerance says nothing of it.
 
 An error of the integration grows where a pool regrows from next to nothing, each time anew: in a patient
 whose tumour and cells chase each other for ten years, ten thousandfold. Counted is every rise between two
@@ -10,6 +12,7 @@ looks, in e-folds, but for that before the first look after a dose.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,33 +22,67 @@ __all__ = ["Regrowth"]
 NOTHING = 1e-300
 """An amount that counts as none, in a logarithm."""
 
+GONE, LOW, BACK = 1e1, 1e6, 1e8
+"""Amounts, over their absolute tolerance: below the first nothing holds a pool to its course; below the
+second the errors of many steps may add up to 0.1 %, which tells when it is back at the third."""
+
 
 class Regrowth:
-    """Rises of one pool in a run from 0 to `end`; `risen` is their sum so far, in e-folds.
+    """Rises of pools in a run from 0 to `end`, looked at `looks` times, evenly.
 
-    It is looked at `looks` times, evenly.
+    Parameters
+    ----------
+    tolerances
+        Absolute tolerance of each pool, where they are amounts; none where there is one logarithm.
+
+    Attributes
+    ----------
+    risen
+        Sum of the rises of the first pool so far, in e-folds.
+    lost
+        Places of the pools that were lost at a look, or low at one and back at another.
+    hidden
+        Those of them whose rate says that they grow where they are lost, by an e-fold a look or more: an
+        implicit method may damp that growth, at any tolerance that does not see the pool.
     """
 
-    def __init__(self, end: float, looks: int) -> None:
+    def __init__(self, end: float, looks: int, tolerances: Sequence[float] = ()) -> None:
         self.risen = 0.0
+        self.lost: set[int] = set()
+        self.hidden: set[int] = set()
         self._looks = _even(end, looks)
-        self._last: float | None = None
+        self._tolerances = np.asarray(tolerances, float)
+        self.begin(np.zeros(len(self._tolerances)))
 
     def looks(self, start: float, stop: float) -> np.ndarray:
         """Times after `start` and not after `stop` at which to look."""
         return self._looks[(self._looks > start) & (self._looks <= stop)]
 
-    def note(self, amounts: np.ndarray) -> None:
-        """Take note of the amounts at the next looks."""
+    def note(self, amounts: np.ndarray, rates: np.ndarray) -> None:
+        """Take note of the amounts at the next looks, shape (looks, pools), and of how fast they change."""
+        if not amounts.size:
+            return
         before = [] if self._last is None else [self._last]
-        logarithms = np.array([*before, *np.log(np.maximum(amounts, NOTHING))])
+        logarithms = np.array([*before, *np.log(np.maximum(amounts[:, 0], NOTHING))])
         self.risen += float(np.maximum(np.diff(logarithms), 0.0).sum())
-        if len(logarithms):
-            self._last = logarithms[-1]
+        self._last = logarithms[-1]
+        if len(self._tolerances):
+            self._note_lost(amounts, rates)
 
-    def dosed(self) -> None:
-        """A dose makes the pool rise; that is no regrowth."""
+    def _note_lost(self, amounts: np.ndarray, rates: np.ndarray) -> None:
+        for amount, growth in zip(np.abs(amounts), rates * np.sign(amounts), strict=True):
+            back = amount > BACK * self._tolerances
+            gone = self._present & (amount <= GONE * self._tolerances)
+            self.lost |= set(np.flatnonzero(gone | (back & self._low)).tolist())
+            self.hidden |= set(np.flatnonzero(gone & (growth * self._looks[0] > amount)).tolist())
+            self._low = (self._low | (self._present & (amount <= LOW * self._tolerances))) & ~back
+            self._present = self._present | back
+
+    def begin(self, amounts: Sequence[float]) -> None:
+        """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
         self._last = None
+        self._present = np.abs(amounts) > BACK * self._tolerances
+        self._low = np.zeros(len(self._tolerances), bool)
 
 
 @lru_cache(maxsize=64)

@@ -15,19 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.identity import key_of
+from harness.simulation.accuracy import LIMIT, TIGHTER, relative_errors
 from harness.simulation.engine import Engine, Trajectory
 from harness.simulation.form import Stopped
 from harness.simulation.program import Program
 
 __all__ = ["Trial", "try_out"]
-
-LIMIT = 1e-3
-"""Largest difference between the two runs that is not told, relative to the value."""
-
-FLOOR = 1e-6
-"""Values below this share of the largest one of an observable are compared with that share."""
-
-TIGHTER = 0.01
 
 
 @dataclass(frozen=True)
@@ -80,8 +73,7 @@ def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Tri
 def _doubts(observables: Sequence[str], loose: Trajectory, tight: Trajectory) -> tuple[str, ...]:
     """One line when observables differ, with the one that differs most."""
     worst: dict[str, tuple[float, int]] = {}
-    for name, a, b in zip(observables, loose.values.T, tight.values.T, strict=False):
-        error = np.abs(a - b) / np.maximum(np.abs(b), _floor(b))
+    for name, error in zip(observables, relative_errors(loose.values, tight.values).T, strict=False):
         lasting = np.minimum(error, np.append(error[1:], np.inf))  # one row alone is a jump between the two
         if lasting.max() > LIMIT:
             worst[name] = float(lasting.max()), int(lasting.argmax())
@@ -96,10 +88,3 @@ def _doubts(observables: Sequence[str], loose: Trajectory, tight: Trajectory) ->
         f"{name} at {tight.times[row]:g} is {one:.6g}, but {other:.6g} at a hundredth of the tolerance{more}"
     )
     return (f"the numbers of this model are not sure: {said}",)
-
-
-def _floor(values: np.ndarray) -> float:
-    """What differences are compared with at least: near a passage through 0, the size of the curve."""
-    size = float(np.abs(values).max())
-    passes = values.min() < -FLOOR * size and values.max() > FLOOR * size
-    return max(size * (1.0 if passes else FLOOR), 1e-300)

@@ -4,21 +4,25 @@ import pytest
 from harness.simulation.regrowth import Regrowth
 
 
+def note(regrowth, amounts):
+    regrowth.note(amounts, np.zeros_like(amounts))
+
+
 def test_rises_between_looks_are_counted_in_e_folds_and_falls_are_not():
     regrowth = Regrowth(end=4.0, looks=4)
     assert regrowth.looks(0.0, 4.0).tolist() == [1, 2, 3, 4]
-    regrowth.note(np.exp([5.0, 2.0, 4.0, 4.5]))
+    note(regrowth, np.exp(np.array([[5.0, 2.0, 4.0, 4.5]]).T))
     assert regrowth.risen == pytest.approx(2.5)
 
 
 def test_what_is_counted_goes_on_over_a_stop_and_not_over_a_dose():
     regrowth = Regrowth(end=4.0, looks=4)
-    regrowth.note(np.exp([1.0, 2.0]))
-    regrowth.note(np.exp([3.0]))
+    note(regrowth, np.exp(np.array([[1.0, 2.0]]).T))
+    note(regrowth, np.exp(np.array([[3.0]]).T))
     assert regrowth.risen == pytest.approx(2.0)
-    regrowth.dosed()
-    regrowth.note(np.exp([30.0]))
-    regrowth.note(np.array([]))
+    regrowth.begin([1.0])
+    note(regrowth, np.exp(np.array([[30.0]]).T))
+    note(regrowth, np.zeros((0, 1)))
     assert regrowth.risen == pytest.approx(2.0)
 
 
@@ -30,5 +34,33 @@ def test_looks_fall_into_one_segment_each():
 
 def test_an_empty_pool_does_not_rise():
     regrowth = Regrowth(end=2.0, looks=2)
-    regrowth.note(np.zeros(2))
+    note(regrowth, np.zeros((2, 1)))
     assert regrowth.risen == 0
+
+
+def test_a_pool_is_lost_that_falls_below_its_tolerance_or_comes_back_from_near_it():
+    regrowth = Regrowth(end=6.0, looks=6, tolerances=[1.0] * 5)
+    pools = [
+        [1e12, 9.0, 5.0, 2.0],
+        [1e12, 1e5, 1e6, 1e12],
+        [0.0, 1e2, 1e6, 1e12],
+        [1e12, 1e7, 1e9, 1e12],
+        [1e12, 1e5, 1e6, 1e7],
+    ]
+    note(regrowth, np.array(pools).T)
+    assert regrowth.lost == {0, 1}
+
+
+def test_a_dose_into_a_low_pool_is_no_return():
+    regrowth = Regrowth(end=6.0, looks=6, tolerances=[1.0])
+    note(regrowth, np.array([[1e12], [1e3]]))
+    regrowth.begin([1e12])
+    note(regrowth, np.array([[1e12]]))
+    assert not regrowth.lost
+
+
+def test_a_lost_pool_whose_rate_says_that_it_grows_is_told():
+    for rate, hidden in ((3.0, {0}), (1.0, set()), (-3.0, set())):
+        regrowth = Regrowth(end=6.0, looks=6, tolerances=[1.0])
+        regrowth.note(np.array([[1e12], [2.0]]), np.array([[3e12], [rate]]))
+        assert regrowth.hidden == hidden

@@ -168,6 +168,31 @@ def test_what_a_card_says_of_tolerances_holds(own):
     assert abs(float(loose.share[-1]) - 0.040633) > 0.1  # far too loose for 1e-15, as it was asked for
 
 
+COURSE = "piecewise(1, time < 10, -1, time < 20, 0)"
+FALLS = f"""model m()
+  compartment C = 1; substanceOnly species S in C; S = 1; a = 5
+  S -> ; a/10*S*{COURSE}
+end
+"""
+FALLS_BY_RULE = f"model m()\n S = 1; a = 5; S' = -a/10*S*{COURSE}\nend\n"
+
+
+def test_a_run_whose_pool_vanishes_is_right_though_that_of_the_file_stays(own):
+    """The pool falls to exp(-a), below all tolerances, and is 1 in the end."""
+    design = grid(a=[5, 10, 15, 20, 25, 30, 34, 36, 40, 50, 100, 600])
+    found = run(plan(own(FALLS), design, at=[10, 20], until=20))
+    np.testing.assert_allclose(found.S_20, 1, rtol=1e-3)
+    assert "S all but vanished: solved as a logarithm" in str(found.reason[-1].item())
+
+
+def test_a_vanishing_pool_that_cannot_be_a_logarithm_is_told(own):
+    found = run(plan(own(FALLS_BY_RULE), grid(a=[5, 10, 20, 30, 36, 40, 600]), at=[10, 20], until=20))
+    right, told = np.abs(found.S_20 - 1) < 1e-3, found.status == "not accurate"
+    assert (right.to_numpy() | told.to_numpy()).all()
+    assert right[:3].all()
+    assert told[-2:].all()
+
+
 def test_a_pool_that_begins_empty_has_right_first_steps(own):
     """For round numbers the first Jacobian of CVODE may be rounding: 10 of 384 were off, by up to 11 %."""
     text = "model m()\n species S, P; S = 10; P = 0; k = 0.3; d = 0.1; S -> P; k*S; P -> ; d*P\nend\n"

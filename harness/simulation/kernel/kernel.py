@@ -100,7 +100,8 @@ class Kernel:
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         self._program = program
         self._tolerance = relative_tolerance or LOOSER * program.solver.relative_tolerance
-        self._counts = program.solver.regrows is not None and relative_tolerance is None
+        regrows = program.solver.regrows is not None or bool(program.reach)
+        self._counts = regrows and relative_tolerance is None
         plain, solved = read_equations(program.plain_sbml), read_equations(program.solver_sbml)
         text, self.layout = kernel_text(plain, solved, program.solver.logarithms, program.dosed)
         beyond = [name for name in program.switches.names if name not in self.layout.parameters]
