@@ -117,7 +117,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
             told = {name: dataset.attrs[name] for name in ("engine",) if name in dataset.attrs}
             write_table(dataset.to_dataframe().reset_index().assign(**told), path)
         case _:
-            plain = dataset.map(lambda v: v.astype(str) if v.dtype == object else v)
+            plain = dataset.map(lambda v: v.astype(str) if v.dtype == object else v, keep_attrs=True)
             write_whole(path, lambda p: plain.to_netcdf(p, engine="scipy"))
 
 

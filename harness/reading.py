@@ -56,8 +56,10 @@ def require_file(path: Path) -> Path:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except ValueError:
+        raise InputError(f"{path}: no file has a null character in its name") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     if stat.S_ISDIR(mode):
         raise InputError(f"{path}: is a folder, no file")
     if not stat.S_ISREG(mode):

@@ -36,7 +36,7 @@ def test_what_is_no_regular_file_is_refused_without_reading_it(tmp_path):
         for read in (read_text, read_design, lambda path: read_texts(path, ())):
             with pytest.raises(InputError, match=said):
                 read(tmp_path / f"{name}.csv")
-    with pytest.raises(InputError, match="null byte"):
+    with pytest.raises(InputError, match="null character in its name"):
         read_text(Path("a\0b"))
 
 

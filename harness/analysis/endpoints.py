@@ -147,9 +147,12 @@ def highest(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float
 
 @gives("{value}*{time}")
 def area(time: np.ndarray, value: np.ndarray, start: float = 0.0, stop: float = np.inf) -> np.ndarray:
-    """Area under the curve from `start` to `stop`; NaN when the curve ends before a finite `stop`."""
+    """Area under the curve from `start` to `stop`; NaN when the curve ends before a finite `stop`.
+
+    A span that only rounding makes longer than a moment has no area.
+    """
     t, v = within(time, value, start, stop)
-    if _ends_before(time, stop) or t.size < 2:
+    if _ends_before(time, stop) or not t.size:
         return np.full(value.shape[:-1], np.nan)
     return np.where(np.isfinite(value).all(axis=-1), integral(t, v), np.nan)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.curves import between, refined
@@ -66,6 +66,7 @@ def test_a_moment_stands_as_the_number_before_it_and_as_itself():
 
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(amounts, grids, st.floats(0, 10), st.floats(0, 10))
+@example([(1.0, 1.0)], [1.0, 2.0, 1.5, 0.5], 0.0, 9.999999999999547)
 def test_areas_add_up_over_doses_and_are_those_of_the_exponentials(doses, grid, one, other):
     time, value = curve(doses, grid)
     low, high = sorted((one, other))
