@@ -36,7 +36,7 @@ SHARE = 1e-20
 error, so that a run that stays far below that is as accurate."""
 OF_LOGARITHMS = 3.0
 """Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
-MANY = 400
+MANY = 440
 """Steps at the kernel's own tolerance, for a run and each of its doses, from which errors may have grown:
 such a run is the engine's."""
 FAR = "took steps enough for errors to grow"
@@ -132,7 +132,7 @@ class Kernel:
 
     def _went_far(self, i: int, batch: Batch, found: Integrated) -> bool:
         """Whether errors may have grown in a run (see harness.simulation.regrowth)."""
-        doses = np.count_nonzero(batch.given[i])
+        doses = np.count_nonzero(batch.given[i]) + np.isfinite(found.redoses[i]).sum()
         return self._counts and found.steps[i, 0] > MANY * (1 + doses)
 
     def slopes(

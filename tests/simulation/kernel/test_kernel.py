@@ -168,7 +168,7 @@ def test_a_run_that_neither_finishes_keeps_its_status_and_both_reasons(kernel):
 
 
 def test_a_run_whose_errors_may_have_grown_is_run_by_roadrunner_and_is_right(kernel):
-    row, times = accuracy.wide_draws("clinical", 10.0, 3, seed=3)[1], np.linspace(0.0, 3650.0, 366)
+    row, times = accuracy.wide_draws("clinical", 10.0, 7, seed=3)[6], np.linspace(0.0, 3650.0, 366)
     truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
     run = kernel.run_many([(row, None)], [times], accuracy.READ_OUT)[0]
     assert run.reason == "by RoadRunner, the kernel took steps enough for errors to grow"
