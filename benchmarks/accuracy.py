@@ -9,7 +9,7 @@ with the floors that the model declares.
 
 Wide: every model of the catalogue with each of its parameters and volumes (but for conversions) times or over
 up to 3, 10 or 100, log-uniform, over ten years; a well over its four hours. Read-outs with these floors, or,
-of other models, with a share of the largest value.
+of other models, with those declared and a share of the largest value.
 
 Wells: hill_kill from 0.2 to 0.5 and the other parameters of the fit within its bounds, read out at the end
 alone and on a dense grid.
@@ -153,7 +153,8 @@ def wide(model: str, factor: float, count: int, seed: int, name: str) -> dict[st
         if truth.status is not Status.OK:
             found["unknown"] += 1
             continue
-        least = floors(row) if clinical else [floor(n, truth.values[:, i]) for i, n in enumerate(names)]
+        sizes = [floor(n, truth.values[:, i]) for i, n in enumerate(names)]
+        least = floors(row) if clinical else np.maximum(sizes, [card.solver.floors.get(n, 0.0) for n in names])
         error = np.abs(run.values - truth.values) / np.maximum(np.abs(truth.values), least)
         found["above"] += bool(error.max() > LIMIT)
     return found
