@@ -154,7 +154,8 @@ def wide(model: str, factor: float, count: int, seed: int, name: str) -> dict[st
             found["unknown"] += 1
             continue
         sizes = [floor(n, truth.values[:, i]) for i, n in enumerate(names)]
-        least = floors(row) if clinical else np.maximum(sizes, [card.solver.floors.get(n, 0.0) for n in names])
+        declared = [card.solver.floors.get(n, 0.0) for n in names]
+        least = floors(row) if clinical else np.maximum(sizes, declared)
         error = np.abs(run.values - truth.values) / np.maximum(np.abs(truth.values), least)
         found["above"] += bool(error.max() > LIMIT)
     return found
