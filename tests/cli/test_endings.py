@@ -23,12 +23,19 @@ import time
 from pathlib import Path
 import numpy as np
 
+def first(place):
+    '''Whether this process is the first to take that place: of two that ask at once, one is.'''
+    try:
+        place.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
 def slow(time_, values):
     here = Path(__file__).parent
-    if len(list(here.glob("seen-*"))) >= {free}:  # the first chunks are quick, the others never end
-        (here / "stuck").touch()
+    if not any(first(here / f"seen-{{number}}") for number in range({free})):
+        (here / "stuck").touch()  # the first chunks are quick, the others never end
         time.sleep(3600)
-    (here / f"seen-{{time.monotonic_ns()}}").touch()
     return np.zeros(len(next(iter(values.values()))))
 
 slow.unit = "dimensionless"
