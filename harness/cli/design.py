@@ -186,9 +186,12 @@ def _plan(
     from harness.models.catalog import model_files, select
     from harness.simulation.plan import plan
     from harness.simulation.regimen import read_regimens
+    from harness.studies.outcome import refuse_set_twice
 
     if out is not None:
         check_path(out, TABLES, [*model_files(model), *inputs, *filter(None, [regimens])])
+    changes = parse_changes(set_ or [])
+    refuse_set_twice(changes, design.table.columns)
     symbols = select(model, reading or (), condition).card.symbols
     by_row = "regimen" in design.table and regimens is not None and regimen is None
     return plan(
@@ -202,7 +205,7 @@ def _plan(
         until=until,
         doses=dose if by_row else doses_of(symbols, regimens, regimen, dose),
         regimens=read_regimens(regimens, symbols) if by_row else None,
-        changes=parse_changes(set_ or []),
+        changes=changes,
         readings=reading or (),
         condition=condition,
         shown=shown,

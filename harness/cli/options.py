@@ -96,15 +96,16 @@ Scheduler = Annotated[str | None, typer.Option(help="Address of a dask scheduler
 def parse_changes(texts: list[str], option: str = "--set") -> dict[str, str]:
     """Values of an option that gives them by id."""
     from harness.errors import InputError
+    from harness.reading import BLANK
 
     changes: dict[str, str] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not (equals and name.strip() and value.strip()):
+        name, equals, value = (part.strip(BLANK) for part in text.partition("="))
+        if not (equals and name and value):
             raise InputError(f"{option} '{text}': write ID=VALUE, with an optional unit")
-        if name.strip() in changes:
-            raise InputError(f"{option} {name.strip()} is given twice")
-        changes[name.strip()] = value.strip()
+        if name in changes:
+            raise InputError(f"{option} {name} is given twice")
+        changes[name] = value
     return changes
 
 

@@ -18,7 +18,7 @@ from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.faults import describe
 from harness.models.card import repository
-from harness.reading import read_text
+from harness.reading import read_text, require_file
 
 __all__ = [
     "Effect",
@@ -243,9 +243,7 @@ def find_problem(name: str) -> Path:
         When there is neither.
     """
     if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise InputError(f"{name}: no such file")
-        return Path(name)
+        return require_file(Path(name))
     if name not in problem_names():
         raise unknown_name("fit", name, problem_names())
     panel, _, stem = name.partition("/")

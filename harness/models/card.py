@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from harness.declarations import Declaration
 from harness.errors import InputError
@@ -89,6 +89,13 @@ class SolverSettings(Declaration):
     absolute_tolerance_logarithm: Tolerance = 1e-9
     lowest_amount: Lowest | None = -1e-6
     floors: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> SolverSettings:
+        doubled = sorted({name for name in self.logarithms if self.logarithms.count(name) > 1})
+        if doubled:  # libRoadRunner ends the process where two rules give one species
+            raise ValueError(f"logarithms: {doubled[0]} is named twice")
+        return self
 
     @property
     def exported_logarithms(self) -> tuple[str, ...]:

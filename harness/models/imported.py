@@ -10,6 +10,7 @@ every field optional, what is dosed, read out and solved as logarithms.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tempfile
 from functools import cache, lru_cache
@@ -85,7 +86,7 @@ def import_model(name: str) -> UserModel:
     found = _normalised(path)
     model = libsbml.readSBMLFromString(found.sbml).getModel()
     beside = path.with_suffix(".yaml")
-    card = read_declaration(beside, UserModel) if beside.is_file() else UserModel()
+    card = read_declaration(beside, UserModel) if os.path.lexists(beside) else UserModel()
     if card.id not in ("", path.stem):
         raise InputError(f"{beside}: id is {card.id}, the file's name says {path.stem}")
     settled = {

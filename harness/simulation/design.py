@@ -197,7 +197,8 @@ def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], cou
             for i in range(count)
         ]
     )
-    values = np.array([typical[name] for name in omega]) * np.exp(z * np.array(list(omega.values())))
+    with np.errstate(over="ignore"):  # what is beyond all numbers is told with its row
+        values = np.array([typical[name] for name in omega]) * np.exp(z * np.array(list(omega.values())))
     return Design(pd.DataFrame(values, columns=list(omega)))
 
 

@@ -37,6 +37,11 @@ __all__ = [
 ]
 
 
+SHORTEST = 1e-9
+"""The shortest infusion, in the model's time unit and over the time of its start: the ends of a shorter one
+are not held apart by the integration, or by rounding, so that its rate would not add up to its amount."""
+
+
 @dataclass(frozen=True, order=True)
 class Dose:
     """`amount` cells at `time`, at once or evenly over `duration`, in the model's units.
@@ -142,7 +147,7 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "item", time_unit: s
     ------
     InputError
         When the amount, the time or the duration is no number, is negative, or has a unit that does not
-        convert.
+        convert, or an infusion is too short to be one.
     """
     if isinstance(text, Dose):
         return _valid(text, f"dose '{text}'")
@@ -297,4 +302,6 @@ def _valid(dose: Dose, what: str) -> Dose:
         raise InputError(f"{what}: a dose is 0 or at least one cell")
     if dose.time < 0 or dose.duration < 0:
         raise InputError(f"{what}: the time must not be negative")
+    if 0 < dose.duration < SHORTEST * max(1.0, dose.time):
+        raise InputError(f"{what}: too short for an infusion; without 'for' it is given at once")
     return dose

@@ -72,12 +72,14 @@ class EndpointCall:
         """What a user's function gives, held against what is wanted."""
         runs = next(iter(values.values())).shape[:1]
         function = self.load()
-        found = called(self.function, lambda: np.asarray(function(time, values), float))
+        found = called(self.function, lambda: np.asarray(function(time, values)))
+        if found.dtype.kind not in "biuf":  # a complex number would lose a part, a text is none
+            raise InputError(f"endpoint {self.function}: gives {found.dtype}, which are no real numbers")
         if found.shape != runs:
             raise InputError(
                 f"endpoint {self.function}: gives shape {found.shape}, not one number a run {runs}"
             )
-        return found
+        return found.astype(float)
 
 
 def _own_copy(array: np.ndarray) -> np.ndarray:

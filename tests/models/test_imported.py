@@ -272,6 +272,20 @@ def test_a_file_that_is_missing_and_a_card_that_is_wrong_are_told(own, tmp_path)
         simulate(path)
 
 
+def test_a_card_that_is_no_file_is_told_and_not_left_out(own, tmp_path):
+    path = own(DOSED)
+    card = tmp_path / "own.yaml"
+    card.mkdir()
+    with pytest.raises(InputError, match=r"own.yaml: is a folder"):
+        simulate(path, times=[0, 1])
+    card.rmdir()
+    for target, said in (("/dev/zero", "is a device"), (tmp_path / "absent", "no such file")):
+        card.symlink_to(target)
+        with pytest.raises(InputError, match=f"own.yaml: {said}"):
+            simulate(path, times=[0, 1])
+        card.unlink()
+
+
 def test_an_own_model_is_exported_in_the_version_asked_for(own):
     card = load_card(own(MODELS["assignment_rules"] + "\n"))
     for version, expected in (("l3v2", (3, 2)), ("l3v1", (3, 1))):
@@ -349,6 +363,7 @@ DOSED = "model m()\n compartment C=1; species S in C; D=100; k=0.5; S=D; S->; k*
         ("dose: {parameter: D, species: k}", "own.yaml: dose: k is no species that doses can be added to"),
         ("dose: {parameter: y, species: S}", "own.yaml: dose: y is no parameter that can be set"),
         ("dose: {parameter: k, species: S}", "own.yaml: dose: k does not set the start of S; write S = k"),
+        ("solver: {logarithms: [S, S]}", "own.yaml:1: solver: logarithms: S is named twice"),
         ("until: 0", "own.yaml:1: until: must be greater than 0"),
         ("extends: clinical", "own.yaml:1: extends"),
         ("id: another", "own.yaml: id is another, the file's name says own"),

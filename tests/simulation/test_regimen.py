@@ -47,6 +47,8 @@ def test_a_dose_is_read_with_its_time_and_units(text, dose):
         ("5e6@1@2", "is not a unit"),
         ("5e6 for a while", "'a while' is not a number"),
         ("5e6 for -1", "must not be negative"),
+        ("5e6 for 1e-16", "too short for an infusion; without 'for'"),
+        ("5e6@300 for 1e-8", "too short for an infusion"),
         ("twox", "is not a number"),
         (Dose(float("nan"), 1.0), "must be finite"),
     ],

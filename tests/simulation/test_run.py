@@ -398,9 +398,21 @@ def ends(_time, _values):
     sys.exit(0)
 
 
+@gives("dimensionless")
+def turns(_time, values):
+    return values["transgene"].max(axis=1) * 1j
+
+
+@gives("dimensionless")
+def speaks(_time, values):
+    return ["1.0"] * len(values["transgene"])
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("turns", "gives complex128, which are no real numbers"),
+        ("speaks", "gives <U3, which are no real numbers"),
         ("breaks", "KeyError: 'no such thing'"),
         ("wide", "not one number a run"),
         ("changes", "read-only"),
