@@ -6,9 +6,9 @@ python examples/overview.py [docs/overview.png]
 import sys
 from pathlib import Path
 
+from harness import run_panel
 from harness.figures.panel import draw_axes
 from harness.figures.style import new_figure
-from harness.validation.suite import run_panel
 
 PICTURE = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/overview.png")
 

@@ -1,26 +1,37 @@
 """Multiscale CAR-T cell pharmacology: models, simulation and validation of Singh et al. 2021.
 
-The public calls, loaded when they are first used: :func:`simulate` for one run, :func:`plan`, :func:`run` and
-:func:`stream` for a design of many, :func:`run_panel` for scores, and :class:`InputError`.
+Promise: what a script needs is here, loaded when it is first used; ``import harness`` itself loads nothing.
+The names, by topic, stand in ``__init__.pyi`` beside this file; ``docs/scripts.md`` has a line on each.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
-
-__all__ = ["InputError", "plan", "run", "run_panel", "simulate", "stream"]
-
-_HOME = {
-    "InputError": "harness.errors",
-    "plan": "harness.simulation.plan",
-    "run": "harness.simulation.run",
-    "run_panel": "harness.validation.suite",
-    "simulate": "harness.simulation.simulate",
-    "stream": "harness.simulation.run",
-}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name == "__all__":
+        return [*_homes(), "__version__"]
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cart-pkpd")
+    if name.startswith("_") or name not in _homes():
         raise AttributeError(f"module 'harness' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_homes()[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_homes(), "__all__", "__version__"})
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """Module of each name, from the list."""
+    from ast import ImportFrom, parse
+    from pathlib import Path
+
+    text = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+    lines = (line for line in parse(text).body if isinstance(line, ImportFrom))
+    return {each.name: str(line.module) for line in lines for each in line.names}

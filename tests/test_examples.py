@@ -21,7 +21,9 @@ def test_the_example_of_three_doses_runs(capsys):
     assert capsys.readouterr().out.count("copies/ug") == 3
 
 
-@pytest.mark.parametrize("first", ["from harness import simulate", "from harness import plan, run"])
+@pytest.mark.parametrize(
+    "first", ["from harness import simulate", "from harness import grid, plan, random_effects, run"]
+)
 @pytest.mark.quick
 def test_the_lines_of_the_readme_on_the_harness_run(first):
     readme = (repository() / "README.md").read_text("utf-8")

@@ -77,7 +77,7 @@ class Agreement(StudyDeclaration):
 
     DECLARED: ClassVar[tuple[str, ...]] = ("cases",)
 
-    kind: Literal["agreement"]
+    kind: Literal["agreement"] = "agreement"
     models: tuple[str, ...] = ()
     tools: tuple[str, ...] = USUAL
     files: tuple[str, ...] = FILES

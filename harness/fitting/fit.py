@@ -51,12 +51,14 @@ def fit(
     kept: KeptParts | Nothing | None = None,
     problem: dict | None = None,
 ) -> FitResult:
-    """Fit.
+    """Fit a prepared problem: the lowest point of all starts, what the data determine, and predictions.
 
     Parameters
     ----------
     prepared
         From :func:`~harness.fitting.prepare.prepare`.
+    executor, progress
+        Where the parts of the fit are computed, by default in this process; what is told when some are done.
     profile
         Whether the profile likelihood of each parameter is followed, which takes most of the time.
     kept

@@ -32,7 +32,7 @@ from harness.simulation.times import parse_times
 __all__ = ["prepare"]
 
 
-def prepare(problem: FitProblem, folder: Path) -> Prepared:
+def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     """Check a fit against its model and its data.
 
     Parameters
@@ -45,6 +45,7 @@ def prepare(problem: FitProblem, folder: Path) -> Prepared:
     InputError
         One line, when anything declared does not fit the model or the data.
     """
+    folder = Path(folder)
     card = select(problem.model, problem.readings, problem.condition).card
     symbols, program = card.symbols, make_program(card)
     carried = _carried(problem, folder, symbols)

@@ -148,7 +148,7 @@ class Optimiser(Declaration):
 
 
 class FitProblem(Declaration):
-    """One fit.
+    """A fit as it is declared: model, arms, observations, error models and free parameters.
 
     `columns` says what columns of the table are beyond those of every table of observations; `ignore` names
     arms and observables of it whose rows are left out.
@@ -250,7 +250,7 @@ def find_problem(name: str) -> Path:
     return repository() / "validation" / panel / f"fit_{stem}.yaml"
 
 
-def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
+def read_problem(path: str | Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     """Read a fit problem; one that says ``like: FILE`` takes from there what it does not give itself.
 
     `readers` are the files that are like this one. Paths in a problem start from the folder of its file;
@@ -261,6 +261,7 @@ def read_problem(path: Path, readers: tuple[Path, ...] = ()) -> FitProblem:
     InputError
         With file, line and field, when it does not follow the schema.
     """
+    path = Path(path)
     if not re.search("^like:", read_text(path), re.MULTILINE):
         return read_declaration(path, FitProblem)
     variant = read_declaration(path, Variant)

@@ -81,20 +81,21 @@ class FitResult(Declaration):
         value = self.numbers[name]
         return float("nan") if value is None else value
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write it as JSON, whole or not at all."""
         text = json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
-        write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))
+        write_whole(Path(path), lambda p: p.write_text(text, encoding="utf-8"))
 
 
-def read_result(path: Path) -> FitResult:
-    """Read a result.
+def read_result(path: str | Path) -> FitResult:
+    """Read the result of a fit, as :meth:`FitResult.save` wrote it.
 
     Raises
     ------
     InputError
         When the file is missing or is no result of a fit.
     """
+    path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file; run the fit first")
     text = read_text(path)

@@ -46,7 +46,11 @@ MOST = 10_000_000
 
 @dataclass(frozen=True)
 class Design:
-    """A table of runs; `units` names the unit of a column where it is not the model's own."""
+    """A table of runs; `units` names the unit of a column where it is not the model's own.
+
+    `a * b` has every row of `a` with every row of `b`, which varies faster; it raises
+    :class:`~harness.errors.InputError` when they share a column.
+    """
 
     table: pd.DataFrame
     units: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +59,6 @@ class Design:
         return len(self.table)
 
     def __mul__(self, other: Design) -> Design:
-        """Every row of this design with every row of the other; the other varies faster."""
         shared = sorted(set(self.table.columns) & set(other.table.columns))
         if shared:
             raise InputError(f"design: both factors have the column {', '.join(shared)}")
@@ -126,12 +129,18 @@ def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
 
 
 def single(**values: float) -> Design:
-    """A design of one run, with or without columns."""
+    """A design of one run, with or without columns, in the model's units."""
     return Design(pd.DataFrame([values], index=[0]))
 
 
 def grid(**axes: Sequence[float] | np.ndarray) -> Design:
-    """All combinations of the values of each axis; the last axis varies fastest."""
+    """All combinations of the values of each axis, in the model's units; the last axis varies fastest.
+
+    Raises
+    ------
+    InputError
+        When there is no axis, one has no points, or there are more than ten million combinations.
+    """
     for name, values in axes.items():
         if len(values) == 0:
             raise InputError(f"grid: axis {name} has no points")
@@ -147,14 +156,29 @@ def grid(**axes: Sequence[float] | np.ndarray) -> Design:
 def latin_hypercube(
     ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False
 ) -> Design:
-    """Latin hypercube sample of `count` rows within (low, high) of each column, evenly or in logarithms."""
+    """Latin hypercube sample of `count` rows within (low, high) of each column, evenly or in logarithms.
+
+    The ends are in the model's units; the same seed gives the same rows.
+
+    Raises
+    ------
+    InputError
+        When a range is empty, or not positive for logarithms, or no row is asked for.
+    """
     from scipy.stats import qmc  # takes longer to load than a model to run
 
     return _sampled(qmc.LatinHypercube(len(ranges), rng=seed), ranges, count, log)
 
 
 def sobol(ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False) -> Design:
-    """Scrambled Sobol sample; `count` should be a power of two, or the balance of the sample is lost."""
+    """Scrambled Sobol sample of `count` rows, a power of two, as :func:`latin_hypercube` takes its ranges.
+
+    Raises
+    ------
+    InputError
+        When `count` is no power of two, which would lose the balance of the sample, or a range is empty, or
+        not positive for logarithms.
+    """
     if count & (count - 1):
         raise InputError(f"sobol: {count} is not a power of two")
     from scipy.stats import qmc
@@ -182,7 +206,13 @@ def _sampled(
 def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], count: int, seed: int) -> Design:
     """Log-normal random effects: typical * exp(omega * z), z standard normal, independent between columns.
 
-    Row i comes from a stream of its own, keyed by the seed and i.
+    Row i comes from a stream of its own, keyed by the seed and i. Typical values are in the model's units,
+    each omega is a standard deviation of the logarithm.
+
+    Raises
+    ------
+    InputError
+        When an omega has no typical value, is negative or not finite, or no row is asked for.
     """
     missing = sorted(set(omega) - set(typical))
     if missing:
@@ -202,7 +232,7 @@ def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], cou
     return Design(pd.DataFrame(values, columns=list(omega)))
 
 
-def read_design(path: Path) -> Design:
+def read_design(path: str | Path) -> Design:
     """Read a design from csv or parquet. A column may be named with its unit: ``K_12 [1/hour]``.
 
     Raises
@@ -210,6 +240,7 @@ def read_design(path: Path) -> Design:
     InputError
         When the file is missing, is not of its format, or is truncated.
     """
+    path = Path(path)
     readers = {".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise InputError(f"{path}: a design is a .csv or .parquet file")

@@ -28,7 +28,7 @@ MOST_WORKERS = 1024
 
 
 class Executor(Protocol):
-    """What runs chunks."""
+    """What runs the chunks of a plan: in this process, on its cores or elsewhere."""
 
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         """Results of `function` over `chunks`, in any order."""
@@ -143,7 +143,13 @@ def _require_listener(address: str) -> None:
 
 
 def choose_executor(workers: int | None = None, scheduler: str | None = None) -> Executor:
-    """Executor for a number of workers (1: this process; None: all cores) or a dask scheduler."""
+    """Executor for a number of workers (1: this process; None: all cores) or a dask scheduler.
+
+    Raises
+    ------
+    InputError
+        When there cannot be so many workers, or no scheduler answers at ``tcp://host:port``.
+    """
     if scheduler is not None:
         return Dask(scheduler)
     if workers is None:

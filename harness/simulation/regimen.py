@@ -169,7 +169,16 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "item", time_unit: s
 def regimen(
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose], time_unit: str = "day"
 ) -> Regimen:
-    """A regimen from doses; a single one may stand for itself."""
+    """A regimen from doses: numbers of cells at time 0, texts as :func:`parse_dose` reads them, or doses.
+
+    A single one may stand for itself, and a regimen is returned as it is. Texts without units are in cells
+    and `time_unit`, that of the model.
+
+    Raises
+    ------
+    InputError
+        As :func:`parse_dose`, or when doses at one time add up to no number.
+    """
     if isinstance(doses, Regimen):
         return doses
     if isinstance(doses, str | float | int | Dose):

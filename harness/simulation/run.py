@@ -76,12 +76,28 @@ def run(
 ) -> xr.Dataset:
     """Run a plan and return labelled results.
 
+    Parameters
+    ----------
+    planned
+        From :func:`~harness.simulation.plan.plan`.
+    executor
+        Where the runs are made; by default in this process. It changes no bit of the results.
+    progress
+        Called with the number of runs that were just finished.
+
     Returns
     -------
     xarray.Dataset
-        Dimension ``run`` (and ``time`` with trajectories); one variable an observable, endpoint or read-out,
-        with ``units``; ``status`` and ``reason`` per run. The attribute ``notes`` says what to
-        know of the numbers, whatever the runs.
+        Dimension ``run``, in the order of the design, and ``time`` where trajectories are kept. One variable
+        an endpoint or read-out, shape (runs,), or an observable, shape (runs, times), each with ``units``;
+        ``status`` ('ok' or what went wrong) and ``reason`` of each run; the numbers of one that failed are
+        NaN. The columns of the design are coordinates ``design_NAME``. The attribute ``engine`` says what ran
+        them, ``notes`` what to know of the numbers, whatever the runs.
+
+    Raises
+    ------
+    InputError
+        When a worker dies or no scheduler answers. A run that fails raises nothing.
     """
     import xarray as xr
 
@@ -132,7 +148,7 @@ class Summary:
 
 def stream(
     planned: Plan,
-    out: Path,
+    out: str | Path,
     executor: Executor | None = None,
     progress: Callable[[int], object] | None = None,
     resume: bool = False,
@@ -141,6 +157,20 @@ def stream(
 
     Finished chunks are kept beside the file until it is complete, so that an interrupted run goes on with
     `resume`. Memory does not grow with the number of runs.
+
+    Parameters
+    ----------
+    planned, executor, progress
+        As for :func:`run`; a plan that keeps no trajectories.
+    out
+        The file; its suffix says the format.
+    resume
+        Whether to go on with the chunks that an interrupted run has left.
+
+    Returns
+    -------
+    Summary
+        How many runs ended in which way.
 
     Raises
     ------
@@ -152,7 +182,7 @@ def stream(
         raise InputError("trajectories are kept in memory; write them as .nc")
     from harness.simulation.parts import Parts
 
-    with Parts(out, planned, resume) as parts:
+    with Parts(Path(out), planned, resume) as parts:
         kept = {chunk.start: len(chunk) for chunk in planned.chunks() if parts.has(chunk.start)}
         if progress:
             progress(sum(kept.values()))

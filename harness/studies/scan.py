@@ -33,7 +33,7 @@ class Scan(StudyDeclaration):
     `runs` has the columns condition, one an axis, one an endpoint, status and reason.
     """
 
-    kind: Literal["scan"]
+    kind: Literal["scan"] = "scan"
     model: str
     readings: tuple[str, ...] = ()
     conditions: tuple[str | None, ...] = (None,)
