@@ -15,9 +15,11 @@ import numpy as np
 __all__ = [
     "SAME",
     "after_moment",
+    "apart",
     "before_moment",
     "jumps",
     "just_before",
+    "moved_to",
     "nearly_in",
     "pieces",
     "with_moments",
@@ -59,10 +61,25 @@ def with_moments(time: np.ndarray, moments: np.ndarray) -> np.ndarray:
     A time that rounding alone holds apart from a moment is that moment.
     """
     moments = np.unique(moments)
+    moments = moments[apart(moments)]
     if not moments.size:
         return time
-    apart = np.abs(time[:, np.newaxis] - moments) > SAME * np.maximum(1.0, np.abs(moments))
-    return np.unique(np.concatenate([time[apart.all(axis=1)], just_before(moments), moments]))
+    far = np.abs(time[:, np.newaxis] - moments) > SAME * np.maximum(1.0, np.abs(moments))
+    return np.unique(np.concatenate([time[far.all(axis=1)], just_before(moments), moments]))
+
+
+def apart(time: np.ndarray) -> np.ndarray:
+    """Which of ascending times, (n,), are more than rounding after the one before them."""
+    return np.diff(time, prepend=-np.inf) > SAME * np.maximum(1.0, time)
+
+
+def moved_to(moments: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """`time`, (n,), each moved to the one of ascending `moments` from which rounding alone holds it apart."""
+    edges = np.concatenate([[-np.inf], moments, [np.inf]])
+    place = np.searchsorted(edges, time)
+    low, high = edges[np.maximum(place - 1, 0)], edges[place]
+    slack = SAME * np.maximum(1.0, np.abs(time))
+    return np.where(time - low <= slack, low, np.where(high - time <= slack, high, time))
 
 
 def nearly_in(time: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from harness.analysis.moments import after_moment, before_moment, just_before
+from harness.analysis.moments import SAME, after_moment, apart, before_moment, just_before
 from harness.models.solver_form import log_state, to_solver_form
 from harness.simulation.accuracy import LIMIT, TIGHTER, Accuracy, relative_errors
 from harness.simulation.form import Form, Status, Stopped
@@ -350,7 +350,8 @@ class Engine:
             inside = times[(times >= start) & ((times <= stop) if last else (times < stop))]
             if moment:
                 more = start + again if fresh else again[:0]
-                inside = np.unique([start, *more[more < stop], *inside])
+                inside = np.unique([start, *more[more < stop - SAME * max(1.0, stop)], *inside])
+                inside = inside[apart(inside)]
             asked = inside if last else np.append(inside, stop)
             looks = regrowth.looks(start, stop)
             together = np.union1d(asked, looks)

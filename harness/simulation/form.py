@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 import roadrunner
 
+from harness.analysis.moments import apart
 from harness.models.solver_form import log_state
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
@@ -271,9 +272,9 @@ def _grid(times: bytes, start: float, stop: float) -> tuple[list[float], np.ndar
     wanted = np.frombuffer(times)
     asked = np.union1d(wanted, [start, stop])
     # Times that rounding alone holds apart are one: CVODE takes no step that short.
-    apart = np.diff(asked, prepend=-np.inf) > 1e-12 * np.maximum(1.0, asked)
-    rows = np.cumsum(apart) - 1
-    return asked[apart].tolist(), rows[np.searchsorted(asked, wanted)]
+    kept = apart(asked)
+    rows = np.cumsum(kept) - 1
+    return asked[kept].tolist(), rows[np.searchsorted(asked, wanted)]
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import pandas as pd
 
 from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS, require_options
-from harness.analysis.moments import SAME
+from harness.analysis.moments import SAME, apart
 from harness.errors import InputError, unknown_name
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
@@ -384,17 +384,14 @@ def _own_times(card: ModelCard, symbols: SymbolTable, end: float) -> np.ndarray:
                 f"the end, {end:g} {symbols.time_unit}, lies more than {MOST} output times ahead"
             )
         times = np.append(times, times[-1] + step * np.arange(1, (end - times[-1]) / step))
-    return _apart(np.append(times[times <= end], end))
+    times = np.append(times[times <= end], end)
+    return times[apart(times)]
 
 
 def _shown(given: np.ndarray | None, own: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
     """Times at which trajectories are kept: those given, or the model's own and those of `at`."""
-    return _apart(np.union1d(own, at) if given is None else given)
-
-
-def _apart(times: np.ndarray) -> np.ndarray:
-    """Ascending times, those that rounding alone holds apart as one."""
-    return times[np.diff(times, prepend=-1.0) > SAME * np.maximum(1.0, times)]
+    times = np.union1d(own, at) if given is None else given
+    return times[apart(times)]
 
 
 def _moving(card: ModelCard, asked: Sequence[str], calls: Sequence[EndpointCall]) -> tuple[str, ...]:
@@ -437,7 +434,7 @@ def _require_course(name: str, given: Regimen | None, end: float, symbols: Symbo
         return
     what = f"regimen {name}: " if name else ""
     for dose in given.doses:
-        if dose.time > end:
+        if dose.time > end * (1 + SAME):
             raise InputError(f"{what}dose at {dose.time:g} lies after the end, {end:g} {symbols.time_unit}")
     if given.redosing and (end - given.redosing.start) / given.redosing.every > VISITS:
         raise InputError(

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from harness.analysis.moments import SAME
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import Kind, SymbolTable
@@ -82,7 +83,8 @@ class Redosing:
 
     def visits(self, end: float) -> np.ndarray:
         """Times of the visits to `end`; the first only notes the value."""
-        count = int(np.floor((end - self.start) / self.every * (1 + 1e-12))) + 1
+        latest = end + SAME * max(1.0, end)
+        count = int(np.floor((latest - self.start) / self.every)) + 1
         return self.start + self.every * np.arange(max(count, 0))
 
 
@@ -191,7 +193,7 @@ def _in_order(doses: Iterable[Dose]) -> tuple[Dose, ...]:
     amounts: dict[tuple[float, float, bool], list[float]] = {}
     time = -math.inf
     for dose in sorted(_valid(dose, f"dose '{dose}'") for dose in doses):
-        if not math.isclose(dose.time, time, rel_tol=1e-12, abs_tol=1e-12):
+        if dose.time - time > SAME * max(1.0, dose.time):
             time = dose.time
         amounts.setdefault((time, dose.duration, dose.relative), []).append(dose.amount)
     added = [Dose(at, math.fsum(given), *kind) for (at, *kind), given in amounts.items()]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.analysis.library import FUNCTIONS
-from harness.analysis.moments import jumps, nearly_in, with_moments
+from harness.analysis.moments import SAME, jumps, nearly_in, with_moments
 from harness.errors import InputError
 from harness.identity import key_of
 from harness.simulation.engines import ROADRUNNER
@@ -164,7 +164,7 @@ class Study:
             return self.times
         visits = [rule.visits(self.times[-1]) for rule in self.rules]
         moments = np.concatenate([self._moments(), *visits])
-        low, high = max(self.times[0], np.finfo(float).tiny), self.times[-1]
+        low, high = max(self.times[0], np.finfo(float).tiny), self.times[-1] * (1 + SAME)
         return with_moments(self.times, moments[(moments >= low) & (moments <= high)])
 
     def shown_rows(self, redoses: Iterable[float]) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The course of a regimen in one run: where the integration stops, and what flows in there.
 
 Promise: doses in order, infusions as a rate that starts and ends, re-dosing decided at visits from the value
-of an observable, and a stop wherever the rates of the model switch by time. Holds the progress of one run;
-make a new one for each.
+of an observable, and a stop wherever the rates of the model switch by time. What rounding alone holds apart
+is one stop, whatever it is that falls there: a dose, either end of an infusion, a visit, a switch, the end of
+the run. Holds the progress of one run; make a new one for each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.analysis.moments import SAME, apart, moved_to
 from harness.simulation.regimen import Dose, Regimen
 
 __all__ = ["Stop", "Timeline"]
@@ -20,13 +22,17 @@ __all__ = ["Stop", "Timeline"]
 
 @dataclass(frozen=True)
 class Stop:
-    """A stop known before: what it adds, the inflow from then on, whether a dose starts or rates switch."""
+    """A stop: what is added as planned, the inflow from then on, and what falls there.
+
+    A dose starts there, rates switch, or an observable is looked at.
+    """
 
     time: float
     amount: float
     rate: float
     starts: bool
     switches: bool
+    visit: bool
 
 
 class Timeline:
@@ -52,20 +58,23 @@ class Timeline:
         self.has_infusions = any(dose.duration > 0 for dose in regimen.doses)
         self._redosing = regimen.redosing
         self._nadir = np.inf
-        self._planned = [dose for dose in regimen.doses if dose.amount > 0 and dose.time <= end]
-        self._infusions = [dose for dose in regimen.later if dose.duration > 0]
+        latest = end + SAME * max(1.0, end)
+        self._planned = [dose for dose in regimen.doses if dose.amount > 0 and dose.time <= latest]
+        self._stops: list[float] = []
+        starts = self._stop_at([dose.time for dose in regimen.later])
+        ends = self._stop_at([dose.time + dose.duration for dose in regimen.later])
+        self._starts = set(starts)
         self._amounts: dict[float, float] = {}
-        for dose in regimen.later:
-            if dose.duration == 0:
-                self._amounts[dose.time] = self._amounts.get(dose.time, 0.0) + dose.amount
+        self._inflows: list[tuple[float, float, float]] = []
+        for dose, start, stop in zip(regimen.later, starts, ends, strict=True):
+            if dose.duration > 0:
+                self._inflows.append((start, stop, dose.amount / (stop - start)))
+            else:
+                self._amounts[start] = self._amounts.get(start, 0.0) + dose.amount
         self.rate = self._rate_from(0.0)
-        self._starts = {*self._amounts, *(dose.time for dose in self._infusions)}
-        self._edges = {t for d in self._infusions for t in (d.time, d.time + d.duration) if t > 0}
-        visits = self._redosing.visits(end) if self._redosing else ()
-        self._visits = {float(visit) for visit in visits}
-        self._courses = {*self._amounts, *self._edges, *self._visits}
+        self._visits = set(self._stop_at(self._redosing.visits(end))) if self._redosing else set()
+        self._courses = self._stops
         self._switches: set[float] = set()
-        self._stops = sorted(self._courses)
 
     @property
     def watched(self) -> str:
@@ -74,8 +83,9 @@ class Timeline:
 
     def switch_at(self, times: Sequence[float], after: float = 0.0) -> None:
         """Rates switch by themselves at `times`, which take the place of those that lay behind `after`."""
-        self._switches = {t for t in self._switches if t <= after} | set(times)
-        self._stops = sorted({*self._courses, *self._switches})
+        past = {t for t in self._switches if t <= after}
+        self._stops = sorted({*self._courses, *past})
+        self._switches = past | set(self._stop_at(times))
 
     def bends_at(self, stop: float) -> bool:
         """Whether rates switch by themselves at a stop."""
@@ -83,19 +93,16 @@ class Timeline:
 
     def snap(self, times: np.ndarray) -> np.ndarray:
         """Output times, moved to a stop where rounding alone holds them apart from it."""
-        for near in ("left", "right") if self._stops else ():
-            places = np.searchsorted(self._stops, times, near) - (near == "right")
-            stops = np.array([*self._stops, np.inf])[places]  # place -1, before all stops, is infinity
-            times = np.where(np.isclose(times, stops, rtol=1e-12, atol=1e-12), stops, times)
+        times = np.unique(moved_to(self._stops, times)) if self._stops else times
         self.end = max(times[-1], 0.0)
-        return np.unique(times) if self._stops else times
+        return times
 
     def given(self) -> tuple[Dose, ...]:
         """What is given to the end, those doses among it that were triggered so far; in order of time."""
         return tuple(sorted([*self._planned, *self.redoses]))
 
     def planned(self) -> list[Stop]:
-        """Stops to the end but for visits: what is given, where an inflow changes, where rates switch."""
+        """Stops after 0, to the end."""
         return [
             Stop(
                 stop,
@@ -103,14 +110,20 @@ class Timeline:
                 self._rate_from(stop),
                 starts=stop in self._starts,
                 switches=stop in self._switches,
+                visit=stop in self._visits,
             )
-            for stop in sorted({*self._amounts, *self._edges, *self._switches})
-            if stop <= self.end
+            for stop in self._stops
+            if 0 < stop <= self.end
         ]
+
+    @property
+    def looks_at_start(self) -> bool:
+        """Whether a visit falls on time 0; it only takes note of the value."""
+        return 0.0 in self._visits
 
     def note_start(self, watched: float) -> None:
         """Take note of the observable at time 0, when a visit falls there."""
-        if 0.0 in self._visits:
+        if self.looks_at_start:
             self._nadir = watched
 
     def next_stop(self, after: float) -> float | None:
@@ -131,8 +144,17 @@ class Timeline:
 
     def _rate_from(self, time: float) -> float:
         """Cells per time unit of the infusions that run from a time on; exactly 0 when none does."""
-        running = (d for d in self._infusions if d.time <= time < d.time + d.duration)
-        return sum(dose.amount / dose.duration for dose in running)
+        return sum(rate for start, stop, rate in self._inflows if start <= time < stop)
+
+    def _stop_at(self, times: Sequence[float]) -> list[float]:
+        """Stop at these times too; returns where, for each, which is at a stop nearby where there is one."""
+        if not len(times):
+            return []
+        moved = moved_to(self._stops, np.asarray(times, float))
+        ascending = np.unique(moved)
+        firsts = ascending[apart(ascending)]
+        self._stops = sorted({*self._stops, *firsts.tolist()})
+        return moved_to(firsts, moved).tolist()
 
     def _decide(self, visit: float, watched: float) -> float:
         """Cells to give at a visit: the observable has risen enough over its nadir, or nothing."""

@@ -106,6 +106,46 @@ def test_what_flows_in_is_what_the_regimen_and_its_rule_give(listed, at_most, wa
         assert last == max((d.time for d in timeline.given() if d.time <= start), default=0.0)
 
 
+steps = st.integers(0, 12)
+units = st.sampled_from([0.1, 0.7, 7 / 3, 1 / 49, 1e-3])
+plans = st.lists(st.tuples(steps, st.sampled_from([0, 0, 1, 2, 3])), max_size=5)
+roundings = st.lists(st.integers(-2, 2), min_size=20, max_size=20)
+
+
+def rounded(number, ulps):
+    """A number as other arithmetic might have come to it."""
+    return number + ulps * np.spacing(number) if number else 0.0
+
+
+def in_units(plan, every, start, end, unit, ulps):
+    """What becomes of a regimen with a rule, counted in units of time; every time is off by its rounding.
+
+    The course, what is given in it, and the stops that are known before.
+    """
+    off = itertools.cycle(ulps)
+    given_ = [Dose(rounded(at * unit, next(off)), 1e6 + i, over * unit) for i, (at, over) in enumerate(plan)]
+    rule = Redosing(1e7, "Tumor", 1e-9, rounded(every * unit, next(off)), rounded(start * unit, next(off)), 9)
+    until = rounded(end * unit, next(off))
+    timeline = Timeline(Regimen(tuple(given_), rule), until)
+    assert timeline.snap(np.array([0.0, until]))[-1] == timeline.end
+    course = [
+        (stop / unit, amount, rate * unit, last / unit)
+        for _, stop, amount, rate, last in walk(timeline, [1.0, 2.0, 4.0, 8.0])
+    ]
+    came = [(dose.time / unit, dose.amount) for dose in timeline.given()]
+    return course, came, [(s.time / unit, s.amount, s.starts, s.visit) for s in timeline.planned()]
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(plans, st.integers(1, 4), steps, st.integers(1, 12), units, roundings)
+def test_times_that_rounding_alone_holds_apart_are_one_stop(plan, every, start, end, unit, ulps):
+    """As in whole numbers, so in fractions: as many stops, doses by the rule and planned ones, to the end."""
+    whole = in_units(plan, every, start, end, 1.0, [0])
+    for one, other in zip(whole, in_units(plan, every, start, end, unit, ulps), strict=True):
+        assert len(one) == len(other)
+        np.testing.assert_allclose(np.array(one, float), np.array(other, float), rtol=1e-9, atol=1e-9)
+
+
 RULE = Redosing(1.0, "M_protein", 0.02, 7.0, 7.0, at_most=2, relative=True)
 REGIMENS = {
     "1": regimen(["1x"]),

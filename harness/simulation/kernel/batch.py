@@ -55,7 +55,7 @@ class Batch:
             given=np.zeros((count, stops)),
             inflow=np.zeros((count, stops)),
             kinds=np.zeros((count, stops), np.int64),
-            rule=np.zeros((count, 4)),
+            rule=np.zeros((count, 3)),
             most=np.zeros(count, np.int64),
             watched=np.zeros(count, np.int64),
         )
@@ -67,8 +67,9 @@ class Batch:
 
     def room(self, again: np.ndarray) -> int:
         """Rows of output that a run can have: those asked for, and those of every moment of a dose."""
-        moments = self.stops.shape[1] + int(self.most.max(initial=0))
-        return self.times.shape[1] + moments * (len(again) + 2)
+        planned = np.arange(self.stops.shape[1]) < self.count[:, np.newaxis]
+        moments = np.count_nonzero(planned & (self.kinds != stepper.VISIT), axis=1) + self.most
+        return self.times.shape[1] + int(moments.max(initial=0)) * (len(again) + 2)
 
 
 def make_batch(
@@ -100,10 +101,11 @@ def make_batch(
         batch.times[i, : len(asked)] = asked
         for k, stop in enumerate(course):
             batch.stops[i, k], batch.given[i, k], batch.inflow[i, k] = stop.time, stop.amount, stop.rate
-            batch.kinds[i, k] = stepper.START * stop.starts + stepper.SWITCH * stop.switches
+            kind = stepper.START * stop.starts + stepper.SWITCH * stop.switches
+            batch.kinds[i, k] = kind + stepper.VISIT * stop.visit
         rule = runs[i][1].redosing if runs[i][1] else None
         if rule:
-            batch.rule[i] = rule.amount, rule.rise, rule.every, rule.start
+            batch.rule[i] = rule.amount, rule.rise, courses[i].looks_at_start
             batch.most[i], batch.watched[i] = rule.at_most, layout.place(rule.observable)
             if _clock_switches(program):
                 batch.refused[i] = "cannot follow rates that switch after a dose that an observable triggers"

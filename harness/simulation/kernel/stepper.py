@@ -50,8 +50,8 @@ from harness.simulation.kernel.contract import (
 
 OK, TOO_MANY, STUCK, NOT_FINITE, NEGATIVE, FILLS, OTHER_COURSE = 0, 1, 2, 3, 4, 5, 6
 """How a run ended: well, or why not."""
-START, SWITCH = 1, 2
-"""What a planned stop is beside a change of inflow: a dose starts, or rates switch there."""
+START, SWITCH, VISIT = 1, 2, 4
+"""What a planned stop is beside a change of inflow: a dose starts there, rates switch, or a rule looks."""
 MOMENT, SHARE = 1e-9, 1e-8
 """The rule for nearly empty pools, as in harness.simulation.form, which says why."""
 EMPTY = -1e4
@@ -62,9 +62,9 @@ grows by powers of time, need not be followed from its first atom on."""
 MOST_STEPS = 200_000
 SAME = 1e-12
 """Times that differ by less, relative to 1 or to themselves, are one."""
-ROW, ASKED, STOP, VISIT, AGAIN, TAKEN, REFUSED = 0, 1, 2, 3, 4, 5, 6
-"""Counters of a run: the next output row, time asked for, stop and visit; doses given by a rule; steps taken
-and refused."""
+ROW, ASKED, STOP, AGAIN, TAKEN, REFUSED = 0, 1, 2, 3, 4, 5
+"""Counters of a run: the next output row, time asked for and stop; doses given by a rule; steps taken and
+refused."""
 
 
 @compiled
@@ -168,12 +168,12 @@ def want_rows(times, asked, again, t, stop, last, moment, dosed, wanted):
     At a moment t itself is among them, and after a dose the times of `again` from it on. Returns how many
     there are, and the next time asked for.
     """
-    count, k = 0, 0
+    count, k, latest = 0, 0, -np.inf
     if moment:
-        wanted[0], count = t, 1
+        wanted[0], count, latest = t, 1, t
     while True:
         own = np.inf
-        if dosed and k < again.shape[0] and t + again[k] < stop:
+        if dosed and k < again.shape[0] and t + again[k] < stop - SAME * max(1.0, stop):
             own = t + again[k]
         other = np.inf
         if asked < times.shape[0] and (times[asked] < stop or (last and times[asked] <= stop)):
@@ -185,9 +185,10 @@ def want_rows(times, asked, again, t, stop, last, moment, dosed, wanted):
             k += 1
         if other == following:
             asked += 1
-        if count == 0 or following > wanted[count - 1]:
+        if following - latest > SAME * max(1.0, following):
             wanted[count] = following
             count += 1
+        latest = following
 
 
 @compiled
@@ -271,15 +272,14 @@ def advance(z, t, stop, h, rtol, place, wanted, picked, out, frozen, record, cou
 
 @compiled
 def pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts):
-    """Look at the observable of the rule: what is given, whether it is, and the lowest value since."""
+    """Look at the observable of the rule: what is given, and the lowest value since."""
     read_row(z, t, watched, seen)
-    counts[VISIT] += 1
     risen = seen[0] - bottom
     if counts[AGAIN] < most and risen > 0.0 and risen >= rule[1] * abs(bottom):
         redoses[counts[AGAIN]] = t
         counts[AGAIN] += 1
-        return rule[0], True, seen[0]
-    return 0.0, False, min(bottom, seen[0])
+        return rule[0], seen[0]
+    return 0.0, min(bottom, seen[0])
 
 
 @compiled
@@ -307,15 +307,13 @@ def run_once(
             return NOT_FINITE
     t, end, h, bottom, code = 0.0, max(times[times.shape[0] - 1], 0.0), 0.0, np.inf, OK
     seen = np.zeros(1)
-    if most > 0 and rule[3] == 0.0:
+    if rule[2] > 0.0:
         read_row(z, t, watched, seen)
-        bottom, counts[VISIT] = seen[0], 1
+        bottom = seen[0]
     dosed, moment, restarts = False, False, True
     while True:
-        visit = rule[3] + rule[2] * counts[VISIT] if most > 0 else np.inf
         planned = stops[counts[STOP]] if counts[STOP] < stops.shape[0] else np.inf
-        stop = min(end, planned, visit)
-        last = planned > end and visit > end
+        stop, last = min(end, planned), planned > end
         count, counts[ASKED] = want_rows(times, counts[ASKED], again, t, stop, last, moment, dosed, wanted)
         rows, row, place = out[counts[ROW] :], counts[ROW], 0
         for i in range(count):
@@ -340,14 +338,13 @@ def run_once(
         counts[ROW] += count
         if last or code != OK:
             return code
-        added, starts, switches, flows = 0.0, False, False, z[PARAMETERS + VALUES - 1]
-        if visit == t:
-            added, starts, bottom = pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts)
-        if planned == t:
-            place = counts[STOP]
-            counts[STOP] += 1
-            added, flows = added + given[place], inflow[place]
-            starts, switches = starts or kinds[place] % 2 == START, kinds[place] >= SWITCH
+        place = counts[STOP]
+        counts[STOP] += 1
+        added, flows, kind = given[place], inflow[place], kinds[place]
+        starts, switches = kind & START > 0, kind & SWITCH > 0
+        if kind & VISIT > 0:
+            more, bottom = pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts)
+            added, starts = added + more, starts or more > 0.0
         dosed = added > 0.0 or starts or flows != z[PARAMETERS + VALUES - 1]
         moment = restarts = dosed or switches
         if moment:
@@ -375,10 +372,10 @@ def integrate(
         Times from every dose after the start at which there is output too.
     count, stops, given, inflow, kinds : (runs,), (runs, most stops) each
         Where a run stops, ascending and after 0: what is added at once, the rate of infusion from there on,
-        and whether a dose starts there, or rates switch, or both.
-    rule, most, watched : (runs, 4), (runs,), (runs,)
-        Re-dosing of each run: amount, rise, interval and start of its visits; how many such doses at most;
-        what is looked at.
+        and the sum of what it is: START, SWITCH, VISIT.
+    rule, most, watched : (runs, 3), (runs,), (runs,)
+        Re-dosing of each run: amount, rise, and 1 for a first visit at 0; how many such doses at most; what
+        is looked at.
     clock
         Parameter that a dose sets to its time, -1 for none.
     picked : (observables,)
@@ -396,7 +393,7 @@ def integrate(
     z = np.zeros(ROOM)
     for i in range(STATES):
         z[TOLERANCE + i], z[COUNTS_SIZE + i], z[LOWEST + i] = tolerances[i], counts_size[i], lowest[i]
-    counts = np.zeros(7, np.int64)
+    counts = np.zeros(6, np.int64)
     wanted = np.zeros(times.shape[1] + again.shape[0] + 1)
     for run in range(values.shape[0]):
         n = count[run]

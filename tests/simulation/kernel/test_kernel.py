@@ -228,6 +228,27 @@ def test_after_a_dose_the_times_of_endpoints_begin_again_as_in_the_engine(kernel
     assert run.doses == expected.doses
 
 
+def test_a_dose_at_the_very_end_is_given_by_both_engines_however_its_time_was_rounded(kernel):
+    """By a rule and as planned, of visits that fall on the end, or on a planned dose, but for rounding."""
+    engine, draw, given = Engine(load_program("clinical")), np.random.default_rng(3), []
+    for unit in (0.1, 0.7, 7 / 3, 28 / 9):
+        for steps in (3, 6, 7, 9):
+            for end in (steps * unit, np.nextafter(steps * unit, 0), np.nextafter(steps * unit, 99)):
+                planned = Dose(0, 1e6), Dose(unit * draw.integers(1, steps + 1), 1e6), Dose(steps * unit, 1e6)
+                rule = Redosing(1e6, "Tumor", 1e-12, unit, unit * draw.integers(0, 2), 99)
+                run = ({"K_g": 0.3, "K_kill_max": 0.0}, Regimen(planned, rule))
+                times = np.array([0.0, 0.35, end])
+                truth = engine.run(*run, times, ["CARTe_b"], np.array([0.0, unit]))
+                (found,) = kernel.run_many([run], [times], ["CARTe_b"], np.array([0.0, unit]))
+                assert found.doses == truth.doses
+                assert found.times.tolist() == truth.times.tolist()
+                assert (np.diff(found.times) > 0).all()
+                given.append((steps, rule.start > 0, len(truth.redoses), len(truth.doses)))
+    for steps, late, by_rule, all_doses in given:
+        assert by_rule == steps - late
+        assert all_doses - by_rule in (2, 3)  # two planned doses may be one
+
+
 SWITCHING = """
 model switching()
   D = 100; A = 0; B = 0
