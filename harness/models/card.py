@@ -102,6 +102,11 @@ class SolverSettings(Declaration):
         """Pools that the exported solver form has as logarithms."""
         return self.logarithms if self.in_file is None else self.in_file
 
+    def with_logarithms(self, more: tuple[str, ...]) -> SolverSettings:
+        """These settings with more pools as logarithms; the exported form stays as it is."""
+        in_file = self.exported_logarithms
+        return self.model_copy(update={"logarithms": (*self.logarithms, *more), "in_file": in_file})
+
 
 class Reading(Declaration):
     """A named way to read the article: values to set, or another file (and a reading of that file)."""

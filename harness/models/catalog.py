@@ -31,8 +31,9 @@ __all__ = [
 class Extension(Declaration):
     """Card of a model that extends another: its own name; how it is run is declared by that other.
 
-    `dose` says which parts of the dose target are other than in that other, or are added to it. Readings are
-    not taken over: they are of the article, and an extension goes beyond it.
+    `dose` says which parts of the dose target are other than in that other, or are added to it; `logarithms`
+    are pools of its own that are integrated as logarithms too. Readings are not taken over: they are of the
+    article, and an extension goes beyond it.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Extension(Declaration):
     title: str
     figure: str
     dose: dict[Literal["parameter", "species", "clock"], str] = {}
+    logarithms: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _extends_another(self) -> Extension:
@@ -51,7 +53,9 @@ class Extension(Declaration):
         """The whole card, of the model that it extends and its own lines."""
         target = {**(base.dose.model_dump() if base.dose else {}), **self.dose}
         dose = declare(DoseTarget, **target) if target else None
-        card = base.model_copy(update={**self.model_dump(), "dose": dose, "readings": {}})
+        own = self.model_dump(exclude={"logarithms"})
+        solver = base.solver.with_logarithms(self.logarithms) if self.logarithms else base.solver
+        card = base.model_copy(update={**own, "dose": dose, "solver": solver, "readings": {}})
         card._bases = (*base.bases, base)
         return card
 

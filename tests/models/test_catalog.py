@@ -10,6 +10,8 @@ def test_the_models_of_the_article_and_their_extensions_are_there():
     extends = {name: load_card(name).extends for name in model_names()}
     assert extends == {
         "clinical": None,
+        "clinical_clocks": "clinical",
+        "clinical_divisions": "clinical_clocks",
         "clinical_extinction": "clinical",
         "clinical_printed": "clinical",
         "clinical_seed": "clinical",
