@@ -21,7 +21,7 @@ help:
 	@echo "make test PYTHON=python3.13  the tests with another Python, in .venv-3.13"
 	@echo "make test-pythons the tests with Python 3.11, 3.12 and 3.13, and with the lowest dependencies declared"
 	@echo "make coverage    the tests, and which lines they reach; it may not fall"
-	@echo "make lint        style checks, imports, built files"
+	@echo "make lint        style checks, imports, types, built files"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
@@ -63,6 +63,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(BIN)/cart build --check
 	$(BIN)/cart check
 	$(BIN)/cart docs --check

@@ -43,7 +43,7 @@ class Declaration(BaseModel):
         """Where only numbers are wanted, pydantic would take true for 1 and 1_0 for 10."""
         for name, value in given.items() if isinstance(given, dict) else ():
             field = cls.model_fields.get(name)
-            if field is not None and _kinds(field.annotation) <= {int, float, NoneType}:
+            if field is not None and _kinds_of(cls, name) <= {int, float, NoneType}:
                 _require_numerals(name, value)
         return given
 
@@ -51,7 +51,7 @@ class Declaration(BaseModel):
         """The fields alone, for :meth:`model_copy` to change: what was derived from them is left behind."""
         return self._without_derived(super().__copy__())
 
-    def __deepcopy__(self, memo: dict | None = None) -> Declaration:
+    def __deepcopy__(self, memo: dict[int, object] | None = None) -> Declaration:
         """As :meth:`__copy__`."""
         return self._without_derived(super().__deepcopy__(memo))
 
@@ -63,6 +63,10 @@ class Declaration(BaseModel):
 
 
 @cache
+def _kinds_of(schema: type[BaseModel], field: str) -> frozenset:
+    return _kinds(schema.model_fields[field].annotation)
+
+
 def _kinds(annotation: object) -> frozenset:
     """Kinds of the values that a field holds, by itself or in a mapping or sequence."""
     parts = get_args(annotation)

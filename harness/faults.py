@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Annotated, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["describe", "place_of"]
 
@@ -49,7 +52,7 @@ SAID = {
 """Kind of fault, as pydantic names it, to what is said of it."""
 
 
-def describe(error: dict, schema: type[BaseModel]) -> str:
+def describe(error: ErrorDetails, schema: type[BaseModel]) -> str:
     """One fault that pydantic found in what should follow `schema`, as 'field: what is wrong'."""
     place = place_of(error)
     field = ".".join(str(part) for part in place)
@@ -64,7 +67,7 @@ def describe(error: dict, schema: type[BaseModel]) -> str:
     return f"{field}: {message}" if field else message
 
 
-def place_of(error: dict) -> tuple:
+def place_of(error: ErrorDetails) -> tuple:
     """Where a fault is, in the file: a validator of a whole declaration names the field itself."""
     return *error["loc"], *getattr(error.get("ctx", {}).get("error"), "location", ())
 

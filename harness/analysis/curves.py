@@ -282,7 +282,7 @@ def _derivative(times: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Extreme of the parabola through three points, of their logarithms where they are positive."""
-    logarithmic = (value > 0).all(axis=-1, keepdims=True)
+    logarithmic = np.all(value > 0, axis=-1, keepdims=True)
     y = np.where(logarithmic, np.log(np.where(logarithmic, value, 1.0)), value)
     left, right = time[..., 1] - time[..., 0], time[..., 2] - time[..., 1]
     rise, fall = (y[..., 1] - y[..., 0]) / left, (y[..., 2] - y[..., 1]) / right

@@ -198,7 +198,7 @@ def doubling_time(time: np.ndarray, value: np.ndarray, start: float, stop: float
     if not time[0] <= start < stop or _ends_before(time, stop):
         return np.full(value.shape[:-1], np.nan)
     ends = between(time, value, np.array([start, min(stop, time[-1])]))
-    positive = (value > 0).all(axis=-1)
+    positive = np.all(value > 0, axis=-1)
     with np.errstate(divide="ignore"):
         found = np.log(2) * (stop - start) / np.diff(np.log(np.where(positive[..., np.newaxis], ends, 1.0)))
     return np.where(positive, found[..., 0], np.nan)

@@ -6,22 +6,25 @@ Promise: a function whose unit nobody knows is no endpoint; what it gives is nev
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from harness.errors import InputError
 from harness.models.units import registry
 
 __all__ = ["gives", "unit_given"]
 
+F = TypeVar("F", bound=Callable)
 
-def gives(unit: str) -> Callable[[Callable], Callable]:
+
+def gives(unit: str) -> Callable[[F], F]:
     """Decorator that says in which unit a function gives its result, such as ``1/{time}``.
 
     ``{value}`` and ``{time}`` are the units of the curve that it is given. On a function of one's own,
     ``function.unit = "day"`` does the same; there the curves are several, and ``{time}`` alone is known.
     """
 
-    def with_unit(function: Callable) -> Callable:
-        function.unit = unit
+    def with_unit(function: F) -> F:
+        vars(function)["unit"] = unit
         return function
 
     return with_unit

@@ -52,7 +52,7 @@ def require_options(
             WORDS[option](str(value))
         elif isinstance(value, str) or not np.isfinite(value):
             raise InputError(f"endpoint {name}: {option} is not a finite number")
-    if options.get("start", 0.0) >= options.get("stop", np.inf):
+    if float(options.get("start", 0.0)) >= float(options.get("stop", np.inf)):
         raise InputError(f"endpoint {name}: start must be before stop")
     for option in known:
         if accepted[option].default is inspect.Parameter.empty and option not in options:

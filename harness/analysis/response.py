@@ -190,7 +190,7 @@ def responds_again(value: np.ndarray) -> np.ndarray:
     bounds = {found.name: found.at_most for found in criteria().categories}
     response = value <= bounds[criteria().responders[-1]]
     lost = np.logical_or.accumulate(response, axis=-1) & (value > bounds["MR"])
-    return (np.logical_or.accumulate(lost, axis=-1) & response).any(axis=-1)
+    return np.any(np.logical_or.accumulate(lost, axis=-1) & response, axis=-1)
 
 
 def require_rule(name: str) -> str:

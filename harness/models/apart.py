@@ -18,7 +18,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from harness.errors import InputError
 
@@ -34,7 +34,7 @@ _LOCK = threading.Lock()
 _kept: list[tuple[int, subprocess.Popen]] = []
 
 
-def apart(function: str, subject: str, *arguments: object) -> object:
+def apart(function: str, subject: str, *arguments: object) -> Any:
     """Call ``module:function`` with `arguments` in the process apart; `subject` names what it is about.
 
     Raises
@@ -44,10 +44,11 @@ def apart(function: str, subject: str, *arguments: object) -> object:
     """
     with _LOCK:
         process = _process()
+        asks, answers = _pipes(process)
         try:
-            pickle.dump((str(Path.cwd()), function, arguments), process.stdin)
-            process.stdin.flush()
-            found = pickle.load(process.stdout)
+            pickle.dump((str(Path.cwd()), function, arguments), asks)
+            asks.flush()
+            found = pickle.load(answers)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise InputError(f"{subject}: {_ended(process)}") from None
         except BaseException:  # an interruption leaves an answer behind that is for nobody
@@ -73,6 +74,13 @@ def _process() -> subprocess.Popen:
     return process
 
 
+def _pipes(process: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
+    """Where it is asked, and where it answers."""
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("the process apart was started without pipes")
+    return process.stdin, process.stdout
+
+
 def _ended(process: subprocess.Popen) -> str:
     """Why the process apart gave no answer."""
     code = _end(process)
@@ -91,7 +99,7 @@ def _cause(code: int) -> str:
 
 
 def _end(process: subprocess.Popen) -> int:
-    for stream in (process.stdin, process.stdout):
+    for stream in _pipes(process):
         with contextlib.suppress(OSError):
             stream.close()
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -51,7 +51,8 @@ class Extension(Declaration):
 
     def card(self, base: ModelCard) -> ModelCard:
         """The whole card, of the model that it extends and its own lines."""
-        target = {**(base.dose.model_dump() if base.dose else {}), **self.dose}
+        inherited: dict[str, str] = base.dose.model_dump() if base.dose else {}
+        target = inherited | {str(name): value for name, value in self.dose.items()}
         dose = declare(DoseTarget, **target) if target else None
         own = self.model_dump(exclude={"logarithms"})
         solver = base.solver.with_logarithms(self.logarithms) if self.logarithms else base.solver

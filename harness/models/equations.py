@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from harness.errors import InputError
-from harness.models.mathml import Expression, names, read_math, tag
+from harness.models.mathml import Expression, attribute, names, read_math, tag
 
 __all__ = ["Equations", "TimedEvent", "read_equations"]
 
@@ -83,15 +83,15 @@ class _Reader:
     def __init__(self, model: ElementTree.Element) -> None:
         self._model = model
         self._id = model.get("id", "model")
-        self._rules = {rule.get("variable"): rule for rule in self._list("Rules")}
+        if any(tag(rule) == "algebraicRule" for rule in self._list("Rules")):
+            raise InputError(f"{self._id}: an algebraic rule cannot be written as plain equations")
+        self._rules = {attribute(rule, "variable"): rule for rule in self._list("Rules")}
         for what in ("FunctionDefinitions", "Constraints"):
             if any(True for _ in self._list(what)):
                 raise InputError(f"{self._id}: list of {what} cannot be written as plain equations")
-        if None in self._rules:
-            raise InputError(f"{self._id}: an algebraic rule cannot be written as plain equations")
 
     def equations(self) -> Equations:
-        given = {element.get("symbol"): _math(element) for element in self._list("InitialAssignments")}
+        given = {attribute(element, "symbol"): _math(element) for element in self._list("InitialAssignments")}
         events = tuple(self._event(element) for element in self._list("Events"))
         formulas = {v: _math(rule) for v, rule in self._rules.items() if tag(rule) == "assignmentRule"}
         steady = {name for event in events for name in event.assignments} | set(given)
@@ -100,11 +100,12 @@ class _Reader:
         missing = [name for name, value in values.items() if value is None and name not in given | formulas]
         if missing:
             raise InputError(f"{self._id}: {', '.join(missing)} has no value")
-        initial = {name: given.get(name, _number(values[name])) for name in rates}
-        constants = {n: v for n, v in values.items() if n not in formulas and n not in rates}
-        species = frozenset(element.get("id") for element in self._list("Species"))
+        known = {name: value for name, value in values.items() if value is not None}
+        initial = {name: given[name] if name in given else _number(known[name]) for name in rates}
+        constants = {n: v for n, v in known.items() if n not in formulas and n not in rates}
+        species = frozenset(attribute(element, "id") for element in self._list("Species"))
         volumes = {
-            element.get("id"): element.get("compartment")
+            attribute(element, "id"): attribute(element, "compartment")
             for element in self._list("Species")
             if element.get("hasOnlySubstanceUnits") != "true"
         }
@@ -119,7 +120,7 @@ class _Reader:
         """Declared value of every symbol, in its own meaning; None where there is none."""
         sizes = {}
         for element in self._list("Compartments"):
-            name = element.get("id")
+            name = attribute(element, "id")
             if name in self._rules:
                 raise InputError(f"{self._id}: compartment {name} changes, which plain equations do not hold")
             size = element.get("size")
@@ -128,18 +129,18 @@ class _Reader:
                 raise InputError(f"{self._id}: compartment {name} has the size {size}; it must be above 0")
             yield name, sizes[name]
         for element in self._list("Species"):
-            size = sizes[element.get("compartment")]
+            name, volume = attribute(element, "id"), sizes[attribute(element, "compartment")]
             is_amount = element.get("hasOnlySubstanceUnits") == "true"
             amount, concentration = element.get("initialAmount"), element.get("initialConcentration")
             if amount is not None:
-                yield element.get("id"), float(amount) / (1.0 if is_amount else size)
+                yield name, float(amount) / (1.0 if is_amount else volume)
             elif concentration is not None:
-                yield element.get("id"), float(concentration) * (size if is_amount else 1.0)
+                yield name, float(concentration) * (volume if is_amount else 1.0)
             else:
-                yield element.get("id"), None
+                yield name, None
         for element in self._list("Parameters"):
             value = element.get("value")
-            yield element.get("id"), None if value is None else float(value)
+            yield attribute(element, "id"), None if value is None else float(value)
 
     def _rates(self, steady: set[str]) -> dict[str, Expression]:
         terms: dict[str, list[tuple[float, Expression]]] = {}
@@ -159,11 +160,12 @@ class _Reader:
                     terms.setdefault(name, []).append((stoichiometry, formula))
         rates = {}
         for element in self._list("Species"):
-            name = element.get("id")
+            name = attribute(element, "id")
             if name in terms:
                 rate = _sum(terms[name])
                 if element.get("hasOnlySubstanceUnits") != "true":
-                    rate = Expression("divide", (rate, Expression("name", value=element.get("compartment"))))
+                    volume = Expression("name", value=attribute(element, "compartment"))
+                    rate = Expression("divide", (rate, volume))
                 rates[name] = rate
         rates |= {v: _math(rule) for v, rule in self._rules.items() if tag(rule) == "rateRule"}
         return rates | {name: _number(0.0) for name in sorted(steady - rates.keys())}
@@ -174,7 +176,8 @@ class _Reader:
         timed = trigger.operator == "geq" and trigger.arguments[0].value == "time"
         if not timed or "delay" in children or "priority" in children:
             raise InputError(f"{self._id}: event {element.get('id')} does not happen at a given time")
-        assignments = {child.get("variable"): _math(child) for child in children["listOfEventAssignments"]}
+        given = children["listOfEventAssignments"]
+        assignments = {attribute(child, "variable"): _math(child) for child in given}
         return TimedEvent(trigger.arguments[1], assignments)
 
 
@@ -190,26 +193,27 @@ def _participants(reaction: ElementTree.Element) -> Iterator[tuple[str, float]]:
     """Net stoichiometry of each species of a reaction."""
     net: dict[str, float] = {}
     for child in reaction:
-        sign = {"listOfProducts": 1.0, "listOfReactants": -1.0}.get(tag(child))
+        sign = {"listOfProducts": 1.0, "listOfReactants": -1.0}.get(tag(child), 0.0)
         for reference in child if sign else ():
             if any(tag(inner) == "stoichiometryMath" for inner in reference):
                 raise InputError(f"reaction {reaction.get('id')}: its stoichiometry is a formula")
-            name = reference.get("species")
+            name = attribute(reference, "species")
             net[name] = net.get(name, 0.0) + sign * float(reference.get("stoichiometry", "1"))
     return ((name, value) for name, value in net.items() if value)
 
 
 def _sum(terms: Iterable[tuple[float, Expression]]) -> Expression:
     """Sum of kinetic laws by their stoichiometry, a loss as a subtraction."""
-    found = None
-    for stoichiometry, law in terms:
-        size = abs(stoichiometry)
-        term = law if size == 1 else Expression("times", (_number(size), law))
-        if found is None:
-            found = term if stoichiometry > 0 else Expression("minus", (term,))
-        else:
-            found = Expression("plus" if stoichiometry > 0 else "minus", (found, term))
+    (first, law), *others = terms
+    found = _times(abs(first), law) if first > 0 else Expression("minus", (_times(abs(first), law),))
+    for stoichiometry, law in others:
+        sign = "plus" if stoichiometry > 0 else "minus"
+        found = Expression(sign, (found, _times(abs(stoichiometry), law)))
     return found
+
+
+def _times(size: float, law: Expression) -> Expression:
+    return law if size == 1 else Expression("times", (_number(size), law))
 
 
 def _ordered(formulas: Mapping[str, Expression]) -> dict[str, Expression]:

@@ -115,7 +115,8 @@ def _normalised(path: Path) -> Normalised:
 
 
 def _made(path: Path, text: str) -> Normalised:
-    return apart("harness.models.own_file:normalise", str(path), path, text)
+    made: Normalised = apart("harness.models.own_file:normalise", str(path), path, text)
+    return made
 
 
 _made_once = lru_cache(maxsize=16)(_made)

@@ -23,6 +23,7 @@ __all__ = [
     "TIME",
     "Dialect",
     "Expression",
+    "attribute",
     "names",
     "read_math",
     "tag",
@@ -44,6 +45,20 @@ class Expression:
 def tag(element: ElementTree.Element) -> str:
     """Tag of an XML element without its namespace, which differs between the levels of SBML."""
     return element.tag.rpartition("}")[2]
+
+
+def attribute(element: ElementTree.Element, name: str) -> str:
+    """An attribute that an XML element must have.
+
+    Raises
+    ------
+    InputError
+        When it has none.
+    """
+    found = element.get(name)
+    if found is None:
+        raise InputError(f"not SBML: <{tag(element)}> has no {name}")
+    return found
 
 
 ARITHMETIC = {"plus", "minus", "times", "divide", "power"}
@@ -68,7 +83,7 @@ def read_math(element: ElementTree.Element) -> Expression:
     if kind == "math":
         return read_math(element[0])
     if kind == "ci":
-        return Expression("name", value=element.text.strip())
+        return Expression("name", value=_text(element))
     if kind == "cn":
         return Expression("number", value=_number(element))
     if kind in CONSTANTS:
@@ -76,7 +91,7 @@ def read_math(element: ElementTree.Element) -> Expression:
     if kind == "csymbol":
         if element.attrib["definitionURL"].endswith("/time"):
             return Expression("name", value=TIME)
-        raise InputError(f"mathematics: '{element.text.strip()}' has no plain formula")
+        raise InputError(f"mathematics: '{_text(element)}' has no plain formula")
     if kind == "piecewise":
         return _piecewise(element)
     if kind != "apply":
@@ -87,9 +102,9 @@ def read_math(element: ElementTree.Element) -> Expression:
 def _apply(element: ElementTree.Element) -> Expression:
     operator = tag(element[0])
     if operator == "csymbol":
-        raise InputError(f"mathematics: '{element[0].text.strip()}' has no plain formula")
+        raise InputError(f"mathematics: '{_text(element[0])}' has no plain formula")
     if operator == "ci":
-        raise InputError(f"mathematics: the function {element[0].text.strip()} is not expanded")
+        raise InputError(f"mathematics: the function {_text(element[0])} is not expanded")
     if operator in ("root", "log"):
         return _with_qualifier(operator, element)
     if operator in COMPOSED:
@@ -147,12 +162,19 @@ def _piecewise(element: ElementTree.Element) -> Expression:
     return found
 
 
+def _text(element: ElementTree.Element) -> str:
+    return (element.text or "").strip()
+
+
 def _number(element: ElementTree.Element) -> float:
-    parts = [element.text, *(child.tail for child in element)]
-    numbers = [float(part) for part in parts]
+    parts = [_text(element), *((child.tail or "").strip() for child in element)]
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        raise InputError(f"mathematics: '{' '.join(parts)}' is no number") from None
     match element.attrib.get("type", "real"):
         case "e-notation":
-            return float(f"{parts[0].strip()}e{int(numbers[1])}")
+            return float(f"{parts[0]}e{int(numbers[1])}")
         case "rational":
             return numbers[0] / numbers[1]
         case _:
@@ -241,11 +263,9 @@ def write(expression: Expression, dialect: Dialect) -> str:
 
 def _write(expression: Expression, dialect: Dialect) -> tuple[str, int]:
     """Text of a formula, and how tightly its outermost operator binds."""
-    operator = expression.operator
-    if operator == "number":
-        return repr(expression.value).removesuffix(".0"), _ATOM if expression.value >= 0 else _RANK[
-            "negative"
-        ]
+    operator, value = expression.operator, expression.value
+    if operator == "number" and not isinstance(value, str):
+        return repr(value).removesuffix(".0"), _ATOM if value >= 0 else _RANK["negative"]
     if operator == "name":
         return dialect.name(str(expression.value)), _ATOM
     if operator == "if":

@@ -144,7 +144,9 @@ class _Finder:
     def __init__(self, model: ElementTree.Element) -> None:
         self._model = model
         self._rules = {
-            rule.get("variable"): rule for rule in self._all("listOfRules") if tag(rule) == "assignmentRule"
+            rule.get("variable", ""): rule
+            for rule in self._all("listOfRules")
+            if tag(rule) == "assignmentRule"
         }
         self._read = {variable: frozenset(_read_by(rule)) for variable, rule in self._rules.items()}
         self._changing = set(self._changed())
@@ -153,7 +155,7 @@ class _Finder:
 
     def switches(self) -> Switches:
         for element in (*self._all("listOfRules"), *self._all("listOfReactions")):
-            what = element.get("variable") or element.get("id")
+            what = element.get("variable", "") or element.get("id", "")
             for formula in self._of_time(element, what):
                 self._collect(formula, what)
         for event in self._all("listOfEvents"):
@@ -170,13 +172,13 @@ class _Finder:
     def _changed(self) -> Iterator[str]:
         """Ids of what changes during a run by more than an assignment rule of time."""
         for element in (*self._all("listOfSpecies"), *self._all("listOfReactions")):
-            yield element.get("id")
-            yield from (inner.get("id") for inner in element.iter() if tag(inner) == "speciesReference")
+            yield element.get("id", "")
+            yield from (inner.get("id", "") for inner in element.iter() if tag(inner) == "speciesReference")
         for rule in self._all("listOfRules"):
             if tag(rule) == "rateRule":
-                yield rule.get("variable")
+                yield rule.get("variable", "")
         for event in self._all("listOfEvents"):
-            yield from (e.get("variable") for e in event.iter() if tag(e) == "eventAssignment")
+            yield from (e.get("variable", "") for e in event.iter() if tag(e) == "eventAssignment")
 
     def _of_time(self, element: ElementTree.Element, what: str) -> Iterator[Expression]:
         """The formulas of an element that read the time, by themselves or through a rule."""

@@ -48,7 +48,7 @@ def registry() -> pint.UnitRegistry:
     """The one unit registry of the project, which takes half a second: only what converts asks for it."""
     import pint
 
-    units = pint.UnitRegistry()
+    units: pint.UnitRegistry = pint.UnitRegistry()
     names = dict.fromkeys(name for pair in COUNTED.items() for name in pair)
     units.define(f"item = [item] = {' = '.join(names)}")
     return units
