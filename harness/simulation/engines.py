@@ -61,8 +61,14 @@ class Runs(Protocol):
 _KEPT: OrderedDict[tuple[str, str], Runs] = OrderedDict()
 
 
-def engine_of(program: Program, name: str = ROADRUNNER) -> Engine:
-    """Engine of a program, compiled once a process and kept while it is among the last few used."""
+def engine_of(program: Program, name: str = ROADRUNNER) -> Runs:
+    """Engine of a program, compiled once a process and kept while it is among the last few used.
+
+    Raises
+    ------
+    InputError
+        When it is the kernel and that cannot run here: a worker has its own numba, or none.
+    """
     key = program.key, name
     if key not in _KEPT:
         _KEPT[key] = _kernel(program) if name == KERNEL else Engine(program)
@@ -73,9 +79,24 @@ def engine_of(program: Program, name: str = ROADRUNNER) -> Engine:
 
 
 def _kernel(program: Program) -> Runs:
-    from harness.simulation.kernel.kernel import Kernel
+    """The kernel of a program.
 
-    return Kernel(program)
+    Raises
+    ------
+    InputError
+        When it cannot run here, and why.
+    """
+    if importlib.util.find_spec("numba") is None:
+        raise InputError("the kernel needs numba, which is not installed (pip install 'cart-pkpd[fast]')")
+    try:
+        from harness.simulation.kernel.kernel import Kernel
+
+        return Kernel(program)
+    except InputError as error:
+        raise InputError(f"the kernel cannot express {error}") from None
+    except Exception as error:  # whatever a broken numba raises
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise InputError(f"the kernel cannot be compiled: {said}") from None
 
 
 def require_engine(name: str) -> str:
@@ -87,15 +108,10 @@ def require_engine(name: str) -> str:
 
 def usable(program: Program, parameters: Sequence[str]) -> str:
     """Why the kernel cannot run a program with these parameters set; empty when it can."""
-    if importlib.util.find_spec("numba") is None:
-        return "the kernel needs numba, which is not installed (pip install 'cart-pkpd[fast]')"
     try:
         kernel = engine_of(program, KERNEL)
     except InputError as error:
-        return f"the kernel cannot express {error}"
-    except Exception as error:  # whatever a broken numba raises
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        return f"the kernel cannot be compiled: {said}"
+        return str(error)
     beyond = [name for name in parameters if name not in kernel.layout.parameters]
     return f"the kernel cannot set {beyond[0]}, which the model works out" if beyond else ""
 

@@ -1,6 +1,9 @@
 """Which engine runs a study: asked for by name, held against the reference, the same for all runs."""
 
 import importlib.util
+import subprocess
+import sys
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +21,7 @@ from harness.simulation import plan as of_plan
 from harness.simulation.design import grid, random_effects, single
 from harness.simulation.engine import Engine, Trajectory
 from harness.simulation.execute import Processes
+from harness.simulation.kernel import kernel
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.plan import plan
 from harness.simulation.programs import load_program
@@ -84,8 +88,11 @@ def test_workers_and_chunks_change_no_bit():
     xr.testing.assert_identical(here, small)
 
 
-def test_auto_takes_the_kernel_for_many_runs_only(monkeypatch):
-    assert study("auto").study.engine == "roadrunner"
+def test_auto_takes_the_kernel_for_many_runs_only_and_says_so(monkeypatch):
+    few = study("auto")
+    assert few.study.engine == "roadrunner"
+    (said,) = few.notes
+    assert said.startswith("runs on RoadRunner: the start of the kernel repays itself from 512 runs on")
     monkeypatch.setattr(of_plan, "ENOUGH", 24)
     many = study("auto")
     assert many.study.engine == "kernel"
@@ -93,25 +100,61 @@ def test_auto_takes_the_kernel_for_many_runs_only(monkeypatch):
     assert study("roadrunner").study.engine == "roadrunner"
 
 
-def test_without_numba_roadrunner_runs_it_and_says_so(monkeypatch):
+@pytest.fixture
+def without_numba(monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(
         engines.importlib.util, "find_spec", lambda name: None if name == "numba" else found(name)
     )
+    monkeypatch.setattr(engines, "_KEPT", OrderedDict())
+
+
+@pytest.mark.usefixtures("without_numba")
+def test_without_numba_roadrunner_runs_it_and_says_so():
     planned = study("kernel")
     assert planned.study.engine == "roadrunner"
     (said,) = planned.notes
     assert said.startswith("runs on RoadRunner: the kernel needs numba, which is not installed")
 
 
-def test_a_numba_that_is_broken_is_one_line(monkeypatch):
-    def broken(_):
-        raise RuntimeError("llvm\nis gone")
+@pytest.mark.usefixtures("without_numba")
+def test_a_worker_without_numba_is_told_in_one_line():
+    planned = study("roadrunner")
+    for_kernel = replace(planned, study=replace(planned.study, engine="kernel"))
+    with pytest.raises(InputError, match="the kernel needs numba, which is not installed"):
+        run_plan(for_kernel)
 
-    monkeypatch.setattr(engines, "_kernel", broken)
-    engines._KEPT.clear()
+
+@pytest.mark.parametrize("error", [RuntimeError("llvm\nis gone"), ImportError("llvm\nis gone")])
+def test_a_numba_that_is_broken_is_one_line(monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(kernel, "load_kernel", broken)
+    monkeypatch.setattr(engines, "_KEPT", OrderedDict())
     (said,) = study("kernel").notes
-    assert said == "runs on RoadRunner: the kernel cannot be compiled: RuntimeError: llvm is gone"
+    assert said == f"runs on RoadRunner: the kernel cannot be compiled: {type(error).__name__}: llvm is gone"
+
+
+BROKEN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from harness import plan
+from harness.simulation.design import grid
+print(plan("clinical", grid(dose=[1e8]), until=3, engine="kernel").notes[0])
+"""
+
+
+@pytest.mark.slow
+def test_a_numba_that_cannot_be_imported_is_one_line(tmp_path):
+    (tmp_path / "numba.py").write_text("raise OSError('libllvm: cannot open shared object file')")
+    said = subprocess.run(
+        [sys.executable, "-c", BROKEN, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == (
+        "runs on RoadRunner: the kernel cannot be compiled: OSError: libllvm: cannot open shared object file"
+    )
+    assert said.stderr == ""
 
 
 def test_a_difference_on_a_sample_sets_the_reference_for_all(monkeypatch):

@@ -168,7 +168,7 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
     monkeypatch.setattr(module, "run", broken)
     outcome = Population(patients=3, doses=["50e6", "800e6"]).run(Serial())
     assert outcome.failed == outcome.numbers["failed"] == 1
-    assert "1 of 6 simulations failed" in outcome.notes[0]
+    assert "1 of 6 simulations failed" in outcome.notes[-1]
     row = outcome.tables["runs"].iloc[1]
     assert (row.status, row.best_response, row.response_6) == ("not finite", "", "")
     counted = outcome.tables["fractions"].query("month == 6 and bin == 'CR'").set_index("dose").patients

@@ -28,7 +28,8 @@ def test_the_numbers_are_those_that_were_named(outcome):
     assert sorted(outcome.numbers) == sorted(declared().number_names())
     assert outcome.runs == declared(n=64).size() == 64 * 5
     assert outcome.failed == outcome.numbers["failed"] == 0
-    assert outcome.notes == ()
+    (said,) = outcome.notes
+    assert said.startswith("runs on RoadRunner")
 
 
 def test_elimination_of_effector_cells_matters_early_and_the_memory_pool_late(outcome):
@@ -71,8 +72,8 @@ def test_runs_that_fail_are_handled_and_told(monkeypatch, failures, blocks):
     outcome = declared(n=64, failures=failures).run(Serial())
     assert outcome.failed == 240
     assert outcome.numbers["least_blocks"] == blocks
-    assert len(outcome.notes) == 1
-    assert outcome.notes[0].startswith("240 of 320 simulations failed")
+    assert len(outcome.notes) == 2
+    assert outcome.notes[-1].startswith("240 of 320 simulations failed")
     assert np.isfinite(outcome.numbers["log(transgene)_10.K_el_e.total"])
 
 

@@ -123,7 +123,7 @@ def test_a_failed_simulation_is_not_evaluable_and_not_followed(monkeypatch):
     assert outcome.failed == outcome.numbers["failed"] == 1
     assert outcome.tables["trials"].patients.tolist() == [11, 8]
     assert outcome.tables["patients"].best_response[0] == ""
-    assert "1 of 20 simulations failed" in outcome.notes[0]
+    assert "1 of 20 simulations failed" in outcome.notes[-1]
 
 
 def test_the_example_is_a_trial():

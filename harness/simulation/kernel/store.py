@@ -18,6 +18,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,9 @@ from types import ModuleType
 __all__ = ["cache_folder", "load_kernel"]
 
 SUMS = "sums.json"
+MAKING, DAMAGED = ".making-", ".damaged-"
+LEFT = 3600.0
+"""Seconds after which a folder that is being made was left by a process that was killed."""
 
 
 def cache_folder() -> Path:
@@ -92,7 +96,8 @@ def _from(place: Path, name: str, text: str, compile_now: Callable[[ModuleType],
         except Exception:  # whatever numba says of files that it no longer reads; they are made anew
             sys.modules.pop(name, None)
     _drop(place)
-    own = Path(tempfile.mkdtemp(prefix=".making-", dir=place.parent))
+    _clear_away(place.parent)
+    own = Path(tempfile.mkdtemp(prefix=MAKING, dir=place.parent))
     try:
         module = _compile(own, name, text, compile_now)
         with contextlib.suppress(OSError):  # another process was faster, and what it wrote is as good
@@ -141,7 +146,15 @@ def _is_whole(place: Path, text: str) -> bool:
 def _drop(place: Path) -> None:
     """Take away what is damaged, at once for all others."""
     if place.exists():
-        away = Path(tempfile.mkdtemp(prefix=".damaged-", dir=place.parent))
+        away = Path(tempfile.mkdtemp(prefix=DAMAGED, dir=place.parent))
         with contextlib.suppress(OSError):
             place.rename(away / "it")
         shutil.rmtree(away, ignore_errors=True)
+
+
+def _clear_away(folder: Path) -> None:
+    """Take away what processes left that were killed while they compiled."""
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if path.name.startswith((MAKING, DAMAGED)) and time.time() - path.stat().st_mtime > LEFT:
+                shutil.rmtree(path, ignore_errors=True)

@@ -83,8 +83,8 @@ def kernel_text(
 
 
 def _require_expressible(equations: Equations) -> None:
-    if equations.events:
-        raise InputError(f"{equations.model}: has events")
+    for event in equations.events:
+        raise InputError(f"{equations.model}: an event sets {', '.join(event.assignments)} at a given time")
     for name in [*equations.constants, *equations.rates, *equations.formulas]:
         if name == TIME:
             raise InputError(f"{equations.model}: a symbol is called {TIME}")

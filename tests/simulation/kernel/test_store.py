@@ -1,7 +1,9 @@
 """Compiled kernels on disk: whole, never another's, made anew when damaged."""
 
 import multiprocessing
+import os
 import sys
+import time
 
 import pytest
 
@@ -68,6 +70,59 @@ def test_what_a_killed_process_left_harms_nobody(cache):
     (cache / "kernels" / key).mkdir()
     assert load(TEXT.format(factor=2)).twice(2.0) == 4
     assert sum(load(TEXT.format(factor=2)).twice.stats.cache_hits.values()) == 1
+
+
+def test_what_was_left_an_hour_ago_is_taken_away_and_what_is_being_made_is_not(cache):
+    old, new = (cache / "kernels" / f".making-{name}" for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    load(TEXT.format(factor=2))
+    assert not old.exists()
+    assert new.exists()
+
+
+def compile_for_ever(started):
+    def compile_now(_module):
+        started.set()
+        time.sleep(60)
+
+    store.load_kernel(TEXT.format(factor=2), compile_now)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_while_it_compiles_harms_nobody(cache):
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
+    process = context.Process(target=compile_for_ever, args=(started,))
+    process.start()
+    assert started.wait(60)
+    process.kill()
+    process.join()
+    assert len(list((cache / "kernels").glob(".making-*"))) == 1
+    assert load(TEXT.format(factor=2)).twice(2.0) == 4
+    assert sum(load(TEXT.format(factor=2)).twice.stats.cache_hits.values()) == 1
+
+
+@pytest.mark.parametrize("home", ["file", "nobody's"])
+def test_with_a_home_that_cannot_be_written_to_it_is_kept_among_temporary_files(tmp_path, monkeypatch, home):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "temporary").mkdir()
+    for name in ("CART_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    if home == "file":
+        monkeypatch.setattr(store.Path, "home", lambda: tmp_path / "file")
+    else:
+        monkeypatch.setattr(store.Path, "home", no_home)
+    monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert load(TEXT.format(factor=2)).twice(2.0) == 4
+    (private,) = (tmp_path / "temporary").iterdir()
+    assert private.name.startswith("cart-pkpd-")
+    assert sum(load(TEXT.format(factor=2)).twice.stats.cache_hits.values()) == 1
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_where_nothing_can_be_written_it_is_compiled_for_this_process(tmp_path, monkeypatch):
