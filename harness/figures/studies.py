@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
-from harness.figures import fit, maps, patients, population, sensitivity
+from harness.figures import clocks, fit, maps, patients, population, sensitivity
 from harness.studies.outcome import Outcome, StudyDeclaration
 
 __all__ = ["Drawing", "draw_study"]
@@ -88,6 +88,14 @@ def _patients(_study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
+def _clocks(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    yield Drawing(
+        f"What a lower dose does to a typical patient, and to {study.patients} virtual patients of each case",
+        clocks.draw_clocks(outcome),
+        "Tmax and Cmax by dose, and the overall response rate by dose for each case.",
+    )
+
+
 def _fit(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     result = outcome.extra["result"]
     drawn = {
@@ -105,5 +113,6 @@ DRAWN_BY: dict[str, Callable[[StudyDeclaration, Outcome], Iterator[Drawing]]] = 
     "sensitivity": _sensitivity,
     "population": _population,
     "patients": _patients,
+    "clocks": _clocks,
     "fit": _fit,
 }

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from harness.exchange.agreement import Agreement
 from harness.fitting.study import Fit
+from harness.studies.clocks import Clocks
 from harness.studies.map import Map
 from harness.studies.patients import Patients
 from harness.studies.population import Population
@@ -17,6 +18,6 @@ from harness.studies.sensitivity import Sensitivity
 __all__ = ["AnyStudy"]
 
 AnyStudy = Annotated[
-    Scan | Map | Sensitivity | Population | Patients | Fit | Agreement,
+    Scan | Map | Sensitivity | Population | Patients | Clocks | Fit | Agreement,
     Field(discriminator="kind"),
 ]
