@@ -8,6 +8,7 @@ one moment. Between two moments a curve is smooth; nothing is interpolated acros
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +30,7 @@ SAME = 1e-12
 """Times that are nearer than this, in parts of themselves or of 1, are one moment."""
 
 
-def just_before(moment: np.ndarray | float) -> np.ndarray:
+def just_before(moment: np.ndarray | Sequence[float] | float) -> np.ndarray:
     """The time that stands for what is just before a moment."""
     return np.nextafter(moment, -np.inf)
 
@@ -73,7 +74,7 @@ def apart(time: np.ndarray) -> np.ndarray:
     return np.diff(time, prepend=-np.inf) > SAME * np.maximum(1.0, time)
 
 
-def moved_to(moments: np.ndarray, time: np.ndarray) -> np.ndarray:
+def moved_to(moments: np.ndarray | Sequence[float], time: np.ndarray) -> np.ndarray:
     """`time`, (n,), each moved to the one of ascending `moments` from which rounding alone holds it apart."""
     edges = np.concatenate([[-np.inf], moments, [np.inf]])
     place = np.searchsorted(edges, time)

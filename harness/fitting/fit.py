@@ -6,7 +6,7 @@ over one or two parameters comes across becomes the new optimum; what the data d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -132,7 +132,7 @@ class _Work:
         self.prepared, self.executor, self.progress, self.kept = prepared, executor, progress, kept
         self.runs = self.failed = 0
 
-    def run(self, tasks: list[Task]) -> list[dict]:
+    def run(self, tasks: Sequence[Task]) -> list[dict]:
         found = run_tasks(self.prepared, tasks, self.executor, self.progress, self.kept)
         self.runs += sum(part["runs"] for part in found)
         self.failed += sum(part["failed"] for part in found)

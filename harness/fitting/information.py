@@ -310,7 +310,7 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray, held: 
         model = Model.of(prepared, arm, natural)
         spread = model.spread(objective.predict(i, x, effects))
 
-        def rows(at: np.ndarray, i: int = i, model: Model = model, spread: np.ndarray = spread):
+        def rows(at: np.ndarray, i: int = i, model: Model = model, spread: np.ndarray = spread) -> np.ndarray:
             moved = _rescaled(prepared, effects, x, at)
             return objective.information_rows(i, at, moved, model, spread)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -215,7 +216,7 @@ class Objective:
         steps = self._effect_steps(x)
         found = []
         for group, u in enumerate(effects):
-            slope = _slope(lambda v, g=group: self._group_rows(g, x, v), u, steps)
+            slope = _slope(partial(self._group_rows, group, x), u, steps)
             found.append(slope.T @ self._group_rows(group, x, u))
         return np.stack(found)
 
@@ -242,7 +243,9 @@ class Objective:
             model = Model.of(self.prepared, self.prepared.arms[arm], self.prepared.natural(x))
             spread = model.spread(self.predict(arm, x, base))
 
-            def rows(v: np.ndarray, arm: int = arm, model: Model = model, spread: np.ndarray = spread):
+            def rows(
+                v: np.ndarray, arm: int = arm, model: Model = model, spread: np.ndarray = spread
+            ) -> np.ndarray:
                 effects = self._effects.copy()
                 effects[group] = v
                 return self.information_rows(arm, x, effects, model, spread)

@@ -39,7 +39,13 @@ def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) ->
             value = curves[:, k]
             positive = bool((value[times > 0] > 0).all())
 
-            def level(at: np.ndarray, i: int = i, k: int = k, times=times, positive=positive) -> np.ndarray:
+            def level(
+                at: np.ndarray,
+                i: int = i,
+                k: int = k,
+                times: np.ndarray = times,
+                positive: bool = positive,
+            ) -> np.ndarray:
                 curve = objective.curve(i, times, at, effects)[:, k]
                 return np.log(np.maximum(curve, 1e-300)) if positive else curve
 

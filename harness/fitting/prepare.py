@@ -16,7 +16,7 @@ import pandas as pd
 from harness.analysis.observations import in_unit, observed
 from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
-from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter
+from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter, Synthetic
 from harness.fitting.result import read_result
 from harness.fitting.rows import Shared, share
 from harness.fitting.synthetic import Schedule, simulate_observations
@@ -79,7 +79,7 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     )
     rows = shared.rows
     if problem.synthetic:
-        truth = _truth(problem, without_data)
+        truth = _truth(problem.synthetic, without_data)
         table = simulate_observations(without_data, schedule, truth, problem.synthetic.seed)
         rows = {name: table[table["arm"] == name] for name in problem.arms}
     return _with_data(without_data, problem, rows)
@@ -265,15 +265,15 @@ def _regimen(name: str, arm: FitArm, takes_dose: bool, symbols: SymbolTable) -> 
     return given
 
 
-def _truth(problem: FitProblem, prepared: Prepared) -> np.ndarray:
+def _truth(synthetic: Synthetic, prepared: Prepared) -> np.ndarray:
     """The point that synthetic data come from, as natural values."""
-    for name in problem.synthetic.truth:
+    for name in synthetic.truth:
         if name not in prepared.names:
             raise unknown_name("free parameter for truth", name, prepared.names)
     values = []
     for c in prepared.coordinates:
-        if c.name in problem.synthetic.truth:
-            text = problem.synthetic.truth[c.name]
+        if c.name in synthetic.truth:
+            text = synthetic.truth[c.name]
             values.append(parse_quantity(text, c.unit, f"truth of {c.name}"))
         else:
             values.append(c.declared if c.kind == "parameter" else c.start)
@@ -290,8 +290,7 @@ def _with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.Da
     arms = tuple(_observe(arm, problem, prepared, rows[arm.name], limits) for arm in prepared.arms)
     errors = tuple(_with_reference(error, i, arms) for i, error in enumerate(prepared.errors))
     for i, error in enumerate(errors):
-        rows = [arm.error == i for arm in arms]
-        if not any(each.any() for each in rows):
+        if not any((arm.error == i).any() for arm in arms):
             raise InputError(f"{error.observable}: has an error model and no observations")
     content = [
         (a.name, a.times, a.time_index, a.observable_index, a.value, a.censored, a.limit) for a in arms

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
@@ -205,15 +205,19 @@ class FitProblem(Declaration):
         return self
 
 
+class _Like(Declaration):
+    like: str
+    title: str
+
+
+_kinds: dict[str, Any] = {name: field.annotation for name, field in FitProblem.model_fields.items()}
+_replaceable: dict[str, Any] = {name: (kind | None, None) for name, kind in _kinds.items() if name != "title"}
 Variant = create_model(
     "Variant",
-    __base__=Declaration,
+    __base__=_Like,
     __doc__="Another problem, `like`, with some of its fields replaced; a table stands in for a design.",
-    like=(str, ...),
-    title=(str, ...),
-    **{name: (field.annotation | None, None) for name, field in FitProblem.model_fields.items()
-       if name != "title"},
-)  # fmt: skip
+    **_replaceable,
+)
 
 
 def coordinate_names(problem: FitProblem) -> list[str]:
@@ -281,7 +285,9 @@ def read_problem(path: str | Path, readers: tuple[Path, ...] = ()) -> FitProblem
 
 def _from_folder(problem: FitProblem, folder: Path) -> FitProblem:
     """The problem with its paths starting where `folder` leads to its own."""
-    changes = {"fixed_from": {str(folder / path): names for path, names in problem.fixed_from.items()}}
+    changes: dict[str, object] = {
+        "fixed_from": {str(folder / path): names for path, names in problem.fixed_from.items()}
+    }
     if problem.observations is not None:
         changes["observations"] = str(folder / problem.observations)
     if problem.synthetic is not None and problem.synthetic.design is not None:

@@ -7,6 +7,7 @@ not determined otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,6 @@ def _crossed(over: np.ndarray) -> tuple[int, float] | None:
     return right, float(-a / (b - a)) if b > a else 1.0
 
 
-def verdict(crossings: tuple[float | None, float | None]) -> str:
+def verdict(crossings: Sequence[float | None]) -> str:
     """What the crossings of both sides say."""
     return (NOT_DETERMINED, ONE_SIDED, DETERMINED)[sum(found is not None for found in crossings)]

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from pydantic import ValidationError, model_validator
@@ -23,6 +24,8 @@ from harness.reading import read_text
 __all__ = ["FitResult", "as_columns", "plain_numbers", "read_result"]
 
 Cell = float | int | bool | str | None
+
+T = TypeVar("T")
 
 
 class FitResult(Declaration):
@@ -111,7 +114,7 @@ def as_columns(frame: pd.DataFrame) -> dict[str, list[Cell]]:
     return {str(name): [_plain(value) for value in frame[name].tolist()] for name in frame}
 
 
-def _plain(value: object) -> Cell:
+def _plain(value: T) -> T | None:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

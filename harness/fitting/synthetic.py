@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.analysis.observations import COLUMNS
 from harness.errors import InputError
-from harness.fitting.prepared import Prepared
+from harness.fitting.prepared import ErrorSizes, Prepared
 from harness.simulation.engines import engine_of
 
 __all__ = ["Schedule", "simulate_observations"]
@@ -80,7 +80,7 @@ def simulate_observations(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _with_noise(predicted: np.ndarray, noise: np.ndarray, error, truth: np.ndarray) -> np.ndarray:
+def _with_noise(predicted: np.ndarray, noise: np.ndarray, error: ErrorSizes, truth: np.ndarray) -> np.ndarray:
     additive, relative = error.additive.at(truth), error.relative.at(truth)
     if error.logarithmic:
         return predicted * np.exp(relative * noise)

@@ -84,7 +84,9 @@ def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
         error = np.nan if at_bounds[i] else known.error[i]
         sides = found.sides.get(i)
         rise = known.rise(i) if c.kind == "parameter" else np.nan
-        ends = (None, None) if sides is None else tuple(crossing(i, s, found.penalised, rise) for s in sides)
+        ends: list[float | None] = [None, None]
+        if sides is not None:
+            ends = [crossing(i, side, found.penalised, rise) for side in sides]
         said = ("no profile" if profile else "no profile asked for") if sides is None else verdict(ends)
         rows.append({
             "parameter": c.name, "kind": c.kind, "unit": c.unit, "table_1": c.declared, "start": c.start,

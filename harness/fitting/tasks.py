@@ -77,7 +77,8 @@ class MapRow:
         objective = Objective(prepared)
         others = np.array([i for i in range(len(self.x)) if i not in (self.place, self.across)], int)
         nearest = int(np.abs(np.array(self.along) - self.x[self.across]).argmin())
-        points, values = [[]] * len(self.along), np.empty(len(self.along))
+        points: list[list[float]] = [[]] * len(self.along)
+        values = np.empty(len(self.along))
         for way in (range(nearest, len(self.along)), range(nearest - 1, -1, -1)):
             x = np.array(self.x)
             for i in way:  # outwards, each from the one before

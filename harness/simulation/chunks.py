@@ -36,7 +36,7 @@ def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
         ["; ".join(filter(None, (run.reason, more))) for run, more in zip(runs, said, strict=True)],
         columns,
         [tuple(dose.time for dose in run.redoses) for run in shown],
-        _trajectories(study, shown) if study.keep else None,
+        _trajectories(study, shown) if study.keep else np.empty((len(chunk), 0, 0)),
     )
 
 
@@ -83,7 +83,7 @@ def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], R
     regimen = study.regimens[chunk.regimens[row]] if chunk.regimens else study.regimen
     if regimen is None:
         return settings, None
-    dose = settings.pop(study.program.dose.parameter, study.default_dose)
+    dose = settings.pop(study.program.target.parameter, study.default_dose)
     return settings, regimen.absolute(dose)
 
 

@@ -166,7 +166,7 @@ class Engine:
                         found = self._second_try(attempt, first)
                 if found.lost:
                     sturdier = self._with_logarithms(found.lost)
-                    other = sturdier and sturdier.run(values, regimen, times, observables, again)
+                    other = sturdier.run(values, regimen, times, observables, again) if sturdier else None
                     return self._confirmed(found, accuracy, other, attempt)
                 return self._refined(found, attempt)
             except Stopped as error:
@@ -344,9 +344,9 @@ class Engine:
         read = [*observables, *pools, *(f"{name}'" for name in amounts)]
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
-            stop = timeline.next_stop(after=start)
-            last = stop is None
-            stop = timeline.end if last else stop
+            ahead = timeline.next_stop(after=start)
+            last = ahead is None
+            stop = timeline.end if ahead is None else ahead
             inside = times[(times >= start) & ((times <= stop) if last else (times < stop))]
             if moment:
                 more = start + again if fresh else again[:0]
@@ -403,7 +403,7 @@ class Engine:
     def _give(self, form: Form, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
         """Add what a stop gives to the state of `form`; return the form to go on with."""
         state = form.state()
-        state[self._program.dose.species] += timeline.amount
+        state[self._program.target.species] += timeline.amount
         plain.set_state({**state, **self._dosing(timeline)})
         return self._choose(plain, values, timeline)
 

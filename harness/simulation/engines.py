@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from harness.errors import InputError, unknown_name
 from harness.simulation.engine import Engine, Status, Trajectory
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
+
+if TYPE_CHECKING:
+    from harness.simulation.kernel.kernel import Kernel
 
 __all__ = [
     "AUTO",
@@ -32,7 +35,9 @@ __all__ = [
     "usable",
 ]
 
-ROADRUNNER, KERNEL, AUTO = "roadrunner", "kernel", "auto"
+ROADRUNNER: Final = "roadrunner"
+KERNEL: Final = "kernel"
+AUTO: Final = "auto"
 ENGINES = (ROADRUNNER, KERNEL, AUTO)
 """Names that can be asked for: the reference; the kernel, or else the reference with a line that says so; the
 kernel for as many runs as repay its start."""
@@ -53,12 +58,20 @@ class Runs(Protocol):
         runs: Sequence[tuple[Mapping[str, float], Regimen | None]],
         times: Sequence[np.ndarray],
         observables: Sequence[str],
-        again: np.ndarray,
+        again: np.ndarray = ...,
     ) -> list[Trajectory]:
         """Trajectories of runs, each at its own times."""
 
 
-_KEPT: OrderedDict[tuple[str, str], Runs] = OrderedDict()
+_KEPT: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+
+@overload
+def engine_of(program: Program, name: Literal["roadrunner"] = ...) -> Engine: ...
+@overload
+def engine_of(program: Program, name: Literal["kernel"]) -> Kernel: ...
+@overload
+def engine_of(program: Program, name: str) -> Runs: ...
 
 
 def engine_of(program: Program, name: str = ROADRUNNER) -> Runs:
@@ -78,7 +91,7 @@ def engine_of(program: Program, name: str = ROADRUNNER) -> Runs:
     return _KEPT[key]
 
 
-def _kernel(program: Program) -> Runs:
+def _kernel(program: Program) -> Kernel:
     """The kernel of a program.
 
     Raises

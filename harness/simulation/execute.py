@@ -57,16 +57,17 @@ class Processes:
 
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         pool = pool_of(self.workers)
-        submit = partial(pool.executor.submit, function)
         waiting = iter(chunks)
         running: set[concurrent.futures.Future] = set()
         try:
-            running |= {submit(chunk) for chunk in itertools.islice(waiting, 2 * self.workers + 2)}
+            for chunk in itertools.islice(waiting, 2 * self.workers + 2):
+                running.add(pool.executor.submit(function, chunk))
             while running:
                 done, running = concurrent.futures.wait(
                     running, return_when=concurrent.futures.FIRST_COMPLETED
                 )
-                running |= {submit(chunk) for chunk in itertools.islice(waiting, len(done))}
+                for chunk in itertools.islice(waiting, len(done)):
+                    running.add(pool.executor.submit(function, chunk))
                 for future in done:
                     yield future.result()
         except concurrent.futures.process.BrokenProcessPool:

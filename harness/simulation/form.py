@@ -162,7 +162,8 @@ class Form:
         The states are drawn up to what each reaches (`reach`), always the same, at times to `end`. A species
         from which nothing is taken at 0 stays at or above 0 in the exact solution, whatever else happens.
         """
-        draw, found = np.random.default_rng(1), set()
+        draw = np.random.default_rng(1)
+        found: set[str] = set()
         names = [name for name in self._states if name in reach]
         for _ in range(DRAWS):
             shares = 10 ** draw.uniform(-3, 0, len(names))
@@ -219,7 +220,7 @@ class Form:
 
     def _fills(self) -> bool:
         """Whether a state whose tolerance follows from what it reaches is empty now, or nearly."""
-        reach = self._accuracy.reach
+        reach = self._accuracy.reach if self._accuracy else {}
         return any(abs(self._engine[name]) < FIRST * reach[name] for name in self._states if name in reach)
 
     def _from_nothing(self, grid: list[float]) -> np.ndarray:

@@ -19,8 +19,8 @@ from harness.files import write_whole
 
 try:
     import fcntl
-except ImportError:  # not on Windows, where two processes are not kept apart
-    fcntl = None
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # not on Windows, where two processes are not kept apart
 
 __all__ = ["KeptParts"]
 

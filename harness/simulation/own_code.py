@@ -17,16 +17,19 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import TypeVar
 
 from harness.errors import InputError
 
 __all__ = ["called", "load", "text_of"]
 
+R = TypeVar("R")
+
 INSTALLED = tuple(
     Path(folder).resolve()
     for folder in (
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        *site.getsitepackages(), site.getusersitepackages(), Path(__file__).parents[1],
+        *site.getsitepackages(), site.getusersitepackages(), str(Path(__file__).parents[1]),
     )
 )  # fmt: skip
 """Where modules lie that are no user's own: those of Python, of its packages and of this one."""
@@ -65,7 +68,7 @@ def load(function: str, text: str) -> Callable:
     return found
 
 
-def called(function: str, code: Callable, *arguments: object) -> object:
+def called(function: str, code: Callable[..., R], *arguments: object) -> R:
     """What code of a user returns; whatever it raises is told in one line, an end of the process too."""
     try:
         return code(*arguments)

@@ -122,10 +122,10 @@ def plan(
     design: Design,
     *,
     endpoints: Sequence[str] | None = None,
-    at: str | Sequence[float] = (),
+    at: str | Sequence[float] | np.ndarray = (),
     observables: str | Sequence[str] | None = None,
     trajectories: bool = False,
-    times: str | Sequence[float] | None = None,
+    times: str | Sequence[float] | np.ndarray | None = None,
     until: str | float | None = None,
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None = None,
     regimens: Mapping[str, Regimen] | None = None,
@@ -236,8 +236,8 @@ def _with_engine(planned: Plan, asked: str) -> Plan:
     if not why:
         sample = planned.sample()
         least = least_sizes(study.program, {name: planned.symbols[name].unit for name in study.observables})
-        by_both = (run_rows(study, sample, name) for name in (ROADRUNNER, KERNEL))
-        why = difference(*by_both, study.observables, least)
+        reference, found = (run_rows(study, sample, name) for name in (ROADRUNNER, KERNEL))
+        why = difference(reference, found, study.observables, least)
         why = why and f"on a sample of the design, {why} between kernel and RoadRunner"
     if why:
         return replace(planned, notes=(f"runs on RoadRunner: {why}", *planned.notes))
@@ -261,7 +261,7 @@ def _observables(
     return tuple(dict.fromkeys(wanted))
 
 
-def _at(at: str | Sequence[float], symbols: SymbolTable) -> tuple[float, ...]:
+def _at(at: str | Sequence[float] | np.ndarray, symbols: SymbolTable) -> tuple[float, ...]:
     if isinstance(at, str):
         return tuple(parse_times(at, symbols.time_unit).tolist())
     times = np.asarray(at, float)
@@ -328,7 +328,8 @@ def _require_whole_multiples(
     chosen = table.get("regimen", pd.Series("", table.index))
     for name in chosen.unique():
         of_these = doses[chosen == name]
-        for multiple in regimens[name].multiples if regimens[name] else ():
+        given = regimens[name]
+        for multiple in given.multiples if given else ():
             amount = of_these * multiple
             bad = amount[((amount > 0) & (amount < 1)) | ~np.isfinite(amount)]
             if len(bad):
@@ -361,7 +362,7 @@ def _end(
     return end
 
 
-def _given_times(times: str | Sequence[float] | None, symbols: SymbolTable) -> np.ndarray | None:
+def _given_times(times: str | Sequence[float] | np.ndarray | None, symbols: SymbolTable) -> np.ndarray | None:
     """Output times as the user gave them, ascending; None when none are given."""
     if times is None or isinstance(times, str):
         return None if times is None else parse_times(times, symbols.time_unit)

@@ -53,6 +53,19 @@ class Program:
         return frozenset(re.findall(r'<eventAssignment[^>]*\bvariable="(\w+)"', self.plain_sbml))
 
     @property
+    def target(self) -> DoseTarget:
+        """What a dose changes.
+
+        Raises
+        ------
+        ValueError
+            When the model takes none.
+        """
+        if self.dose is None:
+            raise ValueError(f"model {self.model} takes no dose")
+        return self.dose
+
+    @property
     def dosed(self) -> str:
         """Species that doses go into; empty for a model that takes none."""
         return self.dose.species if self.dose else ""
@@ -61,14 +74,12 @@ class Program:
         """Values with the bolus at time 0 of a regimen among them; without one, the values as they are."""
         if regimen is None:
             return dict(values)
-        if self.dose is None:
-            raise ValueError(f"model {self.model} takes no dose")
-        return {**values, self.dose.parameter: sum(dose.amount for dose in regimen.at_start)}
+        return {**values, self.target.parameter: sum(dose.amount for dose in regimen.at_start)}
 
     @property
     def infusion_rate(self) -> str:
         """Id of the parameter that the form with an infusion has: cells per time unit into the dosed pool."""
-        return f"infusion_rate_{self.dose.species}"
+        return f"infusion_rate_{self.target.species}"
 
     def sbml(self, logarithms: tuple[str, ...], infusion: bool) -> str:
         """SBML to run: with some pools as logarithms, with or without an inflow into the dosed pool."""
@@ -76,5 +87,5 @@ class Program:
             return self.solver_sbml
         plain = self.plain_sbml
         if infusion:
-            plain = add_infusion(plain, self.dose.species, self.infusion_rate)
+            plain = add_infusion(plain, self.target.species, self.infusion_rate)
         return to_solver_form(plain, logarithms) if logarithms else plain

@@ -196,7 +196,7 @@ def _in_order(doses: Iterable[Dose]) -> tuple[Dose, ...]:
         if dose.time - time > SAME * max(1.0, dose.time):
             time = dose.time
         amounts.setdefault((time, dose.duration, dose.relative), []).append(dose.amount)
-    added = [Dose(at, math.fsum(given), *kind) for (at, *kind), given in amounts.items()]
+    added = [Dose(at, math.fsum(given), over, multiple) for (at, over, multiple), given in amounts.items()]
     return tuple(sorted(_valid(dose, f"doses at {dose.time:g}") for dose in added))
 
 

@@ -46,6 +46,10 @@ class Regrowth:
         implicit method may damp that growth, at any tolerance that does not see the pool.
     """
 
+    _last: float | None
+    _present: np.ndarray
+    _low: np.ndarray
+
     def __init__(self, end: float, looks: int, tolerances: Sequence[float] = ()) -> None:
         self.risen = 0.0
         self.lost: set[int] = set()
@@ -78,7 +82,7 @@ class Regrowth:
             self._low = (self._low | (self._present & (amount <= LOW * self._tolerances))) & ~back
             self._present = self._present | back
 
-    def begin(self, amounts: Sequence[float]) -> None:
+    def begin(self, amounts: Sequence[float] | np.ndarray) -> None:
         """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
         self._last = None
         self._present = np.abs(amounts) > BACK * self._tolerances

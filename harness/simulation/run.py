@@ -33,14 +33,14 @@ class Found:
     """What became of the runs of a plan, in the order of its design.
 
     Status and reason of each; columns by name, one value a run; and where trajectories are kept, their times
-    and values, shape (runs, times, observables).
+    and values, shape (runs, times, observables); else both are empty.
     """
 
     status: np.ndarray
     reason: np.ndarray
     columns: Mapping[str, np.ndarray]
     times: np.ndarray
-    trajectories: np.ndarray | None
+    trajectories: np.ndarray
 
 
 def collect(
@@ -62,7 +62,7 @@ def collect(
     )
     columns = {name: np.concatenate([r.columns[name] for r in found]) for name in found[0].columns}
     if not planned.study.keep:
-        return Found(status, reason, columns, np.array([]), None)
+        return Found(status, reason, columns, np.empty(0), np.empty((len(status), 0, 0)))
     kept = np.concatenate([result.trajectories for result in found])
     given = {day for result in found for days in result.redoses for day in days}
     shown = planned.study.shown_rows(given)
@@ -102,11 +102,11 @@ def run(
     import xarray as xr
 
     found = collect(planned, executor, progress)
-    data = {"status": ("run", found.status), "reason": ("run", found.reason)}
+    data: dict[str, object] = {"status": ("run", found.status), "reason": ("run", found.reason)}
     for name, values in found.columns.items():
         data[name] = ("run", values, {"units": planned.unit(name)})
     coords: dict[str, object] = {"run": np.arange(len(planned))}
-    if found.trajectories is not None:
+    if found.times.size:
         coords["time"] = ("time", found.times, {"units": planned.symbols.time_unit})
         for i, name in enumerate(planned.study.observables):
             symbol = planned.symbols[name]

@@ -60,7 +60,7 @@ def simulate(
     readings: str | Sequence[str] = (),
     condition: str | None = None,
     until: str | float | None = None,
-    times: str | Sequence[float] | None = None,
+    times: str | Sequence[float] | np.ndarray | None = None,
     observables: str | Sequence[str] | None = None,
     engine: str = ROADRUNNER,
 ) -> xr.Dataset:
@@ -121,7 +121,7 @@ def simulate_once(
     readings: str | Sequence[str],
     condition: str | None,
     until: str | float | None,
-    times: str | Sequence[float] | None,
+    times: str | Sequence[float] | np.ndarray | None,
     observables: str | Sequence[str] | None,
     engine: str,
 ) -> Simulated:

@@ -63,7 +63,8 @@ class EndpointCall:
         """The endpoint of every run; `doses`, start and end of each, (m, 2), for a function that asks."""
         if not self.observable:
             return self._of_user(_own_copy(time), {name: _own_copy(array) for name, array in values.items()})
-        function, options = self.load(), dict(self.options)
+        function: Callable[..., np.ndarray] = self.load()
+        options: dict[str, object] = dict(self.options)
         if "doses" in inspect.signature(function).parameters:
             options["doses"] = doses
         return function(_own_copy(time), _own_copy(values[self.observable]), **options)
@@ -222,7 +223,7 @@ class ChunkResult:
     reason: list[str]
     columns: dict[str, np.ndarray]
     redoses: list[tuple[float, ...]]
-    trajectories: np.ndarray | None = None
+    trajectories: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def __len__(self) -> int:
         return len(self.status)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.moments import SAME, apart, moved_to
-from harness.simulation.regimen import Dose, Regimen
+from harness.simulation.regimen import Dose, Redosing, Regimen
 
 __all__ = ["Stop", "Timeline"]
 
@@ -136,8 +136,8 @@ class Timeline:
         self.amount = self._amounts.get(stop, 0.0)
         before = self.rate, self.last_dose
         self.rate = self._rate_from(stop)
-        if stop in self._visits:
-            self.amount += self._decide(stop, watched)
+        if self._redosing and stop in self._visits:
+            self.amount += self._decide(self._redosing, stop, watched)
         if stop in self._starts or self.amount > 0:
             self.last_dose = stop
         return self.amount > 0 or (self.rate, self.last_dose) != before
@@ -146,7 +146,7 @@ class Timeline:
         """Cells per time unit of the infusions that run from a time on; exactly 0 when none does."""
         return sum(rate for start, stop, rate in self._inflows if start <= time < stop)
 
-    def _stop_at(self, times: Sequence[float]) -> list[float]:
+    def _stop_at(self, times: Sequence[float] | np.ndarray) -> list[float]:
         """Stop at these times too; returns where, for each, which is at a stop nearby where there is one."""
         if not len(times):
             return []
@@ -156,9 +156,8 @@ class Timeline:
         self._stops = sorted({*self._stops, *firsts.tolist()})
         return moved_to(firsts, moved).tolist()
 
-    def _decide(self, visit: float, watched: float) -> float:
+    def _decide(self, rule: Redosing, visit: float, watched: float) -> float:
         """Cells to give at a visit: the observable has risen enough over its nadir, or nothing."""
-        rule = self._redosing
         risen = watched - self._nadir
         if len(self.redoses) < rule.at_most and risen > 0 and risen >= rule.rise * abs(self._nadir):
             self._nadir = watched

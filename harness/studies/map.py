@@ -157,7 +157,7 @@ class Map(StudyDeclaration):
         planned = self._plan()
         found = run(planned, executor, progress)
         failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
-        dose = self._card().dose.parameter
+        dose = next(iter(planned.design.table.columns))
         shape = (len(planned) // self.burden.points, self.burden.points)
         table = pd.DataFrame(
             {
@@ -174,7 +174,7 @@ class Map(StudyDeclaration):
                 "reason": found["reason"].to_numpy(),
             }
         )
-        numbers = _numbers(table, shape, self._card().endpoints["Tmax"].options.get("before", np.inf))
+        numbers = _numbers(table, shape, _latest_peak(self._card()))
         shown = {
             "dose": dose,
             "more": self._more(planned),
@@ -237,6 +237,11 @@ def _highest_of_run(card: ModelCard) -> tuple[str, str]:
     """Call and column of the time of the highest peak after day 1 of the whole run."""
     observable = card.endpoints["Tmax"].observable
     return f"peak_time({observable}, after=1)", f"peak_time_{observable}_after_1"
+
+
+def _latest_peak(card: ModelCard) -> float:
+    """Time after which a peak is not the early one."""
+    return float(card.endpoints["Tmax"].options.get("before", np.inf))
 
 
 def _numbers(table: pd.DataFrame, shape: tuple[int, int], late: float) -> dict[str, float]:

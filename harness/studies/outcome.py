@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field
 
@@ -47,7 +48,7 @@ EngineName = Annotated[str, AfterValidator(require_engine)]
 """What runs the simulations, of :mod:`harness.simulation.engines`."""
 
 
-def count_failed(status: Sequence[str], reason: Sequence[str]) -> int:
+def count_failed(status: Sequence[str] | np.ndarray, reason: Sequence[str] | np.ndarray) -> int:
     """How many runs failed.
 
     Raises

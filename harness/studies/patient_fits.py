@@ -70,7 +70,8 @@ class PatientFits:
         table = read_patients(self.path, self.declared.remarks)
         table["group"] = table["dose"].map("{:g}".format) + " " + table["category"]
         table["arm"] = np.where(table["dose"] < self.declared.split, *ARMS)
-        table["responder"] = is_responder([category_names().index(name) for name in table["category"]])
+        numbers = np.array([category_names().index(name) for name in table["category"]], int)
+        table["responder"] = is_responder(numbers)
         return table
 
     @cached_property
@@ -108,14 +109,17 @@ class PatientFits:
         """Published median of progression-free survival (months), by arm."""
         wanted = self.declared.published
         rows = {row.name: row for row in read_published(OUTCOMES)} if wanted else {}
+        medians: dict[str, float] = {}
         for arm, name in wanted.items():
             if arm not in ARMS:
                 raise InputError(f"published: {unknown_name('arm', arm, ARMS)}")
             if name not in rows:
                 raise InputError(f"published: {unknown_name('trial outcome', name, rows)}")
-            if rows[name].median_pfs is None:
+            found = rows[name].median_pfs
+            if found is None:
                 raise InputError(f"published: {name} has no median of progression-free survival")
-        return {arm: rows[name].median_pfs for arm, name in wanted.items()}
+            medians[arm] = found
+        return medians
 
     def omegas(self, effects: Mapping[str, float | None]) -> dict[str, float]:
         """Omega of each random effect: as declared, or that of ``parameters.csv``."""

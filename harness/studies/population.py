@@ -111,7 +111,7 @@ class Population(VirtualPatients):
 
         They take half a second, and every target of a panel asks for them.
         """
-        key = key_of(self, self.month(), self._published() if self.published else ())
+        key = key_of(self, self.month(), self._published())
         if key not in _NAMES:
             nothing_happens = np.zeros((1, len(self.doses), 2))
             _NAMES[key] = tuple(self._numbers(self._tables(np.array([0.0, self._end()]), nothing_happens)))
@@ -235,7 +235,7 @@ class Population(VirtualPatients):
         return end
 
     def _published(self) -> tuple[Published, ...]:
-        rows = read_published(repository() / "validation" / self.published)
+        rows = read_published(repository() / "validation" / self.published) if self.published else ()
         for row in rows:
             missing = [f"{dose:g}" for dose in row.arms if dose not in self.doses]
             if missing:

@@ -105,8 +105,8 @@ def predicted(patients: pd.DataFrame, draws: pd.DataFrame, chosen: np.ndarray, e
             lower, middle, upper = np.quantile(shares, LEVELS, axis=0)
             columns = {"time": grid, "survival": middle, "lower": lower, "upper": upper}
             parts.append(pd.DataFrame({"rule": rule, "arm": arm, **columns}))
-    columns = ["rule", "arm", "time", "survival", "lower", "upper"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    names = ["rule", "arm", "time", "survival", "lower", "upper"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
 
 
 def _arms(

@@ -51,7 +51,9 @@ class Scan(StudyDeclaration):
         return sum(len(planned) for _, planned in self._plans())
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        tables, failed, notes, engines = [], 0, {}, {}
+        tables, failed = [], 0
+        notes: dict[str, None] = {}
+        engines: dict[str, None] = {}
         for condition, planned in self._plans():
             notes |= dict.fromkeys(planned.notes)
             found = run(planned, executor, progress)

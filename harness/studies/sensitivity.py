@@ -78,7 +78,7 @@ class Spread(Declaration):
         InputError
             When the range is empty, or the model's value is 0 and nothing can be varied around it.
         """
-        if self.low is not None:
+        if self.low is not None and self.high is not None:
             low, high = symbols.parse(name, self.low), symbols.parse(name, self.high)
             if not low < high:
                 raise InputError(f"{name}: the range {self.low} to {self.high} is empty")
@@ -88,7 +88,7 @@ class Spread(Declaration):
         if self.percent is not None:
             low, high = 1 - self.percent / 100, 1 + self.percent / 100
             return typical * low * (high / low) ** u
-        sd = self.omega if self.omega is not None else np.sqrt(np.log1p((self.rse / 100) ** 2))
+        sd = self.omega or np.sqrt(np.log1p(((self.rse or 0.0) / 100) ** 2))
         return typical * np.exp(sd * norm.ppf(np.clip(u, 1e-12, 1 - 1e-12)))
 
 

@@ -229,7 +229,7 @@ class Trial(VirtualPatients):
         return pd.DataFrame(rows, columns=["arm", "time", "survival", "low", "high"])
 
     def _numbers(self, trials: pd.DataFrame) -> dict[str, float]:
-        numbers = {}
+        numbers: dict[str, float] = {}
         for arm in self.arms:
             of_arm = trials[trials.arm == arm]
             for outcome in OUTCOMES:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,8 @@ class Batch:
     def repeated(self, count: int) -> Batch:
         """The same run, of which there is one, so many times."""
         arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **{name: np.repeat(value, count, axis=0) for name, value in arrays.items()})
+        repeated: dict[str, Any] = {name: np.repeat(value, count, axis=0) for name, value in arrays.items()}
+        return replace(self, **repeated)
 
     def room(self, again: np.ndarray) -> int:
         """Rows of output that a run can have: those asked for, and those of every moment of a dose."""
@@ -96,26 +98,27 @@ def make_batch(
     batch.values[:] = values
     batch.courses.extend(courses)
     batch.refused.update(refused)
-    for i, (asked, course) in enumerate(zip(snapped, planned, strict=True)):
-        batch.rows[i], batch.count[i] = len(asked), len(course)
+    for i, (asked, ahead) in enumerate(zip(snapped, planned, strict=True)):
+        batch.rows[i], batch.count[i] = len(asked), len(ahead)
         batch.times[i, : len(asked)] = asked
-        for k, stop in enumerate(course):
+        for k, stop in enumerate(ahead):
             batch.stops[i, k], batch.given[i, k], batch.inflow[i, k] = stop.time, stop.amount, stop.rate
             kind = stepper.START * stop.starts + stepper.SWITCH * stop.switches
             batch.kinds[i, k] = kind + stepper.VISIT * stop.visit
-        rule = runs[i][1].redosing if runs[i][1] else None
+        regimen = runs[i][1]
+        rule = regimen.redosing if regimen else None
         if rule:
             batch.rule[i] = rule.amount, rule.rise, courses[i].looks_at_start
             batch.most[i], batch.watched[i] = rule.at_most, layout.place(rule.observable)
-            if _clock_switches(program):
+            if _switching_clock(program):
                 batch.refused[i] = "cannot follow rates that switch after a dose that an observable triggers"
     return batch
 
 
-def _clock_switches(program: Program) -> bool:
-    """Whether the times at which rates switch depend on when doses were given."""
+def _switching_clock(program: Program) -> str:
+    """The clock of doses that the times at which rates switch depend on; empty where there is none."""
     clock = program.dose.clock if program.dose else None
-    return bool(program.switches.atoms) and clock in program.switches.names
+    return clock if clock and program.switches.atoms and clock in program.switches.names else ""
 
 
 def _find_switches(course: Timeline, program: Program, values: dict[str, float]) -> None:
@@ -130,7 +133,8 @@ def _find_switches(course: Timeline, program: Program, values: dict[str, float])
     if not switches.atoms:
         return
     course.switch_at(switches.times(values, 0.0, course.end))
-    for stop in course.planned() if _clock_switches(program) else ():
+    clock = _switching_clock(program)
+    for stop in course.planned() if clock else ():
         if stop.starts:
-            values[program.dose.clock] = stop.time
+            values[clock] = stop.time
             course.switch_at(switches.times(values, stop.time, course.end), after=stop.time)

@@ -216,8 +216,10 @@ class Kernel:
 
     def _trajectory(self, i: int, run: Run, batch: Batch, found: Integrated) -> Trajectory:
         course, rows, regimen = batch.courses[i], found.rows[i], run[1]
-        again = found.redoses[i][np.isfinite(found.redoses[i])].tolist() if batch.most[i] else ()
-        course.redoses += [Dose(time, regimen.redosing.amount) for time in again]
+        rule = regimen.redosing if regimen else None
+        if rule:
+            again = found.redoses[i][np.isfinite(found.redoses[i])].tolist() if batch.most[i] else ()
+            course.redoses += [Dose(time, rule.amount) for time in again]
         doses = (*self._own_dose(batch.values[i], regimen), *course.given())
         return Trajectory(
             found.times[i, :rows].copy(), found.values[i, :rows].copy(), Status.OK, doses=doses,

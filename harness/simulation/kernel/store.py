@@ -116,6 +116,8 @@ def _compile(folder: Path, name: str, text: str, compile_now: Callable[[ModuleTy
 
 def _import(folder: Path, name: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder / name}.py cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # numba looks its functions up there
     try:
