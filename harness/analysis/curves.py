@@ -12,13 +12,15 @@ and nothing is interpolated across one. Between two moments a curve is a smooth 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from harness.analysis.moments import SAME, after_moment, jumps, pieces
 
-__all__ = ["between", "bottom", "integral", "log_slope", "refined", "top", "within"]
+__all__ = ["Pieces", "between", "fine_times", "integral", "log_slope", "refined", "smooth", "within"]
 
 PARTS = 8
 """Steps that :func:`refined` makes of one: a linear crossing is then within 1/64 of its error before."""
@@ -63,14 +65,56 @@ def refined(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray
 @lru_cache(maxsize=4)
 def _refined(times: bytes, values: bytes, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     time, value = np.frombuffer(times), np.frombuffer(values).reshape(shape)
-    step = np.diff(time)
-    step[jumps(time)] = 0.0
-    inner = np.arange(1, PARTS) / PARTS
-    fine = np.unique(np.append(time, (time[:-1, np.newaxis] + step[:, np.newaxis] * inner).ravel()))
-    found = between(time, value, fine)
-    found[..., np.searchsorted(fine, time)] = value
-    fine.flags.writeable = found.flags.writeable = False
-    return fine, found
+    fine = fine_times(time)
+    found = between(time, value, fine.time)
+    found[..., fine.node] = value
+    found.flags.writeable = False
+    return fine.time, found
+
+
+@dataclass(frozen=True)
+class FineTimes:
+    """The times of :func:`refined`.
+
+    Attributes
+    ----------
+    time
+        Shape (m,).
+    left, share
+        The step that each lies in, or begins, and how far along it; (m,) each.
+    node
+        Places of the times that were given; (n,).
+    inner
+        Which have both neighbours in the same smooth piece; (m,).
+    """
+
+    time: np.ndarray
+    left: np.ndarray
+    share: np.ndarray
+    node: np.ndarray
+    inner: np.ndarray
+
+
+def fine_times(time: np.ndarray) -> FineTimes:
+    """Eight times as many times, those of `time`, (n,), among them; none within a moment."""
+    return _fine_times(np.ascontiguousarray(time, float).tobytes())
+
+
+@lru_cache(maxsize=64)
+def _fine_times(times: bytes) -> FineTimes:
+    time = np.frombuffer(times)
+    step, moment = np.diff(time), jumps(time)
+    step[moment] = 0.0
+    inside = np.arange(1, PARTS) / PARTS
+    fine = np.unique(np.append(time, (time[:-1, np.newaxis] + step[:, np.newaxis] * inside).ravel()))
+    node = np.searchsorted(fine, time)
+    left = np.searchsorted(time, fine, side="right") - 1
+    share = (fine - time[left]) / np.append(np.where(step > 0, step, 1.0), 1.0)[left]
+    inner = np.ones(fine.size, bool)
+    inner[[0, -1]] = inner[node[moment]] = inner[node[moment + 1]] = False
+    for array in (fine, left, share, node, inner):
+        array.flags.writeable = False
+    return FineTimes(fine, left, share, node, inner)
 
 
 def within(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> tuple[np.ndarray, np.ndarray]:
@@ -88,47 +132,6 @@ def within(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> tu
     order = np.argsort(at, kind="stable")
     found = np.concatenate([value[..., inside], between(time, value, np.array(cut))], axis=-1)
     return at[order], found[..., order]
-
-
-def top(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Height and time of the highest point of a curve, at an end of a smooth piece or within one."""
-    fine, found = refined(time, value)
-    return _turn(fine, found, found.argmax(axis=-1), 1)
-
-
-def bottom(
-    time: np.ndarray, value: np.ndarray, end: float | np.ndarray = np.inf
-) -> tuple[np.ndarray, np.ndarray]:
-    """Height and time of the lowest point of a curve up to `end`, which each curve may have for itself.
-
-    A curve that ends before it starts has its start.
-    """
-    fine, found = refined(time, value)
-    counts = (fine <= np.asarray(end)[..., np.newaxis]) | (fine == fine[0])
-    return _turn(fine, found, np.where(counts, found, np.inf).argmin(axis=-1), -1)
-
-
-def _turn(time: np.ndarray, value: np.ndarray, place: np.ndarray, sign: int) -> tuple[np.ndarray, np.ndarray]:
-    """Height and time of the extreme of a curve about `place`: its highest point, with -1 its lowest.
-
-    It is the turn of the parabola through the point and its neighbours within a smooth piece, or of that
-    through the last three points of a piece, where it turns within the last step.
-    """
-    height, where = np.take_along_axis(value, place[..., np.newaxis], axis=-1)[..., 0], time[place]
-    inner = np.zeros(time.size, bool)
-    inner[1:-1] = True
-    moment = jumps(time)
-    inner[moment] = inner[moment + 1] = False
-    if not inner.any():
-        return height, where
-    after, before = np.minimum(place + 1, time.size - 1), np.maximum(place - 1, 0)
-    middle = np.where(inner[place], place, np.where(inner[after], after, before))
-    known = inner[middle]
-    picked = np.where(known, middle, np.flatnonzero(inner)[0])[..., np.newaxis] + np.array([-1, 0, 1])
-    level, turn = _vertex(time[picked], np.take_along_axis(value, picked, axis=-1))
-    within_step = (turn > time[picked[..., 0]]) & (turn < time[picked[..., 2]])
-    found = known & ((middle == place) | (within_step & (sign * (level - height) > 0)))
-    return np.where(found, level, height), np.where(found, turn, where)
 
 
 def integral(time: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -164,58 +167,162 @@ def log_slope(time: np.ndarray, value: np.ndarray) -> np.ndarray:
         return (weight * spread * level).sum(axis=-1) / (weight * spread**2).sum(axis=-1)
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """Some curves of the same times as cubic polynomials.
+
+    Attributes
+    ----------
+    time, value
+        The curves, (n,) and (curves, n).
+    y, slope
+        What is a polynomial over each step, the logarithm of a curve or itself, and its slopes; (curves, n).
+    logarithmic, power, finite
+        By curve and smooth piece: whether `y` is the logarithm; the power of time by which the piece rises
+        from 0 over its first step, 0 for one that does not; whether there are numbers.
+    piece
+        The smooth piece of each time, (n,).
+    """
+
+    time: np.ndarray
+    value: np.ndarray
+    y: np.ndarray
+    slope: np.ndarray
+    logarithmic: np.ndarray
+    power: np.ndarray
+    finite: np.ndarray
+    piece: np.ndarray
+
+    def bends(self) -> np.ndarray:
+        """Steps on which a curve may leave the range of its ends, (curves, n - 1); none at a moment."""
+        inside = np.diff(self.piece) == 0
+        secant = np.abs(rise := np.diff(self.y))
+        secant /= np.where(inside, np.diff(self.time), 1.0)
+        found = np.zeros(rise.shape, bool)
+        for slope in (self.slope[:, :-1], self.slope[:, 1:]):
+            found |= (slope * rise < 0) | (np.abs(slope) > 3 * secant)
+        return found & inside & self.finite[:, self.piece[:-1]]
+
+    def at_fine(self, curve: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Values of curves, by their places, at some of the times of :func:`refined`, by theirs."""
+        fine = fine_times(self.time)
+        left, share = fine.left[place], fine.share[place]
+        low = np.minimum(left, self.time.size - 2)
+        step, piece = self.time[low + 1] - self.time[low], self.piece[low]
+        start = self.y[curve, low]
+        rise = self.y[curve, low + 1] - start
+        found = _cubic(start, rise, self.slope[curve, low], self.slope[curve, low + 1], share, step)
+        np.exp(found, out=found, where=self.logarithmic[curve, piece])
+        if self.power.any():
+            power = self.power[curve, piece]
+            first = (power > 0) & ((low == 0) | (self.piece[low - 1] < piece))
+            found = np.where(first, self.value[curve, low + 1] * share**power, found)
+        return np.where(share > 0, found, self.value[curve, left])
+
+
+def smooth(time: np.ndarray, value: np.ndarray) -> Pieces:
+    """Curves, (n,) with n at least 2 and (curves, n), as their smooth pieces."""
+    parts = pieces(time)
+    found = [_piece(time[part], value[:, part]) for part in parts]
+    if len(found) == 1:
+        return found[0]
+
+    def beside(arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(arrays, axis=1)
+
+    return Pieces(
+        time,
+        value,
+        beside([each.y for each in found]),
+        beside([each.slope for each in found]),
+        beside([each.logarithmic for each in found]),
+        beside([each.power for each in found]),
+        beside([each.finite for each in found]),
+        np.repeat(np.arange(len(parts)), [part.stop - part.start for part in parts]),
+    )
+
+
+def _piece(time: np.ndarray, value: np.ndarray) -> Pieces:
+    """Curves, (curves, n), of one smooth piece; the last are kept, because several endpoints read one."""
+    return _kept_piece(*(np.ascontiguousarray(each, float).tobytes() for each in (time, value)), len(value))
+
+
+@lru_cache(maxsize=2)
+def _kept_piece(times: bytes, values: bytes, count: int) -> Pieces:
+    time, value = np.frombuffer(times), np.frombuffer(values).reshape(count, -1)
+    finite = np.all(np.isfinite(value), axis=-1, keepdims=True)
+    positive = np.all(value > 0, axis=-1, keepdims=True)
+    power = np.zeros(positive.shape)
+    known = np.where(finite, value, 1.0)
+    y = np.log(known, out=known.copy(), where=positive)
+    slope = _slopes(time, y)
+    rising = np.all(value[:, 1:] > 0, axis=-1) & (value[:, 0] >= 0) & ~positive[:, 0] & (time.size > 2)
+    if rising.any():  # a power of time up to the second point, and from there on as if it began there
+        later = np.log(known[rising, 1:])
+        slope[rising, 1:] = _slopes(time[1:], later)
+        power[rising, 0] = np.maximum(slope[rising, 1] * (time[1] - time[0]), 0.1)
+        slope[rising, 0], y[rising, 0], y[rising, 1:] = 0.0, later[:, 0], later
+    logarithmic = positive | rising[:, np.newaxis]
+    return Pieces(time, value, y, slope, logarithmic, power, finite, np.zeros(time.size, int))
+
+
 def _smooth(time: np.ndarray, value: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Values at times within one piece."""
+    """Values at times within one piece; `value` is (..., n)."""
     if time.size < 2:
         return np.broadcast_to(value, (*value.shape[:-1], at.size)).copy()
-    finite = np.isfinite(value).all(axis=-1, keepdims=True)
-    rising = (value[..., 1:] > 0).all(axis=-1, keepdims=True) & (value[..., :1] >= 0) & (time.size > 2)
-    positive = (value > 0).all(axis=-1, keepdims=True)
-    from_zero = rising & ~positive
-    known = np.where(finite, value, 1.0)
-    found = _hermite(time, np.log(known, out=known.copy(), where=positive), at)
-    np.exp(found, out=found, where=positive)
-    if from_zero.any():
-        found = np.where(from_zero, _from_zero(time, np.where(from_zero, known, 1.0), at), found)
-    return found if finite.all() else np.where(finite, found, np.nan)
-
-
-def _from_zero(time: np.ndarray, value: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Values of a piece that is positive after its first point: a power of time up to the second."""
-    t, y = time[1:], np.log(value[..., 1:])
-    later = np.exp(_hermite(t, y, np.maximum(at, t[0])))
-    power = np.maximum(_slopes(t, y)[..., :1] * (t[0] - time[0]), 0.1)
-    share = np.clip((at - time[0]) / (t[0] - time[0]), 0.0, 1.0)
-    return np.where(at < t[0], value[..., 1:2] * share**power, later)
-
-
-def _hermite(time: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Cubic Hermite polynomials through (time, y), at the times `at`."""
-    slope = _slopes(time, y)
+    curves = _piece(time, value.reshape(-1, time.size))
     left = np.clip(np.searchsorted(time, at, side="right") - 1, 0, time.size - 2)
     step = np.diff(time)[left]
     share = (at - time[left]) / step
+    y, slope = curves.y, curves.slope
+    start, rise, first, last = (each.take(left, axis=-1) for each in (y, np.diff(y), slope, slope[:, 1:]))
+    found = _cubic(start, rise, first, last, share, step)
+    np.exp(found, out=found, where=curves.logarithmic)
+    if curves.power.any():
+        rising = curves.value[:, 1:2] * np.clip(share, 0.0, 1.0) ** curves.power
+        found = np.where((curves.power > 0) & (left == 0), rising, found)
+    found = found if curves.finite.all() else np.where(curves.finite, found, np.nan)
+    return found.reshape(*value.shape[:-1], at.size)
+
+
+def _cubic(
+    start: np.ndarray,
+    rise: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    share: np.ndarray,
+    step: np.ndarray,
+) -> np.ndarray:
+    """Cubic Hermite polynomials along steps, whose slopes at both ends are given; written into `start`.
+
+    start + share^2 (3 - 2 share) rise + share rest step bend, in place: this is most of the time that
+    endpoints take.
+    """
     rest = 1 - share
-    # low + share^2 (3 - 2 share) (high - low) + share rest step bend, in place: this is most of the time that
-    # endpoints take.
-    found = y.take(left, axis=-1)
-    found += share**2 * (3 - 2 * share) * np.diff(y).take(left, axis=-1)
-    bend = slope.take(left, axis=-1)
-    bend *= rest
-    bend -= share * slope.take(left + 1, axis=-1)
-    bend *= share * rest * step
-    found += bend
-    return found
+    start += share**2 * (3 - 2 * share) * rise
+    first *= rest
+    first -= share * last
+    first *= share * rest * step
+    start += first
+    return start
 
 
 def _slopes(time: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Slopes at the points of a piece, shape (..., n)."""
+    if time.size < 2:
+        return np.zeros_like(y)
     step = np.diff(time)
     secant = np.diff(y) / step
     if time.size < 3:
         return np.repeat(secant[..., :1], time.size, axis=-1)
     place, weight = _derivative(time.tobytes())
-    slope = sum(weight[:, k] * y[..., place[:, k]] for k in range(place.shape[1]))
+    width = weight.shape[1]
+    half, inner = width // 2, time.size - width + 1
+    edge = np.r_[:half, half + inner : time.size]
+    slope = np.empty(y.shape)
+    slope[..., edge] = sum(weight[edge, k] * y[..., place[edge, k]] for k in range(width))
+    middle = slice(half, half + inner)  # where the neighbours of all points lie alike
+    slope[..., middle] = sum(weight[middle, k] * y[..., k : k + inner] for k in range(width))
     return _kept_near(slope, secant, step)
 
 
@@ -229,18 +336,25 @@ def _kept_near(slope: np.ndarray, secant: np.ndarray, step: np.ndarray) -> np.nd
     before = np.concatenate([2 * secant[..., :1] - secant[..., 1:2], secant], axis=-1)
     after = np.concatenate([secant, 2 * secant[..., -1:] - secant[..., -2:-1]], axis=-1)
     low, high = np.minimum(before, after), np.maximum(before, after)
-    slack = SLACK * np.minimum(high - low, np.minimum(np.abs(before), np.abs(after)))
+    slack = high - low
+    for beside in (before, after):
+        np.minimum(slack, np.abs(beside), out=slack)
+    slack *= SLACK
     steep = np.abs(secant)
-    turns = _turns(secant, step, before, after)
-    beyond = np.concatenate([steep[..., 1:], steep[..., -1:]], axis=-1)
-    behind = np.concatenate([steep[..., :1], steep[..., :-1]], axis=-1)
-    at_left = np.where(turns, np.maximum(steep, beyond), steep)
-    at_right = np.where(turns, np.maximum(steep, behind), steep)
+    at_left, at_right = steep.copy(), steep.copy()
+    *curve, place = np.nonzero(_turns(secant, step, before, after))
+    last = secant.shape[-1] - 1
+    for at, beyond in ((at_left, np.minimum(place + 1, last)), (at_right, np.maximum(place - 1, 0))):
+        at[(*curve, place)] = np.maximum(steep[(*curve, place)], steep[(*curve, beyond)])
     limit = 3 * np.minimum(
         np.concatenate([at_left, at_right[..., -1:]], axis=-1),
         np.concatenate([at_left[..., :1], at_right], axis=-1),
     )
-    return np.clip(np.clip(slope, low - slack, high + slack), -limit, limit)
+    low -= slack
+    high += slack
+    for below, above in ((low, high), (-limit, limit)):
+        slope = np.minimum(np.maximum(slope, below), above)
+    return slope
 
 
 def _turns(secant: np.ndarray, step: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -278,19 +392,3 @@ def _derivative(times: bytes) -> tuple[np.ndarray, np.ndarray]:
     weight[own] = 0.0
     weight[own] = -weight.sum(axis=-1)
     return place, weight
-
-
-def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Extreme of the parabola through three points, of their logarithms where they are positive."""
-    logarithmic = np.all(value > 0, axis=-1, keepdims=True)
-    y = np.where(logarithmic, np.log(np.where(logarithmic, value, 1.0)), value)
-    left, right = time[..., 1] - time[..., 0], time[..., 2] - time[..., 1]
-    rise, fall = (y[..., 1] - y[..., 0]) / left, (y[..., 2] - y[..., 1]) / right
-    bend = (fall - rise) / (left + right)
-    slope = rise + bend * left  # at the middle point
-    curved = bend != 0
-    step = np.where(curved, -slope / (2 * np.where(curved, bend, 1.0)), 0.0)
-    step = np.clip(step, -left, right)  # moves the vertex of an extreme nowhere; of others it is not used
-    height = y[..., 1] + step * (slope + bend * step)
-    with np.errstate(over="ignore"):  # where it is not used
-        return np.where(logarithmic[..., 0], np.exp(height), height), time[..., 1] + step

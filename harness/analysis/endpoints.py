@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.analysis.curves import between, bottom, integral, log_slope, refined, top, within
+from harness.analysis.curves import between, integral, log_slope, refined, within
+from harness.analysis.extremes import bottom, top
 from harness.analysis.gives import gives
 from harness.analysis.moments import SAME, jumps
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.curves import bottom, refined, within
+from harness.analysis.curves import refined, within
 from harness.analysis.endpoints import value_at
+from harness.analysis.extremes import bottom, first_reached
 from harness.analysis.gives import gives
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
@@ -225,8 +226,9 @@ def progression_time(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> n
 def _progression(times: bytes, values: bytes, shape: tuple[int, ...], rule: str) -> np.ndarray:
     """Progression of the curves asked for last, kept: best response asks, and then PFS."""
     value = np.frombuffer(values).reshape(shape)
-    time, level = refined(np.frombuffer(times), 1 + value / 100)
-    return _first_crossing(time, over_progression(100 * (level - 1), rule))
+    return first_reached(
+        np.frombuffer(times), 1 + value / 100, lambda level: over_progression(100 * (level - 1), rule)
+    )
 
 
 def progression_free(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> tuple[np.ndarray, np.ndarray]:

@@ -29,8 +29,9 @@ than that wherever a halving makes the error smaller by half or more: less than 
 NOTHING = 1e-6
 """Share of the largest value of an observable below which a change of a value of it is nothing."""
 
-TOGETHER = 128
-"""Runs that endpoints read at once: few enough that what they work with stays in the cache of a core."""
+TOGETHER = 256
+"""Runs that endpoints read at once: enough that a call costs little beside what it does, few enough that what
+they work with stays near a core."""
 
 HALVINGS = 6
 """How often output times are halved for an endpoint that moves."""
