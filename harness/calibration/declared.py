@@ -1,8 +1,9 @@
-"""A calibration as it is declared: candidates with their priors, the data they are held against, sizes and seed.
+"""A calibration as it is declared: candidates with their priors, what they are held against, sizes and seed.
 
-Promise: all that decides what a calibration finds stands in one file, written before anything is scored, and is
-held against the models before anything runs. Every candidate is fitted to the same data with the same number of
-simulations.
+Promise: all that decides what a calibration finds stands in one file, written before anything is scored, and
+is
+held against the models before anything runs. Every candidate is fitted to the same data with the same number
+of simulations.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TRIAL = "trial"
 
 
 class Prior(Declaration):
-    """A log-normal prior: median, in the model's unit, and standard deviation of the logarithm; its source."""
+    """A log-normal prior: median, in the model's unit, standard deviation of the logarithm, and source."""
 
     median: float = Field(gt=0)
     sd: float = Field(gt=0, le=5)
@@ -92,7 +93,8 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class Sizes(Declaration):
     """How much is computed.
 
-    `points` of the prior and then of a first posterior, each with `patients` virtual patients at every dose, teach the
+    `points` of the prior and then of a first posterior, each with `patients` virtual patients at every dose,
+    teach the
     surface; `draws` of the prior are weighted on it; `fresh` of the posterior are simulated anew, with
     `fresh_patients` each.
     """
@@ -232,5 +234,7 @@ def spreads(card: ModelCard, values: dict[str, np.ndarray]) -> dict[str, np.ndar
     """Omega of every random effect: those of the model, those of `values` over them."""
     given = {name.removeprefix(OMEGA): value for name, value in values.items() if name.startswith(OMEGA)}
     size = len(next(iter(values.values()))) if values else 1
-    published = {name: np.full(size, omega) for name, omega in omegas_of(card).items() if math.isfinite(omega)}
+    published = {
+        name: np.full(size, omega) for name, omega in omegas_of(card).items() if math.isfinite(omega)
+    }
     return {**published, **given}

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "trial": ("cart trial examples/trial.yaml --replicates 20 --plot trial.png",),
     "patients": ("cart patients --out fits --plot patients.png",),
     "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
+    "calibrate": ("cart calibrate --candidate waning --size small --out waning",),
     "validate": ("cart validate fig2b", "cart validate fig3 --reading as_run --out scores.csv"),
     "report": ("cart report fig2b --out fig2b.html",),
     "docs": ("cart docs --check",),

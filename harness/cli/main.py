@@ -13,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import design, exchange, fit, maps, models, patients, population, simulate, validate
+from harness.cli import (
+    calibrate,
+    design,
+    exchange,
+    fit,
+    maps,
+    models,
+    patients,
+    population,
+    simulate,
+    validate,
+)
 from harness.cli.endings import as_interrupts, fill_closed_streams
 from harness.cli.examples import EXAMPLES
 from harness.errors import InputError, RunFailed
@@ -58,6 +69,7 @@ COMMANDS = (
     population.trial,
     patients.patients,
     fit.fit,
+    calibrate.calibrate,
     validate.validate,
     validate.report,
     validate.docs,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
-from harness.figures import clocks, fit, maps, patients, population, sensitivity
+from harness.figures import calibration, clocks, fit, maps, patients, population, sensitivity
 from harness.studies.outcome import Outcome, StudyDeclaration
 
 __all__ = ["Drawing", "draw_study"]
@@ -96,6 +96,19 @@ def _clocks(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
+def _calibration(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+    yield Drawing(
+        f"Response by dose, each candidate after the fit (size {study.budget})",
+        calibration.draw_responses(outcome),
+        "Overall and complete response by dose with the middle 90 % of the posterior, a plot a candidate.",
+    )
+    yield Drawing(
+        f"Candidates on the trial that was fitted and on the one that was not (size {study.budget})",
+        calibration.draw_comparison(outcome),
+        "Log evidence of the responses, and log probability of the blind trial with its standard error.",
+    )
+
+
 def _fit(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     result = outcome.extra["result"]
     drawn = {
@@ -114,5 +127,6 @@ DRAWN_BY: dict[str, Callable[[StudyDeclaration, Outcome], Iterator[Drawing]]] = 
     "population": _population,
     "patients": _patients,
     "clocks": _clocks,
+    "calibration": _calibration,
     "fit": _fit,
 }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from harness.calibration.study import Calibrate
 from harness.exchange.agreement import Agreement
 from harness.fitting.study import Fit
 from harness.studies.clocks import Clocks
@@ -18,6 +19,6 @@ from harness.studies.sensitivity import Sensitivity
 __all__ = ["AnyStudy"]
 
 AnyStudy = Annotated[
-    Scan | Map | Sensitivity | Population | Patients | Clocks | Fit | Agreement,
+    Scan | Map | Sensitivity | Population | Patients | Clocks | Calibrate | Fit | Agreement,
     Field(discriminator="kind"),
 ]

@@ -1,0 +1,202 @@
+"""Candidates and benchmarks side by side: evidence, posteriors, cohorts left out, a trial that is predicted.
+
+Promise: each table has the same columns for all; what a benchmark does not have is NaN. Nothing here
+simulates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from harness.analysis.survival import median_of_all
+from harness.calibration.declared import TRIAL, Calibration
+from harness.calibration.fitted import Fitted, reweighed
+from harness.calibration.likelihood import log_responses, probabilities
+from harness.calibration.observed import RESPONSE, Observed, Predicted
+from harness.calibration.posterior import effective, log_predictive
+
+__all__ = ["blind_intervals", "comparison", "equal_draws", "left_out", "posterior", "responses"]
+
+MIDDLE = (0.05, 0.5, 0.95)
+"""Quantiles of an interval."""
+
+GIVEN = 200
+"""Equally weighted draws that are given out."""
+
+COHORTS = 2000
+"""Trials drawn for an interval."""
+
+LOWEST = 50e6
+"""Dose of the three patients that the effect of dose hangs on."""
+
+
+def comparison(
+    declared: Calibration, found: Sequence[Fitted], observed: Observed, blind: tuple[Predicted, ...]
+) -> pd.DataFrame:
+    """One row a candidate or benchmark.
+
+    `log_evidence` is of responses and medians, corrected by the fresh points, with its standard error;
+    `log_evidence_responses` of the responses alone, on the surface, also without the lowest dose; `effective`
+    the draws, and `effective_fresh` the fresh points, that count; `blind_log_p` the log probability of the
+    trial that was not fitted, from fresh points where there are any, with its error, and from the surface.
+    """
+    rows = []
+    for each in found:
+        w, fresh = each.weighted, each.fresh
+        rng = np.random.default_rng(declared.seed + 3)
+        without = reweighed(declared, each, observed.without(LOWEST))
+        on_surface = log_predictive(declared, w.cumulative, w.weights, blind, rng, trials=4)
+        ratio = np.exp(fresh.log_ratio) if fresh else np.array([np.nan])
+        row = {
+            "candidate": each.name,
+            "label": each.label,
+            "fitted": each.numbers,
+            "log_likelihood_responses": float(w.weights @ w.responses),
+            "log_evidence_responses": _mean(w.responses),
+            "log_evidence_responses_without_50": _mean(without.responses),
+            "log_evidence_surface": w.log_evidence if fresh else np.nan,
+            "log_evidence": w.log_evidence + float(np.log(ratio.mean())),
+            "log_evidence_error": float(ratio.std() / ratio.mean() / np.sqrt(max(len(ratio) - 1, 1))),
+            "effective": effective(w.weights),
+            "effective_fresh": effective(fresh.weights) if fresh else np.nan,
+            "blind_log_p_surface": on_surface[0],
+        }  # fmt: skip
+        value, error = (
+            log_predictive(declared, fresh.cumulative, fresh.weights, blind, rng) if fresh else on_surface
+        )
+        row |= {"blind_log_p": value, "blind_error": error, "runs": each.runs, "failed": each.failed}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def posterior(declared: Calibration, found: Sequence[Fitted]) -> pd.DataFrame:
+    """One row a parameter of a candidate: prior median, and median and middle 90 % of the posterior."""
+    rows = []
+    for each in found:
+        if each.surface is None:
+            continue
+        for i, (parameter, prior) in enumerate(declared.priors(each.name).items()):
+            values = prior.value(each.draws[:, i])
+            low, median, high = _quantiles(values, each.weighted.weights)
+            rows.append((each.name, parameter, prior.median, prior.sd, median, low, high, prior.source))
+        low, median, high = _quantiles(each.weighted.trial, each.weighted.weights)
+        rows.append((each.name, TRIAL, 0.0, declared.block.trial_sd, median, low, high, "a logit, normal"))
+    columns = ["candidate", "parameter", "prior", "prior_sd", "median", "low", "high", "source"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def responses(declared: Calibration, found: Sequence[Fitted]) -> pd.DataFrame:
+    """Rates (%) by dose in a trial like the average one, without its effect: middle 90 % of the posterior."""
+    rows = []
+    for each in found:
+        w = each.weighted
+        free = probabilities(w.cumulative, np.zeros(len(w.trial)), declared.lapse)
+        rates = {"orr": free[..., :RESPONSE].sum(axis=-1), "cr": free[..., 0]}
+        for outcome, values in rates.items():
+            for place, dose in enumerate(declared.doses):
+                low, median, high = _quantiles(100 * values[:, place], w.weights)
+                rows.append((each.name, each.label, outcome, dose, median, low, high))
+    return pd.DataFrame(rows, columns=["candidate", "label", "outcome", "dose", "median", "low", "high"])
+
+
+def left_out(declared: Calibration, found: Sequence[Fitted], observed: Observed) -> pd.DataFrame:
+    """Log probability of each cohort given the others, the medians that its patients are in left out too.
+
+    Draws of the prior are weighted anew without the cohort, which is a fit of its own and no correction of
+    one with it; `effective` says how many count.
+    """
+    rows = []
+    for each in found:
+        for dose in observed.doses:
+            w = reweighed(declared, each, observed.without(dose))
+            weights = w.weights
+            place = [declared.doses.index(dose)]
+            of_cohort = log_responses(w.probability[:, place], observed.only(dose).counts)
+            value = float(logsumexp(of_cohort, b=weights))
+            rows.append((each.name, dose, int(observed.only(dose).counts.sum()), value, effective(weights)))
+    return pd.DataFrame(rows, columns=["candidate", "dose", "patients", "log_p", "effective"])
+
+
+def blind_intervals(
+    declared: Calibration, found: Sequence[Fitted], blind: tuple[Predicted, ...]
+) -> pd.DataFrame:
+    """Rates (%) of each arm of the blind trial, and the median PFS (months) of all, with 90 % intervals.
+
+    Trials of that size are drawn, each from one draw of the posterior with an effect of a trial of its own.
+    PFS is that of virtual patients, which the effect does not touch; a benchmark has none.
+    """
+    rows = []
+    for each in found:
+        rng = np.random.default_rng([declared.seed, 4])
+        points, weights = (
+            (each.fresh.cumulative, each.fresh.weights)
+            if each.fresh
+            else (each.weighted.cumulative, each.weighted.weights)
+        )
+        picked = rng.choice(len(points), COHORTS, p=weights)
+        effect = declared.block.trial_sd * rng.standard_normal(COHORTS)
+        probability = probabilities(points[picked], effect, declared.lapse)
+        for arm in blind:
+            place = declared.doses.index(arm.dose)
+            drawn = rng.multinomial(
+                arm.n, probability[:, place] / probability[:, place].sum(-1, keepdims=True)
+            )
+            for outcome, last, seen in (("orr", RESPONSE, arm.orr), ("cr", 1, arm.cr)):
+                values = 100 * drawn[:, :last].sum(axis=-1) / arm.n
+                rows.append(_row(each, arm.name, outcome, 100 * seen / arm.n, values))
+        if each.fresh is not None:
+            medians = _drawn_medians(declared, each.fresh.simulated.pfs[picked], blind, rng)
+            rows.append(_row(each, "all arms", "median_pfs", np.nan, medians))
+    columns = ["candidate", "arm", "outcome", "observed", "median", "low", "high", "inside"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def equal_draws(declared: Calibration, found: Sequence[Fitted]) -> pd.DataFrame:
+    """Equally weighted draws of each candidate's posterior: one row a draw and parameter."""
+    tables = []
+    for each in found:
+        if each.surface is None:
+            continue
+        rng = np.random.default_rng([declared.seed, 5])
+        picked = rng.choice(len(each.draws), GIVEN, p=each.weighted.weights)
+        priors = declared.priors(each.name).items()
+        values = {name: prior.value(each.draws[picked, i]) for i, (name, prior) in enumerate(priors)}
+        values[TRIAL] = each.weighted.trial[picked]
+        table = pd.DataFrame(values).assign(candidate=each.name, draw=np.arange(GIVEN))
+        tables.append(table.melt(["candidate", "draw"], var_name="parameter"))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _drawn_medians(
+    declared: Calibration, pfs: np.ndarray, blind: tuple[Predicted, ...], rng: np.random.Generator
+) -> np.ndarray:
+    """Median PFS of trials, each of patients of its own point; `pfs` is (trials, doses, patients)."""
+    parts = []
+    for arm in blind:
+        of_dose = pfs[:, declared.doses.index(arm.dose)]
+        who = rng.integers(of_dose.shape[1], size=(len(pfs), arm.n))
+        parts.append(np.take_along_axis(of_dose, who, axis=1))
+    drawn = np.concatenate(parts, axis=1)
+    return median_of_all(np.where(np.isnan(drawn), np.inf, drawn))
+
+
+def _row(each: Fitted, arm: str, outcome: str, observed: float, values: np.ndarray) -> tuple:
+    low, median, high = np.percentile(values, [100 * q for q in MIDDLE], method="closest_observation")
+    inside = bool(low <= observed <= high) if np.isfinite(observed) else None
+    return each.name, arm, outcome, observed, median, low, high, inside
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted quantiles at `MIDDLE`."""
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weights[order])
+    return values[order][np.minimum(np.searchsorted(share, MIDDLE), len(values) - 1)]
+
+
+def _mean(log_values: np.ndarray) -> float:
+    """Log of the mean."""
+    return float(logsumexp(log_values) - np.log(len(log_values)))

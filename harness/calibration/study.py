@@ -1,0 +1,126 @@
+"""A calibration as a study: candidates fitted to one trial, compared, and held against another one.
+
+Promise: candidates and benchmarks meet the same data in the same way, and nothing of the blind trial enters a
+weight. Every table says how many draws count, and what was simulated and failed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from harness.calibration import compared
+from harness.calibration.benchmarks import BENCHMARKS
+from harness.calibration.declared import Calibration, read_calibration
+from harness.calibration.fitted import Fitted, fit_benchmark, fit_candidate
+from harness.calibration.observed import read_blind, read_observed
+from harness.errors import RunFailed, unknown_name
+from harness.models.card import repository
+from harness.simulation.execute import Executor
+from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+
+__all__ = ["TABLES", "Calibrate"]
+
+TABLES = ("comparison", "posterior", "responses", "left_out", "blind", "draws")
+
+
+class Calibrate(StudyDeclaration):
+    """A calibration of a file.
+
+    Attributes
+    ----------
+    declared
+        The file, within ``validation/`` or by an absolute path.
+    budget
+        Which of its sizes.
+    candidates
+        Which of its candidates, all by default; the benchmarks come with them.
+    kept
+        Folder in which simulations are kept, to go on after an interruption; none by default.
+    """
+
+    kind: Literal["calibration"] = "calibration"
+    declared: str
+    budget: str = "small"
+    candidates: tuple[str, ...] = ()
+    kept: str | None = None
+
+    def inputs(self) -> tuple[Path, ...]:
+        found = self._read()
+        folder = repository() / "validation"
+        return (folder / self.declared, folder / found.responses, folder / found.blind)
+
+    def number_names(self) -> tuple[str, ...]:
+        names = self._names(self._read())
+        every = [*names, *BENCHMARKS]
+        return (
+            *(f"blind_{name}" for name in every),
+            *(f"evidence_responses_{name}" for name in every),
+            *(f"evidence_{name}" for name in names),
+            *(f"ahead_of_published_{name}" for name in names if "published" in names),
+            "failed",
+        )
+
+    def size(self) -> int:
+        declared = self._read()
+        size = declared.size(self.budget)
+        each = 2 * size.points * size.patients + size.fresh * size.fresh_patients
+        return each * len(declared.doses) * len(self._names(declared))
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        """Fit, compare and predict.
+
+        Returns
+        -------
+        Outcome
+            Tables, in percent and months: `comparison`, one row a candidate or benchmark; `posterior`, one
+            row
+            a parameter; `responses`, rates by dose with their middle 90 %; `left_out`, one row a cohort that
+            was not fitted; `blind`, the trial that is predicted, with 90 % intervals; `draws`, equally
+            weighted draws of each posterior.
+        """
+        declared = self._read()
+        observed, blind = read_observed(declared), read_blind(declared)
+        size = declared.size(self.budget)
+        kept = None if self.kept is None else Path(self.kept)
+        found: list[Fitted] = []
+        for name in self._names(declared):
+            found.append(fit_candidate(declared, name, size, observed, executor, progress, kept))
+        found += [fit_benchmark(declared, name, size, observed) for name in BENCHMARKS]
+        tables = {
+            "comparison": compared.comparison(declared, found, observed, blind),
+            "posterior": compared.posterior(declared, found),
+            "responses": compared.responses(declared, found),
+            "left_out": compared.left_out(declared, found, observed),
+            "blind": compared.blind_intervals(declared, found, blind),
+            "draws": compared.equal_draws(declared, found),
+        }
+        failed = sum(each.failed for each in found)
+        if any(each.failed == each.runs > 0 for each in found):
+            raise RunFailed("every simulation of a candidate failed")
+        notes = tuple(note for each in found for note in each.notes)
+        return Outcome(self._numbers(tables["comparison"], failed), tables, self.size(), failed, notes)
+
+    def _numbers(self, table: pd.DataFrame, failed: int) -> dict[str, float]:
+        rows = table.set_index("candidate")
+        numbers = {f"blind_{name}": row.blind_log_p for name, row in rows.iterrows()}
+        numbers |= {f"evidence_responses_{n}": row.log_evidence_responses for n, row in rows.iterrows()}
+        fitted = rows[~rows.index.isin(list(BENCHMARKS))]
+        numbers |= {f"evidence_{name}": row.log_evidence for name, row in fitted.iterrows()}
+        if "published" in fitted.index:
+            base = fitted.log_evidence["published"]
+            numbers |= {f"ahead_of_published_{n}": e - base for n, e in fitted.log_evidence.items()}
+        return {**numbers, "failed": float(failed)}
+
+    def _read(self) -> Calibration:
+        declared = read_calibration(repository() / "validation" / self.declared)
+        declared.size(self.budget)
+        return declared
+
+    def _names(self, declared: Calibration) -> tuple[str, ...]:
+        for name in self.candidates:
+            if name not in declared.candidates:
+                raise unknown_name("candidate", name, declared.candidates)
+        return self.candidates or tuple(declared.candidates)

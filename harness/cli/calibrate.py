@@ -1,0 +1,78 @@
+"""The command calibrate: candidates for dose dependence fitted to one trial, and compared on another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import Scheduler, Workers
+from harness.cli.studies import check_files, run_study
+
+if TYPE_CHECKING:
+    from harness.studies.outcome import Outcome
+
+__all__ = ["calibrate"]
+
+KEPT = "kept"
+"""Folder of the simulations, within that of the results."""
+
+
+def calibrate(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Candidates, priors, data, sizes, .yaml; the project's by default."),
+    ] = None,
+    size: Annotated[str, typer.Option(help="How much is computed: a size of the file.")] = "small",
+    candidate: Annotated[
+        list[str] | None, typer.Option(help="Which candidates; repeatable. All by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder: one .csv a table, and what was simulated, to go on with.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture: response by dose.")] = None,
+    plot_comparison: Annotated[Path | None, typer.Option(help="Picture: evidence and prediction.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Fit mechanisms to one trial by simulation, compare them, and predict another."""
+    from harness.calibration.study import TABLES, Calibrate
+    from harness.declarations import declare
+    from harness.figures.calibration import draw_comparison, draw_responses
+    from harness.figures.style import write_figure
+    from harness.files import check_folder, write_table
+
+    given = {"budget": size, "candidates": candidate or ()}
+    given["declared"] = "dose/candidates.yaml" if file is None else str(file.absolute())
+    if out is not None:
+        given["kept"] = str((out / KEPT).absolute())
+    study = declare(Calibrate, **given)
+    study.number_names()  # what is wrong with the file is told before anything is written
+    pictures = {draw_responses: plot, draw_comparison: plot_comparison}
+    check_files(pictures=pictures.values(), inputs=study.inputs())
+    if out is not None:
+        check_folder(out, [f"{name}.csv" for name in TABLES], study.inputs())
+        out.mkdir(exist_ok=True)
+    outcome = run_study(study, workers, scheduler)
+    if out is not None:
+        for name in outcome.tables:
+            write_table(outcome.written(name), out / f"{name}.csv")
+    for draw, path in pictures.items():
+        if path is not None:
+            write_figure(draw(outcome), path)
+    _print(outcome)
+
+
+def _print(outcome: Outcome) -> None:
+    """Evidence and prediction of each candidate and benchmark."""
+    from harness.cli.terminal import console, plain_table
+
+    numbers = ("numbers", "evidence, responses", "evidence, all", "draws that count", "blind trial, log p")
+    shown = plain_table("candidate", *numbers, right=numbers)
+    for row in outcome.tables["comparison"].to_dict("records"):
+        every = "" if row["log_evidence"] != row["log_evidence"] else f"{row['log_evidence']:.1f}"
+        blind = f"{row['blind_log_p']:.1f} ± {row['blind_error']:.1f}"
+        cells = [str(row["fitted"]), f"{row['log_evidence_responses']:.1f}", every, f"{row['effective']:.0f}"]
+        shown.add_row(row["label"], *cells, blind)
+    console().print(shown)

@@ -1,0 +1,64 @@
+"""Candidates of a calibration: response by dose with bands, and evidence beside the trial that was predicted.
+
+Promise: everything is drawn from the tables of the outcome, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.figures.clocks import DOSE
+from harness.figures.style import COLOURS, INK, new_figure
+from harness.studies.outcome import Outcome
+
+__all__ = ["draw_comparison", "draw_responses"]
+
+COLUMNS = 3
+
+
+def draw_responses(outcome: Outcome) -> Figure:
+    """ORR and CR by dose of each candidate and benchmark: median and middle 90 % of the posterior."""
+    table = outcome.tables["responses"]
+    names = list(dict.fromkeys(table["candidate"]))
+    rows = -(-len(names) // COLUMNS)
+    figure, axes = new_figure(COLUMNS, width=3.4, height=2.7, rows=rows)
+    for each, name in zip(axes, names, strict=False):
+        own = table[table["candidate"] == name]
+        for i, (outcome_name, label) in enumerate({"orr": "overall", "cr": "complete"}.items()):
+            line = own[own["outcome"] == outcome_name]
+            doses = line["dose"] / 1e6
+            each.fill_between(doses, line["low"], line["high"], color=COLOURS[i], alpha=0.2, linewidth=0)
+            each.plot(doses, line["median"], "o-", color=COLOURS[i], markersize=4, label=label)
+        each.set_title(own["label"].iloc[0], fontsize=9, color=INK, loc="left")
+        each.set_xscale("log")
+        each.set_ylim(0, 102)
+        each.set_xlabel(DOSE)
+    for unused in axes[len(names) :]:
+        unused.set_visible(False)
+    axes[0].set_ylabel("response (%)")
+    axes[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def draw_comparison(outcome: Outcome) -> Figure:
+    """Log evidence of the responses that were fitted, and log probability of the trial that was not."""
+    table = outcome.tables["comparison"].iloc[::-1]
+    figure, axes = new_figure(2, width=4.4, height=0.34 * len(table) + 1.1)
+    _dots(axes[0], table, "log_evidence_responses", None, "log evidence, responses of the fitted trial")
+    _dots(axes[1], table, "blind_log_p", "blind_error", "log probability, trial that was not fitted")
+    axes[1].set_yticklabels([])
+    return figure
+
+
+def _dots(axes: Axes, table: pd.DataFrame, column: str, error: str | None, label: str) -> None:
+    place = np.arange(len(table))
+    bar = None if error is None else table[error]
+    benchmark = table["log_evidence"].isna().to_numpy()
+    for chosen, colour in ((~benchmark, COLOURS[0]), (benchmark, COLOURS[1])):
+        xerr = None if bar is None else bar[chosen]
+        axes.errorbar(table[column][chosen], place[chosen], xerr=xerr, fmt="o", color=colour, capsize=3)
+    axes.set_yticks(place, table["label"])
+    axes.set_xlabel(label)

@@ -1,0 +1,224 @@
+"""Calibration: each formula against a value from elsewhere, and the whole on a small problem."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom, multinomial
+
+from harness.calibration.benchmarks import DIMENSIONS, benchmark
+from harness.calibration.declared import read_calibration
+from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
+from harness.calibration.observed import Observed, class_of, read_blind, read_observed
+from harness.calibration.posterior import draw_prior, effective, fresh_probabilities, log_predictive
+from harness.calibration.simulated import Simulated, simulate
+from harness.calibration.study import TABLES, Calibrate
+from harness.calibration.surface import fit_surface
+from harness.declarations import declare
+from harness.errors import InputError
+from harness.figures.calibration import draw_comparison, draw_responses
+from harness.models.card import repository
+from harness.simulation.execute import Serial
+
+FILE = repository() / "validation" / "dose" / "candidates.yaml"
+
+
+@pytest.fixture(scope="module")
+def declared():
+    return read_calibration(FILE)
+
+
+@pytest.fixture(scope="module")
+def observed(declared):
+    return read_observed(declared)
+
+
+def test_the_patients_and_the_blind_arms_are_those_of_the_published_tables(declared, observed):
+    assert observed.doses == (50e6, 150e6, 450e6, 800e6)
+    assert observed.counts.tolist() == [[0, 0, 1, 2, 0], [5, 0, 1, 1, 1], [8, 8, 2, 1, 0], [2, 1, 0, 0, 0]]
+    assert {arm.name: arm.counts.tolist() for arm in read_blind(declared)} == {
+        "karmma_150": [1, 1, 2],
+        "karmma_300": [20, 28, 22],
+        "karmma_450": [21, 23, 10],
+    }
+
+
+def test_nothing_of_the_blind_trial_is_in_what_is_fitted(declared):
+    assert declared.blind_trial not in str(declared.model_dump(exclude={"blind_trial"}))
+    assert 300e6 not in read_observed(declared).doses
+
+
+def test_a_minor_response_is_stable_disease_and_a_failed_run_has_no_class():
+    assert class_of(np.array([0, 1, 2, 3, 4, 5, np.nan])).tolist() == [0, 1, 2, 3, 3, 4, -1]
+
+
+def test_the_probability_of_a_table_is_the_multinomial_one():
+    p = np.array([[0.4, 0.2, 0.2, 0.15, 0.05], [0.1, 0.1, 0.3, 0.4, 0.1]])
+    counts = np.array([[3, 1, 2, 0, 1], [0, 1, 2, 2, 0]])
+    expected = sum(multinomial.logpmf(n, n.sum(), q) for n, q in zip(counts, p, strict=True))
+    assert log_responses(p, counts) == pytest.approx(expected)
+    three = np.array([[2, 3, 4]])
+    assert log_table(p[:1], three) == pytest.approx(multinomial.logpmf([2, 3, 4], 9, [0.4, 0.4, 0.2]))
+
+
+def test_a_trial_shifts_every_cumulative_logit_and_a_lapse_is_even():
+    cumulative = np.array([[0.2, 0.5, 0.8, 0.95]])
+    assert probabilities(cumulative, np.array(0.0), 1e-9)[0] == pytest.approx([0.2, 0.3, 0.3, 0.15, 0.05])
+    shifted = probabilities(cumulative, np.array(math.log(3)), 1e-9)[0].cumsum()[:4]
+    assert shifted / (1 - shifted) == pytest.approx(3 * cumulative[0] / (1 - cumulative[0]))
+    lapsed = probabilities(cumulative, np.array(0.0), 0.1)[0]
+    assert lapsed == pytest.approx(0.9 * np.array([0.2, 0.3, 0.3, 0.15, 0.05]) + 0.02)
+
+
+def test_the_median_of_n_lies_between_two_times_as_often_as_the_middle_of_n_does(declared):
+    """For three patients of one group: at least two below the upper bound, and not so below the lower one."""
+    one = declared.model_copy(update={"medians": {"low": declared.medians["low"]}, "lapse": 1e-12})
+    observed = Observed((50e6,), np.array([[0, 0, 3, 0, 0]]))
+    progressed = np.zeros((len(one.doses), 3, 2))
+    progressed[0, 1] = 0.3, 0.6
+    at_least_two = [binom.sf(1, 3, p) for p in (0.3, 0.6)]
+    expected = math.log(at_least_two[1] - at_least_two[0])
+    assert log_medians(progressed, one, observed) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_median_is_left_out_with_its_cohort(declared, observed):
+    progressed = np.full((len(declared.doses), 3, 4), 0.5)
+    progressed[..., 1::2] = 0.6
+    both = log_medians(progressed, declared, observed)
+    only = log_medians(progressed, declared, observed.without(50e6))
+    none = log_medians(progressed, declared, observed.without(150e6).without(50e6))
+    assert both < only < none == 0
+
+
+def logistic_patients(declared, points, patients, seed):
+    """Patients whose response is a logistic function of one coordinate and of ln dose."""
+    rng = np.random.default_rng(seed)
+    shape = (len(points), len(declared.doses), patients)
+    x = np.log(np.array(declared.doses) / 300e6)
+    eta = 0.5 + 0.8 * points[:, :1] + 0.6 * x
+    classes = np.where(rng.random(shape) < 1 / (1 + np.exp(-eta))[..., None], 0, 3)
+    return Simulated(points, classes, rng.exponential(10, shape), 0), 1 / (1 + np.exp(-eta))
+
+
+def test_a_surface_finds_the_probabilities_that_patients_were_drawn_from(declared):
+    points = np.random.default_rng(1).standard_normal((400, 2))
+    patients, truth = logistic_patients(declared, points, 50, 2)
+    cumulative, progressed = fit_surface(declared, patients)(points)
+    assert np.abs(cumulative[..., 0] - truth).max() < 0.05
+    bounds = np.array([b for median in declared.medians.values() for b in median.bounds])
+    assert progressed[..., 0, :].mean(axis=(0, 1)) == pytest.approx(1 - np.exp(-bounds / 10), abs=0.02)
+
+
+def test_fresh_patients_have_the_surface_that_they_were_drawn_from(declared):
+    points = np.zeros((1, 2))
+    patients, truth = logistic_patients(declared, points, 20_000, 3)
+    cumulative, _ = fresh_probabilities(declared, patients)
+    assert cumulative[0, :, 0] == pytest.approx(truth[0], abs=0.01)
+
+
+def test_the_evidence_of_a_benchmark_hangs_on_no_seed_and_without_dose_all_doses_are_alike(
+    declared, observed
+):
+    draws = draw_prior(DIMENSIONS, 1 << 14, 5)
+    found = benchmark("ordinal", declared, draws, observed)
+    again = benchmark("ordinal", declared, draw_prior(DIMENSIONS, 1 << 14, 6), observed)
+    assert found.log_evidence == pytest.approx(again.log_evidence, abs=0.1)
+    assert effective(found.weights) > 100
+    flat = found.probability[:, 0] - found.probability[:, -1]
+    assert np.abs(flat).max() == 0
+
+
+def test_the_predictive_probability_without_a_trial_effect_is_that_of_the_table(declared):
+    sure = declared.model_copy(update={"block": declared.block.model_copy(update={"trial_sd": 1e-9})})
+    cumulative = np.tile([0.3, 0.5, 0.7, 0.9], (3, len(declared.doses), 1))
+    blind = read_blind(declared)
+    value, error = log_predictive(sure, cumulative, np.ones(3) / 3, blind, np.random.default_rng(1), trials=2)
+    p = probabilities(cumulative, np.zeros(3), declared.lapse)[0]
+    places = [declared.doses.index(arm.dose) for arm in blind]
+    assert value == pytest.approx(log_table(p[places], np.array([arm.counts for arm in blind])), rel=1e-6)
+    assert error == pytest.approx(0, abs=1e-6)
+
+
+TINY = {"points": 8, "patients": 4, "draws": 256, "fresh": 2, "fresh_patients": 4}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The file with a size of its own, and the study of one candidate with it."""
+    folder = tmp_path_factory.mktemp("calibration")
+    text = FILE.read_text("utf-8").replace("sizes:\n", f"sizes:\n  tiny: {TINY}\n".replace("'", ""))
+    path = folder / "candidates.yaml"
+    path.write_text(text, encoding="utf-8")
+    given = {"declared": str(path), "budget": "tiny", "candidates": ["waning"], "kept": str(folder / "kept")}
+    return declare(Calibrate, **given)
+
+
+@pytest.fixture(scope="module")
+def outcome(small):
+    return small.run(Serial())
+
+
+def test_a_study_gives_the_numbers_and_tables_that_it_names(small, outcome):
+    assert tuple(outcome.numbers) == small.number_names()
+    assert tuple(outcome.tables) == TABLES
+    assert outcome.failed == 0
+    assert outcome.runs == small.size()
+    comparison = outcome.tables["comparison"]
+    assert list(comparison["candidate"]) == ["waning", "ordinal", "ordinal_dose"]
+    assert np.isfinite(comparison["blind_log_p"]).all()
+    assert set(outcome.tables["posterior"]["parameter"]) >= {"t_wane", "K_g", "trial"}
+    assert len(draw_responses(outcome).axes) == 3
+    assert len(draw_comparison(outcome).axes) == 2
+
+
+def test_what_is_kept_gives_the_same_numbers_and_is_told_when_it_is_of_other_data(small, outcome, tmp_path):
+    again = small.run(Serial())
+    assert again.numbers == outcome.numbers
+    other = tmp_path / "other.yaml"
+    other.write_text(Path(small.declared).read_text("utf-8").replace("seed: 20261126", "seed: 7"), "utf-8")
+    stale = small.model_copy(update={"declared": str(other)}).run(Serial())
+    assert any("simulated again" in note for note in stale.notes)
+    assert stale.numbers != outcome.numbers
+
+
+def test_all_candidates_meet_their_models(declared):
+    for name in declared.candidates:
+        points = np.zeros((1, len(declared.priors(name))))
+        found = simulate(declared, name, points, 2, "look", Serial())
+        assert found.failed == 0
+        assert (found.classes >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("t_wane: {median: 9, sd: 0.4", "t_wain: {median: 9, sd: 0.4", "t_wain"),
+        ("t_wane: {median: 9, sd: 0.4", "t_wane: {median: -9, sd: 0.4", "median"),
+        ("model: clinical_divisions", "model: clinical", "crowding"),
+        ("fig5/crb401_best_response.csv", "fig5/nothing.csv", "nothing.csv"),
+        ("blind_trial: KarMMa", "blind_trial: KarMMb", "KarMMb"),
+        ("doses: [50e6, 150e6, 300e6", "doses: [50e6, 100e6, 300e6", "1.5e"),
+        ("lapse: 0.02", "lapse: 0", "lapse"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(tmp_path, old, new, said):
+    path = tmp_path / "mine.yaml"
+    text = FILE.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def read():
+        found = read_calibration(path)
+        return read_observed(found), read_blind(found)
+
+    with pytest.raises(InputError, match=said) as caught:
+        read()
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_candidates_and_sizes_are_told():
+    with pytest.raises(InputError, match="candidate"):
+        declare(Calibrate, declared="dose/candidates.yaml", candidates=["wane"]).number_names()
+    with pytest.raises(InputError, match="size"):
+        declare(Calibrate, declared="dose/candidates.yaml", budget="huge").number_names()
