@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from harness.models import apart
+
 
 def pytest_configure(config):
     """One folder for compiled kernels, of the checkout and not of whoever runs the tests, for all workers.
@@ -113,3 +115,12 @@ def amici(monkeypatch, tmp_path_factory):
     if "AMICI_MODELS_ROOT" not in os.environ:
         monkeypatch.setenv("AMICI_MODELS_ROOT", str(tmp_path_factory.getbasetemp() / "amici"))
     return pytest.importorskip("amici")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_process_apart_ends_by_itself():
+    """Killed at exit, as elsewhere, it could not tell coverage which lines it has run."""
+    yield
+    for _, process in apart._kept:
+        process.stdin.close()
+        process.wait(timeout=10)
