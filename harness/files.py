@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PICTURES",
+    "PLAIN",
     "TABLES",
     "check_folder",
     "check_path",
@@ -29,7 +30,8 @@ __all__ = [
     "write_whole",
 ]
 
-TABLES = (".csv", ".parquet", ".nc")
+PLAIN = (".csv", ".parquet")
+TABLES = (*PLAIN, ".nc")
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -123,7 +125,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a plain table as csv or parquet."""
-    check_path(path, (".csv", ".parquet"))
+    check_path(path, PLAIN)
     if path.suffix.lower() == ".csv":
         write_whole(path, lambda p: table.to_csv(p, index=False))
     else:

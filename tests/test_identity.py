@@ -98,6 +98,8 @@ def _another(value):
         case int():
             return value + 1
         case float():
+            if value == 0:
+                return 1.0  # the number next to it is too short for an infusion
             return 0.0 if np.isnan(value) else float(np.nextafter(value, np.inf))
         case str():
             return value + " "

@@ -23,6 +23,7 @@ __all__ = [
     "moved_to",
     "nearly_in",
     "pieces",
+    "rows_at",
     "with_moments",
 ]
 
@@ -87,3 +88,11 @@ def nearly_in(time: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which times, shape (n,), are among `others`, (m,) ascending, but for rounding."""
     slack = SAME * np.maximum(1.0, np.abs(time))
     return np.searchsorted(others, time - slack, side="left") < np.searchsorted(others, time + slack, "right")
+
+
+def rows_at(time: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Places in `time`, (n,), of the times `wanted`, (m,) ascending, and of moments that stand twice."""
+    chosen = nearly_in(time, wanted)
+    moments = jumps(time)
+    chosen[moments] = chosen[moments + 1] = True
+    return np.flatnonzero(chosen)

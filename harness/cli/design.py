@@ -7,24 +7,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.completion import complete_setting
 from harness.cli.endings import show_beside
 from harness.cli.options import (
+    At,
     Changes,
     Condition,
     Doses,
     Endpoints,
     Engine,
     Model,
+    Observables,
     Plot,
     Readings,
     Regimen,
     Regimens,
+    Results,
     Scheduler,
+    Times,
+    Until,
     Workers,
     parse_changes,
-    split_names,
+    split_all,
 )
-from harness.cli.studies import doses_of, say, say_damaged
+from harness.cli.studies import doses_of, is_of_curves, say, say_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,15 +48,6 @@ __all__ = ["run", "scan"]
 SHOWN = 40
 """Runs that the terminal is shown."""
 
-At = Annotated[str | None, typer.Option(help="Times to read the observables out at: 1,7,28 or 0:360:30.")]
-Observables = Annotated[
-    list[str] | None, typer.Option("--observable", help="What --at reads out; all observables by default.")
-]
-Until = Annotated[str | None, typer.Option(help="End of every run.")]
-Times = Annotated[
-    str | None, typer.Option(help="Times of trajectories, in an .nc file; no endpoint depends on them.")
-]
-Out = Annotated[Path | None, typer.Option(help="File: .csv or .parquet, one row a run; .nc, trajectories.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 
 
@@ -58,7 +55,11 @@ def scan(
     model: Model,
     grid: Annotated[
         list[str],
-        typer.Option(help="Axis: dose=50e6:800e6:log:40, K_12=1:3:linear:5 or tau=1,2 day. Repeatable."),
+        typer.Option(
+            metavar="ID=AXIS",
+            help="Axis: dose=50e6:800e6:log:40, K_12=1:3:linear:5 or tau=1,2 day. Repeatable.",
+            autocompletion=complete_setting,
+        ),
     ],
     endpoint: Endpoints = None,
     at: At = None,
@@ -71,7 +72,7 @@ def scan(
     condition: Condition = None,
     until: Until = None,
     times: Times = None,
-    out: Out = None,
+    out: Results = None,
     plot: Plot = None,
     engine: Engine = "roadrunner",
     workers: Workers = None,
@@ -119,7 +120,10 @@ def scan(
 def run(
     model: Model,
     design: Annotated[
-        Path, typer.Option(help="Table, .csv or .parquet: parameters, dose, days or regimen; one row a run.")
+        Path,
+        typer.Option(
+            metavar="FILE", help="Table, .csv or .parquet: parameters, dose, days or regimen; one row a run."
+        ),
     ],
     endpoint: Endpoints = None,
     at: At = None,
@@ -132,7 +136,7 @@ def run(
     condition: Condition = None,
     until: Until = None,
     times: Times = None,
-    out: Out = None,
+    out: Results = None,
     engine: Engine = "roadrunner",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -192,15 +196,16 @@ def _plan(
         check_path(out, TABLES, [*model_files(model), *inputs, *filter(None, [regimens])])
     changes = parse_changes(set_ or [])
     refuse_set_twice(changes, design.table.columns)
-    symbols = select(model, reading or (), condition).card.symbols
+    card = select(model, reading or (), condition).card
+    symbols, curves = card.symbols, is_of_curves(out)
     by_row = "regimen" in design.table and regimens is not None and regimen is None
     return plan(
         model,
         design,
-        endpoints=[name for text in endpoint for name in split_names(text)] if endpoint else None,
+        endpoints=split_all(endpoint) if endpoint else tuple(card.endpoints) if curves else None,
         at=at or (),
-        observables=[name for text in observable for name in split_names(text)] if observable else None,
-        trajectories=out is not None and out.suffix.lower() == ".nc",
+        observables=split_all(observable),
+        trajectories=curves,
         times=times,
         until=until,
         doses=dose if by_row else doses_of(symbols, regimens, regimen, dose),
@@ -230,7 +235,7 @@ def _execute(
     from harness.simulation.run import Summary
     from harness.simulation.run import run as run_plan
 
-    streamed = out is not None and out.suffix.lower() in (".csv", ".parquet")
+    streamed = out is not None and not is_of_curves(out)
     if resume and not streamed:
         raise InputError("resume: goes with --out to a .csv or .parquet file")
     executor = choose_executor(workers, scheduler)
@@ -249,8 +254,8 @@ def _execute(
         from harness.files import read_table
 
         write_scan(read_table(out) if streamed else result.to_dataframe(), planned, axes, plot)
-    table = first_rows(out, SHOWN) if streamed else _by_run(result)
-    show_beside([out, plot], lambda: _print_rows(table, len(planned)))
+    table = first_rows(out, SHOWN) if streamed else _by_run(result, planned.shown)
+    show_beside([out, plot], lambda: _print_rows(table, planned))
     say_damaged(summary.damaged, "chunks")
     say([str(summary)])
     if not summary.ok:
@@ -274,19 +279,25 @@ def _stream(
         raise InputError(f"{error}; stopped {Parts.left_beside(out, planned)}") from None
 
 
-def _by_run(result: xr.Dataset) -> pd.DataFrame:
-    """What a run has one number of; trajectories are left to the file."""
+def _by_run(result: xr.Dataset, shown: tuple[str, ...]) -> pd.DataFrame:
+    """What a run has one number of, after the columns of the design that are shown; no trajectories."""
+    import pandas as pd
+
+    design = {name: result[f"design_{name}"].to_numpy() for name in shown}
     numbers = result.drop_vars([name for name, values in result.data_vars.items() if values.ndim > 1])
-    return numbers.drop_vars(set(numbers.coords) - {"run"}).to_dataframe().reset_index()
+    table = numbers.drop_vars(set(numbers.coords) - {"run"}).to_dataframe().reset_index()
+    return pd.concat([pd.DataFrame(design), table], axis=1)
 
 
-def _print_rows(table: pd.DataFrame, runs: int) -> None:
-    from harness.cli.terminal import console, plain_table
+def _print_rows(table: pd.DataFrame, planned: Plan) -> None:
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import with_unit
 
     names = [name for name in table.select_dtypes("number") if name not in ("run", "reason")]
-    shown = plain_table("run", "status", *names, right=tuple(names))
+    heads = tuple(with_unit(name, planned.unit(name)) for name in names)
+    shown = plain_table("run", "status", *heads, right=heads)
     for row in table.head(SHOWN).to_dict("records"):
         shown.add_row(str(row["run"]), row["status"], *(f"{row[name]:.5g}" for name in names))
-    console().print(shown)
-    if runs > SHOWN:
-        print(f"... and {runs - SHOWN} more; --out writes them all")
+    print_table(shown)
+    if len(planned) > SHOWN:
+        print(f"... and {len(planned) - SHOWN} more; --out writes them all")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.completion import complete_format, complete_model, complete_of, complete_tool
 from harness.cli.options import (
     Changes,
     Condition,
@@ -17,6 +18,7 @@ from harness.cli.options import (
     Regimen,
     Regimens,
     Scheduler,
+    Until,
     Workers,
     parse_changes,
 )
@@ -31,6 +33,8 @@ def export(
         str,
         typer.Option(
             "--format",
+            metavar="NAME",
+            autocompletion=complete_format,
             help="sbml-l3v2, sbml-l3v1, sbml-l2v4, sbml-solver, antimony, python, rxode2, matlab, latex, "
             "markdown, sedml, testsuite, omex, petab or biomodels.",
         ),
@@ -41,12 +45,10 @@ def export(
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
-    until: Annotated[
-        str | None,
-        typer.Option(help="End, for doses after the model's own: in its time unit or with a unit."),
-    ] = None,
+    until: Until = None,
     out: Annotated[
-        Path | None, typer.Option(help="File or new folder; by default the model's name, here.")
+        Path | None,
+        typer.Option(metavar="PATH", help="File or new folder; by default the model's name, here."),
     ] = None,
 ) -> None:
     """Write a model in the format of another tool, with its values and doses in it."""
@@ -68,21 +70,33 @@ def export(
 
 def agree(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models; all when none is named.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Models; all when none is named.", autocompletion=complete_model
+        ),
     ] = None,
     tool: Annotated[
         list[str] | None,
         typer.Option(
-            help="libroadrunner, copasi, tellurium, scipy, and amici where it is installed. Repeatable."
+            metavar="NAME",
+            help="libroadrunner, copasi, tellurium, scipy, and amici where it is installed. Repeatable.",
+            autocompletion=complete_tool,
         ),
     ] = None,
-    readings: Annotated[str, typer.Option(help="all, or default for the models as they stand.")] = "default",
+    readings: Annotated[
+        str,
+        typer.Option(
+            metavar="WHICH",
+            help="all, or default for the models as they stand.",
+            autocompletion=complete_of("all", "default"),
+        ),
+    ] = "default",
     out: Out = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Run the files in other tools and compare: exit code 1 when a difference is over the tolerance."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
     from harness.declarations import declare
     from harness.exchange.agreement import Agreement
     from harness.files import write_table
@@ -99,7 +113,7 @@ def agree(
     for row in outcome.tables["largest"].itertuples():
         where = (row.reading, row.regimen, row.observable or row.reason, f"{row.time:.4g}")
         table.add_row(row.tool, row.model, row.file, f"{row.ratio:.3g}", *where)
-    console().print(table)
+    print_table(table)
     numbers = outcome.numbers
     print(
         f"{numbers['cases']} cases, {numbers['failed']} failed; "

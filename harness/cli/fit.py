@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.completion import complete_fit
 from harness.cli.options import Engine, Scheduler, Workers
 from harness.cli.studies import say, say_damaged
 
@@ -19,10 +20,16 @@ __all__ = ["fit"]
 
 def fit(
     spec: Annotated[
-        str, typer.Argument(help="A fit of validation/, such as fig2b/moving_volume, or a YAML file.")
+        str,
+        typer.Argument(
+            metavar="FIT",
+            help="A fit of validation/, such as fig2b/moving_volume, or a YAML file.",
+            autocompletion=complete_fit,
+        ),
     ],
     starts: Annotated[
-        int | None, typer.Option(min=1, help="Starts; those that the problem declares by default.")
+        int | None,
+        typer.Option(min=1, metavar="NUMBER", help="Starts; those that the problem declares by default."),
     ] = None,
     profile: Annotated[
         bool,
@@ -30,7 +37,9 @@ def fit(
             "--profile", help="Follow the profile likelihood of each parameter: gives the verdicts."
         ),
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for result.json, tables and figures.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for result.json, tables and figures.")
+    ] = None,
     engine: Engine = "roadrunner",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -65,7 +74,7 @@ def fit(
                 f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if kept else ""
             )
 
-        with progress_bar("parts", size) as progress, if_interrupted(left):
+        with progress_bar("tasks", size) as progress, if_interrupted(left):
             result = study.result(executor, progress, kept)
         if kept is not None:
             _write(result, out)
@@ -90,19 +99,22 @@ def _write(result: FitResult, out: Path) -> None:
 
 
 def _print(result: FitResult) -> None:
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import with_unit
+    from harness.models.units import readable
 
-    columns = ("table_1", "estimate", "rse %", "low", "high", "profile low", "profile high")
+    rse = with_unit("RSE", "percent")
+    columns = ("table_1", "estimate", rse, "low", "high", "profile low", "profile high")
     shown = plain_table("parameter", "unit", *columns, "verdict", right=columns)
     for row in result.table("estimates").itertuples():
         numbers = (row.table_1, row.estimate, row.rse, row.low, row.high, row.profile_low, row.profile_high)
         texts = ["-" if number != number else f"{number:.4g}" for number in numbers]
-        shown.add_row(row.parameter, row.unit, *texts, row.verdict)
-    console().print(shown)
+        shown.add_row(row.parameter, readable(row.unit), *texts, row.verdict)
+    print_table(shown)
     rows = result.rows
-    parts = [f"{name} {result.number(name):.2f}" for name in ("objective", "AIC", "BIC")]
+    criteria = [f"{name} {result.number(name):.2f}" for name in ("objective", "AIC", "BIC")]
     print(
-        f"{', '.join(parts)}; at Table 1 {result.number('objective_table_1'):.2f}; "
+        f"{', '.join(criteria)}; at Table 1 {result.number('objective_table_1'):.2f}; "
         f"{rows['used']} observations, {rows['censored']} of them censored, {rows['left_out']} left out; "
         f"{result.number('starts_at_best'):.0f} of {result.number('starts'):.0f} starts at the best point"
     )

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.completion import (
+    complete_endpoint,
+    complete_model,
+    complete_of,
+    complete_parameter,
+    complete_watched,
+)
 from harness.cli.options import (
+    At,
     Changes,
     Condition,
     Doses,
@@ -19,13 +27,16 @@ from harness.cli.options import (
     Readings,
     Regimen,
     Regimens,
+    Results,
     Scheduler,
     Seed,
+    Times,
+    Until,
     Workers,
     parse_changes,
-    split_names,
+    split_all,
 )
-from harness.cli.studies import answer, chosen_regimen
+from harness.cli.studies import answer, chosen_regimen, is_of_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,15 +45,24 @@ if TYPE_CHECKING:
 
 __all__ = ["map_", "sensitivity"]
 
+INDICES = ("total", "first", "prcc")
+
 
 def map_(
     model: Annotated[
-        str, typer.Option(help="A model with doses and the endpoints of a patient.")
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="A model with doses and the endpoints of a patient.",
+            autocompletion=complete_model,
+        ),
     ] = "clinical",
-    points: Annotated[int, typer.Option(help="Points along each axis.")] = 40,
-    dose: Annotated[str, typer.Option(help="Ends of the dose axis, LOW:HIGH in cells.")] = "50e6:800e6",
+    points: Annotated[int, typer.Option(metavar="NUMBER", help="Points along each axis.")] = 40,
+    dose: Annotated[
+        str, typer.Option(metavar="LOW:HIGH", help="Ends of the dose axis, in cells.")
+    ] = "50e6:800e6",
     burden: Annotated[
-        str, typer.Option(help="Ends of the burden axis, LOW:HIGH in % plasma cells.")
+        str, typer.Option(metavar="LOW:HIGH", help="Ends of the burden axis, in % plasma cells.")
     ] = "5:95",
     conversion: Annotated[
         list[str] | None,
@@ -52,7 +72,10 @@ def map_(
             "several, which straight lines join.",
         ),
     ] = None,
-    parameter: Annotated[str, typer.Option(help="Parameter that the burden sets.")] = "Tumor_0",
+    parameter: Annotated[
+        str,
+        typer.Option(metavar="ID", help="Parameter that the burden sets.", autocompletion=complete_parameter),
+    ] = "Tumor_0",
     regimens: Regimens = None,
     regimen: Regimen = None,
     endpoint: Annotated[
@@ -60,14 +83,18 @@ def map_(
         typer.Option(
             "--endpoint",
             "--endpoints",
-            help="One more column, such as 'response_at(M_protein_change, day=180)'. Repeatable.",
+            metavar="NAME",
+            help="One more column, such as 'response_at(M_protein_change, day=180)'; repeatable, or with "
+            "commas.",
+            autocompletion=complete_endpoint,
         ),
     ] = None,
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
-    until: Annotated[str, typer.Option(help="End of every run.")] = "21 months",
-    out: Out = None,
+    until: Until = "21 months",
+    times: Times = None,
+    out: Results = None,
     plot: Plot = None,
     engine: Engine = "auto",
     workers: Workers = None,
@@ -77,8 +104,8 @@ def map_(
     from harness.declarations import declare
     from harness.studies.map import Map
 
-    low, high = _ends(burden, "burden")
-    _ends(dose, "dose")
+    low, high = (_percent(end) for end in _ends(burden, "burden"))
+    lowest, highest = _ends(dose, "dose")
     axis = {"parameter": parameter, "low": low, "high": high, "points": points}
     if conversion:
         axis["conversion"] = _conversion(conversion)
@@ -88,11 +115,13 @@ def map_(
         readings=tuple(reading or ()),
         condition=condition,
         changes=parse_changes(set_ or []),
-        dose=f"{dose}:log:{points}",
+        dose=f"{lowest}:{highest}:log:{points}",
         burden=axis,
         regimen=chosen_regimen(regimens, regimen, None),
-        endpoints=[name for text in endpoint or () for name in split_names(text)],
+        endpoints=split_all(endpoint) or (),
         until=until,
+        curves=is_of_curves(out),
+        times=times,
         engine=engine,
     )
 
@@ -112,19 +141,42 @@ def sensitivity(
     parameters: Annotated[
         list[str],
         typer.Option(
+            metavar="ID[=SPREAD]",
+            autocompletion=complete_parameter,
             help="K_12 (50 % either way, evenly in logarithms), 'K_12=20 percent', K_12=1:3, "
             "'K_12=omega 0.5' or 'K_12=rse 11'; repeatable, or with commas.",
         ),
     ],
     observable: Annotated[
-        list[str], typer.Option(help="NAME, or 'log(NAME)' for its logarithm; repeatable, or with commas.")
+        list[str],
+        typer.Option(
+            "--observable",
+            "--observables",
+            metavar="NAME",
+            help="NAME, or 'log(NAME)' for its logarithm; repeatable, or with commas.",
+            autocompletion=complete_watched,
+        ),
     ],
-    at: Annotated[str, typer.Option(help="Times: 10,180 or 0:360:30.")],
-    n: Annotated[int, typer.Option(help="Blocks, a power of two; n (parameters + 2) runs.")] = 1024,
+    at: At,
+    n: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Blocks, a power of two; n (parameters + 2) runs.")
+    ] = 1024,
     failures: Annotated[
-        str, typer.Option(help="drop the blocks of failed runs, or impute the median.")
+        str,
+        typer.Option(
+            metavar="WAY",
+            help="drop the blocks of failed runs, or impute the median.",
+            autocompletion=complete_of("drop", "impute"),
+        ),
     ] = "drop",
-    measure: Annotated[str, typer.Option(help="What is drawn: total, first or prcc.")] = "total",
+    measure: Annotated[
+        str,
+        typer.Option(
+            metavar="INDEX",
+            help="What is drawn: total, first or prcc.",
+            autocompletion=complete_of(*INDICES),
+        ),
+    ] = "total",
     dose: Doses = None,
     regimens: Regimens = None,
     regimen: Regimen = None,
@@ -143,8 +195,8 @@ def sensitivity(
     from harness.errors import unknown_name
     from harness.studies.sensitivity import Sensitivity
 
-    if measure not in ("total", "first", "prcc"):
-        raise unknown_name("index", measure, ("total", "first", "prcc"))
+    if measure not in INDICES:
+        raise unknown_name("index", measure, INDICES)
     study = declare(
         Sensitivity,
         model=model,
@@ -153,8 +205,8 @@ def sensitivity(
         changes=parse_changes(set_ or []),
         doses=tuple(dose) if dose else None,
         regimen=chosen_regimen(regimens, regimen, dose),
-        parameters=_spreads([name for text in parameters for name in split_names(text)]),
-        observables=tuple(name for text in observable for name in split_names(text)),
+        parameters=_spreads(split_all(parameters) or []),
+        observables=split_all(observable),
         at=at,
         n=n,
         seed=seed,
@@ -173,14 +225,19 @@ def sensitivity(
     )  # fmt: skip
 
 
-def _ends(text: str, what: str) -> tuple[float, float]:
+def _ends(text: str, what: str) -> list[str]:
     from harness.errors import InputError
-    from harness.reading import parse_number
 
-    ends = [parse_number(part) for part in text.split(":")]
-    if len(ends) != 2 or not all(map(math.isfinite, ends)):
+    ends = [end.strip() for end in text.split(":")]
+    if len(ends) != 2 or not all(ends):
         raise InputError(f"{what}: write LOW:HIGH, not '{text}'")
-    return ends[0], ends[1]
+    return ends
+
+
+def _percent(text: str) -> float:
+    from harness.models.units import parse_quantity
+
+    return parse_quantity(text, "percent", "burden")
 
 
 def _conversion(texts: list[str]) -> dict[float, str]:
@@ -229,13 +286,14 @@ def _print_numbers(outcome: Outcome) -> None:
 
 
 def _print_indices(outcome: Outcome) -> None:
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import with_unit
 
-    columns = ("time", "rank", "total", "first", "prcc")
+    columns = (with_unit("time", outcome.extra["time_unit"]), "rank", "total", "first", "prcc")
     shown = plain_table("observable", "parameter", *columns, right=columns)
     table = outcome.tables["indices"].sort_values(["observable", "time", "rank"], kind="stable")
     for row in table.itertuples():
         half = row.total_high - row.total
         cells = (f"{row.time:g}", f"{row.rank:g}", f"{row.total:.3f} ± {half:.3f}", f"{row.first:.3f}")
         shown.add_row(row.observable, row.parameter, *cells, f"{row.prcc:+.3f}")
-    console().print(shown)
+    print_table(shown)

@@ -44,20 +44,20 @@ def _print_card(card: ModelCard) -> None:
 
 def _print_symbols(card: ModelCard) -> None:
     """What can be set, with its value; what is read out; the endpoints that the model declares."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.models.units import readable
 
     symbols = card.symbols
     set_ = plain_table("parameter", "value", "unit", "meaning", right=("value",))
     for symbol in map(symbols.__getitem__, symbols.offered()):
         value = "-" if math.isnan(symbol.value) else f"{symbol.value:g}"
-        set_.add_row(symbol.id, value, symbol.unit, symbol.name)
+        set_.add_row(symbol.id, value, readable(symbol.unit), symbol.said)
     read = plain_table("observable", "unit", "meaning")
     for symbol in map(symbols.__getitem__, card.observables):
-        read.add_row(symbol.id, symbol.unit, symbol.name)
-    out = console()
+        read.add_row(symbol.id, readable(symbol.unit), symbol.name)
     for table in (set_, read):
         print()
-        out.print(table)
+        print_table(table)
     if card.endpoints:
         print(f"\nendpoints: {', '.join(card.endpoints)}")
 

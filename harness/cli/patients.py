@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
-from harness.cli.options import Engine, Readings, Rule, Scheduler, Workers
+from harness.cli.options import Engine, Readings, Rule, Scheduler, Seed, Until, Workers
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
@@ -15,30 +16,36 @@ if TYPE_CHECKING:
 
 __all__ = ["patients"]
 
-Picture = "Picture: .png, .svg or .pdf: "
+
+def _picture(what: str) -> OptionInfo:
+    return typer.Option(metavar="FILE", help=f"Picture: .png, .svg or .pdf: {what}.")
 
 
 def patients(
     table: Annotated[
         Path | None,
-        typer.Argument(help="Your patients, .csv: dose, category, n. Those of CRB-401 by default."),
+        typer.Argument(
+            metavar="[TABLE]", help="Your patients, .csv: dose, category, n. Those of CRB-401 by default."
+        ),
     ] = None,
-    first_visit: Annotated[float | None, typer.Option(help="Day from which response is assessed.")] = None,
+    first_visit: Annotated[
+        float | None, typer.Option(metavar="DAY", help="Day from which response is assessed.")
+    ] = None,
     rule: Rule = None,
-    until: Annotated[str | None, typer.Option(help="End of the follow-up.")] = None,
+    until: Until = None,
     split: Annotated[
-        float | None, typer.Option(help="Lowest dose (cells) of the arm with the higher dose.")
+        float | None, typer.Option(metavar="CELLS", help="Lowest dose of the arm with the higher dose.")
     ] = None,
     draws: Annotated[
-        int | None, typer.Option(help="Draws of each distinct patient given the category.")
+        int | None, typer.Option(metavar="NUMBER", help="Draws of each distinct patient given the category.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the draws.")] = None,
+    seed: Seed = None,
     reading: Readings = None,
-    out: Annotated[Path | None, typer.Option(help="Folder: one .csv a table.")] = None,
-    plot: Annotated[Path | None, typer.Option(help=Picture + "all patients.")] = None,
-    plot_examples: Annotated[Path | None, typer.Option(help=Picture + "one of each category.")] = None,
-    plot_effects: Annotated[Path | None, typer.Option(help=Picture + "sizes of the random effects.")] = None,
-    plot_progression: Annotated[Path | None, typer.Option(help=Picture + "progression by dose.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder: one .csv a table.")] = None,
+    plot: Annotated[Path | None, _picture("all patients")] = None,
+    plot_examples: Annotated[Path | None, _picture("one of each category")] = None,
+    plot_effects: Annotated[Path | None, _picture("sizes of the random effects")] = None,
+    plot_progression: Annotated[Path | None, _picture("progression by dose")] = None,
     engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -83,12 +90,14 @@ def _write_tables(outcome: Outcome, folder: Path) -> None:
 
 def _print(outcome: Outcome) -> None:
     """Each distinct patient with its effects, then the medians of progression."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import DOSE, with_unit
 
     patients = outcome.tables["patients"]
     effects = list(patients.filter(like="_sd").columns.drop(["largest_sd", "distance_sd"]))
     names = [name.removesuffix("_sd") for name in effects]
-    numbers = ("dose", "patients", "best change (%)", *names, "distance", "PFS (months)")
+    best, pfs_ = with_unit("best change", "percent"), with_unit("PFS", "month")
+    numbers = (DOSE, "patients", best, *names, "distance", pfs_)
     shown = plain_table("category", *numbers, right=numbers)
     for _, same in patients.groupby(["dose", "category"], sort=False):
         row = same.iloc[0]
@@ -97,9 +106,8 @@ def _print(outcome: Outcome) -> None:
         pfs = f"{row['pfs_' + row['rule']]:.1f}"
         distance = f"{row['distance_sd']:.2f}"
         shown.add_row(row["category"], f"{row['dose']:g}", str(len(same)), reached, *sizes, distance, pfs)
-    out = console()
     print(f"fits: random effects in standard deviations, progression by {patients['rule'].iloc[0]}")
-    out.print(shown)
+    print_table(shown)
     columns = ("patients", "median", "95 %", "draws", "95 % of the draws", "published")
     medians = plain_table("rule", "arm", *columns, right=columns)
     for row in outcome.tables["medians"].dropna(subset="median").to_dict("records"):
@@ -113,4 +121,4 @@ def _print(outcome: Outcome) -> None:
         ]
         medians.add_row(row["rule"], row["arm"], str(row["patients"]), *cells)
     print("\nmedian progression-free survival in months; inf: not reached")
-    out.print(medians)
+    print_table(medians)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.completion import complete_model, complete_omega
 from harness.cli.options import (
     Changes,
     Engine,
@@ -15,13 +16,16 @@ from harness.cli.options import (
     Readings,
     Regimen,
     Regimens,
+    Results,
     Rule,
     Scheduler,
     Seed,
+    Times,
+    Until,
     Workers,
     parse_changes,
 )
-from harness.cli.studies import answer, chosen_regimen
+from harness.cli.studies import answer, chosen_regimen, is_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,28 +37,43 @@ __all__ = ["population", "trial"]
 
 
 def population(
-    patients: Annotated[int, typer.Option(help="Virtual patients at each dose.")] = 1000,
+    patients: Annotated[int, typer.Option(metavar="NUMBER", help="Virtual patients at each dose.")] = 1000,
     dose: Annotated[
-        list[str] | None, typer.Option(help="CAR+ T cells; repeatable. 50, 150, 450 and 800e6 by default.")
+        list[str] | None,
+        typer.Option(
+            metavar="CELLS",
+            help="A dose that everybody gets; repeatable. 50, 150, 450 and 800e6 cells by default.",
+        ),
     ] = None,
     regimens: Regimens = None,
     regimen: Regimen = None,
     omega: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID=VALUE", help="Another spread: Tumor_0=0.8 gives burden one. Repeatable."),
+        typer.Option(
+            metavar="ID=VALUE",
+            help="Another spread: Tumor_0=0.8 gives burden one. Repeatable.",
+            autocompletion=complete_omega,
+        ),
     ] = None,
     month: Annotated[
-        list[float] | None, typer.Option(help="When response is read off. Repeatable. 6 and 21 by default.")
+        list[float] | None,
+        typer.Option(metavar="NUMBER", help="When response is read off. Repeatable. 6 and 21 by default."),
     ] = None,
     rule: Rule = None,
     model: Annotated[
-        str, typer.Option(help="clinical, or an extension: clinical_waning, clinical_extinction.")
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="clinical, or an extension: clinical_waning, clinical_extinction.",
+            autocompletion=complete_model,
+        ),
     ] = "clinical",
     set_: Changes = None,
     reading: Readings = None,
-    until: Annotated[str, typer.Option(help="End of follow-up.")] = "48 months",
+    until: Until = "48 months",
+    times: Times = None,
     seed: Seed = 1,
-    out: Out = None,
+    out: Results = None,
     plot: Plot = None,
     engine: Engine = "auto",
     workers: Workers = None,
@@ -67,7 +86,7 @@ def population(
     study = declare(
         Population,
         patients=patients,
-        doses=dose or ["50e6", "150e6", "450e6", "800e6"],
+        doses=_cells(model, dose) if dose else ["50e6", "150e6", "450e6", "800e6"],
         regimen=chosen_regimen(regimens, regimen, None),
         omegas=parse_changes(omega or [], "--omega"),
         months=month or [6, 21],
@@ -75,6 +94,8 @@ def population(
         changes=parse_changes(set_ or []),
         readings=reading or [],
         until=until,
+        curves=is_of_curves(out),
+        times=times,
         seed=seed,
         engine=engine,
         **({} if rule is None else {"rule": rule}),
@@ -102,16 +123,23 @@ def population(
 
 
 def trial(
-    file: Annotated[Path, typer.Argument(help="YAML file of the trial: arms, visits, dropout.")],
-    replicates: Annotated[int | None, typer.Option(help="In place of the file's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="In place of the file's.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML file of the trial: arms, visits, dropout.")
+    ],
+    replicates: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="How often it is run; in place of the file's.")
+    ] = None,
+    seed: Seed = None,
     out: Out = None,
     plot: Plot = None,
-    engine: Annotated[str | None, typer.Option(help="In place of the file's.")] = None,
+    engine: Engine = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """A virtual trial, repeated: response table, Kaplan-Meier by arm, and the chance of one trial."""
+    """A virtual trial, repeated: response table, Kaplan-Meier by arm, and the chance of one trial.
+
+    Doses, visits and what else is not given here are the file's.
+    """
     from harness.declarations import declare, read_declaration
     from harness.studies.trial import Trial
 
@@ -130,14 +158,27 @@ def trial(
     )  # fmt: skip
 
 
+def _cells(model: str, texts: list[str]) -> list[float]:
+    """Doses that are given as amounts, with or without a unit."""
+    from harness.errors import InputError
+    from harness.models.catalog import load_card
+
+    card = load_card(model)
+    if card.dose is None:
+        raise InputError(f"model {model} takes no dose")
+    return [card.symbols.parse(card.dose.parameter, text) for text in texts]
+
+
 def _print_population(outcome: Outcome, rule: str) -> None:
     """One row a dose: best response, response by month, and median PFS, with intervals."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import MILLIONS, with_unit
 
     best, shares = outcome.tables["responses"], outcome.tables["fractions"]
     medians = outcome.tables["medians"].query("rule == @rule and outcome == 'pfs'").set_index("dose")
-    months = [f"{bin_} at {month:g} m (%)" for month in shares["month"].unique() for bin_ in ("PD", "CR")]
-    heads = ["dose (10^6)", "ORR (%)", "CR (%)", *months, f"median PFS (months, {rule})"]
+    months = [f"{bin_} at {month:g} months" for month in shares["month"].unique() for bin_ in ("PD", "CR")]
+    percents = [with_unit(name, "percent") for name in ("ORR", "CR", *months)]
+    heads = [MILLIONS, *percents, with_unit(f"median PFS by {rule}", "month")]
     table = plain_table(*heads, right=tuple(heads))
     for dose, group in best.groupby("dose"):
         of_best = group.set_index("outcome")
@@ -145,16 +186,18 @@ def _print_population(outcome: Outcome, rule: str) -> None:
         of_dose = shares[shares["dose"] == dose].set_index(["month", "bin"])
         row += [f"{of_dose.percent[m, b]:.1f}" for m in shares["month"].unique() for b in ("PD", "CR")]
         table.add_row(f"{dose / 1e6:g}", *row, _with_interval(medians.loc[dose], "median"))
-    console().print(table)
+    print_table(table)
 
 
 def _print_trial(outcome: Outcome) -> None:
     """Response table by arm with the interval over the replicates, median PFS, and the log-rank test."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import with_unit
 
     responses, numbers = outcome.tables["responses"], outcome.numbers
     categories = list(responses["category"].unique())
-    heads = [*(f"{name} (%)" for name in categories), "ORR (%)", "median PFS (months)"]
+    percents = [with_unit(name, "percent") for name in (*categories, "ORR")]
+    heads = [*percents, with_unit("median PFS", "month")]
     table = plain_table("arm", *heads, right=tuple(heads))
     for arm, group in responses.groupby("arm", sort=False):
         row = [_with_interval(line, "percent") for _, line in group.iterrows()]
@@ -162,7 +205,7 @@ def _print_trial(outcome: Outcome) -> None:
             ends = {end: numbers[f"{outcome_}_{end}_{arm}"] for end in ("low", "high")}
             row.append(_with_interval({"middle": numbers[f"{outcome_}_{arm}"], **ends}, "middle"))
         table.add_row(str(arm), *row)
-    console().print(table)
+    print_table(table)
     if "power" in numbers:
         power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
         print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,11 +13,18 @@ from harness.cli.options import (
     Doses,
     Engine,
     Model,
+    Observables,
     Plot,
     Readings,
     Regimen,
     Regimens,
+    Results,
+    Scheduler,
+    Times,
+    Until,
+    Workers,
     parse_changes,
+    split_all,
 )
 from harness.cli.studies import doses_of, say
 
@@ -36,17 +42,14 @@ def simulate(
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
-    until: Annotated[str | None, typer.Option(help="End, in the model's time unit or with a unit.")] = None,
-    times: Annotated[
-        str | None, typer.Option(help="Output times: 0,1,7,28 or start:stop:step, or both with commas.")
-    ] = None,
-    observable: Annotated[
-        list[str] | None,
-        typer.Option(help="What to read out; all observables and states by default. Repeatable."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write: .csv, .parquet or .nc.")] = None,
+    until: Until = None,
+    times: Times = None,
+    observable: Observables = None,
+    out: Results = None,
     plot: Plot = None,
     engine: Engine = "roadrunner",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Simulate a model once."""
     from harness.files import PICTURES, TABLES, check_path, write_dataset
@@ -55,6 +58,7 @@ def simulate(
     selection = select(
         model, reading or [], condition
     )  # a wrong name is told before what simulates is loaded
+    from harness.simulation.execute import choose_executor
     from harness.simulation.simulate import simulate_once
 
     if out is not None:
@@ -69,8 +73,9 @@ def simulate(
         condition=condition,
         until=until,
         times=times,
-        observables=observable,
+        observables=split_all(observable),
         engine=engine,
+        executor=choose_executor(workers, scheduler),
     )
     say(filter(None, [found.attributes["notes"]]))
     if found.attributes["status"] != "ok":
@@ -86,13 +91,14 @@ def simulate(
 
 
 def _print_summary(found: Simulated) -> None:
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import with_unit
+    from harness.models.units import readable
 
-    unit = found.symbols.time_unit
-    numbers = ("first", "lowest", "highest", f"at ({unit})" if unit else "at", "last")
+    numbers = ("first", "lowest", "highest", with_unit("at", found.symbols.time_unit), "last")
     table = plain_table("observable", "unit", *numbers, right=numbers)
     for name, array in found.values.items():
         top = found.times[array.argmax()]
         cells = [array[0], array.min(), array.max(), top, array[-1]]
-        table.add_row(name, found.symbols[name].unit, *(f"{cell:.4g}" for cell in cells))
-    console().print(table)
+        table.add_row(name, readable(found.symbols[name].unit), *(f"{cell:.4g}" for cell in cells))
+    print_table(table)

@@ -20,25 +20,45 @@ if TYPE_CHECKING:
     from harness.simulation.regimen import DeclaredRegimen, Regimen
     from harness.studies.outcome import Outcome, StudyDeclaration
 
-__all__ = ["answer", "check_files", "chosen_regimen", "doses_of", "run_study", "say", "say_damaged"]
+__all__ = [
+    "answer",
+    "check_files",
+    "chosen_regimen",
+    "doses_of",
+    "is_of_curves",
+    "run_study",
+    "say",
+    "say_damaged",
+]
 
 
 def check_files(
-    table: Path | None = None, pictures: Iterable[Path | None] = (), inputs: Iterable[Path] = ()
+    table: Path | None = None,
+    pictures: Iterable[Path | None] = (),
+    inputs: Iterable[Path] = (),
+    curves: bool = False,
 ) -> None:
-    """Refuse a table or pictures that cannot be written or are read, and two that would be one file."""
+    """Refuse a table or pictures that cannot be written or are read, and two that would be one file.
+
+    With `curves` the table may be a file that has those too.
+    """
     from harness.errors import InputError
-    from harness.files import PICTURES, check_path
+    from harness.files import PICTURES, PLAIN, TABLES, check_path
 
     inputs = tuple(inputs)
     if table is not None:
-        check_path(table, (".csv", ".parquet"), inputs)
+        check_path(table, TABLES if curves else PLAIN, inputs)
     taken = set()
     for path in filter(None, pictures):
         check_path(path, PICTURES, inputs)
         if path.resolve() in taken:
             raise InputError(f"{path}: is asked for twice; give each picture a file of its own")
         taken.add(path.resolve())
+
+
+def is_of_curves(out: Path | None) -> bool:
+    """Whether a file that results are written to holds the curves of the runs."""
+    return out is not None and out.suffix.lower() == ".nc"
 
 
 def chosen_regimen(regimens: Path | None, name: str | None, dose: list[str] | None) -> DeclaredRegimen | None:
@@ -112,16 +132,18 @@ def answer(
     scheduler: str | None = None,
     inputs: Iterable[Path] = (),
 ) -> None:
-    """Run a study, write the table of that name and the picture if asked for, and show the answer.
+    """Run a study, write the table of that name, or its curves, and the picture, and show the answer.
 
     `inputs` are files that the command reads beside those of the study.
     """
     from harness.figures.style import write_figure
-    from harness.files import write_table
+    from harness.files import write_dataset, write_table
 
-    check_files(out, [plot], (*study.inputs(), *inputs))
+    check_files(out, [plot], (*study.inputs(), *inputs), hasattr(study, "curves"))
     outcome = run_study(study, workers, scheduler)
-    if out is not None:
+    if out is not None and outcome.curves is not None:
+        write_dataset(outcome.curves, out)
+    elif out is not None:
         write_table(outcome.written(table), out)
     if plot is not None:
         write_figure(draw(outcome), plot)

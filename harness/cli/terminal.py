@@ -9,20 +9,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["console", "if_interrupted", "interruption", "plain_table", "progress_bar"]
+__all__ = ["if_interrupted", "interruption", "is_wide", "plain_table", "print_table", "progress_bar"]
 
 
-def console() -> Console:
-    """Console on standard output: 180 columns where there is no terminal to ask, and never below 100.
+MOST = 100_000
+"""Columns of a table on a terminal: beyond any."""
 
-    A terminal that is narrower wraps the lines; nothing is cut.
-    """
+WIDE = 120
+"""Columns of a terminal from which on whole sentences are shown."""
+
+
+def _console() -> Console:
+    """Console on standard output: 180 columns where there is no terminal to ask, and never below 100."""
     found = Console()
     found.width = max(found.width, 100) if found.is_terminal else 180
     return found
+
+
+def is_wide() -> bool:
+    """Whether whole sentences have a place beside the columns of a table."""
+    return _console().width >= WIDE
+
+
+def print_table(table: Table) -> None:
+    """Print a table on standard output: a terminal that is narrower wraps its lines; nothing is cut."""
+    out = _console()
+    if all(column.no_wrap for column in table.columns):
+        out.width = max(out.width, Measurement.get(out, out.options.update(width=MOST), table).maximum)
+    out.print(table)
 
 
 def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:

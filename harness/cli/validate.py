@@ -24,7 +24,11 @@ Panels = Annotated[
 ]
 Readings = Annotated[
     list[str] | None,
-    typer.Option(help="Run everything that knows this reading and names no other under it. Repeatable."),
+    typer.Option(
+        "--reading",
+        metavar="NAME",
+        help="Run everything that knows this reading and names no other under it. Repeatable.",
+    ),
 ]
 
 
@@ -49,7 +53,7 @@ def validate(
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
     panels: Panels = None,
     reading: Readings = None,
     workers: Workers = None,
@@ -112,23 +116,22 @@ def _run(
 
 def _print_scores(results: list[PanelResult]) -> int:
     """Print one row a target; the statements too where the terminal is wide enough."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import is_wide, plain_table, print_table
+    from harness.models.units import readable
     from harness.validation.suite import Verdict
 
-    out = console()
     table = plain_table("target", "evidence", "score", "threshold", "verdict", right=("score",))
-    wide = out.width >= 120
+    wide = is_wide()
     if wide:
         table.add_column("statement", overflow="fold")
     scores = [score for result in results for score in result.scores]
     for score in scores:
         target = score.target
-        shown = (
-            "-" if score.verdict in (Verdict.NO_DATA, Verdict.PENDING) else f"{score.value:.4g} {target.unit}"
-        )
+        known = score.verdict not in (Verdict.NO_DATA, Verdict.PENDING)
+        shown = f"{score.value:.4g} {readable(target.unit)}" if known else "-"
         row = [target.id, target.evidence, shown, str(target.threshold or "-"), _verdict(score)]
         table.add_row(*row, *([target.statement] if wide else []))
-    out.print(table)
+    print_table(table)
     counts = [f"{sum(s.verdict is v for s in scores)} {v}" for v in Verdict]
     print(f"{len(scores)} targets: {'; '.join(counts)}")
     return int(any(not score.holds for score in scores))

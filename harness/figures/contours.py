@@ -13,6 +13,9 @@ from harness.figures.style import INK
 
 __all__ = ["draw_field", "draw_lines", "set_scale", "short_number"]
 
+EDGE = 0.03
+"""Share of the axes along their edges that holds no number of a line."""
+
 
 def draw_field(figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, field: np.ndarray) -> None:
     """Fill the contours of `field`, shape (y, x), blank where it is NaN, with a bar of their values."""
@@ -38,6 +41,8 @@ def draw_lines(
     lines = axes.contour(x, y, shown, levels=within, colors="white", linewidths=0.9)
     for text in axes.clabel(lines, fmt=short_number, fontsize=7.5):
         text.set_path_effects([patheffects.withStroke(linewidth=2, foreground=f"{INK}a0")])
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform(text.get_position()))
+        text.set_visible(EDGE < across < 1 - EDGE and EDGE < up < 1 - EDGE)  # beyond, the edge would cut it
 
 
 def _fill(figure: Figure, axes: Axes, surface: tuple, levels: np.ndarray, norm: Normalize) -> None:

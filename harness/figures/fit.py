@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.figures.labels import with_unit
+from harness.figures.labels import RESIDUAL, with_unit
 from harness.figures.style import COLOURS, DASHES, INK, new_figure, write_figure
 from harness.fitting.information import RISE
 from harness.fitting.result import FitResult
@@ -171,9 +171,9 @@ def draw_residuals(result: FitResult) -> Figure:
         over_time.axhline(level, color=INK, linewidth=0.8, linestyle=DASHES[0 if level == 0 else 2])
     quantiles.axline((0, 0), slope=1, color=INK, linewidth=0.8)
     over_time.set_xlabel(with_unit("time", result.time_unit))
-    over_time.set_ylabel("residual (SD)")
+    over_time.set_ylabel(RESIDUAL)
     quantiles.set_xlabel("normal quantile")
-    quantiles.set_ylabel("residual (SD)")
+    quantiles.set_ylabel(RESIDUAL)
     over_time.legend(
         frameon=False, fontsize=8, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2
     )

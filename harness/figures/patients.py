@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import interval
-from harness.figures.labels import CHANGE, MONTHS
-from harness.figures.population import dose_name
+from harness.figures.labels import CHANGE, CHANGE_OF_BCMA, MONTHS, dose_name, with_unit
 from harness.figures.style import COLOURS, INK, dress
 from harness.figures.survival import draw_curves
 from harness.models.units import convert
@@ -42,9 +41,9 @@ RULE_NAMES = {
 MARKS = "osD^vPX*<>"
 
 ROWS = {
-    "M_protein_change": "change of\nM-protein (%)",
-    "sBCMA_change": "change of\nsoluble BCMA (%)",
-    "transgene": "transgene\n(copies/µg)",
+    "M_protein_change": CHANGE,
+    "sBCMA_change": CHANGE_OF_BCMA,
+    "transgene": with_unit("transgene", "copies/ug"),
 }
 
 
@@ -101,7 +100,7 @@ def draw_examples(outcome: Outcome, categories: tuple[str, ...] = EXAMPLES) -> F
     for place in places[:, 1:].flat:
         place.set_yticklabels([])
     for place, label in zip(places[:, 0], ROWS.values(), strict=True):
-        place.set_ylabel(label, fontsize=9)
+        place.set_ylabel(label.replace(" (", "\n("), fontsize=9)
     handles, labels = places[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
@@ -192,5 +191,5 @@ def _forest(place: Axes, table: pd.DataFrame, published: int) -> None:
     place.text(left, 0.85, "  published random effects", **said)
     if published < len(table):
         place.text(left, -published, "  with effects on burden and disposition", **said)
-    place.set_xlabel("random effect (standard deviations); shaded: within 3", fontsize=9)
+    place.set_xlabel(f"{with_unit('random effect', 'SD')}; shaded: within {RARE:g}", fontsize=9)
     place.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import category, category_names, criteria
-from harness.figures.labels import CHANGE, MILLIONS, MONTHS, PATIENTS
+from harness.figures.labels import CHANGE, MILLIONS, MONTHS, PATIENTS, dose_name, with_unit
 from harness.figures.style import COLOURS, INK, dress, new_figure
 from harness.figures.survival import draw_curves
 from harness.studies.outcome import Outcome
@@ -27,11 +27,6 @@ __all__ = [
 
 BINS = {"PD": "#b3261e", "SD": "#b0b4ba", "PR": "#56b4e9", "CR": "#0072b2"}
 """Colour of each bin of Figure 6, worst first: told apart by lightness too."""
-
-
-def dose_name(dose: float) -> str:
-    """A dose as a figure says it."""
-    return f"{dose / 1e6:g}×10⁶"
 
 
 def draw_spiders(outcome: Outcome) -> Figure:
@@ -60,7 +55,7 @@ def draw_fractions(outcome: Outcome) -> Figure:
 def draw_predictions(outcome: Outcome) -> Figure:
     """Published response rates by trial, over the prediction intervals for trials of that size."""
     table = outcome.tables["predictions"]
-    shown = {"orr": "overall response (%)", "cr": "complete response (%)"}
+    shown = {"orr": with_unit("overall response", "percent"), "cr": with_unit("complete response", "percent")}
     figure, axes = new_figure(len(shown), width=4.6, height=0.32 * table["name"].nunique() + 1.3)
     for each, (name, label) in zip(axes, shown.items(), strict=True):
         rows = table[table["outcome"] == name].iloc[::-1]
@@ -75,7 +70,7 @@ def draw_predictions(outcome: Outcome) -> Figure:
         each.set_yticks(place, [_trial_name(row) for row in rows.itertuples()])
         each.set_xlim(-3, 103)
         each.set_xlabel(label)
-    axes[0].set_ylabel("trial, dose in 10⁶ cells")
+    axes[0].set_ylabel(f"trial, {MILLIONS}")
     axes[1].set_yticklabels([])
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)

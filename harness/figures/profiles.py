@@ -1,18 +1,40 @@
-"""Profiles of one simulation: the observables that its model declares for a plot, over time."""
+"""Profiles of one simulation: the observables that its model declares for a plot, over time.
+
+Promise: the days of later doses, and both ends of an infusion, are marked, whatever the curve does there; a
+curve is drawn to just before such a moment, and on from after it.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.analysis.moments import jumps
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, new_figure, write_figure
+from harness.figures.style import COLOURS, INK, new_figure, write_figure
 from harness.models.catalog import load_card
 
 __all__ = ["draw_profiles", "write_profiles"]
+
+DECADES = 1e3
+"""Ratio of the largest to the smallest value from which on an axis is logarithmic."""
+
+LOWEST = 1e-9
+"""Share of the largest value below which nothing is shown."""
+
+BEGINNING = 0.02
+"""Share of the time in which a curve may still come up from 0."""
+
+NAMED = 6
+"""Moments that are told by their time too; of more the lines are shown alone."""
+
+LINE = 34
+"""Letters of a line of a label, as many as stand beside an axis."""
 
 
 def draw_profiles(dataset: xr.Dataset) -> Figure:
@@ -24,16 +46,39 @@ def draw_profiles(dataset: xr.Dataset) -> Figure:
     for each, name in zip(axes, names, strict=True):
         values = dataset[name].to_numpy()
         each.plot(time, values, color=COLOURS[0], linewidth=1.8)
-        positive = values[values > 0]
-        if positive.size == values.size and positive.max() > 1e3 * positive.min():
-            each.set_yscale("log")
-            each.set_ylim(bottom=max(positive.min(), positive.max() * 1e-9))
+        _set_scale(each, time, values)
+        _mark_moments(each, time, unit)
         each.set_xlabel(with_unit("time", unit))
-        each.set_ylabel(with_unit(dataset[name].attrs["long_name"], dataset[name].attrs["units"]))
-        each.set_title(name)
+        label = with_unit(dataset[name].attrs["long_name"], dataset[name].attrs["units"])
+        each.set_ylabel(textwrap.fill(label, LINE))
+        each.set_title(name, fontsize=10, color=INK)
     if not any(np.isfinite(dataset[name]).any() for name in names):
         axes[0].text(0.5, 0.5, "the simulation failed", ha="center", transform=axes[0].transAxes)
     return figure
+
+
+def _set_scale(axes: Axes, time: np.ndarray, values: np.ndarray) -> None:
+    """Logarithmic where values span decades, but for those at the very beginning, which may come from 0."""
+    later = values[time >= time[0] + BEGINNING * np.ptp(time)]
+    if not (later > 0).all() or not (values >= 0).all() or not later.max() > DECADES * later.min():
+        return
+    positive = values[values > 0]
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=max(0.5 * positive.min(), LOWEST * positive.max()))
+
+
+def _mark_moments(axes: Axes, time: np.ndarray, unit: str) -> None:
+    """A line at each moment at which something was given, or rates switched, with its time above."""
+    moments = time[jumps(time) + 1]
+    for moment in moments:
+        axes.axvline(moment, color=INK, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0)
+    if 0 < moments.size <= NAMED:
+        above = axes.secondary_xaxis("top")
+        above.set_xticks(
+            moments, [f"{unit if not i else ''} {moment:g}".strip() for i, moment in enumerate(moments)]
+        )
+        above.tick_params(length=2, pad=1, labelsize=7.5, colors=INK)
+        above.spines["top"].set_visible(False)
 
 
 def write_profiles(dataset: xr.Dataset, path: Path) -> None:

@@ -20,6 +20,9 @@ __all__ = ["draw_scan", "write_scan"]
 
 MOST = 6
 
+ACROSS = 3
+"""Sets of axes in a row."""
+
 
 def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Figure:
     """Draw the first few columns of results over one or two axes of a grid."""
@@ -28,8 +31,11 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
     axes = moving or axes[:1]
     names = [c for c in results if c not in apart and not c.startswith("design_")][:MOST]
     design = planned.design.table
-    figure, places = new_figure(len(names))
-    for place, name in zip(places, names, strict=True):
+    across = min(len(names), ACROSS)
+    figure, places = new_figure(across, rows=-(-len(names) // across))
+    for empty in places[len(names) :]:
+        empty.set_axis_off()
+    for place, name in zip(places, names, strict=False):
         label = with_unit(name, planned.unit(name))
         values = results[name].to_numpy(float)
         grid = [np.unique(design[axis]) for axis in axes]
@@ -53,6 +59,9 @@ def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Fi
         set_scale(place, "x", grid[0])
         if not np.isfinite(values).any():
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
+            place.set_yticks([])
+            if len(grid[0]) > 1:
+                place.set_xlim(grid[0][0], grid[0][-1])
     return figure
 
 

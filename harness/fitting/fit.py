@@ -134,8 +134,8 @@ class _Work:
 
     def run(self, tasks: Sequence[Task]) -> list[dict]:
         found = run_tasks(self.prepared, tasks, self.executor, self.progress, self.kept)
-        self.runs += sum(part["runs"] for part in found)
-        self.failed += sum(part["failed"] for part in found)
+        self.runs += sum(result["runs"] for result in found)
+        self.failed += sum(result["failed"] for result in found)
         return found
 
     def starts(self) -> list[dict]:
@@ -183,7 +183,7 @@ class _Work:
             for sign in (-1, 1)
         ]  # fmt: skip
         found = self.run(tasks)
-        walks = [_as_walk(part) for part in found]
+        walks = [_as_walk(result) for result in found]
         return {place: (walks[2 * i], walks[2 * i + 1]) for i, place in enumerate(places)}
 
     def ridge(self, x: np.ndarray, attempt: int) -> tuple[pd.DataFrame, list[Walk]]:
@@ -210,12 +210,12 @@ class _Work:
         first, second = (self.prepared.coordinates[place] for place in places)
         rows = [
             (first.natural(at), second.natural(along), value)
-            for at, part in zip(axes[0], found, strict=True)
-            for along, value in zip(axes[1], part["values"], strict=True)
+            for at, result in zip(axes[0], found, strict=True)
+            for along, value in zip(axes[1], result["values"], strict=True)
         ]
         table = pd.DataFrame(rows, columns=[first.name, second.name, "objective"])
-        return table, [_as_walk(part) for part in found]
+        return table, [_as_walk(result) for result in found]
 
 
-def _as_walk(part: dict) -> Walk:
-    return Walk(np.array(part["points"]), np.array(part["values"]), part["runs"], part["failed"])
+def _as_walk(result: dict) -> Walk:
+    return Walk(np.array(result["points"]), np.array(result["values"]), result["runs"], result["failed"])

@@ -62,7 +62,7 @@ def minimise(
 
 
 class _Problem:
-    """The objective as a function of its free coordinates."""
+    """The objective as a function of the values of its free coordinates."""
 
     def __init__(self, objective: Objective, start: np.ndarray, free: np.ndarray) -> None:
         self.objective, self.start, self.free = objective, start, free
@@ -72,26 +72,26 @@ class _Problem:
             count = objective.prepared.observations
             self.used = np.r_[:count, 2 * count : objective.rows(start).size]
 
-    def full(self, part: np.ndarray) -> np.ndarray:
+    def full(self, values: np.ndarray) -> np.ndarray:
         x = self.start.copy()
-        x[self.free] = part
+        x[self.free] = values
         return x
 
-    def inside(self, part: np.ndarray) -> np.ndarray:
+    def inside(self, values: np.ndarray) -> np.ndarray:
         low, high = self.bounds
-        return np.clip(part, low + 1e-9 * (high - low), high - 1e-9 * (high - low))
+        return np.clip(values, low + 1e-9 * (high - low), high - 1e-9 * (high - low))
 
-    def rows(self, part: np.ndarray) -> np.ndarray:
-        return self.objective.rows(self.full(part))[self.used]
+    def rows(self, values: np.ndarray) -> np.ndarray:
+        return self.objective.rows(self.full(values))[self.used]
 
-    def jacobian(self, part: np.ndarray) -> np.ndarray:
-        return self.objective.jacobian(self.full(part), self.free)[self.used]
+    def jacobian(self, values: np.ndarray) -> np.ndarray:
+        return self.objective.jacobian(self.full(values), self.free)[self.used]
 
-    def scored_rows(self, part: np.ndarray) -> np.ndarray:
+    def scored_rows(self, values: np.ndarray) -> np.ndarray:
         """The rows, and zeros for :meth:`scored_jacobian`."""
-        return np.concatenate([self.rows(part), np.zeros(self.missing_rows)])
+        return np.concatenate([self.rows(values), np.zeros(self.missing_rows)])
 
-    def scored_jacobian(self, part: np.ndarray) -> np.ndarray:
+    def scored_jacobian(self, values: np.ndarray) -> np.ndarray:
         """The Jacobian, and rows that make its square the expected Hessian: Fisher scoring.
 
         Squares of the rows hold ln s^2, whose curvature by ln s a Gauss-Newton step does not see: it would
@@ -99,12 +99,12 @@ class _Problem:
         same holds for omegas, with one unit a group.
         """
         prepared = self.objective.prepared
-        jacobian = self.jacobian(part)
+        jacobian = self.jacobian(values)
         if prepared.loss != "linear":
             return jacobian
         count = prepared.observations
         level = slice(count, 2 * count)
-        missing = self.rows(part)[level, np.newaxis] * jacobian[level]
+        missing = self.rows(values)[level, np.newaxis] * jacobian[level]
         omegas = np.isin(self.free, prepared.places("omega")) * np.sqrt(len(prepared.groups))
         return np.concatenate([jacobian, missing, np.diag(omegas)])
 
@@ -113,19 +113,19 @@ class _Problem:
         prepared = self.objective.prepared
         return 0 if prepared.loss != "linear" else prepared.observations + self.free.size
 
-    def squares(self, part: np.ndarray) -> float:
-        rows = self.rows(part)
+    def squares(self, values: np.ndarray) -> float:
+        rows = self.rows(values)
         return float(rows @ rows)
 
-    def gradient(self, part: np.ndarray) -> np.ndarray:
-        return 2 * self.jacobian(part).T @ self.rows(part)
+    def gradient(self, values: np.ndarray) -> np.ndarray:
+        return 2 * self.jacobian(values).T @ self.rows(values)
 
-    def least_squares(self, part: np.ndarray) -> optimize.OptimizeResult:
+    def least_squares(self, values: np.ndarray) -> optimize.OptimizeResult:
         """Trust region reflective; where it has not converged or nears a bound, dogbox goes on from there.
 
         The first keeps inside the bounds and creeps towards an optimum on one; dogbox walks along it.
         """
-        found = self._trust_region(part, "trf", 60)
+        found = self._trust_region(values, "trf", 60)
         low, high = self.bounds
         at_bound = np.minimum(found.x - low, high - found.x) < 1e-2 * (high - low)
         if found.success and not at_bound.any():
@@ -133,16 +133,16 @@ class _Problem:
         further = self._trust_region(self.inside(found.x), "dogbox", 60)
         return further if further.cost <= found.cost else found
 
-    def _trust_region(self, part: np.ndarray, method: str, evaluations: int) -> optimize.OptimizeResult:
+    def _trust_region(self, values: np.ndarray, method: str, evaluations: int) -> optimize.OptimizeResult:
         return optimize.least_squares(
-            self.scored_rows, part, self.scored_jacobian, self.bounds, method=method,
+            self.scored_rows, values, self.scored_jacobian, self.bounds, method=method,
             loss=self.objective.prepared.loss, x_scale="jac", ftol=1e-8, xtol=1e-6, gtol=1e-6,
             max_nfev=evaluations,
         )  # fmt: skip
 
-    def minimize(self, part: np.ndarray) -> optimize.OptimizeResult:
+    def minimize(self, values: np.ndarray) -> optimize.OptimizeResult:
         return optimize.minimize(
-            self.squares, part, jac=self.gradient, bounds=optimize.Bounds(*self.bounds), method="L-BFGS-B",
+            self.squares, values, jac=self.gradient, bounds=optimize.Bounds(*self.bounds), method="L-BFGS-B",
             options={"maxiter": 500, "ftol": 1e-11, "gtol": 1e-5},
         )  # fmt: skip
 

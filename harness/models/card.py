@@ -6,6 +6,7 @@ tolerances, its observables, its readings) stands in code; a card holds it, chec
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -154,6 +155,7 @@ class ModelCard(Declaration):
     solver: SolverSettings = SolverSettings()
     readings: dict[str, Reading] = {}
     _bases: tuple[ModelCard, ...] = PrivateAttr(())
+    _constants: tuple[str, ...] = PrivateAttr(())
 
     @property
     def antimony_path(self) -> Path:
@@ -163,7 +165,8 @@ class ModelCard(Declaration):
     def symbols(self) -> SymbolTable:
         """Symbols of the model."""
         clock = self.dose.clock if self.dose else None
-        return read_symbols(self.sbml_path(), clock, self.item, self.other_items)
+        found = read_symbols(self.sbml_path(), clock, self.item, self.other_items)
+        return replace(found, constants=self._constants)
 
     @property
     def bases(self) -> tuple[ModelCard, ...]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, model_validator
 from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
 from harness.models.card import DoseTarget, ModelCard, Reading, is_path, repository
+from harness.models.provenance import constants_of
 from harness.reading import read_texts
 
 __all__ = [
@@ -119,6 +120,7 @@ def _load_card(name: str) -> ModelCard:
         card = extension.card(load_card(extended))
     if card.id != name:
         raise InputError(f"{path}: id is {card.id}, the file's name says {name}")
+    card._constants = constants_of(card)
     return card
 
 

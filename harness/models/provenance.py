@@ -6,6 +6,7 @@ models is the work of the checks.
 
 from __future__ import annotations
 
+import csv
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from harness.faults import describe
 from harness.models.card import ModelCard, repository
 from harness.reading import parse_texts, read_text, read_texts
 
-__all__ = ["Parameter", "omegas_of", "parameters_of", "read_parameters", "read_terms"]
+__all__ = ["Parameter", "constants_of", "omegas_of", "parameters_of", "read_parameters", "read_terms"]
 
 
 class Parameter(Declaration):
@@ -74,6 +75,23 @@ def parameters_of(card: ModelCard) -> dict[str, Parameter]:
     """Rows of one model, by id; those of an extension come over those of the models that it extends."""
     scales = [*(base.id for base in card.bases), card.id]
     return {row.id: row for scale in scales for row in read_parameters() if row.scale == scale}
+
+
+def constants_of(card: ModelCard) -> tuple[str, ...]:
+    """Ids of the constants of one model, which nobody has reason to set: its rows of that status.
+
+    Every card asks for them: they are read without what reads tables, which takes as long as a simulation.
+    """
+    scales = {card.id, *(base.id for base in card.bases)}
+    text = read_text(repository() / "models_antimony" / "parameters.csv")
+    return tuple(name for scale, name in _constants(text) if scale in scales)
+
+
+@lru_cache(maxsize=8)
+def _constants(text: str) -> tuple[tuple[str, str], ...]:
+    """Model and id of every constant."""
+    rows = csv.DictReader(text.splitlines())
+    return tuple((row["scale"], row["id"]) for row in rows if row["status"] == "constant")
 
 
 def omegas_of(card: ModelCard) -> dict[str, float]:

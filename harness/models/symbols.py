@@ -62,11 +62,15 @@ class Symbol:
 
 @dataclass(frozen=True)
 class SymbolTable(Mapping[str, Symbol]):
-    """All symbols of one model, by id, in the order of the file; `time_unit` in pint's syntax."""
+    """All symbols of one model, by id, in the order of the file; `time_unit` in pint's syntax.
+
+    `constants` are ids of those that nobody has reason to set, such as a guard against 0/0.
+    """
 
     model: str
     time_unit: str
     symbols: dict[str, Symbol]
+    constants: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Symbol:
         if name not in self.symbols:
@@ -87,12 +91,20 @@ class SymbolTable(Mapping[str, Symbol]):
         return [symbol.id for symbol in self.symbols.values() if symbol.settable]
 
     def offered(self) -> list[str]:
-        """Ids of those that a user has reason to set: no constants that turn one unit into another."""
-        return [name for name in self.settable() if not is_conversion(self[name].value, self[name].unit)]
+        """Ids of those that a user has reason to set: no constants of the model or of its units."""
+        return [name for name in self.settable() if not self.is_constant(name)]
+
+    def is_constant(self, name: str) -> bool:
+        """Whether a symbol is declared a constant, or only turns one unit into another."""
+        symbol = self.symbols[name]
+        return name in self.constants or (symbol.settable and is_conversion(symbol.value, symbol.unit))
 
     def unknown(self, kind: str, name: str, among: Iterable[str], also: Iterable[str] = ()) -> InputError:
-        """Error for a name that is none of some symbols, nor `also`: the nearest, by what they mean too."""
-        meanings = {known: self.symbols[known].said for known in among}
+        """Error for a name that is none of some symbols, nor `also`: the nearest, by what they mean too.
+
+        Constants are not among those that it names.
+        """
+        meanings = {known: self.symbols[known].said for known in among if not self.is_constant(known)}
         return unknown_name(f"{kind} in {self.model}", name, [*meanings, *also], nearest(name, meanings))
 
     def require_settable(self, name: str, also: Iterable[str] = ()) -> Symbol:

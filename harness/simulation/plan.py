@@ -40,7 +40,7 @@ from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
-__all__ = ["Plan", "plan"]
+__all__ = ["NOT_SHOWN", "Plan", "plan"]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
@@ -58,7 +58,10 @@ SAMPLE = 16
 FAR_BELOW = 2
 """Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
 
-SHOWS = "endpoints are read off the model's own times, and --out x.nc keeps trajectories"
+NOT_SHOWN = (
+    "times: nothing is shown at them; endpoints are read off the model's own times, and --out x.nc keeps "
+    "trajectories"
+)
 
 VISITS = 10_000
 """Visits of a re-dosing rule in one run."""
@@ -112,6 +115,8 @@ class Plan:
         for call in self.study.endpoints:
             if call.name == column:
                 return call.unit
+        if column in self.shown:
+            return self.symbols[column].unit
         if column in REDOSES:
             return dict(zip(REDOSES, ("dimensionless", self.symbols.time_unit), strict=True))[column]
         return self.symbols[column.rpartition("_")[0]].unit
@@ -219,7 +224,7 @@ def plan(
     _require_distinct([*shown, *study.column_names()])
     notes = (*study.program.doubts, *_notes(card, study, checked))
     if grid is not None and not trajectories:
-        notes += (f"times: nothing is shown at them; {SHOWS}",)
+        notes += (NOT_SHOWN,)
     planned = Plan(study, checked, symbols, tuple(shown), notes=notes)
     return _with_engine(planned, require_engine(engine))
 

@@ -17,6 +17,7 @@ from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER
+from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.run import collect
@@ -63,6 +64,7 @@ def simulate(
     times: str | Sequence[float] | np.ndarray | None = None,
     observables: str | Sequence[str] | None = None,
     engine: str = ROADRUNNER,
+    executor: Executor | None = None,
 ) -> xr.Dataset:
     """Simulate one model once.
 
@@ -87,6 +89,8 @@ def simulate(
         What to read out; by default the observables of the model and then its states.
     engine
         As for :func:`~harness.simulation.plan.plan`.
+    executor
+        Where it runs; by default in this process.
 
     Returns
     -------
@@ -110,6 +114,7 @@ def simulate(
         times=times,
         observables=observables,
         engine=engine,
+        executor=executor,
     ).labelled()
 
 
@@ -124,6 +129,7 @@ def simulate_once(
     times: str | Sequence[float] | np.ndarray | None,
     observables: str | Sequence[str] | None,
     engine: str,
+    executor: Executor | None = None,
 ) -> Simulated:
     """As :func:`simulate`, without the labels, which take longer to load than a model to run."""
     selection = select(model, readings, condition)
@@ -144,7 +150,7 @@ def simulate_once(
         changes=changes,
         engine=engine,
     )
-    found = collect(planned)
+    found = collect(planned, executor)
     study = planned.study
     given = "default" if study.regimen is None else str(study.regimen.absolute(study.default_dose))
     attributes = {

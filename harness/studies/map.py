@@ -118,6 +118,9 @@ class Map(StudyDeclaration):
         More columns of the table, such as ``response_at(M_protein_change, day=180)``.
     until
         End of every run, over which a fall is the deepest; the longest follow-up of the article by default.
+    curves, times
+        Whether the outcome has the curves of the observables of every run, and at which times; by default
+        at those that the model declares. No number depends on them.
     engine
         What runs the simulations: by default the kernel where there are enough of them, else RoadRunner.
     """
@@ -134,6 +137,8 @@ class Map(StudyDeclaration):
     regimen: DeclaredRegimen | None = None
     endpoints: tuple[str, ...] = ()
     until: str = "21 months"
+    curves: bool = False
+    times: str | None = None
     engine: EngineName = AUTO
 
     def number_names(self) -> tuple[str, ...]:
@@ -181,7 +186,8 @@ class Map(StudyDeclaration):
             "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")},
         }
         notes = (*planned.notes, *self._notes(numbers))
-        return Outcome(numbers, {"map": table}, len(table), failed, notes, shown, planned.study.engine)
+        curves, engine = (found if self.curves else None), planned.study.engine
+        return Outcome(numbers, {"map": table}, len(table), failed, notes, shown, engine, curves)
 
     def _more(self, planned: Plan) -> list[str]:
         """Columns of the endpoints that were asked for."""
@@ -207,6 +213,8 @@ class Map(StudyDeclaration):
             self.model,
             grid(**axes),
             endpoints=[*ENDPOINTS, _highest_of_run(card)[0], *self.endpoints],
+            trajectories=self.curves,
+            times=self.times,
             until=self.until,
             doses=None if self.regimen is None else declared_regimen("", self.regimen, symbols),
             changes=self.changes,

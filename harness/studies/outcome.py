@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from harness.models.catalog import model_files
 from harness.simulation.engines import require_engine
 from harness.simulation.execute import Executor
 from harness.simulation.study import is_ok
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "EngineName",
@@ -86,6 +89,8 @@ class Outcome:
         reference or was to be the kernel, first; failures and how they were handled, assumptions.
     engine
         What ran the simulations; empty where that is no one engine.
+    curves
+        Labelled results of all runs with their curves, of a study that was asked to keep them.
     """
 
     numbers: Mapping[str, float]
@@ -95,6 +100,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
+    curves: xr.Dataset | None = None
 
     def written(self, name: str) -> pd.DataFrame:
         """A table as it is written: its last column says what ran the simulations."""
@@ -123,7 +129,7 @@ class StudyDeclaration(Declaration, ABC):
 
     @abstractmethod
     def size(self) -> int:
-        """How many steps the progress will count: simulations, or parts of a fit or a comparison."""
+        """How many steps the progress will count: simulations, or tasks of a fit or a comparison."""
 
     @abstractmethod
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:

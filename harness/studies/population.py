@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
+from harness.analysis.moments import nearly_in, rows_at
 from harness.analysis.response import FIRST_VISIT
 from harness.errors import InputError, RunFailed
 from harness.identity import key_of
@@ -19,10 +20,10 @@ from harness.models.card import repository
 from harness.models.units import convert
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor
-from harness.simulation.plan import Plan, plan
+from harness.simulation.plan import NOT_SHOWN, Plan, plan
 from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
-from harness.simulation.times import parse_until
+from harness.simulation.times import parse_times, parse_until
 from harness.studies import cohort
 from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
 from harness.studies.published import Drawn, Published, predict, read_published
@@ -62,6 +63,9 @@ class Population(VirtualPatients):
         Day from which response is assessed.
     until
         End of follow-up.
+    curves, times
+        Whether the outcome has the curves of the observables of every run, and at which times; by default
+        at those at which response is read off. No number depends on them.
     strict_cr
         Another bound of a complete response (%), shown beside the declared one.
     threshold
@@ -81,6 +85,8 @@ class Population(VirtualPatients):
     months: tuple[float, ...] = (6, 21)
     first_visit: float = Field(default=FIRST_VISIT, ge=0)
     until: str = "48 months"
+    curves: bool = False
+    times: str | None = None
     strict_cr: float = -99
     threshold: float | None = None
     spiders: int = Field(default=250, ge=0, le=MOST)
@@ -136,32 +142,46 @@ class Population(VirtualPatients):
         found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(status, reason)
-        time = found.time.to_numpy()
-        tables = self._tables(time, found[CHANGE].to_numpy().reshape(self.patients, -1, time.size))
+        change = found[CHANGE].isel(time=rows_at(found.time.to_numpy(), self._own_times()))
+        time = change.time.to_numpy()
+        tables = self._tables(time, change.to_numpy().reshape(self.patients, -1, time.size))
         about = planned.design.table.drop(columns="dose").assign(status=status, reason=reason)
         tables["runs"] = pd.concat([tables["runs"], about], axis=1)
         lost = f"{failed} of {self.size()} simulations failed and are in no share or curve"
         notes = (*planned.notes, lost) if failed else planned.notes
-        return Outcome(self._numbers(tables), tables, self.size(), failed, notes, engine=planned.study.engine)
+        if self.times is not None and not self.curves:
+            notes = (*notes, NOT_SHOWN)
+        curves = found.isel(time=rows_at(found.time.to_numpy(), self._shown_times())) if self.curves else None
+        numbers, engine = self._numbers(tables), planned.study.engine
+        return Outcome(numbers, tables, self.size(), failed, notes, engine=engine, curves=curves)
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
         refuse_set_twice(self.changes, ["dose"])
-        days = np.array(self.months) * self.month()
-        days = np.append(days, self._first_visit())
-        steps = [np.arange(start, min(stop, self._end()), step) for start, stop, step in STEPS]
+        own, shown = self._own_times(), self._shown_times()
+        observables = self._selection().card.observables if self.curves else ()
         return plan(
             self.model,
             self.patients_design(self.patients) * grid(dose=self.doses),
             trajectories=True,
-            observables=[CHANGE],
-            times=np.unique(np.concatenate([*steps, days, [self._end()]])),
+            observables=list(dict.fromkeys([CHANGE, *observables])),
+            times=np.union1d(own, shown[~nearly_in(shown, own)]),
             until=self._end(),
             doses=None if self.regimen is None else declared_regimen("", self.regimen, self.symbols()),
             changes=self.changes,
             readings=self.readings,
             engine=self.engine,
         )
+
+    def _own_times(self) -> np.ndarray:
+        """Times at which everything is read off."""
+        days = np.append(np.array(self.months) * self.month(), self._first_visit())
+        steps = [np.arange(start, min(stop, self._end()), step) for start, stop, step in STEPS]
+        return np.unique(np.concatenate([*steps, days, [self._end()]]))
+
+    def _shown_times(self) -> np.ndarray:
+        """Times of the curves that are kept."""
+        return self._own_times() if self.times is None else parse_times(self.times, self.symbols().time_unit)
 
     def _tables(self, time: np.ndarray, change: np.ndarray) -> dict[str, pd.DataFrame]:
         """All tables, from `change` (%), shape (patients, doses, times), at `time` in the model's unit."""

@@ -33,7 +33,7 @@ def cart(capfd):
         (["simulate", "clinical", "--set", "K_12=1", "--set", "K_12=2"], "is given twice"),
         (["simulate", "clinical", "--set", "K12=1"], "nearest: K_12"),
         (["simulate", "clinical", "--set", "K_12=1\x1f"], "has the control character U+001F in it"),
-        (["map", "--burden", "1_0:50"], "burden: write LOW:HIGH"),
+        (["map", "--burden", "1_0:50"], "burden: '_0' is not a unit"),
         (["map", "--conversion", ".=1"], "write PERCENT=VALUE"),
         (
             ["scan", "clinical", "--grid", "dose=1e8", "--endpoint", "lowest(transgene, start=1_0)"],
@@ -203,7 +203,7 @@ def test_scan_writes_the_map_and_its_picture(cart, tmp_path):
         "--workers", "1",
     )  # fmt: skip
     assert code == 0
-    assert shown.split()[:5] == ["run", "status", "dose", "Tumor_0", "Cmax"]
+    assert shown.split()[:7] == ["run", "status", "dose", "(cells)", "Tumor_0", "(cells/L)", "Cmax"]
     assert len(shown.splitlines()) == 7
     assert err == "cart: 6 runs: 6 ok\n"
     table = pd.read_parquet(out)

@@ -14,10 +14,6 @@ from harness.cli.main import app, run
 COMMANDS = typer.main.get_command(app).commands
 ALL = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 QUICK = ("models", "simulate", "scan", "export", "docs")
-RUN = [
-    "run", "scan", "map", "sensitivity", "population", "trial", "patients", "fit",
-    "validate", "report", "agree",
-]  # fmt: skip
 
 
 def test_every_command_has_an_example_on_its_page():
@@ -50,20 +46,6 @@ def test_a_quick_example_runs(capfd, tmp_path, monkeypatch, name, line):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("name", RUN)
-def test_every_command_that_runs_takes_workers_scheduler_and_out(name):
-    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert {"--workers", "--scheduler", "--out"} <= options
-
-
-@pytest.mark.parametrize("name", ["simulate", "scan", "run", "map", "sensitivity", "population", "export"])
-def test_every_command_that_doses_takes_a_regimen_of_a_file(name):
-    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert {"--dose", "--regimens", "--regimen", "--set", "--reading", "--until", "--out"} - options <= (
-        {"--until"} if name == "sensitivity" else set()
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "page"),
     [
@@ -88,26 +70,65 @@ def test_a_hint_names_a_page_that_there_is(capfd, arguments, page):
         ("cart simulate clinical --reading as_", ["as_run"]),
         ("cart simulate in_vitro --condition Je", ["JeKo"]),
         ("cart simulate clinical --set Ag_t", ["Ag_tumor="]),
+        ("cart simulate clinical --set ", ["K_12=", "dose="]),
+        ("cart scan clinical --grid K_1", ["K_12="]),
+        ("cart simulate clinical --observable trans", ["transgene"]),
+        ("cart run clinical --observable transgene,sB", ["transgene,sBCMA", "transgene,sBCMA_change"]),
+        ("cart sensitivity clinical --observable log(tr", ["log(transgene)"]),
+        ("cart sensitivity clinical --parameters K_12,K_2", ["K_12,K_21"]),
+        ("cart scan clinical --endpoint C", ["Cmax"]),
+        ("cart map --endpoint response_", ["response_at("]),
+        (
+            "cart scan clinical --endpoint Cmax,lowest(tumor_",
+            ["Cmax,lowest(tumor_conc", "Cmax,lowest(tumor_ratio"],
+        ),
+        ("cart scan in_vitro --endpoint lowest(via", ["lowest(viability"]),
+        ("cart simulate clinical --regimens REGIMENS --regimen sp", ["split"]),
+        ("cart population --omega K_exp", ["K_exp_max="]),
+        ("cart population --rule nadir_", ["nadir_25", "nadir_25_and_5"]),
+        ("cart simulate clinical --engine k", ["kernel"]),
+        ("cart export clinical --format sbml-l3", ["sbml-l3v1", "sbml-l3v2"]),
+        ("cart agree --tool cop", ["copasi"]),
+        ("cart agree xeno", ["xenograft"]),
+        ("cart fit fig2b/mov", ["fig2b/moving_volume"]),
         ("cart validate fig2", ["fig2a", "fig2b"]),
     ],
 )
-def test_the_shell_completes(words, offered):
+def test_the_shell_completes(capfd, monkeypatch, tmp_path, words, offered):
+    regimens = tmp_path / "regimens.yaml"
+    regimens.write_text("regimens:\n  split: {doses: [0.3x, 0.7x@3]}\n")
+    for name, value in asked(words.replace("REGIMENS", str(regimens))).items():
+        monkeypatch.setenv(name, value)
+    assert run([]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert set(offered) <= set(out.split())
+    assert all(name.startswith(words.split(" ")[-1]) for name in out.split())
+    assert not {"pg_per_g=", "N_A=", "no_cell=", "all_of_it=", "N_A"} & set(out.split())
+
+
+def asked(words):
+    """What bash tells a command of a line, in the environment."""
+    place = len(words.split(" ")) - 1
+    return {"_CART_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(place)}
+
+
+def test_a_shell_asks_in_a_process_of_its_own():
     code = "import sys; from harness.cli.main import main; sys.argv = ['cart']; main()"
-    told = {"_CART_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-    root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**told}, cwd=root
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert set(offered) <= set(done.stdout.split())
-    assert all(name.startswith(words.split()[-1]) for name in done.stdout.split())
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=asked("cart simul"),
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["simulate"], "")
 
 
 def test_a_model_that_is_named_is_told_with_values_units_and_meanings(capfd):
     assert run(["models", "clinical"]) == 0
     lines = [" ".join(line.split()) for line in capfd.readouterr().out.splitlines()]
     assert "K_12 1.71 1/day distribution rate, blood to tissue" in lines
-    assert "sBCMA ug/L soluble BCMA in serum" in lines
+    assert "sBCMA µg/L soluble BCMA in serum" in lines
     assert "endpoints: Cmax, Tmax, AUC28, M_nadir, sBCMA_nadir, best_response, PFS" in lines
-    assert not any(line.startswith("pg_per_g") for line in lines)
+    constants = ("pg_per_g", "N_A", "all_of_it", "no_cell")
+    assert not any(line.startswith(constants) for line in lines)
+    assert "V_b 5 L blood volume" in lines
     assert run(["models", "klinical"]) == 2

@@ -12,8 +12,8 @@ SMALL = ["population", "--patients", "3", "--dose", "50e6", "--workers", "1"]
 def test_a_population_is_printed_with_intervals(capsys):
     assert run([*SMALL, "--omega", "Tumor_0=0.8", "--month", "12"]) == 0
     shown = capsys.readouterr()
-    assert "median PFS (months, nadir_25_and_5)" in shown.out
-    assert "PD at 12 m (%)" in shown.out
+    assert "median PFS by nadir_25_and_5 (months)" in shown.out
+    assert "PD at 12 months (%)" in shown.out
     assert "3 runs, 0 failed" in shown.err
 
 
@@ -42,13 +42,13 @@ def test_a_trial_is_run_from_its_file(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["population", "--patients", "0"], "patients: "),
-        (["population", "--dose", "lots"], "doses.0: "),
+        (["population", "--dose", "lots"], "dose: 'lots' is not a number"),
         (["population", "--omega", "K_12"], "--omega 'K_12': write ID=VALUE"),
         (["population", "--omega", "K_13=1"], "nearest: K_21, K_12"),
         (["population", "--rule", "nadir"], "nearest: nadir_25"),
         (["population", "--model", "in_vitro"], "has no M_protein_change"),
         (["population", "--month", "60"], "lies after the end"),
-        (["population", "--out", "a.nc"], "the suffix must be one of"),
+        (["population", "--out", "a.xls"], "the suffix must be one of .csv, .parquet, .nc"),
         (["population", "--plot", "a.csv"], "the suffix must be one of"),
         (["trial", "absent.yaml"], "no such file"),
     ],

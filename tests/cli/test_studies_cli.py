@@ -12,7 +12,7 @@ from harness.cli.main import run
         (("patients", "--out", "{0}/none/fits"), 2, "none does not exist"),
         (("map", "--plot", "{0}/a.csv"), 2, "the suffix must be one of .png, .svg, .pdf"),
         (("map", "--points", "2", "--set", "Tumor_0=1e9"), 2, "Tumor_0 is varied between the runs"),
-        (("map", "--burden", "5:1e400"), 2, "burden: write LOW:HIGH, not '5:1e400'"),
+        (("map", "--burden", "5:1e400"), 2, "burden: '1e400' is not a finite number"),
         (("map", "--points", "2", "--set", "K_12=1e300"), 1, "every simulation failed; the first: CVODE"),
         (("population", "--patients", "2", "--set", "dose=1e8"), 2, "dose is varied between the runs"),
         (("population", "--patients", "600000"), 2, "2400000 patients at all doses together; at most"),

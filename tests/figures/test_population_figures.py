@@ -42,7 +42,7 @@ def test_a_survival_curve_has_its_numbers_at_risk_below():
     figure = draw_survival(
         {"all": kaplan_meier(time, np.array([1, 0, 1, 1, 0], bool))}, "progression-free", title="PFS"
     )
-    assert {"at risk", "all", "progression-free", "months", "PFS"} <= set(texts(figure))
+    assert {"at risk", "all", "progression-free", "time (months)", "PFS"} <= set(texts(figure))
     assert [t.get_text() for t in figure.axes[0].texts if t.get_text().isdigit()] == list("531111")
     line = figure.axes[0].get_lines()[0]
     assert line.get_ydata()[0] == 1

@@ -1,11 +1,13 @@
 """Names that are near by meaning."""
 
+import re
+
 import pytest
 
 from harness.errors import InputError
 from harness.models.catalog import load_card, model_names
 from harness.models.meaning import nearest
-from harness.models.provenance import read_parameters
+from harness.models.provenance import parameters_of
 from harness.models.units import is_conversion
 
 
@@ -43,14 +45,30 @@ def test_an_observable_is_found_by_another_word_for_it():
 
 
 @pytest.mark.parametrize("model", model_names())
-def test_constants_that_turn_units_are_not_offered_and_all_else_is(model):
-    symbols = load_card(model).symbols
+def test_parameters_are_offered_and_constants_are_in_no_message(model):
+    card = load_card(model)
+    symbols = card.symbols
     left = set(symbols.settable()) - set(symbols.offered())
-    known = {row.id for row in read_parameters() if row.source == "unit conversion"} - {"all_of_it"} | {"N_A"}
-    assert left == known & set(symbols)
-    with pytest.raises(InputError) as told:
-        symbols.require_settable("picograms_per_gram_xyz")
-    assert "pg_per_g" not in str(told.value)
+    constant = {name for name, row in parameters_of(card).items() if row.status == "constant"}
+    assert left == constant
+    assert {"N_A", "no_cell"} <= constant
+    for name in constant:
+        for asked in (f"{name}_", name[:-1], f"x{name}"):
+            for told in (
+                symbols.unknown("parameter", asked, symbols.settable()),
+                symbols.unknown("observable", asked, symbols),
+            ):
+                assert not set(re.findall(r"\w+", str(told).split("'")[-1])) & constant
+
+
+def test_of_a_user_s_own_model_what_turns_units_is_not_offered(tmp_path):
+    path = tmp_path / "own.ant"
+    path.write_text(
+        "model own()\n  unit per_mole = item/mole;\n  N_A = 6.02214076e23; N_A has per_mole;\n"
+        "  k = 1; x = 1; x' = -k*x/N_A;\nend\n"
+    )
+    symbols = load_card(str(path)).symbols
+    assert set(symbols.settable()) - set(symbols.offered()) == {"N_A"}
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def read_cases(path: Path, expected: str, symbols: SymbolTable) -> pd.DataFrame:
         raise InputError(
             f"{path}:1: the first line must be '# expected: ' and the columns of expected values"
         )
-    settable = [name for name in symbols.settable() if name not in declared]
+    settable = [name for name in symbols.offered() if name not in declared]
     table = parse_texts(path, text, declared, ("condition", "reading", "dose", "source", *settable))
     for column in table.columns.difference(["condition", "reading", "source"]):
         table[column] = to_numbers(table[column])
