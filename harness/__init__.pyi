@@ -35,8 +35,10 @@ from harness.simulation.execute import Serial as Serial
 from harness.simulation.execute import choose_executor as choose_executor
 
 # Studies
+from harness.calibration.study import Calibrate as Calibrate
 from harness.exchange.agreement import Agreement as Agreement
 from harness.fitting.study import Fit as Fit
+from harness.studies.clocks import Clocks as Clocks
 from harness.studies.map import Burden as Burden
 from harness.studies.map import Map as Map
 from harness.studies.outcome import Outcome as Outcome

@@ -11,6 +11,7 @@ import xarray
 
 import harness
 from harness.models.card import repository
+from harness.validation.studies import AnyStudy
 
 NAMES = sorted(set(harness.__all__) - {"__version__"})
 FUNCTIONS = [name for name in NAMES if inspect.isfunction(getattr(harness, name))]
@@ -32,6 +33,7 @@ def loaded(lines):
 
 def test_what_a_script_needs_is_offered():
     assert set(harness.__all__) >= NEEDED
+    assert set(harness.__all__) >= {study.__name__ for study in typing.get_args(typing.get_args(AnyStudy)[0])}
     assert len(harness.__all__) == len(set(harness.__all__))
 
 

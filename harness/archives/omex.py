@@ -26,6 +26,7 @@ from harness.exchange.agreement import absolute_tolerances
 from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id, use_of
 from harness.figures.panel import draw_panel
+from harness.figures.style import figure_of
 from harness.files import write_whole
 from harness.models.build import CREATED, CREATOR, LICENCE
 from harness.models.card import repository
@@ -124,7 +125,8 @@ def fill_folder(scale: str, folder: Path) -> None:
         (folder / f"{archive.panel}_{name}.sedml").write_text(alone, encoding="utf-8")
     together = sedml_text(sources, course, observables, _plots(spec, tuple(sources)))
     (folder / f"{archive.panel}.sedml").write_text(together, encoding="utf-8")
-    draw_panel(_simulated(spec)).savefig(folder / "figure.png", dpi=150, metadata={"Software": None})
+    figure = figure_of(draw_panel(_simulated(spec)))
+    figure.savefig(folder / "figure.png", dpi=150, metadata={"Software": None})
     (folder / "README.md").write_text(_readme(scale, spec, uses), encoding="utf-8")
     shutil.copy(_licence(), folder / "LICENSE")
     (folder / "metadata.rdf").write_text(_metadata(spec), encoding="utf-8")

@@ -107,7 +107,7 @@ def read_blind(declared: Calibration) -> tuple[Predicted, ...]:
         (dose,) = row.arms
         if dose not in declared.doses:
             raise InputError(f"{path}: {row.name}: dose {dose:g} is none of the doses of the calibration")
-        orr, cr = (round(row.n * percent / 100) for percent in (row.orr, row.cr))
+        orr, cr = (round(row.n * percent / 100) for percent in (row.orr, row.cr) if percent is not None)
         found.append(Predicted(row.name, dose, row.n, cr, orr))
     return tuple(found)
 

@@ -39,7 +39,7 @@ from harness.cli.options import (
 from harness.cli.studies import answer, chosen_regimen, is_of_curves
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from harness.studies.outcome import Outcome
 
@@ -125,7 +125,7 @@ def map_(
         engine=engine,
     )
 
-    def draw(outcome: Outcome) -> Figure:
+    def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.maps import draw_map
 
         return draw_map(outcome)
@@ -214,7 +214,7 @@ def sensitivity(
         engine=engine,
     )
 
-    def draw(outcome: Outcome) -> Figure:
+    def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.sensitivity import draw_sensitivity
 
         return draw_sensitivity(outcome, outcome.extra["time_unit"], measure)

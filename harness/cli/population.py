@@ -29,7 +29,7 @@ from harness.cli.studies import answer, chosen_regimen, is_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from harness.studies.outcome import Outcome
 
@@ -101,7 +101,7 @@ def population(
         **({} if rule is None else {"rule": rule}),
     )
 
-    def draw(outcome: Outcome) -> Figure:
+    def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.population import draw_population
 
         return draw_population(outcome, study.rule)
@@ -147,7 +147,7 @@ def trial(
     declared = read_declaration(file, Trial).model_dump()
     study = declare(Trial, **declared | {name: value for name, value in given.items() if value is not None})
 
-    def draw(outcome: Outcome) -> Figure:
+    def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.population import draw_trial
 
         return draw_trial(outcome)

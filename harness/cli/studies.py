@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.cli.endings import show_beside
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
     from harness.models.symbols import SymbolTable
     from harness.simulation.regimen import DeclaredRegimen, Regimen
@@ -125,7 +125,7 @@ def answer(
     *,
     table: str,
     out: Path | None,
-    draw: Callable[[Outcome], Figure],
+    draw: Callable[[Outcome], list[Axes]],
     plot: Path | None,
     show: Callable[[Outcome], None],
     workers: int | None,

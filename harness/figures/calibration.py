@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from harness.figures.clocks import DOSE
-from harness.figures.style import COLOURS, INK, new_figure
+from harness.figures.labels import MILLIONS, with_unit
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_comparison", "draw_responses"]
@@ -19,13 +18,15 @@ __all__ = ["draw_comparison", "draw_responses"]
 COLUMNS = 3
 
 
-def draw_responses(outcome: Outcome) -> Figure:
-    """ORR and CR by dose of each candidate and benchmark: median and middle 90 % of the posterior."""
+def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """ORR and CR by dose of each candidate and benchmark: median and middle 90 % of the posterior.
+
+    One set of axes each.
+    """
     table = outcome.tables["responses"]
     names = list(dict.fromkeys(table["candidate"]))
-    rows = -(-len(names) // COLUMNS)
-    figure, axes = new_figure(COLUMNS, width=3.4, height=2.7, rows=rows)
-    for each, name in zip(axes, names, strict=False):
+    drawn = axes_for(axes, len(names), width=3.4, height=2.7, across=COLUMNS)
+    for each, name in zip(drawn, names, strict=True):
         own = table[table["candidate"] == name]
         for i, (outcome_name, label) in enumerate({"orr": "overall", "cr": "complete"}.items()):
             line = own[own["outcome"] == outcome_name]
@@ -35,22 +36,20 @@ def draw_responses(outcome: Outcome) -> Figure:
         each.set_title(own["label"].iloc[0], fontsize=9, color=INK, loc="left")
         each.set_xscale("log")
         each.set_ylim(0, 102)
-        each.set_xlabel(DOSE)
-    for unused in axes[len(names) :]:
-        unused.set_visible(False)
-    axes[0].set_ylabel("response (%)")
-    axes[0].legend(fontsize=8, frameon=False)
-    return figure
+        each.set_xlabel(MILLIONS)
+    drawn[0].set_ylabel(with_unit("response", "percent"))
+    drawn[0].legend(fontsize=8, frameon=False)
+    return drawn
 
 
-def draw_comparison(outcome: Outcome) -> Figure:
+def draw_comparison(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Log evidence of the responses that were fitted, and log probability of the trial that was not."""
     table = outcome.tables["comparison"].iloc[::-1]
-    figure, axes = new_figure(2, width=4.4, height=0.34 * len(table) + 1.1)
-    _dots(axes[0], table, "log_evidence_responses", None, "log evidence, responses of the fitted trial")
-    _dots(axes[1], table, "blind_log_p", "blind_error", "log probability, trial that was not fitted")
-    axes[1].set_yticklabels([])
-    return figure
+    drawn = axes_for(axes, 2, width=4.4, height=0.34 * len(table) + 1.1)
+    _dots(drawn[0], table, "log_evidence_responses", None, "log evidence, responses of the fitted trial")
+    _dots(drawn[1], table, "blind_log_p", "blind_error", "log probability, trial that was not fitted")
+    drawn[1].set_yticklabels([])
+    return drawn
 
 
 def _dots(axes: Axes, table: pd.DataFrame, column: str, error: str | None, label: str) -> None:

@@ -6,10 +6,10 @@ Promise: everything is drawn from the tables of a study of clocks, and from noth
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, new_figure
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_clocks"]
@@ -17,27 +17,27 @@ __all__ = ["draw_clocks"]
 MARKERS = "osD^vP*X"
 
 
-def draw_clocks(outcome: Outcome) -> Figure:
+def draw_clocks(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Tmax, Cmax and ORR by dose, one set of axes each."""
     typical, responses = outcome.tables["typical"], outcome.tables["responses"]
-    figure, axes = new_figure(3, width=4.0, height=3.4)
+    drawn = axes_for(axes, 3, width=4.0, height=3.4)
     doses = typical["dose"] / 1e6
     line = np.polyval(np.polyfit(np.log(doses), typical["Tmax"], 1), np.log(doses))
     said = f"{outcome.numbers['days_per_efold']:.2f} days later for each factor e"
-    axes[0].plot(doses, line, color=INK, linewidth=1, linestyle="--", label=said)
-    axes[0].plot(doses, typical["Tmax"], "o", color=COLOURS[0], label="typical patient")
-    axes[0].set_ylabel(with_unit("Tmax", "day"))
-    axes[0].legend(fontsize=8, frameon=False)
-    axes[1].plot(doses, typical["Cmax"], "o-", color=COLOURS[0])
-    axes[1].set_ylabel(with_unit("Cmax", "copies/ug"))
-    axes[1].set_ylim(0, None)
+    drawn[0].plot(doses, line, color=INK, linewidth=1, linestyle="--", label=said)
+    drawn[0].plot(doses, typical["Tmax"], "o", color=COLOURS[0], label="typical patient")
+    drawn[0].set_ylabel(with_unit("Tmax", "day"))
+    drawn[0].legend(fontsize=8, frameon=False)
+    drawn[1].plot(doses, typical["Cmax"], "o-", color=COLOURS[0])
+    drawn[1].set_ylabel(with_unit("Cmax", "copies/ug"))
+    drawn[1].set_ylim(0, None)
     for i, (label, rows) in enumerate(responses.groupby("label", sort=False)):
         style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "markersize": 5}
-        axes[2].plot(rows["dose"] / 1e6, rows["orr"], label=label, **style)
-    axes[2].set_ylabel(with_unit("overall response", "percent"))
-    axes[2].set_ylim(0, 102)
-    axes[2].legend(fontsize=8, frameon=False)
-    for each in axes:
+        drawn[2].plot(rows["dose"] / 1e6, rows["orr"], label=label, **style)
+    drawn[2].set_ylabel(with_unit("overall response", "percent"))
+    drawn[2].set_ylim(0, 102)
+    drawn[2].legend(fontsize=8, frameon=False)
+    for each in drawn:
         each.set_xscale("log")
         each.set_xlabel(MILLIONS)
-    return figure
+    return drawn

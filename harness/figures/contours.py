@@ -6,10 +6,9 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from harness.figures.style import INK
+from harness.figures.style import INK, axes_for
 
 __all__ = ["draw_field", "draw_lines", "set_scale", "short_number"]
 
@@ -17,15 +16,17 @@ EDGE = 0.03
 """Share of the axes along their edges that holds no number of a line."""
 
 
-def draw_field(figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, field: np.ndarray) -> None:
+def draw_field(x: np.ndarray, y: np.ndarray, field: np.ndarray, ax: Axes | None = None) -> Axes:
     """Fill the contours of `field`, shape (y, x), blank where it is NaN, with a bar of their values."""
+    axes = ax or axes_for(None, 1)[0]
     levels, norm = _levels(field)
-    _fill(figure, axes, (x, y, np.ma.masked_invalid(field)), levels, norm)
+    _fill(axes, (x, y, np.ma.masked_invalid(field)), levels, norm)
+    return axes
 
 
 def draw_lines(
-    figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, field: np.ndarray, levels: tuple[float, ...]
-) -> None:
+    x: np.ndarray, y: np.ndarray, field: np.ndarray, levels: tuple[float, ...], ax: Axes | None = None
+) -> Axes:
     """The same with lines at given levels, each with its number on it; one colour between two of them.
 
     The scales of the axes are to be set before, because the numbers are placed by them.
@@ -34,20 +35,21 @@ def draw_lines(
     within = [level for level in levels if low < level < high]
     edges = np.unique([low, *within, high])
     if edges.size < 3:
-        draw_field(figure, axes, x, y, field)
-        return
+        return draw_field(x, y, field, ax)
+    axes = ax or axes_for(None, 1)[0]
     shown = np.ma.masked_invalid(field)
-    _fill(figure, axes, (x, y, shown), edges, BoundaryNorm(edges, 256, extend="neither"))
+    _fill(axes, (x, y, shown), edges, BoundaryNorm(edges, 256, extend="neither"))
     lines = axes.contour(x, y, shown, levels=within, colors="white", linewidths=0.9)
     for text in axes.clabel(lines, fmt=short_number, fontsize=7.5):
         text.set_path_effects([patheffects.withStroke(linewidth=2, foreground=f"{INK}a0")])
         across, up = axes.transAxes.inverted().transform(axes.transData.transform(text.get_position()))
         text.set_visible(EDGE < across < 1 - EDGE and EDGE < up < 1 - EDGE)  # beyond, the edge would cut it
+    return axes
 
 
-def _fill(figure: Figure, axes: Axes, surface: tuple, levels: np.ndarray, norm: Normalize) -> None:
+def _fill(axes: Axes, surface: tuple, levels: np.ndarray, norm: Normalize) -> None:
     drawn = axes.contourf(*surface, levels=levels, norm=norm, cmap="viridis")
-    bar = figure.colorbar(drawn, ax=axes, format=FuncFormatter(short_number), spacing="uniform")
+    bar = axes.figure.colorbar(drawn, ax=axes, format=FuncFormatter(short_number), spacing="uniform")
     bar.ax.tick_params(labelsize=8, colors=INK)
 
 

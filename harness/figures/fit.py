@@ -10,11 +10,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import BoundaryNorm
 from matplotlib.ticker import MaxNLocator
 
 from harness.figures.labels import RESIDUAL, with_unit
-from harness.figures.style import COLOURS, DASHES, INK, new_figure, write_figure
+from harness.figures.style import (
+    COLOURS,
+    DASHES,
+    INK,
+    SomeAxes,
+    axes_for,
+    figure_of,
+    ink_legend,
+    legend_of_all,
+    write_figure,
+)
 from harness.fitting.information import RISE
 from harness.fitting.result import FitResult
 
@@ -29,14 +39,14 @@ __all__ = [
 ]
 
 
-def draw_predictions(result: FitResult) -> Figure:
+def draw_predictions(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]:
     """Observations, curves and 95 % bands, one set of axes an observable; censored ones as triangles.
 
     Where every arm is read out at one time only, predicted over observed instead.
     """
     curves, residuals = result.table("predictions"), result.table("residuals")
     names = list(dict.fromkeys(curves["observable"]))
-    figure, places = new_figure(len(names))
+    places = axes_for(axes, len(names))
     single = residuals.groupby(["arm", "observable"]).size().max() == 1
     for place, name in zip(places, names, strict=True):
         mine, seen = curves[curves["observable"] == name], residuals[residuals["observable"] == name]
@@ -55,13 +65,13 @@ def draw_predictions(result: FitResult) -> Figure:
         place.set_xlabel(with_unit("time", result.time_unit))
         place.set_ylabel(with_unit(name, unit))
     _legend(places[0])
-    return figure
+    return places
 
 
-def draw_waterfall(result: FitResult) -> Figure:
+def draw_waterfall(result: FitResult, ax: Axes | None = None) -> Axes:
     """The objective that each start reached, over the lowest, from the best to the worst."""
     table = result.table("waterfall")
-    figure, (axes,) = new_figure(1)
+    axes = ax or axes_for(None, 1)[0]
     rise = table["objective"] - table["objective"].min()
     rank = np.arange(1, len(table) + 1)
     for done, marker in ((True, "o"), (False, "x")):
@@ -75,16 +85,19 @@ def draw_waterfall(result: FitResult) -> Figure:
     axes.set_xlabel("start, best first")
     axes.set_ylabel("−2 ln L over the lowest, + 0.001")
     _legend(axes)
-    return figure
+    return axes
 
 
-def draw_profiles(result: FitResult) -> Figure:
-    """The profile of each parameter, with the 95 % threshold, the estimate and Table 1's value."""
+def draw_profiles(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]:
+    """The profile of each parameter, with the 95 % threshold, the estimate and Table 1's value.
+
+    One set of axes a parameter.
+    """
     profiles = result.table("profiles")
     estimates = result.table("estimates").set_index("parameter")
     names = list(dict.fromkeys(profiles["profiled"]))
-    figure, places = _grid(len(names))
-    for place, name in zip(places, names, strict=False):
+    places = axes_for(axes, len(names), width=2.6, height=2.3, across=4)
+    for place, name in zip(places, names, strict=True):
         mine, row = profiles[profiles["profiled"] == name], estimates.loc[name]
         place.plot(mine["value"], mine["rise"], color=COLOURS[0], marker=".", markersize=4, linewidth=1.2)
         if np.isfinite(row.profile_rise):
@@ -97,28 +110,24 @@ def draw_profiles(result: FitResult) -> Figure:
             place.set_xscale("log")
         place.set_xlabel(with_unit(name, row.unit))
         place.set_title(row.verdict, fontsize=9, color=INK)
-    for place in places[len(names) :]:
-        place.set_visible(False)
     for place in places[::4]:
         place.set_ylabel("rise of −2 ln L")
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, labelcolor=INK, loc="outside upper right",
-                  ncols=2)  # fmt: skip
-    return figure
+    ink_legend(legend_of_all(places, axes, "outside upper right", 2))
+    return places
 
 
-def draw_ridge(result: FitResult) -> Figure:
+def draw_ridge(result: FitResult, ax: Axes | None = None) -> Axes:
     """The profile over two parameters, with the path along which the profile of the first runs."""
     table = result.table("ridge")
     first, second = table.columns[:2]
     estimates = result.table("estimates").set_index("parameter")
     field = table.pivot(index=second, columns=first, values="objective")
     rise = np.maximum(field - min(field.min().min(), result.number("objective")), 0)
-    figure, (axes,) = new_figure(1, width=5.2, height=4.0)
+    axes = ax or axes_for(None, 1, width=5.2, height=4.0)[0]
     levels = [0, 1, RISE, 10, 30, 100, 300, 1000]
     shown = axes.contourf(field.columns, field.index, rise, levels=levels, cmap="viridis_r", extend="max",
                           norm=_steps_norm(levels))  # fmt: skip
-    bar = figure.colorbar(shown, ax=axes)
+    bar = figure_of(axes).colorbar(shown, ax=axes)
     bar.set_label("rise of −2 ln L, other parameters fitted", color=INK, fontsize=9)
     bar.set_ticks(levels, labels=[f"{round(level, 2):g}" for level in levels])
     bar.ax.tick_params(labelsize=8, colors=INK)
@@ -134,13 +143,13 @@ def draw_ridge(result: FitResult) -> Figure:
     axes.set_xlabel(with_unit(first, estimates.unit[first]))
     axes.set_ylabel(with_unit(second, estimates.unit[second]))
     _legend(axes, over_a_field=True)
-    return figure
+    return axes
 
 
-def draw_correlation(result: FitResult) -> Figure:
+def draw_correlation(result: FitResult, ax: Axes | None = None) -> Axes:
     """Correlations of the estimates, a signed square for each pair."""
     table = result.table("correlation").set_index("parameter")
-    figure, (axes,) = new_figure(1, width=1.8 + 0.42 * len(table), height=1.4 + 0.4 * len(table))
+    axes = ax or axes_for(None, 1, width=1.8 + 0.42 * len(table), height=1.4 + 0.4 * len(table))[0]
     drawn = axes.imshow(table.to_numpy(float), cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_xticks(range(len(table)), table.columns, rotation=60, ha="right")
     axes.set_yticks(range(len(table)), table.index)
@@ -148,19 +157,19 @@ def draw_correlation(result: FitResult) -> Figure:
         value = table.iloc[i, j]
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7,
                   color="white" if abs(value) > 0.75 else INK)  # fmt: skip
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+    bar = figure_of(axes).colorbar(drawn, ax=axes, shrink=0.8)
     bar.set_label("correlation", color=INK, fontsize=9)
     bar.ax.tick_params(labelsize=8, colors=INK)
-    return figure
+    return axes
 
 
-def draw_residuals(result: FitResult) -> Figure:
+def draw_residuals(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]:
     """Standardised residuals over time and against the normal distribution, censored ones left out."""
     from scipy.stats import norm
 
     table = result.table("residuals")
     table = table[~table["censored"].astype(bool)]
-    figure, (over_time, quantiles) = new_figure(2)
+    over_time, quantiles = axes_for(axes, 2)
     for i, name in enumerate(dict.fromkeys(table["observable"])):
         mine = table[table["observable"] == name].sort_values("residual")
         colour = COLOURS[i % len(COLOURS)]
@@ -177,7 +186,7 @@ def draw_residuals(result: FitResult) -> Figure:
     over_time.legend(
         frameon=False, fontsize=8, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2
     )
-    return figure
+    return [over_time, quantiles]
 
 
 def write_figures(result: FitResult, folder: Path) -> None:
@@ -188,9 +197,9 @@ def write_figures(result: FitResult, folder: Path) -> None:
     }  # fmt: skip
     for name, draw in drawn.items():
         if len(result.table(name)):
-            figure = draw(result)
+            axes = draw(result)
             for suffix in (".png", ".svg"):
-                write_figure(figure, folder / f"{name}{suffix}")
+                write_figure(axes, folder / f"{name}{suffix}")
 
 
 def _arm(axes: Axes, curve: pd.DataFrame, seen: pd.DataFrame, arm: str, i: int) -> None:
@@ -213,23 +222,7 @@ def _predicted_over_observed(axes: Axes, seen: pd.DataFrame, label: str) -> None
     axes.set_ylabel(f"predicted {label}")
 
 
-def _grid(count: int) -> tuple[Figure, list[Axes]]:
-    """Rows of four small axes each."""
-    from harness.figures.style import dress
-
-    rows = -(-count // 4)
-    figure, first = new_figure(min(count, 4), width=2.6, height=2.3 * rows)
-    for each in first:
-        figure.delaxes(each)
-    places = [figure.add_subplot(rows, min(count, 4), i + 1) for i in range(rows * min(count, 4))]
-    for each in places:
-        dress(each)
-    return figure, places
-
-
-def _steps_norm(levels: list[float]):
-    from matplotlib.colors import BoundaryNorm
-
+def _steps_norm(levels: list[float]) -> BoundaryNorm:
     return BoundaryNorm(levels, 256, extend="max")
 
 

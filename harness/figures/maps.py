@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from harness.figures.contours import draw_lines, set_scale
 from harness.figures.labels import BURDEN, DOSE, with_unit
-from harness.figures.style import INK, new_figure
+from harness.figures.style import INK, SomeAxes, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_map"]
@@ -23,21 +23,21 @@ LINES = {
 """Values at which a line is drawn; round ones, closer where a fall saturates."""
 
 
-def draw_map(outcome: Outcome) -> Figure:
-    """Draw the table of a map: dose across, burden up."""
+def draw_map(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """Draw the table of a map, dose across, burden up: one set of axes each for `NAMES`."""
     table = outcome.tables["map"]
     dose = outcome.extra["dose"]
     units = {**dict.fromkeys(NAMES, "percent"), **outcome.extra["units"]}
-    figure, places = new_figure(len(NAMES), width=3.6, height=3.5)
+    places = axes_for(axes, len(NAMES), width=3.6, height=3.5)
     for place, (name, shown) in zip(places, NAMES.items(), strict=True):
         field = table.pivot(index="burden_percent", columns=dose, values=name)
         x, y, values = field.columns.to_numpy(float), field.index.to_numpy(float), field.to_numpy(float)
         set_scale(place, "x", x)
         if np.isfinite(values).any():
-            draw_lines(figure, place, x, y, values, LINES[name])
+            draw_lines(x, y, values, LINES[name], place)
         else:
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
         place.set_xlabel(DOSE)
         place.set_title(with_unit(shown, units[name]), fontsize=10, color=INK)
     places[0].set_ylabel(BURDEN)
-    return figure
+    return places

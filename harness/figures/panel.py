@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes as MatplotlibAxes
-from matplotlib.figure import Figure
 
 from harness.analysis.observations import Observed
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, dress, ink_legend, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, dress, ink_legend
 from harness.validation.curves import NoData
 from harness.validation.spec import Axes
 from harness.validation.suite import PanelResult
@@ -21,12 +20,10 @@ __all__ = ["describe", "draw_axes", "draw_panel", "draw_residuals"]
 MARKERS = ("o", "s", "^", "D")
 
 
-def draw_panel(result: PanelResult) -> Figure:
-    """Draw all axes of the panel in one row."""
-    figure, axes = new_figure(len(result.spec.axes), width=4.2, height=4.1)
-    for each, declared in zip(axes, result.spec.axes, strict=True):
-        draw_axes(each, result, declared)
-    return figure
+def draw_panel(result: PanelResult, axes: SomeAxes | None = None) -> list[MatplotlibAxes]:
+    """Draw all axes that the panel declares, in one row."""
+    drawn = axes_for(axes, len(result.spec.axes), width=4.2, height=4.1)
+    return [draw_axes(result, declared, ax) for ax, declared in zip(drawn, result.spec.axes, strict=True)]
 
 
 def describe(result: PanelResult) -> str:
@@ -39,8 +36,9 @@ def describe(result: PanelResult) -> str:
     return f"{result.spec.figure}. " + " ".join(parts)
 
 
-def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None:
+def draw_axes(result: PanelResult, declared: Axes, ax: MatplotlibAxes | None = None) -> MatplotlibAxes:
     """Draw one set of axes of a panel."""
+    axes = ax or axes_for(None, 1)[0]
     colours = {name: i for i, name in enumerate(result.spec.curves)}
     _lines(axes, result, declared, colours)
     for marker, (arm, label) in zip(MARKERS, declared.arms.items(), strict=False):
@@ -78,6 +76,7 @@ def draw_axes(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -> None
         inset.set_xlim(0, declared.inset_until)
         _limits(inset, declared)
         inset.set_title(f"to {unit} {declared.inset_until:g}", fontsize=7.5, color=INK)
+    return axes
 
 
 def _observed(result: PanelResult, declared: Axes, arm: str) -> Observed | None:
@@ -88,19 +87,17 @@ def _observed(result: PanelResult, declared: Axes, arm: str) -> Observed | None:
         return None
 
 
-def draw_residuals(result: PanelResult) -> Figure | None:
-    """What is left between each curve and the observations of its axes; None when there are none.
+def draw_residuals(result: PanelResult, axes: SomeAxes | None = None) -> list[MatplotlibAxes]:
+    """What is left between each curve and the observations of its axes: no axes when there are none.
 
     On linear axes observed minus predicted, with the reading error; on logarithmic ones the ratio, which a
     zero does not have.
     """
-    drawn = [axes for axes in result.spec.axes if _compared(result, axes)]
-    if not drawn:
-        return None
-    figure, axes = new_figure(len(drawn), width=4.2, height=3.4)
-    for each, declared in zip(axes, drawn, strict=True):
+    compared = [declared for declared in result.spec.axes if _compared(result, declared)]
+    drawn = axes_for(axes, len(compared), width=4.2, height=3.4) if compared else []
+    for each, declared in zip(drawn, compared, strict=True):
         _draw_residuals(each, result, declared)
-    return figure
+    return drawn
 
 
 def _compared(result: PanelResult, declared: Axes) -> list[tuple[str, Observed]]:

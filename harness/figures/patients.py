@@ -14,8 +14,8 @@ from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import interval
 from harness.figures.labels import CHANGE, CHANGE_OF_BCMA, MONTHS, dose_name, with_unit
-from harness.figures.style import COLOURS, INK, dress
-from harness.figures.survival import draw_curves
+from harness.figures.style import COLOURS, INK, SomeAxes, dress, given_axes, legend_of_all
+from harness.figures.survival import draw_survival
 from harness.models.units import convert
 from harness.studies.outcome import Outcome
 from harness.studies.patients import EXAMPLES
@@ -47,42 +47,49 @@ ROWS = {
 }
 
 
-def draw_panels(outcome: Outcome) -> Figure:
-    """Change of M-protein of every patient over its category (Figure S2)."""
+def draw_panels(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """Change of M-protein of every patient over its category, one set of axes each (Figure S2)."""
     patients = outcome.tables["patients"]
-    down = -(-len(patients) // ACROSS)
-    figure, places = _grid(down, ACROSS, 1.75 * ACROSS, 1.5 * down + 0.7)
-    for place, (_, patient) in zip(places.flat, patients.iterrows(), strict=False):
+    drawn = _page(len(patients)) if axes is None else given_axes(axes, len(patients))
+    for place, (_, patient) in zip(drawn, patients.iterrows(), strict=True):
         _response(place, outcome, patient)
         place.set_title(f"{dose_name(patient['dose'])}, {patient['reported']}", fontsize=8, color=INK, pad=3)
         if patient["largest_sd"] > RARE:
             far = f"{patient['distance_sd']:.1f} SD"
             where = {"ha": "right", "va": "top", "transform": place.transAxes}
             place.text(0.97, 0.95, far, fontsize=7.5, color=COLOURS[1], **where)
-    for place in places.flat[len(patients) :]:
+    legend_of_all(drawn, axes, "outside upper center", 4)
+    return drawn
+
+
+def _page(count: int) -> list[Axes]:
+    """So many axes, `ACROSS` in a row; what they share is told once, at the edges of the page."""
+    down = -(-count // ACROSS)
+    figure, places = _grid(down, ACROSS, 1.75 * ACROSS, 1.5 * down + 0.7)
+    for place in places.flat[count:]:
         place.set_axis_off()
-    for place in places[:, 1:].flat:
-        place.set_yticklabels([])
-    for column in range(ACROSS):
-        below = [row for row in range(down) if row * ACROSS + column < len(patients)]
-        for row in below[:-1]:
-            places[row, column].set_xticklabels([])
+    for i, place in enumerate(places.flat[:count]):
+        place.tick_params(labelleft=i % ACROSS == 0, labelbottom=i + ACROSS >= count)
     figure.supxlabel(MONTHS, fontsize=9, color=INK)
     figure.supylabel(CHANGE, fontsize=9, color=INK)
-    handles, labels = places[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
-    return figure
+    return [*places.flat[:count]]
 
 
-def draw_examples(outcome: Outcome, categories: tuple[str, ...] = EXAMPLES) -> Figure:
+def draw_examples(
+    outcome: Outcome, categories: tuple[str, ...] = EXAMPLES, axes: SomeAxes | None = None
+) -> list[Axes]:
     """M-protein, soluble BCMA and transgene of one patient of each category that the table has (Figure 5a).
 
-    Where several patients share a category, that of the dose with most of them is shown.
+    One set of axes a patient in each of three rows. Where several patients share a category, that of the dose
+    with most of them is shown.
     """
     patients = outcome.tables["patients"]
     chosen = [patients[patients["category"] == name] for name in categories]
     chosen = [table[table["group"] == table["group"].mode()[0]].iloc[0] for table in chosen if len(table)]
-    figure, places = _grid(len(ROWS), len(chosen), 2.5 * len(chosen) + 0.6, 6.0)
+    if axes is None:
+        _, places = _grid(len(ROWS), len(chosen), 2.5 * len(chosen) + 0.6, 6.0)
+    else:
+        places = np.reshape(given_axes(axes, len(ROWS) * len(chosen)), (len(ROWS), len(chosen)))
     for column, patient in enumerate(chosen):
         _response(places[0, column], outcome, patient)
         title = f"{patient['category']}, {dose_name(patient['dose'])}"
@@ -101,34 +108,37 @@ def draw_examples(outcome: Outcome, categories: tuple[str, ...] = EXAMPLES) -> F
         place.set_yticklabels([])
     for place, label in zip(places[:, 0], ROWS.values(), strict=True):
         place.set_ylabel(label.replace(" (", "\n("), fontsize=9)
-    handles, labels = places[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    return figure
+    legend_of_all([*places.flat], axes, "outside lower center", 4)
+    return [*places.flat]
 
 
-def draw_effects(outcome: Outcome) -> Figure:
+def draw_effects(outcome: Outcome, ax: Axes | None = None) -> Axes:
     """Size of each random effect in SD, for each distinct patient.
 
     Below, once more with more effects for those without a response (ledger row D17).
     """
     tables = [outcome.tables[name].drop_duplicates("group") for name in ("patients", "added")]
     table = pd.concat([each for each in tables if len(each)], ignore_index=True)
-    figure, places = _grid(1, 1, 7.2, 1.3 + 0.25 * len(table))
-    _forest(places[0, 0], table, len(tables[0]))
-    return figure
+    place = ax or _grid(1, 1, 7.2, 1.3 + 0.25 * len(table))[1][0, 0]
+    _forest(place, table, len(tables[0]))
+    return place
 
 
-def draw_progression(outcome: Outcome) -> Figure:
-    """Progression-free survival by arm by rule: fits, draws, published medians (Figure 5b)."""
-    medians, survival, drawn = (outcome.tables[name] for name in ("medians", "survival", "predicted"))
+def draw_progression(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """Progression-free survival by arm, a set of axes a rule: fits, draws, published medians (Figure 5b)."""
+    medians, survival, repeated = (outcome.tables[name] for name in ("medians", "survival", "predicted"))
     rules = list(dict.fromkeys(survival["rule"]))
-    figure, places = _grid(1, len(rules), 4.3 * len(rules), 3.9)
-    for place, rule in zip(places.flat, rules, strict=True):
+    if axes is None:
+        drawn = [*_grid(1, len(rules), 4.3 * len(rules), 3.9)[1].flat]
+    else:
+        drawn = given_axes(axes, len(rules))
+    for place, rule in zip(drawn, rules, strict=True):
         of_rule = survival[survival["rule"] == rule]
         arms = [arm for arm in ARM_NAMES if (of_rule["arm"] == arm).any()]
-        draw_curves(place, {ARM_NAMES[a]: of_rule[of_rule["arm"] == a] for a in arms}, "progression-free")
+        curves = {ARM_NAMES[arm]: of_rule[of_rule["arm"] == arm] for arm in arms}
+        draw_survival(curves, "progression-free", ax=place)
         for i, arm in enumerate(arms):
-            trials = drawn[(drawn["rule"] == rule) & (drawn["arm"] == arm)]
+            trials = repeated[(repeated["rule"] == rule) & (repeated["arm"] == arm)]
             style = {"color": COLOURS[i], "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
             place.plot(trials["time"], trials["survival"], label=f"{ARM_NAMES[arm]}, draws", **style)
             row = medians[(medians["rule"] == rule) & (medians["arm"] == arm)].iloc[0]
@@ -137,9 +147,8 @@ def draw_progression(outcome: Outcome) -> Figure:
                 place.plot(row["published"], 0.5, "D", label=f"{ARM_NAMES[arm]}, published median", **mark)
         place.set_title(RULE_NAMES.get(rule, rule), fontsize=9.5, fontweight="bold", color=INK, loc="left")
         place.get_legend().remove()
-    handles, labels = places.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8, frameon=False)
-    return figure
+    legend_of_all(drawn, axes, "outside upper center", 3)
+    return drawn
 
 
 def _grid(down: int, across: int, width: float, height: float) -> tuple[Figure, np.ndarray]:

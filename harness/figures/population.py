@@ -13,8 +13,8 @@ from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import category, category_names, criteria
 from harness.figures.labels import CHANGE, MILLIONS, MONTHS, PATIENTS, dose_name, with_unit
-from harness.figures.style import COLOURS, INK, dress, new_figure
-from harness.figures.survival import draw_curves
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for, dress, given_axes, legend_of_all
+from harness.figures.survival import draw_survival
 from harness.studies.outcome import Outcome
 
 __all__ = [
@@ -29,35 +29,30 @@ BINS = {"PD": "#b3261e", "SD": "#b0b4ba", "PR": "#56b4e9", "CR": "#0072b2"}
 """Colour of each bin of Figure 6, worst first: told apart by lightness too."""
 
 
-def draw_spiders(outcome: Outcome) -> Figure:
+def draw_spiders(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Change of M-protein of single patients over time, one set of axes a dose (Figures 6a and S3)."""
     table = outcome.tables["spiders"]
     doses = table["dose"].unique()
-    figure, axes = new_figure(len(doses), width=3.1, height=3.0)
-    for each, dose in zip(axes, doses, strict=True):
-        _spider(each, table[table["dose"] == dose], dose)
-    for each in axes[1:]:
-        each.set_ylabel("")
-    return figure
+    drawn = axes_for(axes, len(doses), width=3.1, height=3.0)
+    _spiders(drawn, table, doses)
+    return drawn
 
 
-def draw_fractions(outcome: Outcome) -> Figure:
+def draw_fractions(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Share of patients in each bin by dose, one set of axes a month (Figure 6b)."""
     table = outcome.tables["fractions"]
     months = table["month"].unique()
-    figure, axes = new_figure(len(months), width=3.8, height=3.2)
-    for each, month in zip(axes, months, strict=True):
-        _stack(each, table[table["month"] == month], month)
-    _legend(axes[-1])
-    return figure
+    drawn = axes_for(axes, len(months), width=3.8, height=3.2)
+    _stacks(drawn, table, months)
+    return drawn
 
 
-def draw_predictions(outcome: Outcome) -> Figure:
-    """Published response rates by trial, over the prediction intervals for trials of that size."""
+def draw_predictions(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """Published rates of response and of complete response, over the intervals for trials of that size."""
     table = outcome.tables["predictions"]
     shown = {"orr": with_unit("overall response", "percent"), "cr": with_unit("complete response", "percent")}
-    figure, axes = new_figure(len(shown), width=4.6, height=0.32 * table["name"].nunique() + 1.3)
-    for each, (name, label) in zip(axes, shown.items(), strict=True):
+    drawn = axes_for(axes, len(shown), width=4.6, height=0.32 * table["name"].nunique() + 1.3)
+    for each, (name, label) in zip(drawn, shown.items(), strict=True):
         rows = table[table["outcome"] == name].iloc[::-1]
         place = np.arange(len(rows))
         band = {"color": COLOURS[5], "linewidth": 7, "alpha": 0.7}
@@ -70,42 +65,47 @@ def draw_predictions(outcome: Outcome) -> Figure:
         each.set_yticks(place, [_trial_name(row) for row in rows.itertuples()])
         each.set_xlim(-3, 103)
         each.set_xlabel(label)
-    axes[0].set_ylabel(f"trial, {MILLIONS}")
-    axes[1].set_yticklabels([])
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    return figure
+    drawn[0].set_ylabel(f"trial, {MILLIONS}")
+    drawn[1].set_yticklabels([])
+    legend_of_all(drawn, axes, "outside lower center", 4)
+    return drawn
 
 
-def draw_population(outcome: Outcome, rule: str) -> Figure:
-    """A population on one page: some spiders above; response by dose, and survival by `rule`, below."""
+def draw_population(outcome: Outcome, rule: str, axes: SomeAxes | None = None) -> list[Axes]:
+    """A population on one page: some spiders above; response by dose, and survival by `rule`, below.
+
+    A set of axes for each of at most four doses, for each month, and one for survival.
+    """
     spiders, shares = outcome.tables["spiders"], outcome.tables["fractions"]
     doses, months = _some(shares["dose"].unique()), shares["month"].unique()
-    figure = Figure(figsize=(max(3.1 * len(doses), 3.4 * len(months) + 5.5), 7.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
-    above.suptitle("Single patients, coloured by their response at the end", color=INK, fontsize=10)
-    for i, axes in enumerate(np.atleast_1d(above.subplots(1, len(doses)))):
-        dress(axes)
-        _spider(axes, spiders[spiders["dose"] == doses[i]], doses[i])
-        if i:
-            axes.set_ylabel("")
-    *places, last = below.subplots(1, len(months) + 1, width_ratios=[1] * len(months) + [1.6])
-    for axes, month in zip(places, months, strict=True):
-        dress(axes)
-        _stack(axes, shares[shares["month"] == month], month)
-    _legend(places[-1])
-    dress(last)
+    count = len(doses) + len(months) + 1
+    drawn = _page(len(doses), len(months)) if axes is None else given_axes(axes, count)
+    _spiders(drawn[: len(doses)], spiders, doses)
+    _stacks(drawn[len(doses) : -1], shares, months)
     survival = outcome.tables["survival"]
     of_rule = survival[survival["rule"] == rule]
-    draw_curves(last, {dose_name(d): of_rule[of_rule["dose"] == d] for d in doses}, "progression-free")
-    return figure
+    curves = {dose_name(dose): of_rule[of_rule["dose"] == dose] for dose in doses}
+    draw_survival(curves, "progression-free", ax=drawn[-1])
+    return drawn
 
 
-def draw_trial(outcome: Outcome) -> Figure:
+def _page(doses: int, months: int) -> list[Axes]:
+    """Axes in two rows of a page: one a dose above; one a month, and a wide one, below."""
+    figure = Figure(figsize=(max(3.1 * doses, 3.4 * months + 5.5), 7.6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
+    above.suptitle("Single patients, coloured by their response at the end", color=INK, fontsize=10)
+    axes = [*above.subplots(1, doses, squeeze=False).flat]
+    axes += below.subplots(1, months + 1, width_ratios=[1] * months + [1.6], squeeze=False).flat
+    for each in axes:
+        dress(each)
+    return axes
+
+
+def draw_trial(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Best response by arm with its interval over the replicates, and the survival of the first of them."""
     responses, survival = outcome.tables["responses"], outcome.tables["survival"]
     arms = responses["arm"].unique()
-    figure, (bars, curves) = new_figure(2, width=5.2, height=3.6 + 0.15 * len(arms))
+    bars, curves = axes_for(axes, 2, width=5.2, height=3.6 + 0.15 * len(arms))
     width = 0.8 / len(arms)
     for i, arm in enumerate(arms):
         of_arm = responses[responses["arm"] == arm]
@@ -116,15 +116,31 @@ def draw_trial(outcome: Outcome) -> Figure:
     bars.set_xticks(np.arange(len(of_arm)), of_arm["category"])
     bars.set_ylabel(PATIENTS)
     bars.set_title("Best response, 95 % of the replicates", loc="left", color=INK, fontsize=10)
-    draw_curves(curves, {arm: survival[survival["arm"] == arm] for arm in arms}, "progression-free")
+    by_arm = {arm: survival[survival["arm"] == arm] for arm in arms}
+    draw_survival(by_arm, "progression-free", ax=curves)
     curves.set_title("The first replicate", loc="left", color=INK, fontsize=10)
-    return figure
+    return [bars, curves]
 
 
 def _trial_name(row: tuple) -> str:
     """A published trial as a figure says it: its name, its dose or doses, its size."""
     doses = row.name.partition("_")[2].replace("_", " ")
     return f"{row.trial}, {doses} (n={row.n})"
+
+
+def _spiders(axes: list[Axes], table: pd.DataFrame, doses: np.ndarray) -> None:
+    """One set of axes a dose; the first says what is up."""
+    for each, dose in zip(axes, doses, strict=True):
+        _spider(each, table[table["dose"] == dose], dose)
+    for each in axes[1:]:
+        each.set_ylabel("")
+
+
+def _stacks(axes: list[Axes], table: pd.DataFrame, months: np.ndarray) -> None:
+    """One set of axes a month; the bins are told beside the last."""
+    for each, month in zip(axes, months, strict=True):
+        _stack(each, table[table["month"] == month], month)
+    _legend(axes[-1])
 
 
 def _spider(axes: Axes, table: pd.DataFrame, dose: float) -> None:

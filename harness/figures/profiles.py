@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from harness.analysis.moments import jumps
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, INK, new_figure, write_figure
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for, write_figure
 from harness.models.catalog import load_card
 
 __all__ = ["draw_profiles", "write_profiles"]
@@ -37,13 +36,13 @@ LINE = 34
 """Letters of a line of a label, as many as stand beside an axis."""
 
 
-def draw_profiles(dataset: xr.Dataset) -> Figure:
-    """Draw the declared observables that the dataset holds, or its first three."""
+def draw_profiles(dataset: xr.Dataset, axes: SomeAxes | None = None) -> list[Axes]:
+    """Draw the declared observables that the dataset holds, or its first three, one set of axes each."""
     declared = [name for name in load_card(dataset.attrs["model"]).plot if name in dataset]
     names = declared or list(dataset.data_vars)[:3]
-    figure, axes = new_figure(len(names))
+    drawn = axes_for(axes, len(names))
     time, unit = dataset.time.to_numpy(), dataset.time.attrs["units"]
-    for each, name in zip(axes, names, strict=True):
+    for each, name in zip(drawn, names, strict=True):
         values = dataset[name].to_numpy()
         each.plot(time, values, color=COLOURS[0], linewidth=1.8)
         _set_scale(each, time, values)
@@ -53,8 +52,8 @@ def draw_profiles(dataset: xr.Dataset) -> Figure:
         each.set_ylabel(textwrap.fill(label, LINE))
         each.set_title(name, fontsize=10, color=INK)
     if not any(np.isfinite(dataset[name]).any() for name in names):
-        axes[0].text(0.5, 0.5, "the simulation failed", ha="center", transform=axes[0].transAxes)
-    return figure
+        drawn[0].text(0.5, 0.5, "the simulation failed", ha="center", transform=drawn[0].transAxes)
+    return drawn
 
 
 def _set_scale(axes: Axes, time: np.ndarray, values: np.ndarray) -> None:

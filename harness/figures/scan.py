@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from harness.figures.contours import draw_field, set_scale
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, INK, new_figure, write_figure
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for, write_figure
 
 if TYPE_CHECKING:
     from harness.simulation.plan import Plan
@@ -24,50 +24,49 @@ ACROSS = 3
 """Sets of axes in a row."""
 
 
-def draw_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...]) -> Figure:
-    """Draw the first few columns of results over one or two axes of a grid."""
-    apart = {"run", "status", "reason", "engine", *axes}
-    moving = tuple(axis for axis in axes if planned.design.table[axis].nunique() > 1)
-    axes = moving or axes[:1]
+def draw_scan(
+    results: pd.DataFrame, planned: Plan, over: tuple[str, ...], axes: SomeAxes | None = None
+) -> list[Axes]:
+    """Draw the first `MOST` columns of results `over` one or two axes of a grid, one set of axes each."""
+    apart = {"run", "status", "reason", "engine", *over}
+    moving = tuple(axis for axis in over if planned.design.table[axis].nunique() > 1)
+    over = moving or over[:1]
     names = [c for c in results if c not in apart and not c.startswith("design_")][:MOST]
     design = planned.design.table
-    across = min(len(names), ACROSS)
-    figure, places = new_figure(across, rows=-(-len(names) // across))
-    for empty in places[len(names) :]:
-        empty.set_axis_off()
-    for place, name in zip(places, names, strict=False):
+    places = axes_for(axes, len(names), across=ACROSS)
+    for place, name in zip(places, names, strict=True):
         label = with_unit(name, planned.unit(name))
         values = results[name].to_numpy(float)
-        grid = [np.unique(design[axis]) for axis in axes]
-        if len(axes) == 1:
-            order = np.argsort(design[axes[0]].to_numpy(), kind="stable")
+        grid = [np.unique(design[axis]) for axis in over]
+        if len(over) == 1:
+            order = np.argsort(design[over[0]].to_numpy(), kind="stable")
             place.plot(
-                design[axes[0]].to_numpy()[order], values[order], color=COLOURS[0], marker=".", linewidth=1.5
+                design[over[0]].to_numpy()[order], values[order], color=COLOURS[0], marker=".", linewidth=1.5
             )
             place.set_ylabel(label)
             place.ticklabel_format(axis="y", useOffset=False)
         else:
-            column, row = (np.searchsorted(g, design[axis]) for g, axis in zip(grid, axes, strict=True))
+            column, row = (np.searchsorted(g, design[axis]) for g, axis in zip(grid, over, strict=True))
             field = np.full((grid[1].size, grid[0].size), np.nan)
             field[row, column] = values
             if min(field.shape) > 1 and np.isfinite(field).any():
-                draw_field(figure, place, grid[0], grid[1], field)
-            place.set_ylabel(_label(axes[1], planned))
+                draw_field(grid[0], grid[1], field, place)
+            place.set_ylabel(_label(over[1], planned))
             set_scale(place, "y", grid[1])
             place.set_title(label, fontsize=10)
-        place.set_xlabel(_label(axes[0], planned))
+        place.set_xlabel(_label(over[0], planned))
         set_scale(place, "x", grid[0])
         if not np.isfinite(values).any():
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
             place.set_yticks([])
             if len(grid[0]) > 1:
                 place.set_xlim(grid[0][0], grid[0][-1])
-    return figure
+    return places
 
 
-def write_scan(results: pd.DataFrame, planned: Plan, axes: tuple[str, ...], path: Path) -> None:
+def write_scan(results: pd.DataFrame, planned: Plan, over: tuple[str, ...], path: Path) -> None:
     """Draw a scan to a picture file, the format taken from the suffix."""
-    write_figure(draw_scan(results, planned, axes), path)
+    write_figure(draw_scan(results, planned, over), path)
 
 
 def _label(axis: str, planned: Plan) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from harness.analysis.observations import in_unit
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, ink_legend, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, ink_legend
 from harness.validation.curves import Evidence, NoData
 from harness.validation.spec import ScanAxes
 from harness.validation.suite import PanelResult
@@ -19,19 +18,16 @@ __all__ = ["describe_scan", "draw_scan_axes"]
 COLUMNS = 3
 
 
-def draw_scan_axes(result: PanelResult) -> Figure:
-    """Draw the scan axes of a panel, three plots a row."""
+def draw_scan_axes(result: PanelResult, axes: SomeAxes | None = None) -> list[Axes]:
+    """Draw the scan axes of a panel, one set of axes a condition, three a row."""
     declared = result.spec.scan_axes
-    rows = -(-len(declared.conditions) // COLUMNS)
-    figure, axes = new_figure(COLUMNS, width=3.6, height=2.7, rows=rows)
-    for each in axes[len(declared.conditions) :]:
-        each.set_axis_off()
-    for place, (each, condition) in enumerate(zip(axes, declared.conditions, strict=False)):
+    drawn = axes_for(axes, len(declared.conditions), width=3.6, height=2.7, across=COLUMNS)
+    for place, (each, condition) in enumerate(zip(drawn, declared.conditions, strict=True)):
         _draw(each, result.evidence, declared, condition)
         each.set_xlabel(declared.x_label if place >= len(declared.conditions) - COLUMNS else "")
         each.set_ylabel(with_unit(declared.y_label, declared.unit) if place % COLUMNS == 0 else "")
-    ink_legend(axes[0].legend(fontsize=7.5, frameon=False))
-    return figure
+    ink_legend(drawn[0].legend(fontsize=7.5, frameon=False))
+    return drawn
 
 
 def describe_scan(result: PanelResult) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from harness.figures.contours import set_scale
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, ink_legend, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, ink_legend, legend_of_all
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_sensitivity"]
@@ -24,13 +24,18 @@ LABELS = {
 }
 
 
-def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Figure:
-    """Draw an index (`total`, `first` or `prcc`) over time; the parameters that matter most anywhere."""
+def draw_sensitivity(
+    outcome: Outcome, unit: str, measure: str = "total", axes: SomeAxes | None = None
+) -> list[Axes]:
+    """Draw an index (`total`, `first` or `prcc`) over time, one set of axes an observable.
+
+    Lines are those of the parameters that matter most anywhere; `unit` is that of the time.
+    """
     table = outcome.tables["indices"]
     names = list(table["observable"].unique())
     most = table[measure].abs().groupby(table["parameter"]).max().sort_values(ascending=False, kind="stable")
     chosen = [name for name in table["parameter"].unique() if name in most.index[:MOST]]
-    figure, places = new_figure(len(names), width=3.9, height=3.6)
+    places = axes_for(axes, len(names), width=3.9, height=3.6)
     for place, name in zip(places, names, strict=True):
         for i, parameter in enumerate(chosen):
             rows = table[(table["observable"] == name) & (table["parameter"] == parameter)]
@@ -50,9 +55,6 @@ def draw_sensitivity(outcome: Outcome, unit: str, measure: str = "total") -> Fig
         if not np.isfinite(table[measure][table["observable"] == name]).any():
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     places[0].set_ylabel(LABELS[measure])
-    lines, labels = places[0].get_legend_handles_labels()
     columns = min(2 * len(names) + 1, MOST // 2)
-    ink_legend(
-        figure.legend(lines, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
-    )
-    return figure
+    ink_legend(legend_of_all(places, axes, "outside lower center", columns))
+    return places

@@ -7,21 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
+from harness.calibration.study import Calibrate
 from harness.figures import calibration, clocks, fit, maps, patients, population, sensitivity
+from harness.fitting.result import FitResult
+from harness.fitting.study import Fit
+from harness.studies.clocks import Clocks
+from harness.studies.map import Map
 from harness.studies.outcome import Outcome, StudyDeclaration
+from harness.studies.patients import Patients
+from harness.studies.population import Population
+from harness.studies.sensitivity import Sensitivity
 
 __all__ = ["Drawing", "draw_study"]
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its title and text alternative."""
+    """The axes of a figure, with its title and text alternative."""
 
     title: str
-    figure: Figure
+    axes: Axes | list[Axes]
     description: str
 
 
@@ -32,7 +41,7 @@ def draw_study(name: str, study: StudyDeclaration, outcome: Outcome) -> list[Dra
     return [replace(drawn, title=f"{drawn.title} (study {name})") for drawn in drawings]
 
 
-def _map(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _map(study: Map, outcome: Outcome) -> Iterator[Drawing]:
     yield Drawing(
         "Cmax, Tmax and the falls of the biomarkers",
         maps.draw_map(outcome),
@@ -40,7 +49,7 @@ def _map(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
-def _sensitivity(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _sensitivity(study: Sensitivity, outcome: Outcome) -> Iterator[Drawing]:
     varied = ", ".join(study.parameters)
     for measure, title in (("total", "Total Sobol indices"), ("prcc", "Partial rank correlations")):
         yield Drawing(
@@ -50,7 +59,7 @@ def _sensitivity(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]
         )
 
 
-def _population(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _population(study: Population, outcome: Outcome) -> Iterator[Drawing]:
     model = ", ".join([study.model, *study.readings, *(f"omega of {name}" for name in study.omegas)])
     yield Drawing(
         f"{study.patients} virtual patients at each dose ({model})",
@@ -65,7 +74,7 @@ def _population(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
         )
 
 
-def _patients(_study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _patients(_study: Patients, outcome: Outcome) -> Iterator[Drawing]:
     yield Drawing(
         "One patient each with PD, SD, VGPR and CR",
         patients.draw_examples(outcome),
@@ -88,7 +97,7 @@ def _patients(_study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
-def _clocks(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _clocks(study: Clocks, outcome: Outcome) -> Iterator[Drawing]:
     yield Drawing(
         f"What a lower dose does to a typical patient, and to {study.patients} virtual patients of each case",
         clocks.draw_clocks(outcome),
@@ -96,7 +105,7 @@ def _clocks(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
-def _calibration(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _calibration(study: Calibrate, outcome: Outcome) -> Iterator[Drawing]:
     yield Drawing(
         f"Response by dose, each candidate after the fit (size {study.budget})",
         calibration.draw_responses(outcome),
@@ -109,9 +118,9 @@ def _calibration(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]
     )
 
 
-def _fit(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
+def _fit(study: Fit, outcome: Outcome) -> Iterator[Drawing]:
     result = outcome.extra["result"]
-    drawn = {
+    drawn: dict[str, tuple[Callable[[FitResult], Axes | list[Axes]], str]] = {
         "predictions": (fit.draw_predictions, "Observations, fitted curves and 95 % bands."),
         "profiles": (fit.draw_profiles, "Profile likelihood of each parameter, with Table 1's value."),
         "ridge": (fit.draw_ridge, "Profile likelihood over two parameters."),
@@ -121,7 +130,7 @@ def _fit(study: StudyDeclaration, outcome: Outcome) -> Iterator[Drawing]:
             yield Drawing(f"{study.declared.title}: {table}", draw(result), f"{study.problem}. {description}")
 
 
-DRAWN_BY: dict[str, Callable[[StudyDeclaration, Outcome], Iterator[Drawing]]] = {
+DRAWN_BY: dict[str, Callable[[Any, Outcome], Iterator[Drawing]]] = {
     "map": _map,
     "sensitivity": _sensitivity,
     "population": _population,

@@ -1,24 +1,45 @@
 """One look for all figures: colours that hold in print, on light and on dark, and for colour-blind readers.
 
-Promise: a figure is drawn with matplotlib's object interface only, so drawing leaves no global state. In an
-SVG for a page, text and axes take the colour of the page's text.
+Promise: a figure is drawn with matplotlib's object interface only, so drawing leaves no global state. What
+draws takes the axes to draw on, or makes a figure of its own, and returns them. In an SVG for a page, text
+and axes take the colour of the page's text.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
+from harness.errors import InputError
 from harness.files import write_whole
 
-__all__ = ["COLOURS", "DASHES", "INK", "dress", "ink_legend", "new_figure", "svg", "write_figure"]
+__all__ = [
+    "COLOURS",
+    "DASHES",
+    "INK",
+    "SomeAxes",
+    "axes_for",
+    "dress",
+    "figure_of",
+    "given_axes",
+    "ink_legend",
+    "legend_of_all",
+    "new_figure",
+    "svg",
+    "write_figure",
+]
+
+SomeAxes = Sequence[Axes] | np.ndarray
+"""Several axes in order, as a list or as ``pyplot.subplots`` returns them, row by row."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
@@ -36,6 +57,47 @@ def new_figure(
     for each in axes:
         dress(each)
     return figure, axes
+
+
+def axes_for(
+    given: SomeAxes | None, count: int, width: float = 4.4, height: float = 3.3, across: int | None = None
+) -> list[Axes]:
+    """So many axes to draw on: those given, or those of a new figure, in rows of `across`."""
+    if given is not None:
+        return given_axes(given, count)
+    columns = max(min(count, across or count), 1)
+    _, axes = new_figure(columns, width, height, rows=-(-count // columns))
+    for spare in axes[count:]:
+        spare.set_axis_off()
+    return axes[:count]
+
+
+def given_axes(given: SomeAxes, count: int) -> list[Axes]:
+    """The axes that were given, of which there must be so many.
+
+    Raises
+    ------
+    InputError
+        When there are more or fewer.
+    """
+    axes = list(np.ravel(np.asarray(given, object)))
+    if len(axes) != count:
+        raise InputError(f"axes: {count} are needed to draw on, not {len(axes)}")
+    return axes
+
+
+def figure_of(axes: Axes | SomeAxes) -> Figure:
+    """The figure that axes stand in, of whatever part of it."""
+    first = np.ravel(np.asarray(axes, object))[0]
+    return first.figure.figure
+
+
+def legend_of_all(axes: list[Axes], given: SomeAxes | None, loc: str, ncols: int) -> Legend:
+    """What the lines of the first axes are: outside of all in a figure of our own, else on the first."""
+    lines, labels = axes[0].get_legend_handles_labels()
+    if given is not None:
+        return axes[0].legend(lines, labels, fontsize=8, frameon=False)
+    return figure_of(axes).legend(lines, labels, loc=loc, ncols=ncols, fontsize=8, frameon=False)
 
 
 def dress(axes: Axes, size: float = 9) -> None:
@@ -57,10 +119,11 @@ def ink_legend(legend: Legend) -> None:
         text.set_color(INK)
 
 
-def svg(figure: Figure, description: str) -> str:
-    """The figure as an inline SVG element with a text alternative, the same bytes every time."""
+def svg(axes: Axes | SomeAxes, description: str) -> str:
+    """The figure of some axes as an inline SVG element with a text alternative, the same bytes every time."""
     import matplotlib
 
+    figure = figure_of(axes)
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cart-pkpd"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
@@ -76,6 +139,6 @@ def svg(figure: Figure, description: str) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
-def write_figure(figure: Figure, path: Path) -> None:
-    """Write a picture file, whole or not at all, the format taken from the suffix."""
-    write_whole(path, lambda p: figure.savefig(p, dpi=160))
+def write_figure(axes: Axes | SomeAxes, path: Path) -> None:
+    """Write the figure of some axes to a file, whole or not at all, the format taken from the suffix."""
+    write_whole(path, lambda p: figure_of(axes).savefig(p, dpi=160))

@@ -11,20 +11,21 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from harness.figures.labels import MONTHS
-from harness.figures.style import COLOURS, DASHES, INK, new_figure
+from harness.figures.style import COLOURS, DASHES, INK, axes_for
 
-__all__ = ["draw_curves", "draw_survival"]
+__all__ = ["draw_survival"]
 
 MOST_TICKS = 60
 """Censored patients that are marked; more would hide the curve."""
 
 
-def draw_survival(curves: Mapping[str, pd.DataFrame], label: str, title: str = "") -> Figure:
-    """Curves by name, with the numbers at risk.
+def draw_survival(
+    curves: Mapping[str, pd.DataFrame], label: str, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Curves by name, the numbers at risk below them.
 
     Parameters
     ----------
@@ -33,15 +34,7 @@ def draw_survival(curves: Mapping[str, pd.DataFrame], label: str, title: str = "
     label
         What survives: the label of the vertical axis.
     """
-    figure, (axes,) = new_figure(1, width=6.4, height=3.4 + 0.2 * len(curves))
-    draw_curves(axes, curves, label)
-    if title:
-        axes.set_title(title, loc="left", fontweight="bold", color=INK, fontsize=10)
-    return figure
-
-
-def draw_curves(axes: Axes, curves: Mapping[str, pd.DataFrame], label: str) -> None:
-    """Draw curves by name on one set of axes, the numbers at risk below it."""
+    axes = ax or axes_for(None, 1, width=6.4, height=3.4 + 0.2 * len(curves))[0]
     end = max(curve["time"].max() for curve in curves.values())
     for i, (name, curve) in enumerate(curves.items()):
         colour = COLOURS[i % len(COLOURS)]
@@ -61,6 +54,9 @@ def draw_curves(axes: Axes, curves: Mapping[str, pd.DataFrame], label: str) -> N
     for text in legend.get_texts():
         text.set_color(INK)
     _at_risk(axes, curves, np.arange(0, end + 1e-9, _step(end)))
+    if title:
+        axes.set_title(title, loc="left", fontweight="bold", color=INK, fontsize=10)
+    return axes
 
 
 def _at_risk(axes: Axes, curves: Mapping[str, pd.DataFrame], times: np.ndarray) -> None:

@@ -103,15 +103,15 @@ def _figures(result: PanelResult) -> list[Picture]:
         )
     for name, study in result.spec.studies.items():
         for drawing in draw_study(name, study, result.evidence.outcomes[name]):
-            pictures.append(Picture(drawing.title, svg(drawing.figure, drawing.description)))
+            pictures.append(Picture(drawing.title, svg(drawing.axes, drawing.description)))
     return pictures
 
 
 def _residuals(result: PanelResult) -> Picture | None:
-    figure = draw_residuals(result)
-    if figure is None:
+    axes = draw_residuals(result)
+    if not axes:
         return None
-    return Picture("Residuals", svg(figure, f"{result.spec.figure}. Residuals of the curves over time."))
+    return Picture("Residuals", svg(axes, f"{result.spec.figure}. Residuals of the curves over time."))
 
 
 def _tables(result: PanelResult) -> dict[str, pd.DataFrame]:

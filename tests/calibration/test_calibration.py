@@ -168,8 +168,8 @@ def test_a_study_gives_the_numbers_and_tables_that_it_names(small, outcome):
     assert list(comparison["candidate"]) == ["waning", "ordinal", "ordinal_dose"]
     assert np.isfinite(comparison["blind_log_p"]).all()
     assert set(outcome.tables["posterior"]["parameter"]) >= {"t_wane", "K_g", "trial"}
-    assert len(draw_responses(outcome).axes) == 3
-    assert len(draw_comparison(outcome).axes) == 2
+    assert len(draw_responses(outcome)) == 3
+    assert len(draw_comparison(outcome)) == 2
 
 
 def test_what_is_kept_gives_the_same_numbers_and_is_told_when_it_is_of_other_data(small, outcome, tmp_path):

@@ -5,7 +5,7 @@ from harness.figures.contours import draw_lines
 from harness.figures.panel import describe, draw_panel
 from harness.figures.profiles import draw_profiles, write_profiles
 from harness.figures.scan import draw_scan
-from harness.figures.style import new_figure, svg
+from harness.figures.style import figure_of, svg
 from harness.simulation.design import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
@@ -19,7 +19,7 @@ def fig2b():
 
 
 def test_a_panel_is_drawn_with_its_curves_and_observations(fig2b):
-    axes = draw_panel(fig2b).axes
+    axes = draw_panel(fig2b)
     assert [each.get_title(loc="left") for each in axes] == [a.title for a in fig2b.spec.axes]
     labels = axes[0].get_legend_handles_labels()[1]
     assert any("moving_volume" in label for label in labels)
@@ -45,8 +45,8 @@ def test_profiles_are_written(tmp_path, suffix):
 
 
 def test_a_failed_run_is_drawn_as_such():
-    figure = draw_profiles(simulate("clinical", changes={"K_m": 0}, times="0,100,200"))
-    assert any("failed" in text.get_text() for text in figure.axes[0].texts)
+    axes = draw_profiles(simulate("clinical", changes={"K_m": 0}, times="0,100,200"))
+    assert any("failed" in text.get_text() for text in axes[0].texts)
 
 
 def above(axes):
@@ -58,17 +58,17 @@ def above(axes):
 
 
 def test_days_of_later_doses_and_both_ends_of_infusions_are_marked():
-    figure = draw_profiles(
+    drawn = draw_profiles(
         simulate("clinical", doses=["1e8@0 for 2 days", "1e8@30 for 5 days", "1e8@40"], until=60)
     )
-    for axes in figure.axes:
+    for axes in drawn:
         assert above(axes) == {2.0: "day 2", 30.0: "30", 35.0: "35", 40.0: "40"}
         marked = [line.get_xdata()[0] for line in axes.lines[1:]]
         assert marked == [2.0, 30.0, 35.0, 40.0]
 
 
 def test_a_jump_is_drawn_from_just_before_it():
-    axes = draw_profiles(simulate("clinical", doses=["1e8", "1e8@3"], times="0:60:10")).axes[0]
+    axes = draw_profiles(simulate("clinical", doses=["1e8", "1e8@3"], times="0:60:10"))[0]
     days, transgene = axes.lines[0].get_data()
     place = days.tolist().index(3.0)
     assert days[place - 1] == np.nextafter(3.0, 0)
@@ -79,9 +79,9 @@ def test_many_doses_are_marked_without_a_word_and_none_without_a_line():
     many = draw_profiles(
         simulate("clinical", doses=["1e8", *(f"1e8@{7 * i}" for i in range(1, 9))], until=90)
     )
-    assert [(len(axes.lines), axes.child_axes) for axes in many.axes] == [(9, [])] * 3
+    assert [(len(axes.lines), axes.child_axes) for axes in many] == [(9, [])] * 3
     once = draw_profiles(simulate("clinical", until=90))
-    assert [(len(axes.lines), axes.child_axes) for axes in once.axes] == [(1, [])] * 3
+    assert [(len(axes.lines), axes.child_axes) for axes in once] == [(1, [])] * 3
 
 
 @pytest.mark.parametrize(
@@ -89,24 +89,22 @@ def test_many_doses_are_marked_without_a_word_and_none_without_a_line():
     [(["1e8"], "log"), (["1e8@0 for 2 days"], "log"), (["1e8@20"], "linear")],
 )
 def test_an_axis_is_logarithmic_where_a_curve_spans_decades_once_it_has_begun(doses, scale):
-    axes = draw_profiles(simulate("clinical", doses=doses, until=60)).axes
+    axes = draw_profiles(simulate("clinical", doses=doses, until=60))
     assert [each.get_yscale() for each in axes] == [scale, "linear", "linear"]
 
 
 def test_a_scan_has_three_sets_of_axes_in_a_row_and_no_more_than_it_has_columns():
     planned = plan("clinical", grid(dose=[1e8, 2e8]), shown=("dose",), until=60)
-    figure = draw_scan(run(planned).to_dataframe().reset_index(), planned, ("dose",))
-    drawn = [axes for axes in figure.axes if axes.axison]
+    drawn = draw_scan(run(planned).to_dataframe().reset_index(), planned, ("dose",))
     assert [axes.get_ylabel() for axes in drawn] == [
         "Cmax (copies/µg)", "Tmax (days)", "AUC28 (copies/µg·day)",
         "M_nadir (%)", "sBCMA_nadir (%)", "best_response",
     ]  # fmt: skip
-    assert figure.get_size_inches().tolist() == pytest.approx([3 * 4.4, 2 * 3.3])
+    assert figure_of(drawn).get_size_inches().tolist() == pytest.approx([3 * 4.4, 2 * 3.3])
 
 
 def test_no_number_of_a_line_stands_where_the_edge_would_cut_it():
-    figure, (axes,) = new_figure(1)
     x = np.linspace(0, 1, 40)
-    draw_lines(figure, axes, x, x, np.add.outer(x, 0 * x), (0.01, 0.5, 0.99))
+    axes = draw_lines(x, x, np.add.outer(x, 0 * x), (0.01, 0.5, 0.99))
     labels = {text.get_text(): text.get_visible() for text in axes.texts}
     assert labels == {"0.01": False, "0.5": True, "0.99": False}

@@ -13,7 +13,7 @@ from harness.figures.population import (
     draw_spiders,
     draw_trial,
 )
-from harness.figures.style import write_figure
+from harness.figures.style import figure_of, write_figure
 from harness.figures.survival import draw_survival
 from harness.simulation.execute import Serial
 from harness.studies.population import Population
@@ -33,49 +33,49 @@ def outcome():
     return study.run(Serial())
 
 
-def texts(figure):
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+def texts(axes):
+    return [text.get_text() for text in figure_of(axes).findobj(lambda artist: hasattr(artist, "get_text"))]
 
 
 def test_a_survival_curve_has_its_numbers_at_risk_below():
     time = np.array([2.0, 4, 6, 8, 30])
-    figure = draw_survival(
+    axes = draw_survival(
         {"all": kaplan_meier(time, np.array([1, 0, 1, 1, 0], bool))}, "progression-free", title="PFS"
     )
-    assert {"at risk", "all", "progression-free", "time (months)", "PFS"} <= set(texts(figure))
-    assert [t.get_text() for t in figure.axes[0].texts if t.get_text().isdigit()] == list("531111")
-    line = figure.axes[0].get_lines()[0]
+    assert {"at risk", "all", "progression-free", "time (months)", "PFS"} <= set(texts(axes))
+    assert [t.get_text() for t in axes.texts if t.get_text().isdigit()] == list("531111")
+    line = axes.get_lines()[0]
     assert line.get_ydata()[0] == 1
     assert line.get_xdata()[-1] == 30
 
 
 def test_spiders_show_each_dose_and_patient(outcome):
-    figure = draw_spiders(outcome)
-    assert len(figure.axes) == 5
-    assert len(figure.axes[0].get_lines()) == 4 + 1  # and the line of progression
-    assert figure.axes[1].get_title() == "150×10⁶ cells"
+    axes = draw_spiders(outcome)
+    assert len(axes) == 5
+    assert len(axes[0].get_lines()) == 4 + 1  # and the line of progression
+    assert axes[1].get_title() == "150×10⁶ cells"
 
 
 def test_fractions_fill_the_bars(outcome):
-    figure = draw_fractions(outcome)
-    assert [axes.get_title() for axes in figure.axes] == [
+    axes = draw_fractions(outcome)
+    assert [each.get_title() for each in axes] == [
         "Month 6, against baseline",
         "Month 21, against baseline",
     ]
-    tops = [bar.get_y() + bar.get_height() for bar in figure.axes[0].patches]
+    tops = [bar.get_y() + bar.get_height() for bar in axes[0].patches]
     assert max(tops) == pytest.approx(100)
 
 
 def test_predictions_name_the_trials_and_mark_what_lies_outside(outcome):
-    figure = draw_predictions(outcome)
-    assert {"KarMMa, 300 (n=70)", "CRB-401, 150 to 800 (n=30)", "published, outside"} <= set(texts(figure))
+    axes = draw_predictions(outcome)
+    assert {"KarMMa, 300 (n=70)", "CRB-401, 150 to 800 (n=30)", "published, outside"} <= set(texts(axes))
 
 
 def test_a_population_is_one_page_that_can_be_written(outcome, tmp_path):
-    figure = draw_population(outcome, "nadir_25")
-    assert isinstance(figure, Figure)
-    assert {"Single patients, coloured by their response at the end", "at risk"} <= set(texts(figure))
-    write_figure(figure, tmp_path / "population.pdf")
+    axes = draw_population(outcome, "nadir_25")
+    assert isinstance(figure_of(axes), Figure)
+    assert {"Single patients, coloured by their response at the end", "at risk"} <= set(texts(axes))
+    write_figure(axes, tmp_path / "population.pdf")
     assert (tmp_path / "population.pdf").stat().st_size > 1000
 
 

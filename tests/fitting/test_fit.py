@@ -141,7 +141,7 @@ def test_the_profile_over_two_parameters_is_lowest_at_the_optimum_and_is_drawn(p
     assert len(table) == 81
     assert table["objective"].min() == pytest.approx(result.number("objective"), abs=1e-3)
     assert result.table("estimates").at_bound[0]
-    assert draw_ridge(result).axes
+    assert draw_ridge(result).has_data()
 
 
 def test_a_lower_point_on_the_map_of_two_parameters_is_adopted(prepared, monkeypatch):

@@ -93,14 +93,14 @@ def test_any_model_parameters_and_observables_can_be_asked_about():
         n=16,
     ).run(Serial())
     assert found.numbers["tumor_volume_14.K_kill_max.total"] > 0
-    figure = draw_sensitivity(found, found.extra["time_unit"], "prcc")
-    assert figure.axes[0].get_xlabel() == "time (days)"
+    axes = draw_sensitivity(found, found.extra["time_unit"], "prcc")
+    assert axes[0].get_xlabel() == "time (days)"
 
 
 def test_the_figure_has_axes_for_each_observable(outcome):
-    figure = draw_sensitivity(outcome, "day")
-    assert [axes.get_title() for axes in figure.axes] == ["log(transgene)", "M_protein_change"]
-    assert len(figure.axes[0].lines) == 3
+    drawn = draw_sensitivity(outcome, "day")
+    assert [axes.get_title() for axes in drawn] == ["log(transgene)", "M_protein_change"]
+    assert len(drawn[0].lines) == 3
 
 
 def test_spreads_are_about_the_value_of_the_model(symbols):

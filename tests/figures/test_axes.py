@@ -1,0 +1,220 @@
+"""Whatever draws takes the axes to draw on, or makes them, and returns them."""
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache, partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import harness.figures
+from harness.analysis.survival import kaplan_meier
+from harness.declarations import declare
+from harness.errors import InputError
+from harness.figures import (
+    calibration,
+    clocks,
+    contours,
+    fit,
+    maps,
+    panel,
+    patients,
+    population,
+    profiles,
+    scan,
+    scan_panel,
+    sensitivity,
+    survival,
+)
+from harness.figures.style import figure_of
+from harness.fitting.result import FitResult
+from harness.simulation.design import grid
+from harness.simulation.execute import Serial
+from harness.simulation.plan import plan
+from harness.simulation.run import run
+from harness.simulation.simulate import simulate
+from harness.studies.map import Map
+from harness.studies.outcome import Outcome
+from harness.studies.population import Population
+from harness.studies.sensitivity import Sensitivity
+from harness.studies.trial import Trial
+from harness.validation.suite import run_panel
+
+SERIAL = Serial()
+X, Y = np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0])
+FIELD = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]])
+
+
+@cache
+def fitted():
+    """The result of a fit, by hand: one observable, two parameters."""
+    rows = {"arm": ["a"] * 3, "observable": ["viability"] * 3, "time": [1.0, 2.0, 3.0]}
+    point = {"profiled": ["p", "p", "q", "q"], "value": [1.0, 2.0, 1.0, 2.0], "rise": [0.0, 4.0, 4.0, 0.0]}
+    return FitResult(
+        title="by hand", problem={}, checksum="", seed=1, time_unit="day", versions={}, synthetic="", runs=1,
+        failed=0, numbers={"objective": 0.0},
+        tables={
+            "predictions": {
+                **rows, "unit": ["percent"] * 3, "predicted": [9.0, 8.0, 7.0], "low": [8.0, 7.0, 6.0],
+                "high": [10.0, 9.0, 8.0],
+            },
+            "residuals": {
+                **rows, "observed": [9.0, 7.0, 7.0], "predicted": [9.0, 8.0, 7.0],
+                "residual": [0.1, -1.0, 1.0], "censored": [False] * 3,
+            },
+            "waterfall": {"objective": [1.0, 2.0], "converged": [True, False]},
+            "correlation": {"parameter": ["p", "q"], "p": [1.0, 0.6], "q": [0.6, 1.0]},
+            "profiles": {**point, "p": [1.0, 2.0, 1.5, 1.5], "q": [1.5, 1.5, 1.0, 2.0]},
+            "ridge": {
+                "p": [1.0, 1.0, 2.0, 2.0], "q": [1.0, 2.0, 1.0, 2.0], "objective": [0.0, 5.0, 20.0, 50.0],
+            },
+            "estimates": {
+                "parameter": ["p", "q"], "unit": ["1/day", "1/day"], "estimate": [1.5, 1.5],
+                "table_1": [1.0, 2.0], "profile_rise": [3.84, 3.84], "verdict": ["determined"] * 2,
+            },
+        },
+    )  # fmt: skip
+
+
+@cache
+def of_panel(name):
+    return run_panel(name)
+
+
+@cache
+def virtual():
+    """Two virtual patients at two doses."""
+    few = {"spiders": 1, "trials": 10, "published": "trials/trial_outcomes.csv"}
+    doses = ["50e6", "150e6", "300e6", "450e6", "800e6"]
+    return declare(Population, patients=2, doses=doses, **few).run(SERIAL)
+
+
+@cache
+def trial():
+    arms = {"low": {"patients": 2, "doses": ["50e6"]}, "high": {"patients": 2, "doses": ["450e6"]}}
+    return declare(Trial, arms=arms, visits="28:196:28", replicates=1).run(SERIAL)
+
+
+@cache
+def indices():
+    parameters = {"KC50": {"percent": 50}}
+    return declare(
+        Sensitivity, model="in_vitro", parameters=parameters, observables=["viability"], at="2,4", n=16
+    ).run(SERIAL)
+
+
+@cache
+def burdens():
+    return declare(Map, dose="50e6:800e6:log:2", burden={"points": 2}).run(SERIAL)
+
+
+@cache
+def scanned():
+    planned = plan("in_vitro", grid(ET_ratio=[1.0, 2.0]), endpoints=["viability_last"])
+    return run(planned).to_dataframe(), planned
+
+
+@cache
+def by_dose():
+    typical = pd.DataFrame({"dose": [1e7, 1e8], "Tmax": [12.0, 9.0], "Cmax": [5.0, 6.0]})
+    responses = pd.DataFrame({"label": ["a", "a"], "dose": [1e7, 1e8], "orr": [40.0, 50.0]})
+    return Outcome({"days_per_efold": -1.3}, {"typical": typical, "responses": responses})
+
+
+@cache
+def candidates():
+    doses = {"dose": [5e7, 4.5e8], "low": [20.0, 60.0], "median": [30.0, 70.0], "high": [40.0, 80.0]}
+    one = [pd.DataFrame({"candidate": "a", "label": "A", "outcome": each, **doses}) for each in ("orr", "cr")]
+    compared = {"label": ["A", "B"], "log_evidence": [-9.0, np.nan], "log_evidence_responses": [-9.0, -8.0]}
+    compared |= {"blind_log_p": [-5.0, -6.0], "blind_error": [0.1, 0.2]}
+    return Outcome({}, {"responses": pd.concat(one), "comparison": pd.DataFrame(compared)})
+
+
+CALLS = {
+    calibration.draw_comparison: lambda _: (candidates(),),
+    calibration.draw_responses: lambda _: (candidates(),),
+    clocks.draw_clocks: lambda _: (by_dose(),),
+    contours.draw_field: lambda _: (X, Y, FIELD),
+    contours.draw_lines: lambda _: (X, Y, FIELD, (2.0, 4.0)),
+    fit.draw_correlation: lambda _: (fitted(),),
+    fit.draw_predictions: lambda _: (fitted(),),
+    fit.draw_profiles: lambda _: (fitted(),),
+    fit.draw_residuals: lambda _: (fitted(),),
+    fit.draw_ridge: lambda _: (fitted(),),
+    fit.draw_waterfall: lambda _: (fitted(),),
+    maps.draw_map: lambda _: (burdens(),),
+    panel.draw_axes: lambda _: (of_panel("fig2b"), of_panel("fig2b").spec.axes[0]),
+    panel.draw_panel: lambda _: (of_panel("fig2b"),),
+    panel.draw_residuals: lambda _: (of_panel("fig2b"),),
+    patients.draw_effects: lambda fits: (fits,),
+    patients.draw_examples: lambda fits: (fits,),
+    patients.draw_panels: lambda fits: (fits,),
+    patients.draw_progression: lambda fits: (fits,),
+    population.draw_fractions: lambda _: (virtual(),),
+    population.draw_population: lambda _: (virtual(), "nadir_25"),
+    population.draw_predictions: lambda _: (virtual(),),
+    population.draw_spiders: lambda _: (virtual(),),
+    population.draw_trial: lambda _: (trial(),),
+    profiles.draw_profiles: lambda _: (simulate("in_vitro", until=2),),
+    scan.draw_scan: lambda _: (*scanned(), ("ET_ratio",)),
+    scan_panel.draw_scan_axes: lambda _: (of_panel("fig2a"),),
+    sensitivity.draw_sensitivity: lambda _: (indices(), "day"),
+    survival.draw_survival: lambda _: ({"all": kaplan_meier(X, np.array([True, False, True]))}, "alive"),
+}
+"""What each function that draws is given here, beside axes; `fits` is the outcome of a study of patients."""
+
+NO_AXES = {"draw_study"}  # tells which of these draw a study
+
+
+def public():
+    """Every public function of the figures that draws."""
+    for found in pkgutil.iter_modules(harness.figures.__path__, "harness.figures."):
+        module = importlib.import_module(found.name)
+        for name in module.__all__:
+            if name.startswith("draw_") and name not in NO_AXES:
+                yield getattr(module, name)
+
+
+def listed(axes):
+    return [axes] if isinstance(axes, Axes) else axes
+
+
+def test_every_function_that_draws_is_called_here():
+    assert set(public()) == set(CALLS)
+
+
+@pytest.mark.parametrize("draw", CALLS, ids=lambda f: f"{f.__module__.split('.')[-1]}.{f.__name__}")
+def test_what_draws_takes_axes_and_returns_them(draw, fits):
+    last = list(inspect.signature(draw).parameters.values())[-1]
+    one = last.name == "ax"
+    assert last.annotation in ({"Axes | None", "MatplotlibAxes | None"} if one else {"SomeAxes | None"})
+    assert last.default is None
+    call = partial(draw, *CALLS[draw](fits))
+
+    made = listed(call())
+    assert made
+    assert all(isinstance(each, Axes) for each in made)
+    assert {figure_of(each) for each in made} == {figure_of(made)}
+
+    own = Figure(figsize=(3 * len(made), 3)).subplots(1, len(made), squeeze=False)
+    found = call(ax=own[0, 0]) if one else call(axes=own)
+    assert isinstance(found, Axes) is one
+    assert listed(found) == [*own.flat]
+    assert all(each.has_data() for each in own.flat)
+    assert figure_of(found) is own[0, 0].figure
+
+
+@pytest.mark.parametrize("draw", [maps.draw_map, patients.draw_panels, population.draw_population])
+def test_too_few_axes_are_refused(draw, fits):
+    with pytest.raises(InputError, match=r"axes: \d+ are needed to draw on, not 1"):
+        draw(*CALLS[draw](fits), axes=Figure().subplots(1, 1))
+
+
+def test_the_figure_of_axes_in_a_part_of_it_is_the_whole():
+    whole = Figure()
+    part = whole.subfigures(1, 2)[1].subfigures(2, 1)[0]
+    assert figure_of(part.subplots()) is whole
