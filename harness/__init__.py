@@ -17,6 +17,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("cart-pkpd")
+    if not name.startswith("_"):
+        from harness.former import current
+
+        name = current("name", name)
     if name.startswith("_") or name not in _homes():
         raise AttributeError(f"module 'harness' has no attribute '{name}'")
     return getattr(import_module(_homes()[name]), name)

@@ -19,6 +19,7 @@ from yaml.constructor import ConstructorError
 
 from harness.errors import InputError
 from harness.faults import describe, place_of
+from harness.former import current
 from harness.reading import parse_number, read_text, require_plain
 
 __all__ = ["Declaration", "FieldError", "declare", "read_declaration", "read_often"]
@@ -46,6 +47,14 @@ class Declaration(BaseModel):
             if field is not None and _kinds_of(cls, name) <= {int, float, NoneType}:
                 _require_numerals(name, value)
         return given
+
+    @model_validator(mode="before")  # before the one above, which is of the names of now
+    @classmethod
+    def _a_field_has_its_name_of_now(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        now = {current("field", name) if isinstance(name, str) else name: v for name, v in given.items()}
+        return given if len(now) < len(given) else now
 
     def __copy__(self) -> Declaration:
         """The fields alone, for :meth:`model_copy` to change: what was derived from them is left behind."""

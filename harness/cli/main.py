@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -28,6 +30,7 @@ from harness.cli import (
 from harness.cli.endings import as_interrupts, fill_closed_streams
 from harness.cli.examples import EXAMPLES
 from harness.errors import InputError, RunFailed
+from harness.former import FormerName, current
 from harness.reading import require_plain
 
 __all__ = ["app", "main"]
@@ -90,7 +93,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
-    with as_interrupts() as signals:
+    with as_interrupts() as signals, _former_names_told():
         code = _run(arguments)
     if code != INTERRUPTED:
         return code
@@ -101,6 +104,30 @@ def run(arguments: list[str]) -> int:
     return 128 + signals[0] if signals else INTERRUPTED
 
 
+@contextlib.contextmanager
+def _former_names_told() -> Iterator[None]:
+    """Within it, a name that something had before is told in a line, each once."""
+    told = set()
+
+    def tell(message: Warning | str, category: type[Warning], *where: object) -> None:
+        if not issubclass(category, FormerName):
+            shown(message, category, *where)
+        elif str(message) not in told:
+            told.add(str(message))
+            print(f"cart: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        shown, warnings.showwarning = warnings.showwarning, tell
+        warnings.filterwarnings("always", category=FormerName)
+        yield
+
+
+def _of_now(argument: str) -> str:
+    """An argument, with the name that its option has now."""
+    name, equals, value = argument.partition("=")
+    return f"{current('option', name)}{equals}{value}" if name.startswith("--") else argument
+
+
 def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -108,7 +135,10 @@ def _run(arguments: list[str]) -> int:
     try:
         for argument in arguments:
             require_plain(argument, "arguments")
-        code = app(args=arguments, prog_name="cart", standalone_mode=False) or 0
+        code = (
+            app(args=[_of_now(argument) for argument in arguments], prog_name="cart", standalone_mode=False)
+            or 0
+        )
         sys.stdout.flush()
         return code
     except InputError as error:

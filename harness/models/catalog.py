@@ -15,6 +15,7 @@ from pydantic import BaseModel, model_validator
 
 from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
+from harness.former import current
 from harness.models.card import DoseTarget, ModelCard, Reading, is_path, repository
 from harness.models.provenance import constants_of
 from harness.reading import read_texts
@@ -109,6 +110,7 @@ def load_card(name: str) -> ModelCard:
 
 
 def _load_card(name: str) -> ModelCard:
+    name = current("model", name)
     if name not in model_names():
         raise unknown_name("model", name, model_names())
     path = repository() / "models_antimony" / f"{name}.yaml"
@@ -134,6 +136,7 @@ def select(name: str, readings: str | Sequence[str] = (), condition: str | None 
     """
     card = load_card(name)
     readings = (readings,) if isinstance(readings, str) else readings
+    readings = [current("reading", name) for name in readings]
     files = {reading.model for reading in (_reading(card, r) for r in readings) if reading.model}
     if len(files) > 1:
         raise InputError(f"readings {', '.join(readings)} name different models: {', '.join(sorted(files))}")

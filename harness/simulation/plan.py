@@ -18,6 +18,7 @@ from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS, require_options
 from harness.analysis.moments import SAME, apart
 from harness.errors import InputError, unknown_name
+from harness.former import current
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable
@@ -277,7 +278,7 @@ def _at(at: str | Sequence[float] | np.ndarray, symbols: SymbolTable) -> tuple[f
 
 def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
     """Endpoint by the name that a model declares, as a call, or by the import path of a function."""
-    text = text.strip()
+    text = current("endpoint", text.strip())
     if text in card.endpoints:
         return _checked_call(text, card.endpoints[text], symbols)
     if re.fullmatch(r"[\w.]+:\w+", text):

@@ -15,6 +15,7 @@ from pydantic import field_validator, model_validator
 from harness.analysis.observations import Columns, read_observations
 from harness.declarations import Declaration, FieldError, read_declaration
 from harness.errors import InputError, unknown_name
+from harness.former import current
 from harness.models.card import repository
 from harness.validation.curves import Curve
 from harness.validation.ledger import read_ledger
@@ -219,6 +220,7 @@ def read_panel(name: str) -> PanelSpec:
     InputError
         When there is no such panel, or the file does not follow the schema (file, line and field).
     """
+    name = current("panel", name)
     if name not in panel_names():
         raise unknown_name("panel", name, panel_names())
     path = repository() / "validation" / name / "spec.yaml"
