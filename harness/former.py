@@ -1,7 +1,7 @@
 """Names that public things had before: each still works for one minor version, and says which one it is now.
 
-Promise: an earlier name means its new one, with a warning, in the minor version that brought the new one, and is
-refused with the same words from the next on. Whoever looks a public name up asks here first.
+Promise: an earlier name means its new one, with a warning, in the minor version that brought the new one, and
+is refused with the same words from the next on. Whoever looks a public name up asks here first.
 """
 
 from __future__ import annotations
