@@ -66,7 +66,7 @@ def calibrate(
 
 def _print(outcome: Outcome) -> None:
     """Evidence and prediction of each candidate and benchmark."""
-    from harness.cli.terminal import console, plain_table
+    from harness.cli.terminal import plain_table, print_table
 
     numbers = ("numbers", "evidence, responses", "evidence, all", "draws that count", "blind trial, log p")
     shown = plain_table("candidate", *numbers, right=numbers)
@@ -75,4 +75,4 @@ def _print(outcome: Outcome) -> None:
         blind = f"{row['blind_log_p']:.1f} ± {row['blind_error']:.1f}"
         cells = [str(row["fitted"]), f"{row['log_evidence_responses']:.1f}", every, f"{row['effective']:.0f}"]
         shown.add_row(row["label"], *cells, blind)
-    console().print(shown)
+    print_table(shown)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.identity import key_of
+from harness.shown import in_lines, listed
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
@@ -128,6 +129,17 @@ class Prepared:
     ridge: tuple[str, str] | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     engine: str = ROADRUNNER
+
+    def __repr__(self) -> str:
+        return in_lines(
+            f"Prepared: {self.title}",
+            arms=listed(arm.name for arm in self.arms),
+            data=listed(f"{count} {kind}" for kind, count in self.rows.items()),
+            synthetic=self.synthetic,
+            coordinates=listed(self.names),
+            starts=self.starts,
+            engine=self.engine,
+        )
 
     @property
     def names_of_parameters(self) -> list[str]:

@@ -20,6 +20,7 @@ from harness.errors import InputError, unknown_name
 from harness.faults import describe
 from harness.files import write_whole
 from harness.reading import read_text
+from harness.shown import in_lines, listed
 
 __all__ = ["FitResult", "as_columns", "plain_numbers", "read_result"]
 
@@ -69,6 +70,20 @@ class FitResult(Declaration):
             if len({len(column) for column in columns.values()}) > 1:
                 raise ValueError(f"table {name} has columns of several lengths")
         return self
+
+    def __repr__(self) -> str:
+        parameters = self.tables.get("estimates", {}).get("parameter", [])
+        numbers = [f"{name}={value:.6g}" for name, value in self.numbers.items() if value is not None]
+        return in_lines(
+            f"FitResult: {self.title}",
+            data=listed(f"{count} {kind}" for kind, count in self.rows.items()),
+            synthetic=self.synthetic,
+            coordinates=listed(parameters),
+            numbers=listed(numbers, most=4),
+            tables=listed(self.tables),
+            runs=f"{self.runs}, {self.failed} failed",
+            notes=listed(self.notes, most=1),
+        )
 
     def table(self, name: str) -> pd.DataFrame:
         """One table."""

@@ -22,6 +22,7 @@ from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.reading import read_texts, require_file, to_numbers
+from harness.shown import in_lines, listed
 
 if TYPE_CHECKING:
     from scipy.stats import qmc
@@ -57,6 +58,16 @@ class Design:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        columns = [f"{name} [{self.units[name]}]" if name in self.units else name for name in self.table]
+        return in_lines(f"Design: {len(self)} runs", columns=listed(columns), first=listed(self._first()))
+
+    def _first(self) -> list[str]:
+        """Values of the first run."""
+        rows = self.table.head(1).to_dict("records")
+        told = {n: f"{v:g}" if isinstance(v, float) else v for row in rows for n, v in row.items()}
+        return [f"{name}={value}" for name, value in told.items()]
 
     def __mul__(self, other: Design) -> Design:
         shared = sorted(set(self.table.columns) & set(other.table.columns))

@@ -28,6 +28,7 @@ import numpy as np
 
 from harness.analysis.moments import SAME, after_moment, apart, before_moment, just_before
 from harness.models.solver_form import log_state, to_solver_form
+from harness.shown import in_lines, listed
 from harness.simulation.accuracy import LIMIT, TIGHTER, Accuracy, relative_errors
 from harness.simulation.form import Form, Status, Stopped
 from harness.simulation.program import Program
@@ -90,6 +91,15 @@ class Trajectory:
     regrown: float = 0.0
     lost: tuple[str, ...] = ()
     hidden: bool = False
+
+    def __repr__(self) -> str:
+        times, observables = self.values.shape
+        return in_lines(
+            f"Trajectory: {observables} observables at {times} times, {self.status}",
+            reason=self.reason,
+            doses=listed(self.doses),
+            redoses=listed(self.redoses),
+        )
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Rows at some of the times asked for, after a dose given then; shape (times, observables)."""

@@ -24,6 +24,7 @@ from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.reading import parse_number
+from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_rows
 from harness.simulation.design import Design
 from harness.simulation.engines import (
@@ -85,6 +86,19 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.design)
+
+    def __repr__(self) -> str:
+        study = self.study
+        return in_lines(
+            f"Plan: {len(self)} runs of {study.program.model} to {study.end:g} {self.symbols.time_unit}",
+            engine=study.engine,
+            design=listed(self.design.table),
+            doses="the model's own" if study.regimen is None else study.regimen,
+            changes=listed(f"{name}={value:g}" for name, value in study.fixed.items()),
+            results=listed(study.column_names()),
+            trajectories=listed(study.observables) if study.keep else "",
+            notes=listed(self.notes, most=1),
+        )
 
     def chunks(self) -> Iterator[Chunk]:
         """Consecutive rows of the design."""

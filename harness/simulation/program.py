@@ -15,6 +15,7 @@ from harness.identity import key_of
 from harness.models.card import DoseTarget, SolverSettings
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
+from harness.shown import in_lines, listed
 from harness.simulation.regimen import Regimen
 
 __all__ = ["Program"]
@@ -36,6 +37,14 @@ class Program:
     reach: Mapping[str, float] = field(default_factory=dict)
     signed: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return in_lines(
+            f"Program: {self.model}",
+            dosed=self.dosed,
+            logarithms=listed(self.solver.logarithms),
+            doubts=listed(self.doubts, most=1),
+        )
 
     @cached_property
     def key(self) -> str:

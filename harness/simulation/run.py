@@ -7,6 +7,7 @@ that failed is NaN with its status and reason.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import InputError
+from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_chunk
 from harness.simulation.engine import Status
 from harness.simulation.execute import Executor, Serial
@@ -41,6 +43,15 @@ class Found:
     columns: Mapping[str, np.ndarray]
     times: np.ndarray
     trajectories: np.ndarray
+
+    def __repr__(self) -> str:
+        counts = Counter(self.status.tolist())
+        return in_lines(
+            f"Found: {len(self.status)} runs",
+            status=listed(f"{count} {status}" for status, count in counts.items()),
+            columns=listed(self.columns),
+            trajectories=f"{len(self.times)} times" if self.times.size else "",
+        )
 
 
 def collect(

@@ -15,6 +15,7 @@ import numpy as np
 from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
+from harness.shown import in_lines, listed
 from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.execute import Executor
@@ -40,6 +41,11 @@ class Simulated:
     times: np.ndarray
     values: Mapping[str, np.ndarray]
     attributes: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        told = {name: self.attributes.get(name, "") for name in ("doses", "status", "reason", "notes")}
+        what = f"Simulated: {self.attributes['model']}, {len(self.times)} times"
+        return in_lines(what, observables=listed(self.values), **told)
 
     def labelled(self) -> xr.Dataset:
         """The same with labels."""

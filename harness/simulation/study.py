@@ -16,6 +16,7 @@ from harness.analysis.library import FUNCTIONS
 from harness.analysis.moments import SAME, jumps, nearly_in, with_moments
 from harness.errors import InputError
 from harness.identity import key_of
+from harness.shown import in_lines, listed
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.form import Status
 from harness.simulation.own_code import called, load
@@ -138,6 +139,15 @@ class Study:
     default_dose: float = 0.0
     moving: tuple[str, ...] = ()
     engine: str = ROADRUNNER
+
+    def __repr__(self) -> str:
+        return in_lines(
+            f"Study: {self.program.model} to {self.end:g}",
+            engine=self.engine,
+            columns=listed(self.columns),
+            observables=listed(self.observables),
+            results=listed(self.column_names()),
+        )
 
     @property
     def keep(self) -> bool:

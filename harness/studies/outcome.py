@@ -20,6 +20,7 @@ from harness.analysis.response import require_rule
 from harness.declarations import Declaration
 from harness.errors import InputError, RunFailed
 from harness.models.catalog import model_files
+from harness.shown import in_lines, listed
 from harness.simulation.engines import require_engine
 from harness.simulation.execute import Executor
 from harness.simulation.study import is_ok
@@ -101,6 +102,15 @@ class Outcome:
     extra: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ""
     curves: xr.Dataset | None = None
+
+    def __repr__(self) -> str:
+        return in_lines(
+            f"Outcome: {self.runs} runs, {self.failed} failed",
+            engine=self.engine,
+            numbers=listed(f"{name}={value:.4g}" for name, value in self.numbers.items()),
+            tables=listed(f"{name} ({len(table)} rows)" for name, table in self.tables.items()),
+            notes=listed(self.notes, most=1),
+        )
 
     def written(self, name: str) -> pd.DataFrame:
         """A table as it is written: its last column says what ran the simulations."""

@@ -7,6 +7,7 @@ beside it, never put in its place.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pandas as pd
 from harness.errors import InputError, RunFailed, unknown_name
 from harness.models.card import Reading
 from harness.models.catalog import load_card, model_names
+from harness.shown import in_lines, listed
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Progress, StudyDeclaration
 from harness.validation.curves import Curve, Evidence, NoData, readings_that_fit
@@ -71,6 +73,16 @@ class PanelResult:
     spec: PanelSpec
     evidence: Evidence
     scores: list[Score] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        counts = Counter(str(score.verdict) for score in self.scores)
+        return in_lines(
+            f"PanelResult: {self.spec.panel}, {self.spec.title}",
+            targets=listed(f"{count} {verdict}" for verdict, count in counts.items()),
+            unexpected=listed(score.target.id for score in self.scores if not score.holds),
+            curves=listed(self.evidence.curves),
+            studies=listed(self.evidence.outcomes),
+        )
 
 
 def run_panel(
