@@ -43,6 +43,7 @@ SAID = {
     "dict_type": NO_MAPPING,
     "model_type": NO_MAPPING,
     "model_attributes_type": NO_MAPPING,
+    "invalid_key": "has a name that is no text",
     "none_required": "must be left out, not {given}",
     "literal_error": "must be {expected}, not {given}",
     "enum": "must be {expected}, not {given}",

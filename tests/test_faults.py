@@ -1,12 +1,22 @@
 """What a schema finds wrong, in our words."""
 
+import inspect
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from harness.cli.main import run
 from harness.declarations import Declaration, declare
 from harness.errors import InputError
+from harness.exchange.agreement import Agreement
+from harness.faults import SAID
+from harness.fitting.problem import FitProblem
+from harness.models.card import ModelCard
+from harness.studies.map import Map
+from harness.studies.published import Published
+from harness.studies.trial import Trial
+from harness.validation.spec import PanelSpec
 
 
 class Peak(Declaration):
@@ -78,3 +88,48 @@ def test_a_fault_is_told_with_its_field_and_what_would_be_right(given, said):
         declare(Whole, **given)
     assert str(told.value).startswith(said)
     assert "Input should" not in str(told.value)
+
+
+STRANGE = [
+    None, True, "x", "", -1, 0, float("inf"), float("nan"), 1.5, [], ["x"], {}, {"a": 1}, [[1]],
+    {"kind": "none"}, b"x", {1: 2}, "9" * 5000,
+]  # fmt: skip
+
+
+def declared(base=Declaration):
+    """Every declaration of the package."""
+    for kind in base.__subclasses__():
+        if kind.__module__.startswith("harness."):
+            yield kind
+        yield from declared(kind)
+
+
+KINDS = {kind for kind in declared() if not inspect.isabstract(kind) and kind is not Published}
+"""All that are read from files; a row of published trials is read from a table, whose cells are texts."""
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS, key=lambda kind: kind.__name__))
+def test_every_kind_of_fault_that_a_declaration_can_have_is_said_in_our_words(kind):
+    found = set()
+    for name in kind.model_fields:
+        for value in STRANGE:
+            try:
+                kind.model_validate({name: value})
+            except ValidationError as told:
+                found |= {error["type"] for error in told.errors()}
+    assert found - {"extra_forbidden", "value_error"} <= SAID.keys()
+
+
+def test_the_kinds_are_all_there():
+    assert {Map, FitProblem, Trial, ModelCard, PanelSpec, Agreement} <= KINDS
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path, capfd):
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "kind: trial\narms: {a: {patients: 2, doses: [1e8], redosing: {1: 2}}}\nvisits: 28:84:28\n"
+    )
+    assert run(["trial", str(path)]) == 2
+    err = capfd.readouterr().err
+    assert "Keys should be" not in err
+    assert "t.yaml:2: arms.a.redosing" in err
