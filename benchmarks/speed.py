@@ -2,185 +2,172 @@
 
     python -m benchmarks.speed [PATIENTS] [--rounds N] [--slow]
 
-Every round gives each contender the same patients, in turn, in one process; imports and compilation are left
-out. The first table is CPU time in one process, each contender over the plain loop; the second is wall time,
-this path on one and on two processes and the others over it. Medians and ranges over the rounds.
+Every round gives each contender the same patients, in turn; imports and compilation are left out. Medians and
+ranges over the rounds.
 
-Contenders: this path (`plan` and `run`) by each engine, and the kernel without what is around it; a plain
-tellurium loop, as a newcomer writes it (load once, reset, set by name, 641 points, defaults); COPASI
-through basico (641 points); with --slow, scipy's LSODA and BDF with a Python right-hand side, at the
-accuracy of the plain loop, on a few patients. Where a C compiler and SUNDIALS 6 are at hand, the same
-equations in C on CVODE alone, 641 points.
+- CPU time in one process, each contender over the plain loop, with the runs that it does not finish: this
+  path (`plan` and `run`) by each engine, and the kernel without what is around it; a plain tellurium loop, as
+  a newcomer writes it (load once, reset, set by name, 641 points, defaults); COPASI through basico (641
+  points); pydiffsol, the nearest library, where it is installed; the same equations in C on CVODE alone,
+  where a compiler and SUNDIALS 6 are at hand; with --slow, scipy's LSODA and BDF with a Python right-hand
+  side, on a few patients.
+- Wall time of this path in one process, in two, and through dask with two workers. The load of the machine
+  stands beside it: where others work on it too, the ratio says little of this path.
+- What else a run of the kernel costs: a gradient of all read-outs by eight parameters, in runs; four times as
+  many runs; ten times as many rows of output.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.integrate import solve_ivp
 
-from benchmarks.accuracy import patients
-from benchmarks.cvode import cvode_in_c
+from benchmarks.accuracy import OMEGA, READ_OUT, patients
+from benchmarks.others import Contender, Rows, copasi, in_c, in_diffsol, plain_loop, scipy_loop
 from harness.models.catalog import load_card
 from harness.simulation.design import Design
 from harness.simulation.engines import KERNEL, ROADRUNNER
-from harness.simulation.execute import Executor, Processes, Serial
-from harness.simulation.form import quiet
+from harness.simulation.execute import Dask, Executor, Processes, Serial
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.plan import plan
 from harness.simulation.programs import load_program
-from harness.simulation.run import run
+from harness.simulation.run import Summary, run
 from harness.simulation.times import parse_times
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import basico
-    import tellurium
-
-Rows = list[dict[str, float]]
-DAYS = np.arange(641.0)
+PLAIN = "plain tellurium loop"
 
 
-def read_off(days: np.ndarray, transgene: np.ndarray, m_protein: np.ndarray) -> tuple[float, ...]:
-    """The endpoints of one run as a plain loop computes them, in a few lines of numpy."""
-    early = (days >= 1) & (days <= 60)
-    top = int(transgene[early].argmax())
-    month = days <= 28
-    area = float(np.trapezoid(transgene[month], days[month]))
-    return float(transgene[early][top]), float(days[early][top]), area, float(m_protein.min())
+def this_path(rows: Rows, executor: Executor, engine: str = ROADRUNNER) -> int:
+    summary = Summary.of(
+        run(plan("clinical", Design(pd.DataFrame(rows)), until=640, engine=engine), executor)
+    )
+    return summary.runs - summary.ok
 
 
-def this_path(rows: Rows, executor: Executor, engine: str = ROADRUNNER) -> None:
-    run(plan("clinical", Design(pd.DataFrame(rows)), until=640, engine=engine), executor)
+def own_times() -> np.ndarray:
+    """The times that the model declares for its endpoints."""
+    return np.append(parse_times(load_card("clinical").endpoint_times, "day"), 640.0)
 
 
-def integration_alone() -> Callable[[Rows], None]:
+def integration_alone() -> Contender:
     """The compiled integrator at the times that the model declares, and nothing around it."""
-    program, card = load_program("clinical"), load_card("clinical")
-    kernel, times = Kernel(program), parse_times(card.endpoint_times, "day")
-    read = ("transgene", "M_protein_change", "sBCMA_change")
+    kernel, times = Kernel(load_program("clinical")), own_times()
 
-    def loop(rows: Rows) -> None:
-        kernel.run_many([(row, None) for row in rows], [times] * len(rows), read)
-
-    return loop
-
-
-def plain_loop() -> Callable[[Rows], None]:
-    model = tellurium.loadSBMLModel(str(load_card("clinical").sbml_path()))
-    selections = ["time", "transgene", "M_protein_change"]
-
-    def loop(rows: Rows) -> None:
-        with quiet():
-            for row in rows:
-                model.resetToOrigin()
-                for name, value in row.items():
-                    model[name] = value
-                model.reset()
-                try:
-                    found = np.array(model.simulate(0, 640, 641, selections))
-                except RuntimeError:  # some patients fail in this form
-                    continue
-                read_off(found[:, 0], found[:, 1], found[:, 2])
+    def loop(rows: Rows) -> int:
+        found = kernel.run_many([(row, None) for row in rows], [times] * len(rows), READ_OUT)
+        return sum(bool(each.reason) for each in found)
 
     return loop
-
-
-def copasi() -> Callable[[Rows], None]:
-    model = basico.load_model(str(load_card("clinical").sbml_path()))
-    output = ["Time", "Values[transgene]", "Values[M_protein_change]"]
-
-    def loop(rows: Rows) -> None:
-        with quiet():  # COPASI tells every failed integration at length
-            for row in rows:
-                for name, value in row.items():
-                    basico.set_parameters(name, initial_value=value, exact=True, model=model)
-                table = basico.run_time_course_with_output(
-                    output, start_time=0, duration=640, intervals=640, use_initial_values=True, model=model
-                )
-                found = table.to_numpy()
-                if len(found) == 641:
-                    read_off(found[:, 0], found[:, 1], found[:, 2])
-
-    return loop
-
-
-def compiled_loop(integrate: Callable[[dict[str, float]], np.ndarray | None]) -> Callable[[Rows], None]:
-    def loop(rows: Rows) -> None:
-        for row in rows:
-            found = integrate(row)
-            if found is not None:
-                read_off(found[:, 0], found[:, 1], found[:, 2])
-
-    return loop
-
-
-def scipy_loop(method: str) -> Callable[[Rows], None]:
-    symbols = {row.id: row.value for row in _parameters()}
-
-    def loop(rows: Rows) -> None:
-        for row in rows:
-            p = {**symbols, **row}
-            bind, unbind = p["K_on"] * 86400 / 6.023e23 / p["V_bm"], p["K_off"] * 86400
-            start = p["Tumor_0"] * p["V_bm"]
-
-            def rhs(_t, y, p=p, bind=bind, unbind=unbind, start=start):
-                e_b, m_b, e_t, m_t, x, tumor, m = y
-                carts = e_t + m_t
-                a, b = x / (carts + 1e-30), x / (tumor + 1e-30)
-                expand = p["K_exp_max"] * a / (p["EC50_exp"] + a)
-                kill = p["K_kill_max"] * b / (p["KC50"] + b)
-                return [
-                    -(p["K_12"] + p["K_el_e"]) * e_b + p["K_21"] * e_t,
-                    -(p["K_12"] + p["K_el_m"]) * m_b + p["K_21"] * m_t,
-                    p["K_12"] * e_b + (expand - p["K_21"] - p["R_m"]) * e_t,
-                    p["K_12"] * m_b - p["K_21"] * m_t + p["R_m"] * e_t,
-                    bind * (carts * p["Ag_CAR"] - x) * (tumor * p["Ag_tumor"] - x) - unbind * x,
-                    (p["K_g"] - kill) * tumor,
-                    p["K_m"] * (max(tumor / start, 0.0) ** p["gamma_m"] - m),
-                ]
-
-            state = [p["dose"], 0, 0, 0, 0, start, 1]
-            found = solve_ivp(rhs, (0, 640), state, method=method, t_eval=DAYS, rtol=1e-6, atol=1e-12)
-            if found.success:
-                transgene = p["TransC"] * (found.y[0] + found.y[1]) / p["V_b"]
-                read_off(found.t, transgene, 100 * (found.y[6] - 1))
-
-    return loop
-
-
-def _parameters():
-    from harness.models.provenance import read_parameters
-
-    return [row for row in read_parameters() if row.scale == "clinical"]
 
 
 def interleaved(
-    contenders: dict[str, Callable[[Rows], None]], batches: list[Rows], clock
-) -> dict[str, list[float]]:
-    """Time of each contender in each round, per run."""
+    contenders: dict[str, Contender], batches: list[Rows], clock: Callable[[], float]
+) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Time of each contender in each round, per run, and how many runs failed in all."""
     spent: dict[str, list[float]] = {name: [] for name in contenders}
+    failed = dict.fromkeys(contenders, 0)
     for rows in batches:
         for name, contender in contenders.items():
             started = clock()
-            contender(rows)
+            failed[name] += contender(rows)
             spent[name].append((clock() - started) / len(rows))
-    return spent
+    return spent, failed
 
 
-def report(title: str, spent: dict[str, list[float]], base: str) -> None:
-    print(f"\n{title}")
-    for name, times in spent.items():
-        ratios = [t / b for t, b in zip(times, spent[base], strict=True)]
-        print(f"  {name:34} {statistics.median(ratios):7.2f}   ({min(ratios):.2f} to {max(ratios):.2f})")
+def over(spent: dict[str, list[float]], name: str, base: str) -> str:
+    """Ratio of two contenders: median and range over the rounds."""
+    ratios = [t / b for t, b in zip(spent[name], spent[base], strict=True)]
+    return f"{statistics.median(ratios):7.2f}   ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def beside_others(batches: list[Rows], slow: bool) -> None:
+    one = Serial()
+    contenders: dict[str, Contender] = {
+        PLAIN: plain_loop(),
+        "this path, RoadRunner": partial(this_path, executor=one),
+        "this path, kernel": partial(this_path, executor=one, engine=KERNEL),
+        "kernel, integration alone": integration_alone(),
+        "COPASI through basico": copasi(),
+    }
+    for name, made in (("pydiffsol, BDF", in_diffsol()), ("CVODE in C, SUNDIALS as packaged", in_c())):
+        if made is None:
+            print(f"{name}: not at hand, left out")
+        else:
+            contenders[name] = made
+    for contender in contenders.values():
+        contender(batches[0][:16])
+    spent, failed = interleaved(contenders, batches, time.process_time)
+    print("\nCPU time per run, over the plain loop; runs not finished")
+    for name in contenders:
+        print(f"  {name:34} {over(spent, name, PLAIN)}   {failed[name]}")
+    if slow:
+        few = {PLAIN: contenders[PLAIN]}
+        few |= {f"scipy {method}, Python right-hand side": scipy_loop(method) for method in ("LSODA", "BDF")}
+        spent, failed = interleaved(few, [batch[:12] for batch in batches], time.process_time)
+        for name in few:
+            print(f"  {name:34} {over(spent, name, PLAIN)}   {failed[name]}")
+
+
+def by_processes(batches: list[Rows]) -> None:
+    import distributed
+
+    client = distributed.Client(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+    )
+    executors = {"one process": Serial(), "two processes": Processes(2), "dask, two workers": Dask(client)}
+    for engine in (ROADRUNNER, KERNEL):
+        contenders = {name: partial(this_path, executor=e, engine=engine) for name, e in executors.items()}
+        given = [batch * (4 if engine == KERNEL else 1) for batch in batches]
+        for contender in contenders.values():
+            contender(given[0][:1200])
+        spent, _ = interleaved(contenders, given, time.perf_counter)
+        print(f"\nwall time of this path by {engine}, {len(given[0])} runs")
+        print(f"  one process over two               {over(spent, 'one process', 'two processes')}")
+        print(f"  dask over two processes            {over(spent, 'dask, two workers', 'two processes')}")
+        print(f"  load of the machine                {os.getloadavg()[0]:7.2f}")
+    client.close()
+
+
+def what_else_it_costs(batches: list[Rows]) -> None:
+    """Costs of the kernel in runs: of a gradient, of more runs, and of more rows."""
+    kernel, times = Kernel(load_program("clinical")), own_times()
+    dense = np.unique([np.linspace(low, high, 11) for low, high in pairwise(times)])
+
+    def runs(rows: Rows, at: np.ndarray = times) -> int:
+        kernel.run_many([(row, None) for row in rows], [at] * len(rows), READ_OUT)
+        return 0
+
+    def gradients(rows: Rows) -> int:
+        for row in rows:
+            kernel.slopes((row, None), {name: 1e-5 * row[name] for name in OMEGA}, times, READ_OUT)
+        return 0
+
+    def alone(rows: Rows) -> int:
+        for row in rows:
+            runs([row])
+        return 0
+
+    contenders: dict[str, Contender] = {
+        "a run": runs,
+        "four times as many": lambda rows: runs(rows * 4),
+        "ten times the rows": partial(runs, at=dense),
+        "a run alone": alone,
+        "a gradient by 8 parameters": gradients,
+    }
+    spent, _ = interleaved(contenders, batches, time.process_time)
+    print("\nCPU time of the kernel")
+    print(f"  a gradient by 8 parameters, in runs {over(spent, 'a gradient by 8 parameters', 'a run alone')}")
+    print(f"  four times as many runs             {over(spent, 'four times as many', 'a run')}")
+    print(f"  ten times the rows, in runs         {over(spent, 'ten times the rows', 'a run')}")
 
 
 def main() -> None:
@@ -191,48 +178,13 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.ERROR)
     batches = [patients(arguments.patients, seed=i) for i in range(arguments.rounds)]
-    plain, through_basico = plain_loop(), copasi()
-    one, two = Serial(), Processes(2)
-    contenders = {
-        "plain tellurium loop": plain,
-        "this path, one process": lambda rows: this_path(rows, one),
-        "this path, kernel, one process": lambda rows: this_path(rows, one, KERNEL),
-        "kernel, integration alone": integration_alone(),
-        "COPASI through basico": through_basico,
-    }
-    compiled = cvode_in_c()
-    if compiled is None:
-        print("no C compiler or no SUNDIALS 6 at hand: CVODE in C is left out")
-    else:
-        contenders["CVODE in C, SUNDIALS as packaged"] = compiled_loop(compiled)
-    by_two = [partial(this_path, executor=two, engine=name) for name in (ROADRUNNER, KERNEL)]
-    for warm in (*contenders.values(), *(lambda rows, path=path: path(rows * 16) for path in by_two)):
-        warm(batches[0][:16])
     print(
         f"{arguments.rounds} rounds of {len(batches[0])} runs: "
         f"{arguments.patients} patients x 4 doses x 640 days"
     )
-    report(
-        "CPU time per run, over the plain loop",
-        interleaved(contenders, batches, time.process_time),
-        "plain tellurium loop",
-    )
-    contenders["this path, two processes"] = lambda rows: this_path(rows, two)
-    contenders["this path, kernel, two processes"] = lambda rows: this_path(rows, two, KERNEL)
-    report(
-        "wall time, over this path on two processes",
-        interleaved(contenders, batches, time.perf_counter),
-        "this path, two processes",
-    )
-    if arguments.slow:
-        few = [batch[:12] for batch in batches]
-        slow = {"plain tellurium loop": plain}
-        slow |= {f"scipy {method}, Python right-hand side": scipy_loop(method) for method in ("LSODA", "BDF")}
-        report(
-            "CPU time per run, over the plain loop",
-            interleaved(slow, few, time.process_time),
-            "plain tellurium loop",
-        )
+    beside_others(batches, arguments.slow)
+    what_else_it_costs(batches)
+    by_processes(batches)
 
 
 if __name__ == "__main__":
