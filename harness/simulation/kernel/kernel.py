@@ -121,19 +121,20 @@ class Kernel:
         """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`."""
         batch = make_batch(runs, times, self._program, self.layout, self._defaults)
         found = self.integrate(batch, observables, again)
+        far = self._went_far(batch, found)
         trajectories = []
         for i, (run, code) in enumerate(zip(runs, found.codes.tolist(), strict=True)):
-            if i in batch.refused or code != stepper.OK or self._went_far(i, batch, found):
+            if i in batch.refused or code != stepper.OK or far[i]:
                 why = batch.refused.get(i) or SAID.get(code, FAR)
                 trajectories.append(self._by_engine(run, times[i], observables, again, why))
             else:
                 trajectories.append(self._trajectory(i, run, batch, found))
         return trajectories
 
-    def _went_far(self, i: int, batch: Batch, found: Integrated) -> bool:
-        """Whether errors may have grown in a run (see harness.simulation.regrowth)."""
-        doses = np.count_nonzero(batch.given[i]) + np.isfinite(found.redoses[i]).sum()
-        return self._counts and found.steps[i, 0] > MANY * (1 + doses)
+    def _went_far(self, batch: Batch, found: Integrated) -> list[bool]:
+        """Whether errors may have grown in each run (see harness.simulation.regrowth)."""
+        doses = np.count_nonzero(batch.given, axis=1) + np.isfinite(found.redoses).sum(axis=1)
+        return (self._counts & (found.steps[:, 0] > MANY * (1 + doses))).tolist()
 
     def slopes(
         self,

@@ -21,6 +21,9 @@ from harness.simulation.kernel.elimination import Elimination, plan_elimination
 
 __all__ = ["INFUSION", "Layout", "kernel_text"]
 
+TINY = 1e-290
+"""Amounts below this are no numbers to divide by: digits are lost below 1e-308."""
+
 INFUSION = "rate of infusion"
 """Name of the last parameter; no id of SBML has a space."""
 
@@ -153,6 +156,7 @@ class _Writer:
     def _functions_of_rates(self, of: Mapping[str, Expression]) -> tuple[str, dict[str, int]]:
         layout, graph = self._layout, Graph(self._solved.formulas)
         variables = [log_state(n) if n in layout.logarithms else n for n in layout.states]
+        logarithms = frozenset(map(log_state, layout.logarithms))
         f = [graph.add(of[name]) for name in layout.states]
         ft = [graph.slope(place, TIME) for place in f]
         j = {
@@ -162,7 +166,7 @@ class _Writer:
         }
         j = {where: place for where, place in j.items() if not graph.is_number(place, 0.0)}
         given = self._given() | {name: f"y_{i}" for i, name in enumerate(variables)}
-        printer = _Printer(graph, given, "PREPARED", [*f, *ft, *j.values()])
+        printer = _Printer(graph, given, "PREPARED", [*f, *ft, *j.values()], logarithms)
         logged = {layout.states.index(name): i for i, name in enumerate(layout.logarithms)}
         live = {row: f" if z[LIVE + {i}] > 0.0 else 0.0" for row, i in logged.items()}
 
@@ -243,10 +247,21 @@ class _Printer:
         Array of what depends on parameters alone; empty to work everything out in place.
     places
         Every node that a function will need.
+    logarithms
+        Leaves whose exponentials are worked out once each, and those of their sums and differences from
+        them, wherever what is divided by is a number: exponentials are most of what the rates cost.
     """
 
-    def __init__(self, graph: Graph, given: Mapping[str, str], store: str, places: Sequence[int]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        given: Mapping[str, str],
+        store: str,
+        places: Sequence[int],
+        logarithms: frozenset[str] = frozenset(),
+    ) -> None:
         self._graph, self._given, self._store = graph, given, store
+        self._exponents = self._sums_of(logarithms)
         self._kept: dict[int, int] = {}
         if store:
             outer = [place for place in graph.needed(places) if not self._steady(place)]
@@ -286,9 +301,14 @@ class _Printer:
         first: Sequence[str] = (),
     ) -> str:
         """A function that works out some nodes and then stores them."""
-        lines, logarithms = list(first), set()
+        lines, logarithms, exponentials = list(first), set(), set()
         for place in self._needed(places):
             node = self._graph.nodes[place]
+            if node.operator == "exp" and node.arguments[0] in self._exponents:
+                for leaf in self._exponents[node.arguments[0]]:
+                    if leaf not in exponentials:
+                        exponentials.add(leaf)
+                        lines.append(f"e{leaf} = exp({self.value(leaf)})")
             if node.operator in ("power", POWER_SLOPE, LOG_OF_BASE):
                 base = node.arguments[0]
                 if self._whole(place) is None and base not in logarithms:
@@ -313,6 +333,21 @@ class _Printer:
             waiting += node.arguments
         return sorted(found)
 
+    def _sums_of(self, leaves: frozenset[str]) -> dict[int, dict[int, int]]:
+        """Nodes that are sums and differences of some leaves; of each, how often every leaf counts."""
+        found: dict[int, dict[int, int]] = {}
+        for place, node in enumerate(self._graph.nodes):
+            if node.operator == "name" and node.value in leaves:
+                found[place] = {place: 1}
+            elif node.operator in ("plus", "minus") and all(a in found for a in node.arguments):
+                total: dict[int, int] = {}
+                for i, argument in enumerate(node.arguments):
+                    sign = -1 if node.operator == "minus" and i == len(node.arguments) - 1 else 1
+                    for leaf, times in found[argument].items():
+                        total[leaf] = total.get(leaf, 0) + sign * times
+                found[place] = total
+        return found
+
     def _whole(self, place: int) -> int | None:
         """Exponent of a power that is a small whole number."""
         node = self._graph.nodes[place]
@@ -329,6 +364,15 @@ class _Printer:
         if node.operator in ("power", POWER_SLOPE):
             base, exponent = node.arguments
             return f"{node.operator}({self.value(base)}, l{base}, {self.value(exponent)})"
+        if node.operator == "exp" and node.arguments[0] in self._exponents:
+            counts = self._exponents[node.arguments[0]]
+            below = [f"e{leaf}" for leaf, times in counts.items() for _ in range(-times)]
+            above = [f"e{leaf}" for leaf, times in counts.items() for _ in range(times)]
+            product = "*".join(above) or "1.0"
+            if not below:
+                return product
+            divisor = "*".join(below)
+            return f"{product}/({divisor}) if {divisor} > {TINY!r} else exp({self.value(node.arguments[0])})"
         if node.operator == LOG_OF_BASE:
             base = node.arguments[0]
             return f"l{base} if {self.value(base)} > 0.0 else 0.0"
