@@ -247,7 +247,7 @@ def test_files_of_the_catalogue_that_change_are_read_again(tmp_path, monkeypatch
 
 
 def test_what_was_derived_from_the_fields_does_not_outlive_them():
-    study = Fit(problem="fig2b/moving_volume", starts=2)
+    study = Fit(problem="fig2b/moving_volume", starts=2, engine="roadrunner")
     assert study.prepared.starts == 2
     for other in (study.model_copy(update={"problem": "fig2a/synthetic", "starts": 3}), copy.copy(study)):
         assert not other.__dict__.keys() - set(Fit.model_fields)

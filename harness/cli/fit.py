@@ -40,7 +40,7 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder for result.json, tables and figures.")
     ] = None,
-    engine: Engine = "roadrunner",
+    engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,

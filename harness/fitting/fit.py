@@ -92,6 +92,7 @@ def fit(
         problem=problem or {},
         checksum=prepared.checksum,
         seed=prepared.seed,
+        engine=prepared.engine,
         time_unit=prepared.time_unit,
         versions=versions(),
         synthetic=prepared.synthetic,
@@ -110,7 +111,7 @@ def _require_predictions(prepared: Prepared, x: np.ndarray) -> None:
     failed = [
         arm.name
         for i, arm in enumerate(prepared.arms)
-        if not np.isfinite(objective.predict(i, x, effects)).all()
+        if not np.isfinite(objective.predict((i,), x, effects)).all()
     ]
     if failed:
         raise RunFailed(

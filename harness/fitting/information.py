@@ -25,7 +25,7 @@ import numpy as np
 from scipy import stats
 
 from harness.fitting.likelihood import Model
-from harness.fitting.objective import STEP, Objective
+from harness.fitting.objective import Objective
 from harness.fitting.prepared import Prepared
 
 __all__ = ["RISE", "Uncertainty", "uncertainty"]
@@ -302,25 +302,26 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray, held: 
 
     Coordinates that are `held`, shape (k,), change nothing.
     """
+    objective = objective.near(x, effects)
     prepared = objective.prepared
     natural = prepared.natural(x)
     every = np.arange(x.size)
-    blocks: dict[int, list[tuple[np.ndarray, ...]]] = {}
-    for i, arm in enumerate(prepared.arms):
-        model = Model.of(prepared, arm, natural)
-        spread = model.spread(objective.predict(i, x, effects))
+    found = []
+    for group in dict.fromkeys(arm.group for arm in prepared.arms):
+        arms = prepared.members(group)
+        model = Model.of(prepared, prepared.joined(arms), natural)
+        spread = model.spread(objective.predict(arms, x, effects))
 
-        def rows(at: np.ndarray, i: int = i, model: Model = model, spread: np.ndarray = spread) -> np.ndarray:
+        def rows(
+            at: np.ndarray, arms: tuple[int, ...] = arms, model: Model = model, spread: np.ndarray = spread
+        ) -> np.ndarray:
             moved = _rescaled(prepared, effects, x, at)
-            return objective.information_rows(i, at, moved, model, spread)
+            return objective.information_rows(arms, at, moved, model, spread)
 
         mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)) * ~held, 2)
-        slope = _by_effects(objective, i, x, effects, model, spread)
-        blocks.setdefault(arm.group, []).append((mean, level, slope))
-    return [
-        _group(prepared, *(np.concatenate(part) for part in zip(*parts, strict=True)))
-        for parts in blocks.values()
-    ]
+        slope = _by_effects(objective, group, x, effects, model, spread)
+        found.append(_group(prepared, mean, level, slope))
+    return found
 
 
 def _group(prepared: Prepared, mean: np.ndarray, level: np.ndarray, slope: np.ndarray) -> _Group:
@@ -340,18 +341,18 @@ def _rescaled(prepared: Prepared, effects: np.ndarray, x: np.ndarray, at: np.nda
 
 
 def _by_effects(
-    objective: Objective, arm: int, x: np.ndarray, effects: np.ndarray, model: Model, spread: np.ndarray
+    objective: Objective, group: int, x: np.ndarray, effects: np.ndarray, model: Model, spread: np.ndarray
 ) -> np.ndarray:
     """Derivatives of the means over their standard deviations by the group's effects; shape (n, effects)."""
     prepared = objective.prepared
-    data, natural = prepared.arms[arm], prepared.natural(x)
+    arms, natural = prepared.members(group), prepared.natural(x)
     columns = []
     for k, effect in enumerate(prepared.effects):
         step = np.zeros_like(effects)
-        step[data.group, k] = STEP / effect.omega.at(natural)
+        step[group, k] = objective.step / effect.omega.at(natural)
         sides = [
-            objective.information_rows(arm, x, effects + sign * step, model, spread)[: data.value.size]
+            objective.information_rows(arms, x, effects + sign * step, model, spread)[: spread.size]
             for sign in (1, -1)
         ]
-        columns.append((sides[0] - sides[1]) / (2 * step[data.group, k]))
-    return np.nan_to_num(np.stack(columns, axis=-1)) if columns else np.empty((data.value.size, 0))
+        columns.append((sides[0] - sides[1]) / (2 * step[group, k]))
+    return np.nan_to_num(np.stack(columns, axis=-1)) if columns else np.empty((spread.size, 0))

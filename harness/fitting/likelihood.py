@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr
 
-from harness.fitting.prepared import ArmData, Prepared
+from harness.fitting.prepared import Observations, Prepared
 
 __all__ = ["LARGE", "OFFSET", "Model", "constant", "residuals"]
 
@@ -40,8 +40,8 @@ class Model:
     reference: np.ndarray
 
     @classmethod
-    def of(cls, prepared: Prepared, arm: ArmData, natural: np.ndarray) -> Model:
-        """Error models of the observations of an arm, given the natural values of all coordinates."""
+    def of(cls, prepared: Prepared, seen: Observations, natural: np.ndarray) -> Model:
+        """Error models of n observations, given the natural values of all coordinates."""
         errors = prepared.errors
         columns = (
             [error.logarithmic for error in errors],
@@ -49,7 +49,7 @@ class Model:
             [error.relative.at(natural) for error in errors],
             [error.reference for error in errors],
         )
-        return cls(*(np.array(column)[arm.error] for column in columns))
+        return cls(*(np.array(column)[seen.error] for column in columns))
 
     def on_scale(self, value: np.ndarray) -> np.ndarray:
         """Values on the scale of their error: logarithms, or as they are."""
@@ -61,27 +61,28 @@ class Model:
         return np.maximum(np.where(self.logarithmic, self.relative, natural), SMALLEST * self.reference)
 
 
-def residuals(arm: ArmData, model: Model, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def residuals(seen: Observations, model: Model, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Residuals of n observations, and those that bring their standard deviations in.
 
     Both have shape (n,); the second is 0 for a censored one. Where the run failed (NaN) the first is LARGE.
     """
-    if not np.isfinite(predicted).all():
-        return np.full(predicted.size, LARGE), np.where(arm.censored, 0.0, np.sqrt(OFFSET))
-    spread = model.spread(predicted)
-    bound = model.on_scale(np.where(arm.censored, arm.limit, 1.0))
-    below = np.sqrt(-2 * log_ndtr((bound - model.on_scale(predicted)) / spread))
-    apart = (model.on_scale(arm.value) - model.on_scale(predicted)) / spread
+    spread, found = model.spread(predicted), model.on_scale(predicted)
+    apart = (model.on_scale(seen.value) - found) / spread
+    if seen.censored.any():
+        bound = model.on_scale(np.where(seen.censored, seen.limit, 1.0))
+        apart = np.where(seen.censored, np.sqrt(-2 * log_ndtr((bound - found) / spread)), apart)
     level = np.sqrt(OFFSET + 2 * np.log(spread / model.reference))
-    return np.where(arm.censored, below, apart), np.where(arm.censored, 0.0, level)
+    ran = np.isfinite(predicted)
+    level = np.where(ran, level, np.sqrt(OFFSET))
+    return np.where(ran, apart, LARGE), np.where(seen.censored, 0.0, level)
 
 
-def constant(arm: ArmData, model: Model) -> float:
-    """What is to be added to the sum of squares for minus twice the log-likelihood of an arm.
+def constant(seen: Observations, model: Model) -> float:
+    """What is to be added to the sum of squares for minus twice the log-likelihood of n observations.
 
     With a log error it holds the Jacobian, 2 ln y, so that the density is that of y.
     """
-    quantified = ~arm.censored
+    quantified = ~seen.censored
     each = np.log(2 * np.pi) - OFFSET + 2 * np.log(model.reference)
-    jacobian = np.where(model.logarithmic & quantified, 2 * model.on_scale(arm.value), 0.0)
+    jacobian = np.where(model.logarithmic & quantified, 2 * model.on_scale(seen.value), 0.0)
     return float((each + jacobian)[quantified].sum())

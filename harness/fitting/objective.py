@@ -1,7 +1,8 @@
 """The objective of a fit: minus twice the (marginal) log-likelihood with priors, as a sum of squares.
 
 Promise: it depends on the prepared fit and on the point alone. A simulation that fails gives large finite
-residuals and is counted. Derivatives are central differences on the scale of the coordinates.
+residuals and is counted. Derivatives are central differences on the scale of the coordinates: between runs,
+or, where the engine gives derivatives of a run, between what these foretell (harness.fitting.simulations).
 
 Random effects are integrated out by Laplace's approximation. With u standard normal, b = omega u a random
 effect of one group, S(u) the sum of squares of its residuals and of u itself, the group's part is
@@ -10,52 +11,90 @@ S(u^) + ln det H(u^), where u^ minimises S and H = I + J'J is half the (expected
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from harness.fitting.likelihood import Model, constant, residuals
-from harness.fitting.prepared import ArmData, Prepared
-from harness.simulation.engine import Trajectory
-from harness.simulation.engines import engine_of
-from harness.simulation.program import Program
+from harness.fitting.prepared import Prepared
+from harness.fitting.simulations import Near, Simulations
 
-__all__ = ["STEP", "TOLERANCE", "Objective", "smooth"]
-
-TOLERANCE = 1e-8
-"""Relative tolerance of the integrator within a fit. See STEP."""
-
-STEP = 5e-3
-"""Step of the differences, in ln units. Measured against a tolerance of 1e-12: with TOLERANCE, derivatives of
-the logarithm of an observable are off by 1e-4 of the largest one; at 1e-7 no step brings that below 4e-4."""
-
-KEPT = 20_000
-
-
-def smooth(program: Program) -> Program:
-    """A program with the tolerance of fits."""
-    return replace(program, solver=program.solver.model_copy(update={"relative_tolerance": TOLERANCE}))
+__all__ = ["Objective"]
 
 
 class Objective:
     """The objective of one prepared fit.
 
+    Parameters
+    ----------
+    prepared
+        The fit.
+    simulations
+        What gives the observables of its arms; by default runs of their own.
+
     Attributes
     ----------
-    runs, failed
-        Simulations made so far, and how many of them failed.
+    step
+        Step of the differences, in ln units.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, simulations: Simulations | Near | None = None) -> None:
         self.prepared = prepared
-        self.runs = self.failed = 0
-        self.programs = [smooth(arm.program) for arm in prepared.arms]
-        self._kept: dict[tuple, np.ndarray] = {}
+        self.simulations = simulations or Simulations(prepared)
         shape = (max(len(prepared.groups), 1), len(prepared.effects))
         self._effects = np.zeros(shape)
-        self._names = [(i, prepared.coordinates[i].name) for i in prepared.places("parameter")]
+        self._parameters = prepared.places("parameter").tolist()
+        self._every = tuple(range(len(prepared.arms)))
+
+    @property
+    def runs(self) -> int:
+        """Simulations made so far."""
+        return self.simulations.runs
+
+    @property
+    def failed(self) -> int:
+        """How many of them failed."""
+        return self.simulations.failed
+
+    @property
+    def step(self) -> float:
+        """Step of differences, in ln units: as small as what the simulations hold of their engine allows."""
+        return self.simulations.step
+
+    def near(
+        self,
+        x: np.ndarray,
+        effects: np.ndarray,
+        twice: bool = False,
+        at: Mapping[int, np.ndarray] | None = None,
+        by: Sequence[int] | None = None,
+    ) -> Objective:
+        """The objective near a point and its effects, where simulations cost nothing; itself where they do.
+
+        Parameters
+        ----------
+        twice
+            Whether derivatives are to be differentiated once more, by the effects.
+        at
+            Times by arm that can be read out there; by default those of all observations.
+        by
+            Places of the parameters that can change there; by default all that are fitted.
+        """
+        if isinstance(self.simulations, Near):
+            return self
+        wanted = {i: arm.times for i, arm in enumerate(self.prepared.arms)} if at is None else at
+        by = [self._parameters.index(place) for place in (self._parameters if by is None else by)]
+        acted_on = [self._parameters.index(place) for place in self._acted_on if twice]
+        found = {}
+        for i, point in self._points(tuple(wanted), x, effects).items():
+            expansion = self.simulations.expansion(i, wanted[i], point, by, acted_on)
+            if expansion is None:
+                return self
+            found[i, wanted[i].tobytes()] = expansion
+        near = Objective(self.prepared, Near(by, found))
+        near._effects = effects.copy()
+        return near
 
     def rows(self, x: np.ndarray) -> np.ndarray:
         """Residuals at a point, on the scale of the coordinates.
@@ -72,16 +111,18 @@ class Objective:
         the best effects move, which follows from their being stationary (implicit function theorem).
         """
         effects = self.effects(x)
+        by = [place for place in self._parameters if place in free or place in self._acted_on]
+        near = self.near(x, effects, twice=bool(self.prepared.effects), by=by)
         if not self.prepared.effects:
-            return self.differences(lambda at: self._rows_at(at, effects), x, free)
+            return near.differences(lambda at: near._rows_at(at, effects), x, free)
         count = effects.size
 
         def with_gradients(at: np.ndarray, shifted: np.ndarray) -> np.ndarray:
-            return np.concatenate([self._rows_at(at, shifted), self._gradients(at, shifted).ravel()])
+            return np.concatenate([near._rows_at(at, shifted), near._gradients(at, shifted).ravel()])
 
-        by_x = self.differences(lambda at: with_gradients(at, effects), x, free)
+        by_x = near.differences(lambda at: with_gradients(at, effects), x, free)
         by_u = _slope(
-            lambda u: with_gradients(x, effects + u), np.zeros(effects.shape[1]), self._effect_steps(x)
+            lambda u: with_gradients(x, effects + u), np.zeros(effects.shape[1]), near._effect_steps(x)
         )
         moves = np.stack([
             -np.linalg.solve(by_u[-count:].reshape(*effects.shape, -1)[g], part)
@@ -106,8 +147,8 @@ class Objective:
     def constant(self) -> float:
         """What the sum of squares lacks of minus twice the log-likelihood."""
         natural = self.prepared.natural(self.prepared.start)
-        models = [(arm, Model.of(self.prepared, arm, natural)) for arm in self.prepared.arms]
-        return sum(constant(arm, model) for arm, model in models)
+        seen = self.prepared.joined(self._every)
+        return constant(seen, Model.of(self.prepared, seen, natural))
 
     def differences(
         self, function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, free: np.ndarray
@@ -116,22 +157,29 @@ class Objective:
         low, high = self.prepared.bounds
         columns = []
         for i in free:
-            step = STEP if self.prepared.coordinates[i].log else STEP * (high[i] - low[i])
+            step = self.step * (1.0 if self.prepared.coordinates[i].log else high[i] - low[i])
             above, below = x.copy(), x.copy()
             above[i] = min(x[i] + step, max(high[i], x[i]))
             below[i] = max(x[i] - step, min(low[i], x[i]))
             columns.append((function(above) - function(below)) / (above[i] - below[i]))
         return np.stack(columns, axis=-1)
 
-    def predict(self, arm: int, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """Predictions of the observations of an arm, shape (n,); NaN when the run failed."""
-        data = self.prepared.arms[arm]
-        values = self._simulate(arm, data.times, x, effects)
-        return values[data.time_index, data.observable_index]
+    def predict(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Predictions of the observations of some arms, shape (n,); NaN where the run failed."""
+        found = []
+        for i, point in self._points(arms, x, effects).items():
+            data = self.prepared.arms[i]
+            values = self.simulations.values(i, data.times, point)
+            found.append(values[data.time_index, data.observable_index])
+        return np.concatenate(found)
 
     def curve(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """The observables of an arm at any times, shape (times, observables)."""
-        return self._simulate(arm, times, x, effects)
+        return self.simulations.values(arm, times, self.point(arm, x, effects))
+
+    def point(self, arm: int, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """The parameters of an arm, random effects among them, on their scales; shape (parameters,)."""
+        return self._points((arm,), x, effects)[arm]
 
     def effects(self, x: np.ndarray) -> np.ndarray:
         """Random effects that minimise the sum of squares at a point: standard normal, (groups, effects)."""
@@ -141,63 +189,46 @@ class Objective:
         return self._effects.copy()
 
     def information_rows(
-        self, arm: int, x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
+        self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
     ) -> np.ndarray:
-        """Rows whose differences give the expected information of an arm: two an observation.
+        """Rows whose differences give the expected information of some arms: two an observation.
 
         Prediction over its standard deviation (held at `spread`), or the residual of a censored one; then
         sqrt(2) ln of that deviation, 0 for a censored one. `at` gives the scale. NaN when the run failed:
         a difference to a run that failed is no information.
         """
-        data = self.prepared.arms[arm]
-        predicted = self.predict(arm, x, effects)
-        if not np.isfinite(predicted).all():
-            return np.full(2 * predicted.size, np.nan)
-        model = Model.of(self.prepared, data, self.prepared.natural(x))
-        first, _ = residuals(data, model, predicted)
-        mean = np.where(data.censored, first, at.on_scale(predicted) / spread)
-        level = np.where(data.censored, 0.0, np.sqrt(2) * np.log(model.spread(predicted)))
-        return np.concatenate([mean, level])
+        seen, predicted = self.prepared.joined(arms), self.predict(arms, x, effects)
+        model = Model.of(self.prepared, seen, self.prepared.natural(x))
+        mean = at.on_scale(predicted) / spread
+        if seen.censored.any():
+            mean = np.where(seen.censored, residuals(seen, model, predicted)[0], mean)
+        level = np.where(seen.censored, 0.0, np.sqrt(2) * np.log(model.spread(predicted)))
+        return np.where(np.isfinite(predicted), [mean, level], np.nan).ravel()
 
-    def _simulate(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        data, program = self.prepared.arms[arm], self.programs[arm]
-        settings = self._settings(data, x, effects)
-        key = (program.key, data.regimen, times.tobytes(), data.observables, tuple(settings.items()))
-        if key not in self._kept:
-            if len(self._kept) >= KEPT:
-                self._kept.clear()
-            run = self.trajectory(arm, times, x, effects)
-            self.runs += 1
-            self.failed += not np.isfinite(run.values).all()
-            self._kept[key] = run.at(times)
-        return self._kept[key]
-
-    def trajectory(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> Trajectory:
-        """One simulation of an arm, made anew and not counted."""
-        data = self.prepared.arms[arm]
-        engine = engine_of(self.programs[arm], self.prepared.engine)
-        run = self._settings(data, x, effects), data.regimen
-        return engine.run_many([run], [times], data.observables)[0]
-
-    def _settings(self, data: ArmData, x: np.ndarray, effects: np.ndarray) -> dict[str, float]:
-        """What the engine is given for an arm: fixed values, parameters, and its group's random effects."""
-        natural = self.prepared.natural(x)
-        values = {name: natural[i] for i, name in self._names}
+    def _points(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> dict[int, np.ndarray]:
+        points = dict.fromkeys(arms, x[self._parameters])
+        natural = self.prepared.natural(x) if self.prepared.effects else x
         for k, effect in enumerate(self.prepared.effects):
-            name = self.prepared.coordinates[effect.place].name
-            values[name] *= np.exp(effect.omega.at(natural) * effects[data.group, k])
-        return {**data.fixed, **{name: float(value) for name, value in values.items()}}
+            place, size = self._parameters.index(effect.place), effect.omega.at(natural)
+            for i in arms:
+                points[i] = points[i].copy()
+                shift = size * effects[self.prepared.arms[i].group, k]
+                if self.prepared.coordinates[effect.place].log:
+                    points[i][place] += shift
+                else:
+                    points[i][place] *= np.exp(shift)
+        return points
 
-    def _residuals(self, arm: int, x: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        data = self.prepared.arms[arm]
-        model = Model.of(self.prepared, data, self.prepared.natural(x))
-        return residuals(data, model, self.predict(arm, x, effects))
+    def _residuals(
+        self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        seen = self.prepared.joined(arms)
+        model = Model.of(self.prepared, seen, self.prepared.natural(x))
+        return residuals(seen, model, self.predict(arms, x, effects))
 
     def _rows_at(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """The rows at a point, with given random effects."""
-        found = [self._residuals(i, x, effects) for i in range(len(self.prepared.arms))]
-        parts = [np.concatenate([rows for rows, _ in found]), np.concatenate([rows for _, rows in found])]
-        parts.append(self._priors(x))
+        parts = [*self._residuals(self._every, x, effects), self._priors(x)]
         if self.prepared.effects:
             parts += [effects.ravel(), self._roots_of_determinants(x, effects)]
         return np.concatenate(parts)
@@ -224,48 +255,52 @@ class Objective:
         priors = [(x[i], c.prior) for i, c in enumerate(self.prepared.coordinates) if c.prior]
         return np.array([(value - mean) / sd for value, (mean, sd) in priors])
 
-    def _members(self, group: int) -> list[int]:
-        return [i for i, arm in enumerate(self.prepared.arms) if arm.group == group]
+    def _near_group(self, group: int, x: np.ndarray, u: np.ndarray) -> Objective:
+        """The objective near a point, for one group and its random effects alone."""
+        effects = self._effects.copy()
+        effects[group] = u
+        at = {i: self.prepared.arms[i].times for i in self.prepared.members(group)}
+        return self.near(x, effects, at=at, by=self._acted_on)
+
+    @property
+    def _acted_on(self) -> list[int]:
+        """Places of the parameters that have random effects."""
+        return [effect.place for effect in self.prepared.effects]
 
     def _group_rows(self, group: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Residuals of a group's observations and of its random effects u, shape (effects,)."""
         effects = self._effects.copy()
         effects[group] = u
-        found = [self._residuals(i, x, effects) for i in self._members(group)]
-        return np.concatenate([*(part for pair in found for part in pair), u])
+        return np.concatenate([*self._residuals(self.prepared.members(group), x, effects), u])
 
     def _group_information(self, group: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
         """H of a group at u, shape (effects, effects)."""
-        base = self._effects.copy()
-        base[group] = u
-        total = np.eye(u.size)
-        for arm in self._members(group):
-            model = Model.of(self.prepared, self.prepared.arms[arm], self.prepared.natural(x))
-            spread = model.spread(self.predict(arm, x, base))
+        arms, effects = self.prepared.members(group), self._effects.copy()
 
-            def rows(
-                v: np.ndarray, arm: int = arm, model: Model = model, spread: np.ndarray = spread
-            ) -> np.ndarray:
-                effects = self._effects.copy()
-                effects[group] = v
-                return self.information_rows(arm, x, effects, model, spread)
+        def with_effects(v: np.ndarray) -> np.ndarray:
+            effects[group] = v
+            return effects
 
-            slope = np.nan_to_num(_slope(rows, u, self._effect_steps(x)))
-            total += slope.T @ slope
-        return total
+        model = Model.of(self.prepared, self.prepared.joined(arms), self.prepared.natural(x))
+        spread = model.spread(self.predict(arms, x, with_effects(u)))
+        slope = _slope(
+            lambda v: self.information_rows(arms, x, with_effects(v), model, spread), u, self._effect_steps(x)
+        )
+        slope = np.nan_to_num(slope)
+        return np.eye(u.size) + slope.T @ slope
 
     def _effect_steps(self, x: np.ndarray) -> np.ndarray:
-        """Steps of standard normal effects that move their parameters by STEP."""
+        """Steps of standard normal effects that move their parameters by the step."""
         natural = self.prepared.natural(x)
-        return np.array([STEP / effect.omega.at(natural) for effect in self.prepared.effects])
+        return np.array([self.step / effect.omega.at(natural) for effect in self.prepared.effects])
 
     def _best_effects(self, group: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Effects of a group that minimise its sum of squares, by Fisher scoring from `u` on."""
         rows = self._group_rows(group, x, u)
-        steps = self._effect_steps(x)
         for _ in range(40):
-            slope = _slope(lambda v: self._group_rows(group, x, v), u, steps)
-            step = -np.linalg.solve(self._group_information(group, x, u), slope.T @ rows)
+            near = self._near_group(group, x, u)
+            slope = _slope(partial(near._group_rows, group, x), u, near._effect_steps(x))
+            step = -np.linalg.solve(near._group_information(group, x, u), slope.T @ rows)
             step *= min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
             u, rows, moved = self._downhill(group, x, u, rows, step)
             if moved < 1e-3:
@@ -288,8 +323,8 @@ class Objective:
     def _roots_of_determinants(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """Root of ln det H of each group, which is not negative: H is never below the unit matrix."""
         determinants = [
-            np.linalg.slogdet(self._group_information(group, x, effects[group]))[1]
-            for group in range(len(self.prepared.groups))
+            np.linalg.slogdet(self._near_group(group, x, u)._group_information(group, x, u))[1]
+            for group, u in enumerate(effects)
         ]
         return np.sqrt(np.maximum(determinants, 0.0))
 

@@ -35,6 +35,7 @@ def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) ->
         even = np.linspace(0, arm.times[-1], POINTS)
         times = np.unique(np.concatenate([even, arm.times, moments * BEFORE, moments]))
         curves = objective.curve(i, times, x, effects)
+        near = objective.near(x, effects, at={i: times})
         for k, name in enumerate(arm.observables):
             value = curves[:, k]
             positive = bool((value[times > 0] > 0).all())
@@ -45,12 +46,13 @@ def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) ->
                 k: int = k,
                 times: np.ndarray = times,
                 positive: bool = positive,
+                near: Objective = near,
             ) -> np.ndarray:
-                curve = objective.curve(i, times, at, effects)[:, k]
+                curve = near.curve(i, times, at, effects)[:, k]
                 return np.log(np.maximum(curve, 1e-300)) if positive else curve
 
             slope = np.zeros((times.size, x.size))
-            slope[:, places] = np.nan_to_num(objective.differences(level, x, places))
+            slope[:, places] = np.nan_to_num(near.differences(level, x, places))
             reach = known.reach(slope)
             reach = np.minimum(reach, 700.0) if positive else reach
             low, high = (value * np.exp(s * reach) if positive else value + s * reach for s in (-1, 1))
@@ -80,7 +82,7 @@ def residual_table(objective: Objective, x: np.ndarray) -> pd.DataFrame:
     effects, natural = objective.effects(x), prepared.natural(x)
     frames = []
     for i, arm in enumerate(prepared.arms):
-        predicted = objective.predict(i, x, effects)
+        predicted = objective.predict((i,), x, effects)
         first, _ = residuals(arm, Model.of(prepared, arm, natural), predicted)
         frames.append(
             pd.DataFrame(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -298,10 +299,7 @@ def _with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.Da
     text = repr(
         [[part.tolist() if isinstance(part, np.ndarray) else part for part in row] for row in content]
     )
-    return Prepared(
-        **{**vars(prepared), "arms": arms, "errors": errors,
-           "checksum": hashlib.sha256(text.encode()).hexdigest()}
-    )  # fmt: skip
+    return replace(prepared, arms=arms, errors=errors, checksum=hashlib.sha256(text.encode()).hexdigest())
 
 
 def _observe(
@@ -323,10 +321,10 @@ def _observe(
     if times[0] < 0:
         raise InputError(f"arm {source}: an observation at time {times[0]:g}, before the start")
     values, bounds = np.concatenate(value), np.concatenate(limit)
-    return ArmData(
-        **{**vars(arm), "times": times, "observables": tuple(wanted), "time_index": index,
-           "observable_index": np.concatenate(column), "error": np.concatenate(error), "value": values,
-           "censored": values < bounds, "limit": bounds}
+    return replace(
+        arm, times=times, observables=tuple(wanted), time_index=index,
+        observable_index=np.concatenate(column), error=np.concatenate(error), value=values,
+        censored=values < bounds, limit=bounds,
     )  # fmt: skip
 
 

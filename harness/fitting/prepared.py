@@ -6,7 +6,8 @@ Promise: numbers are in the model's own units, names are resolved to places, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from harness.simulation.engines import ROADRUNNER
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
 
-__all__ = ["ArmData", "Coordinate", "EffectPlace", "ErrorSizes", "Prepared", "Size"]
+__all__ = ["ArmData", "Coordinate", "EffectPlace", "ErrorSizes", "Observations", "Prepared", "Size"]
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,22 @@ class EffectPlace:
 
 
 @dataclass(frozen=True)
-class ArmData:
-    """One simulation and its n observations: arrays of shape (n,), or (times,) for `times`.
+class Observations:
+    """n observations: arrays of shape (n,).
 
     `limit` is the limit of quantification of a censored observation; `error` the place of its error model.
     """
+
+    error: np.ndarray
+    value: np.ndarray
+    censored: np.ndarray
+    limit: np.ndarray
+
+
+@dataclass(frozen=True)
+class ArmData(Observations):
+    """One simulation and its n observations; `times` are those of its output, and each observation has the
+    places of its time and of its observable among them, shape (n,)."""
 
     name: str
     group: int
@@ -98,10 +110,6 @@ class ArmData:
     observables: tuple[str, ...]
     time_index: np.ndarray
     observable_index: np.ndarray
-    error: np.ndarray
-    value: np.ndarray
-    censored: np.ndarray
-    limit: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -179,7 +187,29 @@ class Prepared:
 
     def natural(self, x: np.ndarray) -> np.ndarray:
         """Natural values of a point."""
-        return np.array([c.natural(value) for c, value in zip(self.coordinates, x, strict=True)])
+        return np.where(self._logs, np.exp(np.minimum(x, 709.0)), x)
+
+    @cached_property
+    def _logs(self) -> np.ndarray:
+        return np.array([c.log for c in self.coordinates], bool)
+
+    def members(self, group: int) -> tuple[int, ...]:
+        """Places of the arms of a group."""
+        return tuple(i for i, arm in enumerate(self.arms) if arm.group == group)
+
+    def joined(self, arms: tuple[int, ...]) -> Observations:
+        """The observations of some arms, one arm after the other."""
+        if arms not in self._joined:
+            parts = [self.arms[i] for i in arms]
+            names = [each.name for each in fields(Observations)]
+            self._joined[arms] = Observations(
+                **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+            )
+        return self._joined[arms]
+
+    @cached_property
+    def _joined(self) -> dict[tuple[int, ...], Observations]:
+        return {}
 
     def places(self, *kinds: str) -> np.ndarray:
         """Places of the coordinates of some kinds."""

@@ -38,6 +38,8 @@ class FitResult(Declaration):
         The declared problem, when it was one.
     checksum
         SHA-256 of the observations as fitted.
+    engine
+        What ran the simulations; its versions are among `versions`.
     synthetic
         Why the data are synthetic; empty when they are real.
     rows
@@ -54,6 +56,7 @@ class FitResult(Declaration):
     problem: dict
     checksum: str
     seed: int
+    engine: str = ""
     time_unit: str
     versions: dict[str, str]
     synthetic: str

@@ -21,7 +21,7 @@ from harness.fitting.problem import FitProblem, coordinate_names, find_problem, 
 from harness.fitting.result import FitResult
 from harness.fitting.tables import number_names
 from harness.models.catalog import model_files
-from harness.simulation.engines import ROADRUNNER
+from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.kept import KeptParts
 from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration
@@ -33,15 +33,15 @@ class Fit(StudyDeclaration):
     """Fit the problem of a name ``PANEL/NAME`` or of a file.
 
     `starts` goes over the number that the problem declares; `profile` follows the profile likelihood of each
-    parameter, without which there is no verdict. `engine` runs the simulations: the kernel takes about half
-    the time, and may end elsewhere along what the data do not determine.
+    parameter, without which there is no verdict. `engine` runs the simulations: by default the kernel and its
+    derivatives, and RoadRunner where they do not agree on a sample of starts.
     """
 
     kind: Literal["fit"] = "fit"
     problem: str
     starts: int | None = Field(default=None, ge=1, le=4096)
     profile: bool = True
-    engine: EngineName = ROADRUNNER
+    engine: EngineName = AUTO
 
     @cached_property
     def path(self) -> Path:
@@ -64,9 +64,13 @@ class Fit(StudyDeclaration):
         return self._with_engine[1]
 
     @cached_property
-    def _with_engine(self) -> tuple[Prepared, str]:
+    def _checked(self) -> Prepared:
         prepared = prepare(self.declared, self.path.parent)
-        return with_engine(replace(prepared, starts=self.starts or prepared.starts), self.engine)
+        return replace(prepared, starts=self.starts or prepared.starts)
+
+    @cached_property
+    def _with_engine(self) -> tuple[Prepared, str]:
+        return with_engine(self._checked, self.engine)
 
     def inputs(self) -> tuple[Path, ...]:
         """The problem, its table, the results that it takes values from, and the files of its model."""
@@ -80,7 +84,7 @@ class Fit(StudyDeclaration):
 
     def size(self) -> int:
         """Starts, sides of profiles and rows of the map: what the progress counts."""
-        return steps(self.prepared, self.profile)
+        return steps(self._checked, self.profile)
 
     def result(
         self, executor: Executor, progress: Progress | None = None, kept: KeptParts | Nothing | None = None
@@ -97,5 +101,6 @@ class Fit(StudyDeclaration):
             runs=found.runs,
             failed=found.failed,
             notes=(*filter(None, [self.said]), *found.notes),
+            engine=found.engine,
             extra={"result": found},
         )

@@ -63,35 +63,42 @@ class Runs(Protocol):
         """Trajectories of runs, each at its own times."""
 
 
-_KEPT: OrderedDict[tuple[str, str], Any] = OrderedDict()
+_KEPT: OrderedDict[tuple[str, str, float | None], Any] = OrderedDict()
 
 
 @overload
-def engine_of(program: Program, name: Literal["roadrunner"] = ...) -> Engine: ...
+def engine_of(
+    program: Program, name: Literal["roadrunner"] = ..., relative_tolerance: float | None = ...
+) -> Engine: ...
 @overload
-def engine_of(program: Program, name: Literal["kernel"]) -> Kernel: ...
+def engine_of(
+    program: Program, name: Literal["kernel"], relative_tolerance: float | None = ...
+) -> Kernel: ...
 @overload
-def engine_of(program: Program, name: str) -> Runs: ...
+def engine_of(program: Program, name: str, relative_tolerance: float | None = ...) -> Runs: ...
 
 
-def engine_of(program: Program, name: str = ROADRUNNER) -> Runs:
+def engine_of(program: Program, name: str = ROADRUNNER, relative_tolerance: float | None = None) -> Runs:
     """Engine of a program, compiled once a process and kept while it is among the last few used.
+
+    `relative_tolerance` is one of libRoadRunner in place of the program's own; the kernel is as accurate.
 
     Raises
     ------
     InputError
         When it is the kernel and that cannot run here: a worker has its own numba, or none.
     """
-    key = program.key, name
+    key = program.key, name, relative_tolerance
     if key not in _KEPT:
-        _KEPT[key] = _kernel(program) if name == KERNEL else Engine(program)
+        make = _kernel if name == KERNEL else Engine
+        _KEPT[key] = make(program, relative_tolerance)
         while len(_KEPT) > 4:
             _KEPT.popitem(last=False)
     _KEPT.move_to_end(key)
     return _KEPT[key]
 
 
-def _kernel(program: Program) -> Kernel:
+def _kernel(program: Program, relative_tolerance: float | None) -> Kernel:
     """The kernel of a program.
 
     Raises
@@ -102,9 +109,9 @@ def _kernel(program: Program) -> Kernel:
     if importlib.util.find_spec("numba") is None:
         raise InputError("the kernel needs numba, which is not installed (pip install 'cart-pkpd[fast]')")
     try:
-        from harness.simulation.kernel.kernel import Kernel
+        from harness.simulation.kernel.kernel import LOOSER, Kernel
 
-        return Kernel(program)
+        return Kernel(program, relative_tolerance and LOOSER * relative_tolerance)
     except InputError as error:
         raise InputError(f"the kernel cannot express {error}") from None
     except Exception as error:  # whatever a broken numba raises

@@ -18,7 +18,7 @@ def test_the_fit_of_the_page_finds_the_slope_of_its_table(tmp_path):
     page = (repository() / "docs" / "fitting.md").read_text("utf-8")
     for kind, name in (("yaml", "growth.yaml"), ("csv", "growth.csv")):
         (tmp_path / name).write_text(re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1], encoding="utf-8")
-    outcome = Fit(problem=str(tmp_path / "growth.yaml"), profile=False).run(Serial())
+    outcome = Fit(problem=str(tmp_path / "growth.yaml"), profile=False, engine="roadrunner").run(Serial())
     seen = pd.read_csv(tmp_path / "growth.csv")
     slope = np.polyfit(seen["time"], np.log(seen["value"]), 1)[0]
     assert outcome.numbers["estimate_K_g"] == pytest.approx(slope, rel=0.1)

@@ -10,6 +10,7 @@ from harness.fitting.engine import with_engine
 from harness.fitting.objective import Objective
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import find_problem, read_problem
+from harness.fitting.simulations import Simulations
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +43,13 @@ def test_a_kernel_that_cannot_be_used_is_one_line(prepared, monkeypatch):
 
 
 def test_a_kernel_with_other_numbers_is_not_used(prepared, monkeypatch):
-    real = Objective.trajectory
+    real = Simulations.trajectory
 
     def wrong(self, *arguments):
         run = real(self, *arguments)
         return replace(run, values=run.values * 1.01) if self.prepared.engine == "kernel" else run
 
-    monkeypatch.setattr(Objective, "trajectory", wrong)
+    monkeypatch.setattr(Simulations, "trajectory", wrong)
     found, said = with_engine(prepared, "kernel")
     assert found.engine == "roadrunner"
-    assert said.startswith("runs on RoadRunner: at the start, ")
+    assert said.startswith("runs on RoadRunner: on a sample of starts, ")

@@ -36,7 +36,7 @@ def test_known_parameters_are_found_again_in_vitro(prepared):
 
 
 def test_known_parameters_are_found_again_in_the_mouse():
-    prepared = Fit(problem="fig2b/synthetic", starts=1).prepared
+    prepared = Fit(problem="fig2b/synthetic", starts=1, engine="roadrunner").prepared
     moved = tuple(replace(c, start=c.start * 1.3) for c in prepared.coordinates)
     estimates = fit(replace(prepared, coordinates=moved), profile=False).table("estimates")
     mine = estimates[estimates.kind == "parameter"]
@@ -59,6 +59,7 @@ def test_a_result_reloads_as_it_was_saved(prepared, tmp_path):
     result.save(tmp_path / "result.json")
     assert read_result(tmp_path / "result.json") == result
     assert len(result.checksum) == 64
+    assert result.engine == "roadrunner"
     write_figures(read_result(tmp_path / "result.json"), tmp_path)
     assert {"profiles.png", "waterfall.svg", "predictions.png"} < {p.name for p in tmp_path.iterdir()}
     assert result.versions["scipy"]
@@ -77,7 +78,7 @@ def test_the_numbers_do_not_depend_on_the_number_of_workers(prepared):
 
 
 def test_a_study_gives_the_numbers_that_it_names(written):
-    study = Fit(problem=str(written()), starts=1, profile=True)
+    study = Fit(problem=str(written()), starts=1, profile=True, engine="roadrunner")
     counted: list[int] = []
     outcome = study.run(Serial(), counted.append)
     assert tuple(outcome.numbers) == study.number_names()

@@ -12,7 +12,7 @@ def likelihood(prepared) -> float:
     x, objective = prepared.start, Objective(prepared)
     total = 0.0
     for i, arm in enumerate(prepared.arms):
-        f, y = objective.predict(i, x, objective.effects(x)), arm.value
+        f, y = objective.predict((i,), x, objective.effects(x)), arm.value
         error = prepared.errors[0]
         natural = prepared.natural(x)
         a, b = error.additive.at(natural), error.relative.at(natural)
@@ -66,7 +66,7 @@ def test_the_marginal_likelihood_of_one_effect_agrees_with_quadrature(prepared):
             effects = np.zeros((2, 1))
             effects[group] = u
             squares = sum(
-                (np.log(arm.value / objective.predict(i, x, effects)) ** 2).sum()
+                (np.log(arm.value / objective.predict((i,), x, effects)) ** 2).sum()
                 for i, arm in enumerate(made.arms)
                 if arm.group == group
             )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.fitting import objective as module
+from harness.fitting import simulations as module
 from harness.fitting.objective import Objective
 from harness.fitting.study import Fit
 from harness.simulation.regimen import Dose, Regimen
@@ -25,7 +25,7 @@ def reference(prepared, x: np.ndarray, i: int) -> float:
 
 @pytest.mark.parametrize("name", ["fig2b/constant_volume", "fig2b/moving_volume"])
 def test_gradients_agree_with_an_accurate_reference(name, monkeypatch):
-    prepared = Fit(problem=name).prepared
+    prepared = Fit(problem=name, engine="roadrunner").prepared
     x = prepared.start + 0.05 * np.sin(np.arange(prepared.start.size))
     every = np.arange(x.size)
     objective = Objective(prepared)
@@ -36,7 +36,7 @@ def test_gradients_agree_with_an_accurate_reference(name, monkeypatch):
 
 
 def test_gradients_of_a_marginal_likelihood_agree_with_its_differences():
-    prepared = Fit(problem="fig2a/synthetic").prepared
+    prepared = Fit(problem="fig2a/synthetic", engine="roadrunner").prepared
     arms = tuple(arm for arm in prepared.arms if arm.group < 3)
     prepared = replace(prepared, arms=arms, groups=prepared.groups[:3])
     x = prepared.start + 0.1 * np.sin(np.arange(prepared.start.size))
@@ -50,13 +50,13 @@ def test_gradients_of_a_marginal_likelihood_agree_with_its_differences():
 
 def test_killing_of_low_hill_is_integrated_from_the_first_complex_on(monkeypatch):
     """At hill_kill 0.35 the rate of killing rises without bound in the first moment."""
-    prepared = Fit(problem="fig2a/synthetic").prepared
+    prepared = Fit(problem="fig2a/synthetic", engine="roadrunner").prepared
     point = {"K_kill_max": 3.7, "KC50": 4.29, "hill_kill": 0.353}
     x = np.array([np.log(point.get(c.name, c.start)) for c in prepared.coordinates])
 
     def predictions() -> np.ndarray:
         objective, none = Objective(prepared), np.zeros((len(prepared.groups), 1))
-        return np.concatenate([objective.predict(i, x, none) for i in range(len(prepared.arms))])
+        return np.concatenate([objective.predict((i,), x, none) for i in range(len(prepared.arms))])
 
     found = predictions()
     monkeypatch.setattr(module, "TOLERANCE", 1e-12)
@@ -64,7 +64,7 @@ def test_killing_of_low_hill_is_integrated_from_the_first_complex_on(monkeypatch
 
 
 def test_a_run_that_fails_gives_large_finite_residuals_and_is_counted():
-    prepared = Fit(problem="fig2b/moving_volume").prepared
+    prepared = Fit(problem="fig2b/moving_volume", engine="roadrunner").prepared
     arms = (
         replace(prepared.arms[0], fixed={"V_b": 0.0}, regimen=Regimen((Dose(0.0, 5e6),))),
         prepared.arms[1],

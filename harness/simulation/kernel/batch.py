@@ -63,9 +63,13 @@ class Batch:
 
     def repeated(self, count: int) -> Batch:
         """The same run, of which there is one, so many times."""
+        return self.picked(np.zeros(count, int))
+
+    def picked(self, places: np.ndarray) -> Batch:
+        """Runs at some places."""
         arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        repeated: dict[str, Any] = {name: np.repeat(value, count, axis=0) for name, value in arrays.items()}
-        return replace(self, **repeated)
+        of_them: dict[str, Any] = {name: value[places] for name, value in arrays.items()}
+        return replace(self, **of_them)
 
     def room(self, again: np.ndarray) -> int:
         """Rows of output that a run can have: those asked for, and those of every moment of a dose."""

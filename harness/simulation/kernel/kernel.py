@@ -36,10 +36,13 @@ SHARE = 1e-20
 error, so that a run that stays far below that is as accurate."""
 OF_LOGARITHMS = 3.0
 """Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
-MANY = 440
-"""Steps at the kernel's own tolerance, for a run and each of its doses, from which errors may have grown:
-such a run is the engine's."""
-FAR = "took steps enough for errors to grow"
+MANY, ORDER = 440, 5
+"""Steps at the kernel's own tolerance, for a run and each of its doses, from which errors may have grown.
+And the order of the method: a finer tolerance takes more for the same course."""
+FINER, AGREE, FLOOR = 1e-2, 1e-4, 1e-6
+"""Such a run is made again at this share of the tolerance, and is the engine's when any value differs by more
+than that: of the value, or of its declared floor, or of this share of the largest one."""
+FAR = "took steps enough for errors to grow, and they did"
 SAID = {
     stepper.TOO_MANY: "took too many steps",
     stepper.STUCK: "came to steps too short",
@@ -85,7 +88,7 @@ class Kernel:
     program
         What to run.
     relative_tolerance
-        In place of the kernel's own, for references.
+        In place of the kernel's own, for fits and references.
 
     Raises
     ------
@@ -99,9 +102,11 @@ class Kernel:
 
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         self._program = program
-        self._tolerance = relative_tolerance or LOOSER * program.solver.relative_tolerance
+        own = LOOSER * program.solver.relative_tolerance
+        self._given, self._tolerance = relative_tolerance, relative_tolerance or own
+        self._controls: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         regrows = program.solver.regrows is not None or bool(program.reach)
-        self._counts = regrows and relative_tolerance is None
+        self._many = MANY * max(own / self._tolerance, 1.0) ** (1 / ORDER) if regrows else np.inf
         plain, solved = read_equations(program.plain_sbml), read_equations(program.solver_sbml)
         text, self.layout = kernel_text(plain, solved, program.solver.logarithms, program.dosed)
         beyond = [name for name in program.switches.names if name not in self.layout.parameters]
@@ -121,20 +126,81 @@ class Kernel:
         """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`."""
         batch = make_batch(runs, times, self._program, self.layout, self._defaults)
         found = self.integrate(batch, observables, again)
-        far = self._went_far(batch, found)
+        grown = self._made_finer(batch, found, observables, again)
         trajectories = []
         for i, (run, code) in enumerate(zip(runs, found.codes.tolist(), strict=True)):
-            if i in batch.refused or code != stepper.OK or far[i]:
+            if i in batch.refused or code != stepper.OK or i in grown:
                 why = batch.refused.get(i) or SAID.get(code, FAR)
                 trajectories.append(self._by_engine(run, times[i], observables, again, why))
             else:
                 trajectories.append(self._trajectory(i, run, batch, found))
         return trajectories
 
-    def _went_far(self, batch: Batch, found: Integrated) -> list[bool]:
-        """Whether errors may have grown in each run (see harness.simulation.regrowth)."""
+    def _made_finer(
+        self, batch: Batch, found: Integrated, observables: Sequence[str], again: np.ndarray
+    ) -> set[int]:
+        """Put finer runs in place of those whose errors may have grown (see harness.simulation.regrowth).
+
+        Returns the places of those whose errors have, which are not to be used.
+        """
         doses = np.count_nonzero(batch.given, axis=1) + np.isfinite(found.redoses).sum(axis=1)
-        return (self._counts & (found.steps[:, 0] > MANY * (1 + doses))).tolist()
+        far = (found.codes == stepper.OK) & (found.steps[:, 0] > self._many * (1 + doses))
+        places = np.flatnonzero(far)
+        if not places.size:
+            return set()
+        finer = self.integrate(batch.picked(places), observables, again, finer=FINER)
+        floors = [self._program.solver.floors.get(name, 0.0) for name in observables]
+        grown = set()
+        for i, row in zip(places.tolist(), range(len(places)), strict=True):
+            n = found.rows[i]
+            one, other = found.values[i, :n], finer.values[row, :n]
+            if finer.codes[row] == stepper.OK and (found.times[i, :n] == finer.times[row, :n]).all():
+                size = np.maximum(np.abs(other), np.maximum(floors, FLOOR * np.abs(other).max(axis=0)))
+                if (np.abs(one - other) <= AGREE * size).all():
+                    found.values[i, :n] = other
+                    continue
+            grown.add(i)
+        return grown
+
+    def follow(
+        self,
+        run: Run,
+        others: Sequence[Mapping[str, float]],
+        times: np.ndarray,
+        observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A run, and others of nearly its parameters on the steps that it takes.
+
+        What the error control does is the same in all of them, and does not enter their differences.
+
+        Parameters
+        ----------
+        run
+            Parameters to set and a regimen.
+        others
+            Parameters that the others set over these.
+        times, observables, again
+            As for :meth:`run_many`.
+
+        Returns
+        -------
+        times, values, of_others
+            Shapes (n,), (n, observables) and (others, n, observables).
+
+        Raises
+        ------
+        Stopped
+            When the kernel does not finish the run, or another on its steps.
+        """
+        settings, regimen = run
+        batch = self._batch(run, times)
+        values = np.repeat(batch.values, len(others), axis=0)
+        places = {name: i for i, name in enumerate(self.layout.parameters)}
+        for row, other in zip(values, others, strict=True):
+            for name, value in self._program.with_first_dose({**settings, **other}, regimen).items():
+                row[places[name]] = value
+        return self._follow(batch, values, observables, again)
 
     def slopes(
         self,
@@ -144,10 +210,7 @@ class Kernel:
         observables: Sequence[str],
         again: np.ndarray = NO_TIMES,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Observables of a run and their derivatives by parameters, by forward differences on frozen steps.
-
-        The steps of the run are recorded, and perturbed runs go on the same: what the error control does is
-        the same in all of them, and does not enter their differences.
+        """Observables of a run and their derivatives by parameters, by forward differences on its steps.
 
         Parameters
         ----------
@@ -166,30 +229,51 @@ class Kernel:
         Raises
         ------
         Stopped
-            When the kernel does not finish the run, or one on its steps.
+            As :meth:`follow`.
+        """
+        batch = self._batch(run, times)
+        values = np.repeat(batch.values, len(steps), axis=0)
+        places = [self.layout.parameters.index(name) for name in steps]
+        rows = np.arange(len(steps))
+        values[rows, places] += list(steps.values())
+        sizes = values[rows, places] - batch.values[0, places]
+        found_at, base, moved = self._follow(batch, values, observables, again)
+        return found_at, base, np.moveaxis(moved - base, 0, -1) / sizes
+
+    def _batch(self, run: Run, times: np.ndarray) -> Batch:
+        """One run as arrays.
+
+        Raises
+        ------
+        Stopped
+            When the kernel cannot follow it.
         """
         times = np.asarray(times, float)
         batch = make_batch([run], [times], self._program, self.layout, self._defaults)
         if 0 in batch.refused:
-            raise Stopped(Status.INTEGRATION_FAILED, batch.refused[0])
+            raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {batch.refused[0]}")
+        return batch
+
+    def _follow(
+        self, batch: Batch, values: np.ndarray, observables: Sequence[str], again: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The one run of a batch, and those of other `values`, shape (others, parameters), on its steps."""
+        moved = (values != batch.values).any(axis=0)
+        for name in self._program.switches.names if self._program.switches.atoms else ():
+            if moved[self.layout.parameters.index(name)]:
+                said = f"the kernel cannot follow rates whose times of switching depend on {name}"
+                raise Stopped(Status.INTEGRATION_FAILED, said)
         record = np.zeros(stepper.MOST_STEPS)
         base = self.integrate(batch, observables, again, record)
-        parameters = list(self.layout.parameters)
-        moved = [(parameters.index(name), step) for name, step in steps.items()]
-        perturbed = batch.repeated(len(moved))
-        for row, (place, step) in enumerate(moved):
-            perturbed.values[row, place] += step
-        taken = record[: base.steps[0, 0]]
-        found = self.integrate(perturbed, observables, again, taken, frozen=True)
-        for code in (*base.codes, *found.codes):
-            if code != stepper.OK:
-                raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {SAID[int(code)]}")
+        code = int(base.codes[0])
+        if code != stepper.OK:
+            raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {SAID[code]}")
+        others = replace(batch.repeated(len(values)), values=values)
+        found = self.integrate(others, observables, again, record[: base.steps[0, 0]], frozen=True)
+        for code in found.codes[found.codes != stepper.OK].tolist():
+            raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {SAID[code]}")
         n = base.rows[0]
-        sizes = np.array(
-            [perturbed.values[row, place] - batch.values[0, place] for row, (place, _) in enumerate(moved)]
-        )
-        differences = np.moveaxis(found.values[:, :n] - base.values[0, :n], 0, -1)
-        return base.times[0, :n], base.values[0, :n], differences / sizes
+        return base.times[0, :n], base.values[0, :n], found.values[:, :n]
 
     def integrate(
         self,
@@ -198,15 +282,19 @@ class Kernel:
         again: np.ndarray = NO_TIMES,
         record: np.ndarray = NO_TIMES,
         frozen: bool = False,
+        finer: float = 1.0,
     ) -> Integrated:
-        """Integrate, and nothing else; `record` and `frozen` as the stepper has them."""
+        """Integrate, and nothing else; `record` and `frozen` as the stepper has them.
+
+        `finer` is the tolerance over that of all runs.
+        """
         picked = np.array([self.layout.place(name) for name in observables], np.int64)
-        return self._call(self._module, batch, again, picked, record, frozen)
+        return self._call(self._module, batch, again, picked, record, frozen, finer * self._tolerance)
 
     @cached_property
     def _engine(self) -> Engine:
-        """The engine for runs that the kernel does not finish."""
-        return Engine(self._program)
+        """The engine for runs that the kernel does not finish, as accurate as the kernel."""
+        return Engine(self._program, self._given and self._given / LOOSER)
 
     def _by_engine(
         self, run: Run, times: np.ndarray, observables: Sequence[str], again: np.ndarray, why: str
@@ -242,6 +330,7 @@ class Kernel:
         picked: np.ndarray,
         record: np.ndarray,
         frozen: bool,
+        tolerance: float,
     ) -> Integrated:
         runs, room = len(batch.values), batch.room(again)
         found = Integrated(
@@ -253,8 +342,8 @@ class Kernel:
         )
         module.integrate(
             batch.values, batch.rows, batch.times, again, batch.count, batch.stops, batch.given, batch.inflow,
-            batch.kinds, batch.rule, batch.most, self._clock, picked, batch.watched, self._tolerance,
-            *self._control, frozen, record, found.times, found.values, found.redoses, found.codes,
+            batch.kinds, batch.rule, batch.most, self._clock, picked, batch.watched, tolerance,
+            *self._control(tolerance), frozen, record, found.times, found.values, found.redoses, found.codes,
             found.steps,
         )  # fmt: skip
         return found
@@ -265,20 +354,30 @@ class Kernel:
         clock = self._program.dose.clock if self._program.dose else None
         return self.layout.parameters.index(clock) if clock else -1
 
-    @cached_property
-    def _control(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _control(self, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """By state: absolute tolerance, whether the relative one counts its size, and lowest value."""
+        if tolerance not in self._controls:
+            self._controls[tolerance] = self._controlled(tolerance)
+        return self._controls[tolerance]
+
+    def _controlled(self, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         program, states = self._program, self.layout.states
-        accuracy = Accuracy(program.solver, self._tolerance, program.reach, frozenset(program.signed), SHARE)
+        accuracy = Accuracy(program.solver, tolerance, program.reach, frozenset(program.signed), SHARE)
         logged = np.array([name in self.layout.logarithms for name in states])
         absolute = [accuracy.absolute(name) for name in states]
         # The relative tolerance of a logarithm does not grow with it: it is its amount that is accurate.
-        tolerances = np.where(logged, (OF_LOGARITHMS - 1) * self._tolerance, absolute)
+        tolerances = np.where(logged, (OF_LOGARITHMS - 1) * tolerance, absolute)
         lowest = [accuracy.lowest(n) if n in self._species else -np.inf for n in states]
         return tolerances, np.where(logged, 0.0, 1.0), np.array(lowest)
 
     def _run_nothing(self, module: ModuleType) -> None:
         """Have numba compile what it has not in its cache."""
         self._call(
-            module, Batch.empty(0, self._defaults, 0, 0), NO_TIMES, np.zeros(0, np.int64), NO_TIMES, False
+            module,
+            Batch.empty(0, self._defaults, 0, 0),
+            NO_TIMES,
+            np.zeros(0, np.int64),
+            NO_TIMES,
+            False,
+            self._tolerance,
         )

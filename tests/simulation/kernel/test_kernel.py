@@ -6,10 +6,12 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 from scipy.special import lambertw
 
 from benchmarks import accuracy
 from harness.errors import InputError
+from harness.exchange.rhs import python_text
 from harness.models.catalog import load_card, model_names, select
 from harness.models.equations import TimedEvent, read_equations
 from harness.models.mathml import Expression
@@ -213,9 +215,21 @@ def test_a_run_whose_errors_may_have_grown_is_run_by_roadrunner_and_is_right(ker
     row, times = accuracy.wide_draws("clinical", 10.0, 7, seed=3)[6], np.linspace(0.0, 3650.0, 366)
     truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
     run = kernel.run_many([(row, None)], [times], accuracy.READ_OUT)[0]
-    assert run.reason == "by RoadRunner, the kernel took steps enough for errors to grow"
+    assert run.reason == "by RoadRunner, the kernel took steps enough for errors to grow, and they did"
     error = np.abs(run.values - truth) / np.maximum(np.abs(truth), accuracy.floors(row))
     assert error.max() < 1e-4
+
+
+def test_a_run_whose_errors_may_have_grown_and_have_not_is_made_more_accurate(kernel, monkeypatch):
+    times = np.arange(0.0, 361.0, 30)
+    truth = Engine(load_program("clinical"), 1e-12).run({}, None, times, accuracy.READ_OUT).values[1:]
+    plain, errors = kernel.run_many([({}, None)] * 2, [times] * 2, accuracy.READ_OUT)[1], []
+    monkeypatch.setattr(kernel, "_many", 100)
+    finer = kernel.run_many([({"dose": 0.0}, None), ({}, None)], [times] * 2, accuracy.READ_OUT)[1]
+    for run in (plain, finer):
+        assert (run.status, run.reason) == (Status.OK, "")
+        errors.append(np.abs(run.values[1:] / truth - 1).max())
+    assert errors[1] < 0.2 * errors[0]
 
 
 @pytest.mark.slow
@@ -248,6 +262,46 @@ def test_differences_on_frozen_steps_are_derivatives_and_cost_no_more_than_nine_
 def test_a_run_that_has_no_derivative_says_why(kernel):
     with pytest.raises(Stopped, match="the kernel met a value that is not finite"):
         kernel.slopes(({"V_b": 0.0}, None), {"K_12": 1e-5}, np.array([0.0, 7.0]), ["transgene"])
+
+
+def test_derivatives_are_those_of_complex_steps_through_the_python_text(kernel):
+    """The rates as Python, solved in amounts with a parameter that has an imaginary part, 1e-20 of itself."""
+    names, read = ("K_exp_max", "EC50_exp", "K_kill_max", "K_21", "K_el_m", "K_g"), ("transgene", "M_protein")
+    base = {name: load_card("clinical").symbols[name].value for name in names}
+    times = np.array([3.0, 7.0, 14.0, 21.0, 28.0])
+    text = python_text(read_equations(load_program("clinical").plain_sbml))
+    _, values, slopes = kernel.slopes((base, None), {n: 1e-6 * v for n, v in base.items()}, times, read)
+    errors = []
+    for k, name in enumerate(names):
+        module: dict = {}
+        exec(text, module)
+        module[name] = base[name] * (1 + 1e-20j)
+        start = np.array(module["initial"](), complex)
+        found = solve_ivp(
+            module["rhs"], (0, 28), start, "BDF", times, rtol=1e-9, atol=1e-9 * abs(start) + 1e-3
+        )
+        states = dict(zip(module["STATES"], found.y, strict=True))
+        read_off = states["CARTe_b"] + states["CARTm_b"], states["M_protein"]
+        scales = module["TransC"] / module["V_b"], 1.0
+        for column, (value, scale) in enumerate(zip(read_off, scales, strict=True)):
+            truth = scale * value.imag / (1e-20 * base[name])
+            size = np.maximum(np.abs(truth), 1e-2 * np.abs(values[:, column]) / base[name])
+            errors.append(np.abs(slopes[:, column, k] - truth) / size)
+    assert np.median(errors) < 1e-3
+    assert np.max(errors) < 0.02
+
+
+@pytest.mark.slow
+def test_what_moves_the_times_at_which_rates_switch_has_no_derivative(tmp_path):
+    path = tmp_path / "switching.ant"
+    path.write_text(SWITCHING)
+    program, times = load_program(str(path)), np.array([0.0, 2.0, 5.0, 12.0])
+    kernel = Kernel(program)
+    with pytest.raises(Stopped, match="cannot follow rates whose times of switching depend on lag"):
+        kernel.slopes(({}, None), {"lag": 1e-5}, times, ["D"])
+    assert kernel.slopes(({}, None), {"k": 1e-5}, times, ["D"])[2][1, 0, 0] == pytest.approx(
+        -2 * 100 * np.exp(-2), rel=1e-3
+    )
 
 
 def test_a_model_that_the_kernel_cannot_express_is_told_by_name():
