@@ -45,7 +45,9 @@ def type_in(folder, session):
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "160"}
     for command, expected in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", session, re.M):
         typed = [sys.executable, "-c", CART, command] if command.startswith("cart ") else shlex.split(command)
-        done = subprocess.run(typed, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            typed, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
         assert done.returncode == 0, done.stderr
         for line in expected.splitlines():
             assert line in done.stdout, f"{command}\n{done.stdout}{done.stderr}"

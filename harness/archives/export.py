@@ -34,7 +34,7 @@ class Format:
 
     suffix: str
     text: Callable[[Use], str] | None = None
-    fill: Callable[[Use, Path], object] | None = None
+    fill: Callable[[Use, Path], object] = lambda _use, _path: None
     fixed: bool = False
 
 
@@ -136,7 +136,7 @@ def export(use: Use, name: str, path: Path) -> None:
         check_path(path, (chosen.suffix.lower(),), model_files(use.card.id))
         chosen.fill(use, path)
     else:
-        _fill_folder(use, chosen, path)
+        _fill_folder(use, chosen.fill, path)
 
 
 def _choose(name: str) -> Format:
@@ -145,7 +145,7 @@ def _choose(name: str) -> Format:
     return FORMATS[name]
 
 
-def _fill_folder(use: Use, chosen: Format, path: Path) -> None:
+def _fill_folder(use: Use, fill: Callable[[Use, Path], object], path: Path) -> None:
     """Fill a new folder, which appears under its name when it is complete."""
     if path.exists():
         raise InputError(f"{path}: is there already; name a new folder")
@@ -155,7 +155,7 @@ def _fill_folder(use: Use, chosen: Format, path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".cart-") as temporary:
             filled = Path(temporary) / "filled"
             filled.mkdir()
-            chosen.fill(use, filled)
+            fill(use, filled)
             shutil.move(filled, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -111,7 +111,7 @@ def _same_bytes(source: Path, target: Path) -> None:
 
 def fill_folder(scale: str, folder: Path) -> None:
     """Write all files of an archive, without its manifest, to a folder."""
-    spec, archive = archive_panel(scale), _archives().get(scale)
+    spec, archive = archive_panel(scale), _archives()[scale]
     course = TimeCourse(archive.until, archive.steps)
     times = np.linspace(0, course.until, course.steps + 1)
     uses = {plain_id(name): _use(curve) for name, curve in spec.curves.items()}
@@ -162,7 +162,7 @@ def _licence() -> Path:
         return path
     from importlib.metadata import files
 
-    return next(Path(f.locate()) for f in files("cart-pkpd") if f.name == "LICENSE")
+    return next(Path(str(f.locate())) for f in files("cart-pkpd") or () if f.name == "LICENSE")
 
 
 def _readme(scale: str, spec: PanelSpec, uses: dict[str, Use]) -> str:

@@ -12,17 +12,19 @@ import os
 import shutil
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
-from harness.models.mathml import tag
+from harness.models.mathml import attribute, tag
 
 __all__ = ["compiled_model", "identity"]
 
 
-def compiled_model(sbml: str):
+def compiled_model(sbml: str) -> Any:
     """The model of an SBML text for AMICI, with the values that the text gives to its constants."""
     name, values = identity(sbml)
     folder = _folder(name)
@@ -39,11 +41,12 @@ def identity(sbml: str) -> tuple[str, dict[str, float]]:
     root = ElementTree.fromstring(sbml)
     model = next(child for child in root if tag(child) == "model")
     lists = {tag(child): child for child in model}
-    assigned = {element.get("symbol") for element in lists.get("listOfInitialAssignments", ())}
+    assigned = {attribute(element, "symbol") for element in lists.get("listOfInitialAssignments", ())}
     values = {}
     for parameter in lists.get("listOfParameters", ()):
-        if parameter.get("constant", "true") == "true" and parameter.get("id") not in assigned:
-            values[parameter.get("id")] = float(parameter.attrib.pop("value"))
+        name = attribute(parameter, "id")
+        if parameter.get("constant", "true") == "true" and name not in assigned:
+            values[name] = float(parameter.attrib.pop("value"))
     for element in list(root.iter()):
         for child in [child for child in element if tag(child) in ("notes", "annotation")]:
             element.remove(child)
@@ -69,7 +72,7 @@ def _compile(sbml: str, name: str, folder: Path) -> None:
 
 
 @contextmanager
-def _own_programs():
+def _own_programs() -> Iterator[None]:
     """Have the programs of this environment found first: AMICI's build and the model's need one swig."""
     before = os.environ["PATH"]
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])
@@ -80,7 +83,7 @@ def _own_programs():
 
 
 @cache
-def _module(name: str, folder: Path):
+def _module(name: str, folder: Path) -> Any:
     import amici
 
     return amici.import_model_module(name, folder)

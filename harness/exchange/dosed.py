@@ -54,9 +54,8 @@ def dosed_sbml(
         )
         model = document.getModel()
     pools = card.solver.exported_logarithms if version == "solver" else ()
-    logged = card.dose is not None and card.dose.species in pools
     for name, dose in boluses:
-        _write_bolus(model, card.dose, name, dose, logged)
+        _write_bolus(model, _target(card), name, dose, _target(card).species in pools)
     return libsbml.writeSBMLToString(document)
 
 
@@ -76,11 +75,10 @@ def _set(model: libsbml.Model, name: str, value: float) -> None:
 
 def _write_infusions(card: ModelCard, model: libsbml.Model, regimen: Regimen) -> list[tuple[str, Dose]]:
     """Set the dose at time 0, write infusions, and return the later boluses with their names."""
-    if card.dose is None:
-        raise InputError(f"model {card.id} takes no dose")
+    target = _target(card)
     if regimen.redosing is not None:
         raise InputError("doses that follow an observable cannot stand in a file; give the doses themselves")
-    _set(model, card.dose.parameter, sum(dose.amount for dose in regimen.at_start))
+    _set(model, target.parameter, sum(dose.amount for dose in regimen.at_start))
     boluses = []
     for number, dose in enumerate(regimen.later, start=1 + bool(regimen.at_start)):
         name = f"dose_{number}"
@@ -89,8 +87,14 @@ def _write_infusions(card: ModelCard, model: libsbml.Model, regimen: Regimen) ->
         if dose.duration == 0:
             boluses.append((name, dose))
         else:
-            _write_infusion(model, card.dose, name, dose)
+            _write_infusion(model, target, name, dose)
     return boluses
+
+
+def _target(card: ModelCard) -> DoseTarget:
+    if card.dose is None:
+        raise InputError(f"model {card.id} takes no dose")
+    return card.dose
 
 
 def _write_bolus(model: libsbml.Model, target: DoseTarget, name: str, dose: Dose, logged: bool) -> None:

@@ -93,7 +93,7 @@ def _latex(expression: Expression) -> tuple[str, int]:
     parts = [_latex(argument) for argument in arguments]
     match operator:
         case "number":
-            return _number(expression.value).strip("$"), _ATOM
+            return _number(float(expression.value)).strip("$"), _ATOM
         case "name":
             return ("t" if expression.value == "time" else _symbol(str(expression.value))), _ATOM
         case "divide":

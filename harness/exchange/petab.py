@@ -121,7 +121,7 @@ def _uses(problem: Problem) -> Iterator[ConditionUse]:
         for values in itertools.product(*problem.vary.values()):
             varied = dict(zip(problem.vary, values, strict=True))
             label = "_".join([name, *(f"{k}_{v:g}".replace(".", "p") for k, v in varied.items())])
-            changes = {**declared.changes, **varied}
+            changes: dict[str, str | float] = {**declared.changes, **varied}
             yield ConditionUse(
                 label, name, use_of(problem.model, condition=declared.condition, changes=changes)
             )
@@ -225,11 +225,22 @@ def _index() -> str:
     return yaml.safe_dump(index, sort_keys=False)
 
 
+class _Heard(logging.Handler):
+    """Takes down what is logged."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take down one message."""
+        self._said.append(record.getMessage())
+
+
 def _require_clean(path: Path) -> None:
     """Refuse a problem in which PEtab's lint finds a fault."""
     said: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: said.append(record.getMessage())
+    handler = _Heard(said)
     log = logging.getLogger("petab")
     log.addHandler(handler)
     try:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -71,14 +72,14 @@ def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), target: DoseTa
     `doses` that the start does not hold go into an event table behind it. A clock is a compartment then, and
     each later dose replaces what it holds (evid 5) by its time. Events of the equations are not written.
     """
-    if doses and target.clock:
+    if target and doses and target.clock:
         equations = _as_state(equations, target.clock)
     constants = "".join(f"  {name} = {value!r}\n" for name, value in equations.constants.items())
     start = _at_start(equations)
     initial = lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
     formulas = lines(equations.formulas, RXODE2, "  {0} = {1}")
     states = lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
-    given = "".join(_event_rows(dose, target) for dose in doses)
+    given = "".join(_event_rows(dose, target) for dose in doses if target)
     events = f"\nevents <- et(){given}\n" if doses else ""
     return f"{equations.model} <- rxode2({{\n{constants}{initial}{formulas}{states}}})\n{events}"
 
@@ -187,12 +188,12 @@ def solve(
     return rows
 
 
-def _compiled(equations: Equations) -> dict[str, object]:
-    module: dict[str, object] = {}
+def _compiled(equations: Equations) -> dict[str, Any]:
+    module: dict[str, Any] = {}
     exec(python_text(equations), module)
     return module
 
 
-def _read(module: dict, time: float, state: np.ndarray, observables: Sequence[str]) -> list[float]:
+def _read(module: dict[str, Any], time: float, state: np.ndarray, observables: Sequence[str]) -> list[float]:
     values = dict(zip(module["STATES"], state, strict=True)) | module["formulas"](time, state)
     return [values[name] if name in values else module[PYTHON.name(name)] for name in observables]

@@ -84,7 +84,7 @@ def use_of(
     values = dict(study.fixed)
     given = study.regimen
     if given is not None:
-        given = given.absolute(values.pop(study.program.dose.parameter, study.default_dose))
+        given = given.absolute(values.pop(study.program.target.parameter, study.default_dose))
     return Use(selection.card, values, given, study.end, planned.notes)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, axes_for
+from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_clocks"]
@@ -32,7 +32,11 @@ def draw_clocks(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     drawn[1].set_ylabel(with_unit("Cmax", "copies/ug"))
     drawn[1].set_ylim(0, None)
     for i, (label, rows) in enumerate(responses.groupby("label", sort=False)):
-        style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "markersize": 5}
+        style: Style = {
+            "color": COLOURS[i % len(COLOURS)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "markersize": 5,
+        }
         drawn[2].plot(rows["dose"] / 1e6, rows["orr"], label=label, **style)
     drawn[2].set_ylabel(with_unit("overall response", "percent"))
     drawn[2].set_ylim(0, 102)

@@ -5,6 +5,7 @@ Promise: each function draws from the saved result alone, so a reloaded result g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -191,7 +192,7 @@ def draw_residuals(result: FitResult, axes: SomeAxes | None = None) -> list[Axes
 
 def write_figures(result: FitResult, folder: Path) -> None:
     """Every figure that the result has tables for, as .png and .svg."""
-    drawn = {
+    drawn: dict[str, Callable[[FitResult], Axes | list[Axes]]] = {
         "predictions": draw_predictions, "waterfall": draw_waterfall, "correlation": draw_correlation,
         "residuals": draw_residuals, "profiles": draw_profiles, "ridge": draw_ridge,
     }  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes as MatplotlibAxes
 
 from harness.analysis.observations import Observed
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, dress, ink_legend
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, Style, axes_for, dress, ink_legend
 from harness.validation.curves import NoData
 from harness.validation.spec import Axes
 from harness.validation.suite import PanelResult
@@ -66,7 +66,7 @@ def draw_axes(result: PanelResult, declared: Axes, ax: MatplotlibAxes | None = N
     axes.set_xlabel(with_unit("time", unit))
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
-    below = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
+    below: Style = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
     legend = axes.legend(fontsize=7.5, frameon=False, handlelength=2.8, **below)
     ink_legend(legend)
     if declared.inset_until:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import interval
 from harness.figures.labels import CHANGE, CHANGE_OF_BCMA, MONTHS, dose_name, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, dress, given_axes, legend_of_all
+from harness.figures.style import COLOURS, INK, SomeAxes, Style, dress, given_axes, legend_of_all
 from harness.figures.survival import draw_survival
 from harness.models.units import convert
 from harness.studies.outcome import Outcome
@@ -56,7 +56,7 @@ def draw_panels(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         place.set_title(f"{dose_name(patient['dose'])}, {patient['reported']}", fontsize=8, color=INK, pad=3)
         if patient["largest_sd"] > RARE:
             far = f"{patient['distance_sd']:.1f} SD"
-            where = {"ha": "right", "va": "top", "transform": place.transAxes}
+            where: Style = {"ha": "right", "va": "top", "transform": place.transAxes}
             place.text(0.97, 0.95, far, fontsize=7.5, color=COLOURS[1], **where)
     legend_of_all(drawn, axes, "outside upper center", 4)
     return drawn
@@ -89,7 +89,7 @@ def draw_examples(
     if axes is None:
         _, places = _grid(len(ROWS), len(chosen), 2.5 * len(chosen) + 0.6, 6.0)
     else:
-        places = np.reshape(given_axes(axes, len(ROWS) * len(chosen)), (len(ROWS), len(chosen)))
+        places = np.array(given_axes(axes, len(ROWS) * len(chosen)), object).reshape(len(ROWS), -1)
     for column, patient in enumerate(chosen):
         _response(places[0, column], outcome, patient)
         title = f"{patient['category']}, {dose_name(patient['dose'])}"
@@ -139,11 +139,11 @@ def draw_progression(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axe
         draw_survival(curves, "progression-free", ax=place)
         for i, arm in enumerate(arms):
             trials = repeated[(repeated["rule"] == rule) & (repeated["arm"] == arm)]
-            style = {"color": COLOURS[i], "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
+            style: Style = {"color": COLOURS[i], "linewidth": 0.9, "linestyle": (0, (1, 1.5))}
             place.plot(trials["time"], trials["survival"], label=f"{ARM_NAMES[arm]}, draws", **style)
             row = medians[(medians["rule"] == rule) & (medians["arm"] == arm)].iloc[0]
             if np.isfinite(row["published"]):
-                mark = {"color": COLOURS[i], "markersize": 7, "markeredgecolor": INK, "clip_on": False}
+                mark: Style = {"color": COLOURS[i], "markersize": 7, "markeredgecolor": INK, "clip_on": False}
                 place.plot(row["published"], 0.5, "D", label=f"{ARM_NAMES[arm]}, published median", **mark)
         place.set_title(RULE_NAMES.get(rule, rule), fontsize=9.5, fontweight="bold", color=INK, loc="left")
         place.get_legend().remove()
@@ -171,7 +171,7 @@ def _response(place: Axes, outcome: Outcome, patient: pd.Series) -> None:
     place.axhspan(low, high, color=COLOURS[2], alpha=0.35, lw=0, label="category")
     bands, curves = (outcome.tables[n] for n in ("bands", "profiles"))
     band, curve = (table[table["group"] == patient["group"]] for table in (bands, curves))
-    style = {"color": COLOURS[5], "alpha": 0.35, "lw": 0, "label": "given the category, 95 %"}
+    style: Style = {"color": COLOURS[5], "alpha": 0.35, "lw": 0, "label": "given the category, 95 %"}
     place.fill_between(_months(band["time"]), band["lower"], band["upper"], **style)
     value = curve["M_protein_change"].to_numpy()
     time, ended = _months(curve["time"]), patient[f"pfs_{patient['rule']}"]
@@ -191,11 +191,11 @@ def _forest(place: Axes, table: pd.DataFrame, published: int) -> None:
     place.axvspan(-RARE, RARE, color=INK, alpha=0.07, lw=0)
     place.axvline(0, color=INK, linewidth=0.8)
     for i, name in enumerate(drawn):
-        mark = {"color": COLOURS[i % len(COLOURS)], "markersize": 6, "alpha": 0.9, "linestyle": ""}
+        mark: Style = {"color": COLOURS[i % len(COLOURS)], "markersize": 6, "alpha": 0.9, "linestyle": ""}
         place.plot(drawn[name], rows, MARKS[i % len(MARKS)], label=name.removesuffix("_sd"), **mark)
     place.set_yticks(rows, [f"{dose_name(r.dose)}, {r.category}" for r in table.itertuples()])
     place.set_ylim(rows.min() - 0.7, 1.3)
-    said = {"fontsize": 8.5, "fontweight": "bold", "color": INK, "va": "center", "ha": "left"}
+    said: Style = {"fontsize": 8.5, "fontweight": "bold", "color": INK, "va": "center", "ha": "left"}
     left = place.get_xlim()[0]
     place.text(left, 0.85, "  published random effects", **said)
     if published < len(table):

@@ -5,6 +5,8 @@ Promise: everything is drawn from the tables of a population's or a trial's outc
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +15,7 @@ from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import category, category_names, criteria
 from harness.figures.labels import CHANGE, MILLIONS, MONTHS, PATIENTS, dose_name, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, axes_for, dress, given_axes, legend_of_all
+from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for, dress, given_axes, legend_of_all
 from harness.figures.survival import draw_survival
 from harness.studies.outcome import Outcome
 
@@ -55,12 +57,12 @@ def draw_predictions(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axe
     for each, (name, label) in zip(drawn, shown.items(), strict=True):
         rows = table[table["outcome"] == name].iloc[::-1]
         place = np.arange(len(rows))
-        band = {"color": COLOURS[5], "linewidth": 7, "alpha": 0.7}
+        band: Style = {"color": COLOURS[5], "linewidth": 7, "alpha": 0.7}
         each.hlines(place, rows["low"], rows["high"], label="predicted, 95 %", **band)
         each.plot(rows["predicted"], place, "|", color=COLOURS[0], markersize=9, label="predicted, median")
         inside = rows["inside"].to_numpy(bool)
         for held, marker, colour, said in ((inside, "o", INK, ""), (~inside, "D", COLOURS[1], ", outside")):
-            style = {"color": colour, "markersize": 5, "label": f"published{said}"}
+            style: Style = {"color": colour, "markersize": 5, "label": f"published{said}"}
             each.plot(rows["observed"][held], place[held], marker, **style)
         each.set_yticks(place, [_trial_name(row) for row in rows.itertuples()])
         each.set_xlim(-3, 103)
@@ -92,10 +94,11 @@ def draw_population(outcome: Outcome, rule: str, axes: SomeAxes | None = None) -
 def _page(doses: int, months: int) -> list[Axes]:
     """Axes in two rows of a page: one a dose above; one a month, and a wide one, below."""
     figure = Figure(figsize=(max(3.1 * doses, 3.4 * months + 5.5), 7.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.35))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.35)).flat
     above.suptitle("Single patients, coloured by their response at the end", color=INK, fontsize=10)
+    wide = {"width_ratios": [1] * months + [1.6]}
     axes = [*above.subplots(1, doses, squeeze=False).flat]
-    axes += below.subplots(1, months + 1, width_ratios=[1] * months + [1.6], squeeze=False).flat
+    axes += [*below.subplots(1, months + 1, squeeze=False, gridspec_kw=wide).flat]
     for each in axes:
         dress(each)
     return axes
@@ -122,7 +125,7 @@ def draw_trial(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     return [bars, curves]
 
 
-def _trial_name(row: tuple) -> str:
+def _trial_name(row: Any) -> str:
     """A published trial as a figure says it: its name, its dose or doses, its size."""
     doses = row.name.partition("_")[2].replace("_", " ")
     return f"{row.trial}, {doses} (n={row.n})"
@@ -160,7 +163,7 @@ def _spider(axes: Axes, table: pd.DataFrame, dose: float) -> None:
 
 
 def _bin(change: float) -> str:
-    name = category_names()[int(category(change))]
+    name = category_names()[int(category(np.asarray(change)))]
     return next(bin_ for bin_, names in criteria().bins.items() if name in names)
 
 

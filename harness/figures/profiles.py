@@ -39,7 +39,7 @@ LINE = 34
 def draw_profiles(dataset: xr.Dataset, axes: SomeAxes | None = None) -> list[Axes]:
     """Draw the declared observables that the dataset holds, or its first three, one set of axes each."""
     declared = [name for name in load_card(dataset.attrs["model"]).plot if name in dataset]
-    names = declared or list(dataset.data_vars)[:3]
+    names = declared or [str(name) for name in dataset.data_vars][:3]
     drawn = axes_for(axes, len(names))
     time, unit = dataset.time.to_numpy(), dataset.time.attrs["units"]
     for each, name in zip(drawn, names, strict=True):

@@ -18,9 +18,8 @@ __all__ = ["describe_scan", "draw_scan_axes"]
 COLUMNS = 3
 
 
-def draw_scan_axes(result: PanelResult, axes: SomeAxes | None = None) -> list[Axes]:
+def draw_scan_axes(result: PanelResult, declared: ScanAxes, axes: SomeAxes | None = None) -> list[Axes]:
     """Draw the scan axes of a panel, one set of axes a condition, three a row."""
-    declared = result.spec.scan_axes
     drawn = axes_for(axes, len(declared.conditions), width=3.6, height=2.7, across=COLUMNS)
     for place, (each, condition) in enumerate(zip(drawn, declared.conditions, strict=True)):
         _draw(each, result.evidence, declared, condition)
@@ -30,9 +29,8 @@ def draw_scan_axes(result: PanelResult, axes: SomeAxes | None = None) -> list[Ax
     return drawn
 
 
-def describe_scan(result: PanelResult) -> str:
+def describe_scan(result: PanelResult, declared: ScanAxes) -> str:
     """The text alternative of the figure."""
-    declared = result.spec.scan_axes
     lines = ", ".join(line.label for line in declared.lines)
     return (
         f"{result.spec.figure}. {declared.title}: {declared.y_label} against {declared.x_label} for "

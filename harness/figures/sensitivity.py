@@ -51,7 +51,7 @@ def draw_sensitivity(
         place.set_title(name, fontsize=10, color=INK)
         place.set_xlabel(with_unit("time", unit))
         set_scale(place, "x", time)
-        place.set_ylim((-1.05, 1.05) if measure == "prcc" else (0, None))
+        place.set_ylim(*((-1.05, 1.05) if measure == "prcc" else (0, None)))
         if not np.isfinite(table[measure][table["observable"] == name]).any():
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     places[0].set_ylabel(LABELS[measure])

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ __all__ = [
     "DASHES",
     "INK",
     "SomeAxes",
+    "Style",
     "axes_for",
     "dress",
     "figure_of",
@@ -38,11 +40,14 @@ __all__ = [
     "write_figure",
 ]
 
+Style = dict[str, Any]
+"""Options of matplotlib that several calls share."""
+
 SomeAxes = Sequence[Axes] | np.ndarray
 """Several axes in order, as a list or as ``pyplot.subplots`` returns them, row by row."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
-DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
 INK = "#1f2328"
 PIXELS_PER_INCH = 112
 
@@ -97,7 +102,8 @@ def legend_of_all(axes: list[Axes], given: SomeAxes | None, loc: str, ncols: int
     lines, labels = axes[0].get_legend_handles_labels()
     if given is not None:
         return axes[0].legend(lines, labels, fontsize=8, frameon=False)
-    return figure_of(axes).legend(lines, labels, loc=loc, ncols=ncols, fontsize=8, frameon=False)
+    outside: Style = {"loc": loc, "ncols": ncols, "fontsize": 8, "frameon": False}
+    return figure_of(axes).legend(lines, labels, **outside)
 
 
 def dress(axes: Axes, size: float = 9) -> None:

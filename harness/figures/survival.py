@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from harness.figures.labels import MONTHS
-from harness.figures.style import COLOURS, DASHES, INK, axes_for
+from harness.figures.style import COLOURS, DASHES, INK, Style, axes_for
 
 __all__ = ["draw_survival"]
 
@@ -38,7 +38,7 @@ def draw_survival(
     end = max(curve["time"].max() for curve in curves.values())
     for i, (name, curve) in enumerate(curves.items()):
         colour = COLOURS[i % len(COLOURS)]
-        style = {"color": colour, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.6}
+        style: Style = {"color": colour, "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.6}
         time = np.append(curve["time"], end if curve["censored"].iloc[-1] else curve["time"].iloc[-1])
         steps = {c: np.append(curve[c], curve[c].iloc[-1]) for c in ("survival", "lower", "upper")}
         axes.fill_between(time, steps["lower"], steps["upper"], step="post", color=colour, alpha=0.13, lw=0)
@@ -61,7 +61,7 @@ def draw_survival(
 
 def _at_risk(axes: Axes, curves: Mapping[str, pd.DataFrame], times: np.ndarray) -> None:
     """A row a curve, under the axis of time: how many are at risk at each tick."""
-    style = {"fontsize": 8, "va": "center", "textcoords": "offset points", "annotation_clip": False}
+    style: Style = {"fontsize": 8, "va": "center", "textcoords": "offset points", "annotation_clip": False}
     for row, name in enumerate(["at risk", *curves]):
         down = -42 - 12 * row
         colour = INK if row == 0 else COLOURS[(row - 1) % len(COLOURS)]
@@ -69,7 +69,7 @@ def _at_risk(axes: Axes, curves: Mapping[str, pd.DataFrame], times: np.ndarray) 
         for time in times if row else ():
             after = curves[name][curves[name]["time"] >= time]
             count = int(after["at_risk"].iloc[0]) if len(after) else 0
-            where = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "color": INK}
+            where: Style = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "color": INK}
             axes.annotate(f"{count}", (time, 0), (0, down), **where, **style)
     axes.set_xlabel(MONTHS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -78,8 +79,12 @@ def write_docs() -> list[Path]:
     old = [path for path, text in content.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in old:
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, lambda p, text=content[path]: p.write_text(text, encoding="utf-8"))
+        write_whole(path, partial(_write, content[path]))
     return old
+
+
+def _write(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def _scripts() -> str:
@@ -153,7 +158,8 @@ def _comparison(result: PanelResult) -> str:
     ]
     for score in result.scores:
         target = score.target
-        printed = f"{target.threshold.near:g} {target.unit}"
+        near = target.threshold.near if target.threshold else None
+        printed = f"{near:g} {target.unit}"
         lines.append(
             f"| {target.statement} | {printed} | {score.value:.5g} {target.unit} | {score.verdict}, "
             f"asked {target.threshold} |"

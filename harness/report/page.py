@@ -87,9 +87,10 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
 def _number(value: object) -> str:
     """A number to four digits; anything else as it is, and nothing for what is missing."""
     if isinstance(value, float | np.floating):
-        if np.isnan(value):
+        number = float(value)
+        if np.isnan(number):
             return "–"
-        return f"{value:.0f}" if 1e4 <= abs(value) < 1e6 else f"{value:.4g}"
+        return f"{number:.0f}" if 1e4 <= abs(number) < 1e6 else f"{number:.4g}"
     return "" if value is None else str(value)
 
 
@@ -97,10 +98,10 @@ def _figures(result: PanelResult) -> list[Picture]:
     pictures = []
     if result.spec.axes:
         pictures.append(Picture("", svg(draw_panel(result), describe(result))))
-    if result.spec.scan_axes:
-        pictures.append(
-            Picture(result.spec.scan_axes.title, svg(draw_scan_axes(result), describe_scan(result)))
-        )
+    scan = result.spec.scan_axes
+    if scan:
+        drawn = svg(draw_scan_axes(result, scan), describe_scan(result, scan))
+        pictures.append(Picture(scan.title, drawn))
     for name, study in result.spec.studies.items():
         for drawing in draw_study(name, study, result.evidence.outcomes[name]):
             pictures.append(Picture(drawing.title, svg(drawing.axes, drawing.description)))

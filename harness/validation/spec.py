@@ -69,7 +69,8 @@ class Target(Declaration):
     @model_validator(mode="after")
     def _the_threshold_is_that_of_the_claim_or_says_why(self) -> Target:
         fixed = read_claims().get(self.claim)
-        if fixed is not None and self.threshold not in (None, *fixed) and not self.threshold.because:
+        asked = self.threshold
+        if fixed is not None and asked is not None and asked not in fixed and not asked.because:
             raise ValueError(
                 f"claim {self.claim} does not ask for {self.threshold}; say why under threshold.because"
             )
@@ -199,12 +200,17 @@ class PanelSpec(Declaration):
 
     def _arms(self) -> set[str]:
         """Arms of the table that are drawn, scored or still empty; a condition of the model is one."""
-        arms = {getattr(reader, "arm", None) for reader in self._readers()} - {None}
+        arms = self._named("arm")
         many = [getattr(reader, name, ()) for reader in self._readers() for name in ("arms", "conditions")]
         return arms.union(self.slots, *many)
 
     def _observables(self) -> set[str]:
-        return {getattr(reader, "observable", None) for reader in self._readers()} - {None}
+        return self._named("observable")
+
+    def _named(self, field: str) -> set[str]:
+        """What the readers have under a field."""
+        named = (getattr(reader, field, None) for reader in self._readers())
+        return {name for name in named if name is not None}
 
 
 def panel_names() -> tuple[str, ...]:

@@ -144,8 +144,8 @@ def under_readings(spec: PanelSpec, readings: Sequence[str]) -> PanelSpec:
     names = tuple(readings)
     studies = {}
     for key, study in spec.studies.items():
-        model = getattr(study, "model", None)
-        more = {"readings": readings_that_fit(model, study.readings, names)} if model else {}
+        model, own = getattr(study, "model", None), getattr(study, "readings", ())
+        more = {"readings": readings_that_fit(model, own, names)} if model else {}
         studies[key] = study.model_copy(update=more)
     curves = {key: curve.with_readings(names) for key, curve in spec.curves.items()}
     return spec.model_copy(update={"curves": curves, "studies": studies})

@@ -39,7 +39,8 @@ class Threshold(Declaration):
     def bounds(self) -> tuple[float, float]:
         """Lowest and highest score that meet it."""
         if self.near is not None:
-            width = self.within if self.within is not None else abs(self.near) * self.within_percent / 100
+            percent = self.within_percent or 0.0
+            width = self.within if self.within is not None else abs(self.near) * percent / 100
             return self.near - width, self.near + width
         low = self.at_least if self.at_least is not None else float("-inf")
         high = self.at_most if self.at_most is not None else float("inf")

@@ -161,7 +161,7 @@ CALLS = {
     population.draw_trial: lambda _: (trial(),),
     profiles.draw_profiles: lambda _: (simulate("in_vitro", until=2),),
     scan.draw_scan: lambda _: (*scanned(), ("ET_ratio",)),
-    scan_panel.draw_scan_axes: lambda _: (of_panel("fig2a"),),
+    scan_panel.draw_scan_axes: lambda _: (of_panel("fig2a"), of_panel("fig2a").spec.scan_axes),
     sensitivity.draw_sensitivity: lambda _: (indices(), "day"),
     survival.draw_survival: lambda _: ({"all": kaplan_meier(X, np.array([True, False, True]))}, "alive"),
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import model_validator
 
 from harness.analysis import metrics
@@ -53,7 +54,7 @@ class Options(Declaration):
         return {name: value for name, value in given.items() if value is not None}
 
 
-def read_endpoint(time: np.ndarray, value: np.ndarray, wanted: Options) -> float:
+def read_endpoint(time: ArrayLike, value: ArrayLike, wanted: Options) -> float:
     """Read an endpoint off one curve."""
     return float(READ[wanted.endpoint](np.asarray(time), np.asarray(value), **wanted.options()))
 
@@ -61,7 +62,7 @@ def read_endpoint(time: np.ndarray, value: np.ndarray, wanted: Options) -> float
 class Quantity(Options):
     """One endpoint of one observable of one curve; or one that the curve's model declares, by name alone."""
 
-    endpoint: str
+    endpoint: str  # type: ignore[assignment]  # any name here: that of an endpoint of the model too
     curve: str
     observable: str | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tokenize
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import pint
 from pydantic import field_validator
@@ -55,7 +55,7 @@ class Formula(Measure):
         return self._value()
 
     def _value(self) -> float:
-        known = {name: _parameter(place) for name, place in self.symbols.items()}
+        known: dict[str, Any] = {name: _parameter(place) for name, place in self.symbols.items()}
         try:
             found = registry().parse_expression(self.formula, ln2=math.log(2), **known)
             return float(registry().Quantity(found).to(self.unit).magnitude)

@@ -117,7 +117,7 @@ class Rows(Measure):
             case "omega_of_estimates":
                 return float(np.std([self._estimate(curve, table) for table in tables], ddof=1))
             case "share_inside":
-                omega = omegas_of(curve.card)[self.parameter]
+                omega = omegas_of(curve.card)[str(self.parameter)]
                 low, high = (self._of_all(curve, tables, shift) for shift in (-omega, omega))
                 return metrics.share_inside(low, high, self._observed(curve, tables))
             case name:
@@ -139,7 +139,7 @@ class Rows(Measure):
             symbols.require_settable(column)
         changes = dict(curve.changes)
         if self.parameter:
-            changes[self.parameter] = repr(self._typical(curve, table) * float(np.exp(shift)))
+            changes[self.parameter] = repr(self._typical(self.parameter, curve, table) * float(np.exp(shift)))
         found = []
         times = in_unit(table, "time", symbols.time_unit, self.observable)
         for row, time in zip(table.to_dict("records"), times, strict=True):
@@ -151,10 +151,10 @@ class Rows(Measure):
             found.append(float(dataset[self.observable][-1]))
         return np.array(found)
 
-    def _typical(self, curve: Curve, table: pd.DataFrame) -> float:
+    def _typical(self, parameter: str, curve: Curve, table: pd.DataFrame) -> float:
         """Value of the parameter that is scaled, as the curve has it for the condition of this arm."""
         own = curve.model_copy(update={"condition": table["arm"].iloc[0]}).settings()
-        return own.get(self.parameter, curve.symbols[self.parameter].value)
+        return own.get(parameter, curve.symbols[parameter].value)
 
     def _estimate(self, curve: Curve, table: pd.DataFrame) -> float:
         """Logarithm of the parameter over its typical value, by least squares for one arm."""
