@@ -242,16 +242,16 @@ class Portability(Check):
 
     def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
         model = subject.model
-        for element in model.getListOfSpecies():
-            if not element.getHasOnlySubstanceUnits():
-                yield Severity.ERROR, f"{element.getId()} is a concentration; cells and complexes are amounts"
-        for element in model.getListOfCompartments():
-            if model.getRuleByVariable(element.getId()):
-                yield Severity.ERROR, f"compartment {element.getId()} is under a rule"
-        for element in model.getListOfEvents():
+        for species in model.getListOfSpecies():
+            if not species.getHasOnlySubstanceUnits():
+                yield Severity.ERROR, f"{species.getId()} is a concentration; cells and complexes are amounts"
+        for compartment in model.getListOfCompartments():
+            if model.getRuleByVariable(compartment.getId()):
+                yield Severity.ERROR, f"compartment {compartment.getId()} is under a rule"
+        for event in model.getListOfEvents():
             for feature in ("Delay", "Priority"):
-                if getattr(element, f"isSet{feature}")():
-                    yield Severity.ERROR, f"event {element.getId()} has a {feature.lower()}"
+                if getattr(event, f"isSet{feature}")():
+                    yield Severity.ERROR, f"event {event.getId()} has a {feature.lower()}"
         if model.getNumFunctionDefinitions():
             yield Severity.ERROR, "holds a function definition"
         if any(rule.isAlgebraic() for rule in model.getListOfRules()):

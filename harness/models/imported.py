@@ -49,7 +49,7 @@ class UserModel(ModelCard):
     title: str = ""
     scale: str = "own"
     figure: str = ""
-    until: float = Field(100.0, gt=0)
+    until: float = Field(default=100.0, gt=0)
     observables: tuple[str, ...] = ()
     plot: tuple[str, ...] = ()
     endpoint_times: str = ""

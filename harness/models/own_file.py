@@ -26,6 +26,8 @@ __all__ = ["Normalised", "normalise"]
 
 MOST_OBSERVABLES = 200
 LARGEST_SCALE = 300  # of a unit, a power of ten
+State = libsbml.Species | libsbml.Parameter
+
 HARMLESS_ERRORS = {libsbml.MissingXMLEncoding}  # XML without a name of its encoding is UTF-8
 HARMLESS = ("comp", "l3v2extendedmath", "layout", "render", "groups")
 FUNCTIONS = {
@@ -198,15 +200,15 @@ def _formulas(model: libsbml.Model) -> Iterator[str]:
             yield libsbml.formulaToL3String(element.getMath())
 
 
-def _states(model: libsbml.Model) -> Iterator[libsbml.SBase]:
+def _states(model: libsbml.Model) -> Iterator[State]:
     """Species and rate-rule parameters that change by themselves."""
-    for element in model.getListOfSpecies():
-        if not element.getConstant() and not _assigned(model, element):
-            yield element
-    for element in model.getListOfParameters():
-        rule = model.getRuleByVariable(element.getId())
+    for species in model.getListOfSpecies():
+        if not species.getConstant() and not _assigned(model, species):
+            yield species
+    for parameter in model.getListOfParameters():
+        rule = model.getRuleByVariable(parameter.getId())
         if rule is not None and rule.isRate():
-            yield element
+            yield parameter
 
 
 def _assigned(model: libsbml.Model, element: libsbml.SBase) -> bool:
@@ -214,26 +216,26 @@ def _assigned(model: libsbml.Model, element: libsbml.SBase) -> bool:
     return rule is not None and rule.isAssignment()
 
 
-def _changing(path: Path, model: libsbml.Model, states: list[libsbml.SBase]) -> tuple[str, ...]:
+def _changing(path: Path, model: libsbml.Model, states: list[State]) -> tuple[str, ...]:
     """States, and what assignment rules give."""
     changed = {
         a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()
     }
     names = [e.getId() for e in states if not _is_fixed(model, e) or e.getId() in changed]
-    given = [*model.getListOfSpecies(), *model.getListOfParameters()]
+    given: list[State] = [*model.getListOfSpecies(), *model.getListOfParameters()]
     names += [element.getId() for element in given if _assigned(model, element)]
     if not names:
         raise InputError(f"{path}: nothing in it changes; there is nothing to simulate")
     return tuple(names[:MOST_OBSERVABLES])
 
 
-def _is_fixed(model: libsbml.Model, element: libsbml.SBase) -> bool:
+def _is_fixed(model: libsbml.Model, element: State) -> bool:
     """Whether an element is a boundary species that no rule changes: a source or a sink."""
-    is_species = isinstance(element, libsbml.Species)
-    return is_species and element.getBoundaryCondition() and model.getRuleByVariable(element.getId()) is None
+    fixed = isinstance(element, libsbml.Species) and element.getBoundaryCondition()
+    return fixed and model.getRuleByVariable(element.getId()) is None
 
 
-def _add_starts(model: libsbml.Model, states: list[libsbml.SBase]) -> None:
+def _add_starts(model: libsbml.Model, states: list[State]) -> None:
     """A parameter `init_S` for the start of each state that has a plain one."""
     for element in states:
         name = f"init_{element.getId()}"
@@ -254,7 +256,7 @@ def _add_starts(model: libsbml.Model, states: list[libsbml.SBase]) -> None:
         assignment.setMath(libsbml.parseL3Formula(name))
 
 
-def _start(model: libsbml.Model, element: libsbml.SBase) -> float | None:
+def _start(model: libsbml.Model, element: State) -> float | None:
     """Declared start of a state in the meaning of its id, an amount or a concentration; None without one."""
     if isinstance(element, libsbml.Parameter):
         return element.getValue() if element.isSetValue() else None

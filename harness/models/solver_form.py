@@ -85,13 +85,17 @@ def to_solver_file(sbml: str, species: Sequence[str]) -> str:
         _constant(model, MOMENT, 1e-12, model.getTimeUnits(), "moment in which an empty pool fills")
     for name in species:
         state = log_state(name)
-        model.getRuleByVariable(name).setMath(libsbml.parseL3Formula(amount_of(name)))
+        _rule(model, name).setMath(libsbml.parseL3Formula(amount_of(name)))
         start = model.createInitialAssignment()
         start.setSymbol(state)
         start.setMath(libsbml.parseL3Formula(f"ln(({_amount_at_start(before, name, species)})/{UNIT})"))
         _note(model.getParameter(state), f"logarithm of {name}, counted in cells")
-        _give_units(model.getRuleByVariable(state))
+        _give_units(_rule(model, state))
     return libsbml.writeSBMLToString(document)
+
+
+def _rule(model: libsbml.Model, variable: str) -> libsbml.Rule:
+    return next(rule for rule in model.getListOfRules() if rule.getVariable() == variable)
 
 
 def _amount_at_start(model: libsbml.Model, name: str, species: Sequence[str]) -> str:

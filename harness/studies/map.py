@@ -65,9 +65,9 @@ class Burden(Declaration):
     """
 
     parameter: str = "Tumor_0"
-    low: float = Field(5.0, ge=0)
-    high: float = Field(95.0, le=100)
-    points: int = Field(40, ge=2, le=1000)
+    low: float = Field(default=5.0, ge=0)
+    high: float = Field(default=95.0, le=100)
+    points: int = Field(default=40, ge=2, le=1000)
     conversion: dict[float, str] = {50: "2.5e9 cells/L"}
 
     @model_validator(mode="after")

@@ -33,11 +33,11 @@ class PatientsDeclaration(StudyDeclaration):
         **dict.fromkeys(("K_12", "K_21", "K_el_e", "K_el_m")),
         "Tumor_0": 0.5,
     }
-    first_visit: float = Field(FIRST_VISIT, ge=0)
+    first_visit: float = Field(default=FIRST_VISIT, ge=0)
     rule: ProgressionRule = RULE
     until: str = "36 months"
-    split: float = Field(150e6, gt=0)
-    draws: int = Field(400, ge=1, le=100_000)
+    split: float = Field(default=150e6, gt=0)
+    draws: int = Field(default=400, ge=1, le=100_000)
     engine: EngineName = AUTO
     seed: Seed = 1
 

@@ -56,11 +56,11 @@ class Spread(Declaration):
         uncertainty of an estimate.
     """
 
-    percent: float | None = Field(None, gt=0, lt=100)
+    percent: float | None = Field(default=None, gt=0, lt=100)
     low: str | None = None
     high: str | None = None
-    omega: float | None = Field(None, gt=0, le=5)
-    rse: float | None = Field(None, gt=0, le=500)
+    omega: float | None = Field(default=None, gt=0, le=5)
+    rse: float | None = Field(default=None, gt=0, le=500)
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Spread:
@@ -124,11 +124,11 @@ class Sensitivity(StudyDeclaration):
     parameters: dict[str, Spread] = Field(min_length=1)
     observables: tuple[str, ...] = Field(min_length=1)
     at: str
-    n: int = Field(1024, le=2**22)
+    n: int = Field(default=1024, le=2**22)
     seed: Seed = 1
     failures: Literal["drop", "impute"] = "drop"
-    resamples: int = Field(200, ge=2, le=100_000)
-    level: float = Field(0.95, gt=0, lt=1)
+    resamples: int = Field(default=200, ge=2, le=100_000)
+    level: float = Field(default=0.95, gt=0, lt=1)
     engine: EngineName = AUTO
 
     @field_validator("observables")
