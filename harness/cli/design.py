@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -198,7 +199,7 @@ def _plan(
     refuse_set_twice(changes, design.table.columns)
     card = select(model, reading or (), condition).card
     symbols, curves = card.symbols, is_of_curves(out)
-    by_row = "regimen" in design.table and regimens is not None and regimen is None
+    by_row = regimens if "regimen" in design.table and regimen is None else None
     return plan(
         model,
         design,
@@ -209,7 +210,7 @@ def _plan(
         times=times,
         until=until,
         doses=dose if by_row else doses_of(symbols, regimens, regimen, dose),
-        regimens=read_regimens(regimens, symbols) if by_row else None,
+        regimens=read_regimens(by_row, symbols) if by_row else None,
         changes=changes,
         readings=reading or (),
         condition=condition,
@@ -235,15 +236,15 @@ def _execute(
     from harness.simulation.run import Summary
     from harness.simulation.run import run as run_plan
 
-    streamed = out is not None and not is_of_curves(out)
-    if resume and not streamed:
+    streamed = out if out is not None and not is_of_curves(out) else None
+    if resume and streamed is None:
         raise InputError("resume: goes with --out to a .csv or .parquet file")
     executor = choose_executor(workers, scheduler)
     say(planned.notes)
     with progress_bar("runs", len(planned)) as progress:
-        if streamed:
-            with if_interrupted(lambda: Parts.left_beside(out, planned)):
-                summary = _stream(planned, out, executor, progress, resume)
+        if streamed is not None:
+            with if_interrupted(partial(Parts.left_beside, streamed, planned)):
+                summary = _stream(planned, streamed, executor, progress, resume)
         else:
             result = run_plan(planned, executor, progress)
             summary = Summary.of(result)
@@ -253,8 +254,8 @@ def _execute(
         from harness.figures.scan import write_scan
         from harness.files import read_table
 
-        write_scan(read_table(out) if streamed else result.to_dataframe(), planned, axes, plot)
-    table = first_rows(out, SHOWN) if streamed else _by_run(result, planned.shown)
+        write_scan(read_table(streamed) if streamed else result.to_dataframe(), planned, axes, plot)
+    table = first_rows(streamed, SHOWN) if streamed else _by_run(result, planned.shown)
     show_beside([out, plot], lambda: _print_rows(table, planned))
     say_damaged(summary.damaged, "chunks")
     say([str(summary)])
@@ -271,8 +272,13 @@ def _stream(
     from harness.simulation.run import stream
 
     started: list[int] = []
+
+    def advance(runs: int) -> None:
+        started.append(runs)
+        progress(runs)
+
     try:
-        return stream(planned, out, executor, lambda runs: (started.append(runs), progress(runs)), resume)
+        return stream(planned, out, executor, advance, resume)
     except InputError as error:
         if not started:
             raise

@@ -76,7 +76,7 @@ def fit(
 
         with progress_bar("tasks", size) as progress, if_interrupted(left):
             result = study.result(executor, progress, kept)
-        if kept is not None:
+        if kept is not None and out is not None:
             _write(result, out)
             kept.clear()
             say_damaged(kept.damaged, "parts")

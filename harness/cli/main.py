@@ -11,7 +11,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,11 +107,11 @@ def run(arguments: list[str]) -> int:
 @contextlib.contextmanager
 def _former_names_told() -> Iterator[None]:
     """Within it, a name that something had before is told in a line, each once."""
-    told = set()
+    told: set[str] = set()
 
-    def tell(message: Warning | str, category: type[Warning], *where: object) -> None:
+    def tell(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if not issubclass(category, FormerName):
-            shown(message, category, *where)
+            shown(message, category, *where, **more)
         elif str(message) not in told:
             told.add(str(message))
             print(f"cart: {message}", file=sys.stderr)

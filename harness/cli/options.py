@@ -33,6 +33,7 @@ __all__ = [
     "Engine",
     "Model",
     "Observables",
+    "OtherEngine",
     "Out",
     "Plot",
     "Readings",
@@ -150,14 +151,14 @@ Rule = Annotated[
         autocompletion=complete_rule,
     ),
 ]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="What runs it: roadrunner, kernel or auto (kernel for many runs).",
-        autocompletion=complete_engine,
-    ),
-]
+_ENGINE = typer.Option(
+    metavar="NAME",
+    help="What runs it: roadrunner, kernel or auto (kernel for many runs).",
+    autocompletion=complete_engine,
+)
+Engine = Annotated[str, _ENGINE]
+OtherEngine = Annotated[str | None, _ENGINE]
+"""In place of the one that a file declares."""
 Seed = Annotated[int | None, typer.Option(metavar="NUMBER", help="Seed of everything that is drawn.")]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Table to write: .csv or .parquet.")]
 Results = Annotated[

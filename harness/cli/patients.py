@@ -12,6 +12,10 @@ from harness.cli.options import Engine, Readings, Rule, Scheduler, Seed, Until, 
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+
     from harness.studies.outcome import Outcome
 
 __all__ = ["patients"]
@@ -57,11 +61,11 @@ def patients(
     from harness.files import check_folder
     from harness.studies.patients import TABLES, Patients
 
-    pictures = {
+    pictures: dict[Callable[[Outcome], Axes | list[Axes]], Path | None] = {
         figures.draw_panels: plot, figures.draw_examples: plot_examples, figures.draw_effects: plot_effects,
         figures.draw_progression: plot_progression,
     }  # fmt: skip
-    given = {
+    given: dict[str, object] = {
         "first_visit": first_visit, "until": until, "split": split, "draws": draws, "seed": seed,
         "rule": rule, "readings": reading, "engine": engine,
     }  # fmt: skip

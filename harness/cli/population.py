@@ -11,6 +11,7 @@ from harness.cli.completion import complete_model, complete_omega
 from harness.cli.options import (
     Changes,
     Engine,
+    OtherEngine,
     Out,
     Plot,
     Readings,
@@ -132,7 +133,7 @@ def trial(
     seed: Seed = None,
     out: Out = None,
     plot: Plot = None,
-    engine: Engine = None,
+    engine: OtherEngine = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
