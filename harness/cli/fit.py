@@ -63,10 +63,10 @@ def fit(
     study = declare(Fit, problem=spec, starts=starts, profile=profile, engine=engine)
     executor = choose_executor(workers, scheduler)
     size = study.size()  # checks the problem before a folder is made
-    say(filter(None, [study.said]))
     if out is not None:
         written = [f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".png", ".svg")]
         check_folder(out, ["result.json", *written], study.inputs())
+    say(filter(None, [study.said]))
     with kept_in(out, key_of(study.prepared, profile), resume) if out else nullcontext() as kept:
 
         def left() -> str:

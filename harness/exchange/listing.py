@@ -93,7 +93,8 @@ def _latex(expression: Expression) -> tuple[str, int]:
     parts = [_latex(argument) for argument in arguments]
     match operator:
         case "number":
-            return _number(float(expression.value)).strip("$"), _ATOM
+            value = float(expression.value)
+            return _number(value).strip("$"), _rank_of_number(value)
         case "name":
             return ("t" if expression.value == "time" else _symbol(str(expression.value))), _ATOM
         case "divide":
@@ -120,6 +121,13 @@ def _latex(expression: Expression) -> tuple[str, int]:
             return rf"e^{{{parts[0][0]}}}", _POWER
         case _:
             return rf"\operatorname{{{operator}}}\left({parts[0][0]}\right)", _ATOM
+
+
+def _rank_of_number(value: float) -> int:
+    """One with a sign or a power of ten is in brackets where it is a base."""
+    if value < 0:
+        return _SUM
+    return _PRODUCT if "e" in f"{value:.10g}" else _ATOM
 
 
 def _bracket(part: tuple[str, int], rank: int) -> str:

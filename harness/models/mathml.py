@@ -222,7 +222,7 @@ _SHORT = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 _WORDS = {"and": " and ", "or": " or ", "not": "not "}
 _SIGNS = {"and": " && ", "or": " || ", "not": "!"}
 
-PYTHON = Dialect("**", _SHARED | {n: n for n in _SHORT}, "({1} if {0} else {2})", _WORDS, _python_name)
+PYTHON = Dialect("**", _SHARED | _SHORT, "({1} if {0} else {2})", _WORDS, _python_name)
 NUMBA = Dialect(
     "**", _SHARED | _SHORT | {"floor": "np.floor", "ceiling": "np.ceil"}, "({1} if {0} else {2})", _WORDS
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import pearsonr, spearmanr
 
 from harness.analysis.sensitivity import (
     base_rows,
@@ -115,3 +115,23 @@ def test_partial_rank_correlation_with_failures_and_at_its_limits():
     assert prcc(x, x[:, 0]) == pytest.approx([1, 0])
     assert np.isnan(prcc(x, np.ones(200))).all()
     assert np.isnan(prcc(x[:4], y[:4])).all()
+
+
+@pytest.mark.parametrize("r", [-0.9, -0.2, 0.0, 0.5, 0.97])
+def test_the_interval_of_a_rank_correlation_is_that_of_scipy_where_nothing_is_held(r):
+    """A sample with the correlation r, of which scipy knows the interval after Fisher."""
+    x = np.tile([1.0, 1.0, -1.0, -1.0], 10)
+    y = r * x + np.sqrt(1 - r**2) * np.tile([1.0, -1.0, 1.0, -1.0], 10)
+    found = pearsonr(x, y)
+    assert found.statistic == pytest.approx(r, abs=1e-12)
+    for level in (0.9, 0.95):
+        ends = np.concatenate(prcc_interval(np.array([r]), 40, 1, level))
+        assert ends == pytest.approx(found.confidence_interval(level), abs=1e-9)
+
+
+def test_each_parameter_that_is_held_costs_a_row_of_the_interval():
+    r = np.array([0.5, -0.3])
+    low, high = prcc_interval(r, 20, 3)  # 1.959964/sqrt(20 - 3 - 2) about atanh(0.5)
+    assert (low[0], high[0]) == pytest.approx((0.0432, 0.7839), abs=1e-4)
+    np.testing.assert_allclose(prcc_interval(r, 20, 3), prcc_interval(r, 18, 1))
+    np.testing.assert_allclose(prcc_interval(np.array([1.0, -1.0]), 20, 3), [[1, -1], [1, -1]])

@@ -1,9 +1,10 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
-from harness.report.page import render_page, write_page
+from harness.report.page import _number, render_page, write_page
 from harness.validation.suite import run_panel
 
 
@@ -64,3 +65,39 @@ def test_figures_have_text_alternatives(page):
 def test_a_page_is_written_whole(tmp_path, results):
     write_page(results[:1], tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text("utf-8").rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00012345, "0.0001234"),
+        (3.14159, "3.142"),
+        (-2.0, "-2"),
+        (9999.6, "1e+04"),
+        (12345.6, "12346"),
+        (-123456.7, "-123457"),
+        (999999.4, "999999"),
+        (1e6, "1e+06"),
+        (2.5e9, "2.5e+09"),
+        (np.float32(0.5), "0.5"),
+        (float("nan"), "–"),
+        (float("inf"), "inf"),
+        (None, ""),
+        (7, "7"),
+        ("SD", "SD"),
+    ],
+)
+def test_a_number_of_the_page_has_four_digits(value, text):
+    assert _number(value) == text
+
+
+def test_each_score_stands_with_its_threshold_and_its_verdict(page, results):
+    """The row of a target: its number, the unit, the threshold and the verdict, in that order."""
+    for result in results:
+        for score in result.scores:
+            row = page[page.index(f">{score.target.id}<") :]
+            cells = [re.sub(r"<[^>]+>", " ", c) for c in row[: row.index("</tr>")].split("<td")]
+            text = " ".join(" ".join(cells).split())
+            if score.value == score.value:
+                assert _number(score.value) in text, score.target.id
+            assert str(score.verdict).partition(" from ")[0] in text

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from harness.analysis.response import RULE, category_names
 from harness.declarations import declare
@@ -20,12 +21,11 @@ TABLE = "dose,category,n\n150e6,sCR,2\n50e6,PR,1\n150e6,VGPR,1\n150e6,SD,1\n"
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A study of five patients, four of them distinct, and its outcome."""
+    """A study of five patients, four of them distinct, and its outcome, by the kernel for its speed."""
     path = tmp_path_factory.mktemp("patients") / "table.csv"
     path.write_text(TABLE, encoding="utf-8")
-    study = declare(
-        Patients, table=str(path), published={}, draws=30, until="24 months", more_effects={"K_21": 0.5}
-    )
+    fields = {"draws": 30, "until": "24 months", "more_effects": {"K_21": 0.5}, "engine": "kernel"}
+    study = declare(Patients, table=str(path), published={}, **fields)
     return study, study.run(Serial())
 
 
@@ -123,6 +123,18 @@ def test_weights_turn_draws_around_a_fit_into_draws_of_the_population(small):
     """For the typical patient's category both are the same, so that every weight is one."""
     draws = small[1].tables["draws"].query("group == '1.5e+08 VGPR' and weight > 0")
     assert draws["weight"].to_numpy() == pytest.approx(1)
+
+
+def test_a_weight_is_the_published_density_over_that_of_the_draw(small):
+    """Densities by scipy: of effects around 0 over effects around the fit, the largest of a group as 1."""
+    study, outcome = small
+    columns = [f"{name}_sd" for name in study.effects]
+    fit = outcome.tables["patients"].query("category == 'CR'").iloc[0]
+    draws = outcome.tables["draws"].query("group == '1.5e+08 CR' and weight > 0")
+    drawn, at = draws[columns].to_numpy(), fit[columns].to_numpy(float)
+    ratio = norm.pdf(drawn).prod(axis=1) / norm.pdf(drawn - at).prod(axis=1)
+    assert draws["weight"].nunique() > 5
+    assert draws["weight"].to_numpy() == pytest.approx(ratio / ratio.max())
 
 
 def test_the_numbers_do_not_depend_on_the_workers(tmp_path):
