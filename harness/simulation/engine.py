@@ -346,11 +346,11 @@ class Engine:
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
-        form, state = self._choose(plain, values, timeline), plain.state()
+        form = self._choose(plain, values, timeline)
         pools = self._pools(accuracy)
         amounts = pools if accuracy.reach else ()
         regrowth = Regrowth(timeline.end, LOOKS if pools else 0, [accuracy.absolute(n) for n in amounts])
-        regrowth.begin([state[name] for name in amounts])
+        regrowth.begin(plain.now(amounts).tolist())
         read = [*observables, *pools, *(f"{name}'" for name in amounts)]
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
@@ -383,8 +383,8 @@ class Engine:
                 put_out.append(just_before([stop]))
                 rows.append(block[-1:])
             if fresh:
-                form, state = self._give(form, plain, values, timeline), plain.state()
-                regrowth.begin([state[name] for name in amounts])
+                form = self._give(form, plain, values, timeline)
+                regrowth.begin(plain.now(amounts).tolist())
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
         found = np.concatenate(put_out), np.concatenate(rows)
