@@ -142,7 +142,7 @@ class Regimen:
         return ", ".join(parts)
 
 
-def parse_dose(text: str | float | Dose, amount_unit: str = "item", time_unit: str = "day") -> Dose:
+def parse_dose(text: str | float | Dose, amount_unit: str = "cells", time_unit: str = "day") -> Dose:
     """Read a dose: ``450e6``, ``150e6@28``, ``150e6 cells @ 4 weeks``, ``1e8@0 for 2 hours``, ``0.5x@28``.
 
     Raises
@@ -272,7 +272,7 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
         raise unknown_name(f"observable for regimen {name}", rule.observable, symbols)
     if symbols[rule.observable].kind in (Kind.PARAMETER, Kind.COMPARTMENT):
         raise InputError(f"regimen {name}: {rule.observable} is constant and never rises")
-    amount, relative = _amount(rule.amount, "item", f"regimen {name}: amount")
+    amount, relative = _amount(rule.amount, "cells", f"regimen {name}: amount")
     every = parse_quantity(rule.every, unit, f"regimen {name}: every")
     rise = parse_quantity(rule.rise, "dimensionless", f"regimen {name}: rise")
     start = parse_quantity(rule.start, unit, f"regimen {name}: start")

@@ -41,7 +41,7 @@ def test_a_dose_is_read_with_its_time_and_units(text, dose):
         ("5e6@-1", "time must not be negative"),
         ("5e6@", "'' is not a number"),
         ("5e6@soon", "'soon' is not a number"),
-        ("5e6 mg", "mg does not convert to item"),
+        ("5e6 mg", "mg does not convert to cells"),
         ("5e6@3 L", "L does not convert to day"),
         ("nan", "is not a number"),
         ("5e6@1@2", "is not a unit"),
