@@ -6,16 +6,19 @@ and on the rows of the chunk alone, so it is bitwise the same in any order, chun
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from harness.analysis.moments import SAME, jumps, nearly_in
-from harness.simulation.engine import Trajectory
-from harness.simulation.engines import engine_of
+from harness.simulation.engine import Status, Trajectory
+from harness.simulation.engines import KERNEL, engine_of
+from harness.simulation.form import Stopped
 from harness.simulation.read_off import read_endpoints, read_values
 from harness.simulation.regimen import Regimen
 from harness.simulation.study import Chunk, ChunkResult, Study
 
-__all__ = ["run_chunk", "run_rows"]
+__all__ = ["run_beside", "run_chunk", "run_rows"]
 
 
 def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
@@ -47,6 +50,23 @@ def run_rows(study: Study, chunk: Chunk, engine: str = "") -> list[Trajectory]:
     output times within its tolerance, and what is read off a run is not to depend on what is shown of it.
     """
     return _run(study, chunk, _asked(study) if study.reads else _kept(study), engine)
+
+
+def run_beside(study: Study, chunk: Chunk) -> np.ndarray:
+    """Trajectories of the rows of a chunk whose parameters are all next to those of its first one.
+
+    By the kernel on the steps of that run, so that differences hold nothing of the error control. Shape
+    (rows, times, observables), at the times that are kept; rows of failed runs are NaN.
+    """
+    if study.engine == KERNEL:
+        settings = [_settings(study, chunk, row) for row in range(len(chunk))]
+        kept, others = _kept(study), [values for values, _ in settings[1:]]
+        kernel = engine_of(study.program, KERNEL)
+        with contextlib.suppress(Stopped):
+            times, first, rest = kernel.follow(settings[0], others, kept, study.observables)
+            values = [first, *rest]
+            return _trajectories(study, [Trajectory(times, each, Status.OK) for each in values])
+    return run_chunk(study, chunk).trajectories
 
 
 def _shown(study: Study, chunk: Chunk, runs: list[Trajectory]) -> list[Trajectory]:

@@ -42,7 +42,7 @@ from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
-__all__ = ["NOT_SHOWN", "Plan", "plan"]
+__all__ = ["NOT_SHOWN", "Plan", "plan", "run_by"]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
@@ -261,10 +261,16 @@ def _with_engine(planned: Plan, asked: str) -> Plan:
         why = why and f"on a sample of the design, {why} between kernel and RoadRunner"
     if why:
         return replace(planned, notes=(f"runs on RoadRunner: {why}", *planned.notes))
-    chunk = min(CHUNK_OF_KERNEL, max(CHUNK, -(-len(planned) // 16)))
     said = f"runs on the kernel, compiled for {study.program.model}"
-    notes = (said, *planned.notes)
-    return replace(planned, study=replace(study, engine=KERNEL), chunk=chunk, notes=notes)
+    return run_by(replace(planned, notes=(said, *planned.notes)), KERNEL)
+
+
+def run_by(planned: Plan, engine: str) -> Plan:
+    """The same plan, run by an engine that was decided already for all that it is a part of."""
+    if engine != KERNEL:
+        return planned
+    chunk = min(CHUNK_OF_KERNEL, max(CHUNK, -(-len(planned) // 16)))
+    return replace(planned, study=replace(planned.study, engine=KERNEL), chunk=chunk)
 
 
 def _observables(

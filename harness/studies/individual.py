@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
 from harness.analysis.response import best_change, category, category_names, interval
-from harness.simulation.chunks import run_chunk
+from harness.simulation.chunks import run_beside, run_chunk
 from harness.simulation.study import Chunk, Study
 
 __all__ = ["Estimate", "Patient", "estimate"]
@@ -33,7 +33,8 @@ MARGIN = 1e-3
 """How far inside its category (percent of baseline) the search ends: at the bound rounding would decide."""
 
 STEP = 1e-3
-"""Step of finite differences, in standard deviations: far above the noise of the integrator."""
+"""Step of finite differences, in standard deviations: far above the noise of an integrator that chooses its
+steps anew, and small beside what bends the change."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def estimate(patient: Patient) -> Estimate:
             jac=lambda z: z,
             method="SLSQP",
             bounds=[(-FURTHEST, FURTHEST)] * patient.omega.size,
-            constraints={"type": "ineq", "fun": search.margins},
-            options={"eps": STEP, "ftol": 1e-9, "maxiter": 100},
+            constraints={"type": "ineq", "fun": search.margins, "jac": search.slopes},
+            options={"ftol": 1e-9, "maxiter": 100},
         )
     return search.found()
 
@@ -107,13 +108,11 @@ class _Search:
         self._low, self._high = interval(patient.category)
         self._points: list[np.ndarray] = []
         self._changes: list[float] = []
+        self._beside = 0
 
     def changes(self, points: np.ndarray) -> np.ndarray:
         """Best change (%) at each point, kept beside it; NaN where the simulation failed."""
-        p = self._patient
-        values = np.column_stack([np.full(len(points), p.dose), p.typical * np.exp(p.omega * points)])
-        curves = run_chunk(p.study, Chunk(0, values)).trajectories[:, :, 0]
-        found = best_change(p.study.kept_times(), curves, p.first_visit, rule=p.rule)
+        found = self._read(run_chunk(self._patient.study, self._chunk(points)).trajectories)
         self._points.extend(points.copy())
         self._changes.extend(found.tolist())
         return found
@@ -126,6 +125,24 @@ class _Search:
         change = self.changes(z[np.newaxis])[0]
         ends = np.array([self._high - MARGIN - change, change - self._low - MARGIN])
         return np.where(np.isnan(ends), -1e3, ends)[np.isfinite([self._high, self._low])] / 10
+
+    def slopes(self, z: np.ndarray) -> np.ndarray:
+        """Derivatives of the margins at one point, shape (margins, effects); 0 where a simulation fails."""
+        points = np.vstack([z, z + STEP * np.eye(z.size)])
+        self._beside += len(points)
+        change = self._read(run_beside(self._patient.study, self._chunk(points)))
+        slope = np.nan_to_num((change[1:] - change[0]) / STEP)
+        return np.array([-slope, slope])[np.isfinite([self._high, self._low])] / 10
+
+    def _chunk(self, points: np.ndarray) -> Chunk:
+        p = self._patient
+        dose = np.full(len(points), p.dose)
+        return Chunk(0, np.column_stack([dose, p.typical * np.exp(p.omega * points)]))
+
+    def _read(self, curves: np.ndarray) -> np.ndarray:
+        """Best change of each run from its curve, shape (runs, times, 1)."""
+        p = self._patient
+        return best_change(p.study.kept_times(), curves[:, :, 0], p.first_visit, rule=p.rule)
 
     def nearest(self, count: int) -> np.ndarray:
         """The first points by whether they lie in the category, by how far from it, by their distance."""
@@ -142,7 +159,7 @@ class _Search:
         change = self._changes[next(i for i, z in enumerate(self._points) if (z == best).all())]
         inside = bool(self._inside(np.array([change]))[0])
         failed = int(np.isnan(self._changes).sum())
-        return Estimate(best, change, inside, len(self._changes), failed)
+        return Estimate(best, change, inside, len(self._changes) + self._beside, failed)
 
     def _inside(self, changes: np.ndarray) -> np.ndarray:
         return category(changes) == category_names().index(self._patient.category)

@@ -29,8 +29,9 @@ from harness.models.catalog import select
 from harness.models.provenance import omegas_of
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
+from harness.simulation.engines import AUTO, KERNEL, ROADRUNNER
 from harness.simulation.execute import Executor
-from harness.simulation.plan import Plan, plan
+from harness.simulation.plan import Plan, plan, run_by
 from harness.simulation.run import run
 from harness.simulation.times import parse_until
 from harness.studies.individual import SAMPLE, Estimate, Patient, estimate
@@ -48,6 +49,9 @@ GRID = np.concatenate([np.arange(0, 126, 3), np.arange(126, 3660, 7)])
 """Output times (days): dense to the nadir, then weekly."""
 
 OUTCOMES = repository() / "validation" / "trials" / "trial_outcomes.csv"
+
+TRIED = 16
+"""Patients with random effects on which the engines are held against each other."""
 
 RUNS_A_FIT = 3 * SAMPLE
 """About how many simulations one fit takes."""
@@ -97,8 +101,15 @@ class PatientFits:
 
     @cached_property
     def planned(self) -> Plan:
-        """One run of each distinct patient, by what runs the fits too."""
-        return self._plan(self._design(self.groups, {}, np.empty(0)), SHOWN[:1])
+        """Runs of some patients with random effects, and the engine that all of the study is run by.
+
+        It makes thousands of runs, so that ``auto`` is the kernel.
+        """
+        effects = self.omegas(self.declared.effects | self.declared.more_effects)
+        groups = self.groups.iloc[np.arange(TRIED) % max(len(self.groups), 1)]
+        sizes = np.random.default_rng(0).standard_normal((TRIED, len(effects)))
+        engine = KERNEL if self.declared.engine == AUTO else self.declared.engine
+        return self._checked(self._design(groups, effects, sizes), SHOWN, engine)
 
     @property
     def months(self) -> float:
@@ -251,7 +262,10 @@ class PatientFits:
         return Design(pd.DataFrame({"dose": groups["dose"].to_numpy(), **columns}))
 
     def _plan(self, design: Design, observables: tuple[str, ...]) -> Plan:
-        """Plan of trajectories over the follow-up."""
+        """Plan of trajectories over the follow-up, by what runs the study."""
+        return run_by(self._checked(design, observables, ROADRUNNER), self.planned.study.engine)
+
+    def _checked(self, design: Design, observables: tuple[str, ...], engine: str) -> Plan:
         return plan(
             self.declared.model,
             design,
@@ -259,7 +273,7 @@ class PatientFits:
             trajectories=True,
             times=np.unique([*GRID[self.end > GRID], self.declared.first_visit, self.end]),
             readings=self.declared.readings,
-            engine=self.declared.engine,
+            engine=engine,
         )
 
     def _best_change(self, curves: xr.Dataset) -> np.ndarray:

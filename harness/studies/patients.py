@@ -59,8 +59,7 @@ class Patients(PatientsDeclaration):
     draws
         Draws of each distinct patient's random effects given the category.
     engine
-        What runs the simulations: by default the kernel for the draws, where there are enough of them, else
-        RoadRunner; the searches of the fits, a run at a time, are on RoadRunner unless the kernel is named.
+        What runs the simulations, fits and draws alike: by default the kernel, with its derivatives.
     """
 
     def inputs(self) -> tuple[Path, ...]:
@@ -121,10 +120,10 @@ class Patients(PatientsDeclaration):
             runs=runs + runs_added + len(fits) + len(added) + len(draws),
             failed=failed + failed_added + int(draws["change"].isna().sum()),
             notes=(
-                *dict.fromkeys((*drawn.notes, *work.planned.notes)),
+                *dict.fromkeys((*work.planned.notes, *drawn.notes)),
                 *_notes(self, tables, failed + failed_added),
             ),
-            engine=", ".join(dict.fromkeys((work.planned.study.engine, drawn.study.engine))),
+            engine=work.planned.study.engine,
         )
 
     def _numbers(self, tables: dict[str, pd.DataFrame]) -> dict[str, float]:

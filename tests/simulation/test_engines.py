@@ -18,15 +18,17 @@ from harness.fitting.study import Fit
 from harness.models.catalog import load_card
 from harness.simulation import engines
 from harness.simulation import plan as of_plan
-from harness.simulation.design import grid, random_effects, single
+from harness.simulation.chunks import run_beside, run_chunk
+from harness.simulation.design import Design, grid, random_effects, single
 from harness.simulation.engine import Engine, Trajectory
 from harness.simulation.execute import Processes
 from harness.simulation.kernel import kernel
 from harness.simulation.kernel.kernel import Kernel
-from harness.simulation.plan import plan
+from harness.simulation.plan import plan, run_by
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen
 from harness.simulation.simulate import simulate
+from harness.simulation.study import Chunk
 from harness.studies.map import Map
 from harness.studies.outcome import Outcome
 from harness.studies.patients_declaration import PatientsDeclaration
@@ -212,14 +214,13 @@ def test_one_engine_for_a_program_is_kept():
     assert isinstance(engines.engine_of(program), Engine)
 
 
-@pytest.mark.parametrize("declared", [Map, Population, Sensitivity, Trial, PatientsDeclaration])
+@pytest.mark.parametrize("declared", [Map, Population, Sensitivity, Trial, PatientsDeclaration, Fit])
 def test_studies_whose_cost_is_many_runs_ask_for_the_kernel(declared):
     assert declared.model_fields["engine"].default == engines.AUTO
 
 
-@pytest.mark.parametrize("declared", [Fit, Scan])
-def test_the_others_run_on_the_reference(declared):
-    assert declared.model_fields["engine"].default == engines.ROADRUNNER
+def test_a_scan_runs_on_the_reference():
+    assert Scan.model_fields["engine"].default == engines.ROADRUNNER
 
 
 def test_what_is_said_of_the_engine_is_the_first_line(monkeypatch):
@@ -255,3 +256,15 @@ def test_floors_of_errors_are_those_of_a_start_at_baseline():
     floors = load_card("clinical").solver.floors
     assert floors["M_protein"] == pytest.approx(1e-3 * float(start["M_protein"]), rel=0.01)
     assert floors["sBCMA"] == pytest.approx(1e-4 * float(start["sBCMA"]), rel=0.01)
+
+
+@pytest.mark.parametrize("engine", ["kernel", "roadrunner"])
+def test_rows_beside_one_another_are_those_of_runs_of_their_own(engine):
+    design = Design(pd.DataFrame({"K_21": [0.2, 0.2 * (1 + 1e-6)]}))
+    planned = run_by(plan("clinical", design, trajectories=True, times="0:90:30"), engine)
+    study, (chunk,) = planned.study, planned.chunks()
+    found, alone = run_beside(study, chunk), run_chunk(study, chunk).trajectories
+    assert found == pytest.approx(alone, rel=1e-4, abs=1e-6)
+    broken = Chunk(0, np.array([[np.nan], [0.2]]))
+    assert np.isnan(run_beside(study, broken)[0]).all()
+    assert np.isfinite(run_beside(study, broken)[1]).all()

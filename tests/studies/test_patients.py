@@ -180,6 +180,27 @@ def test_a_study_of_responders_alone_and_of_one_arm_has_nothing_for_the_others(t
     assert outcome.numbers["median_pfs_high_nadir_25"] == pytest.approx(7.7, abs=0.1)
 
 
+def test_one_engine_runs_fits_and_draws_alike_and_the_first_line_says_which(small):
+    _, outcome = small
+    assert outcome.engine == "kernel"
+    assert outcome.notes[0] == "runs on the kernel, compiled for clinical"
+    assert sum(note.startswith("runs on") for note in outcome.notes) == 1
+    plain = PatientFits(Patients(engine="roadrunner"))
+    assert plain.planned.study.engine == "roadrunner"
+
+
+def test_both_engines_find_the_same_patient():
+    found = {}
+    for engine in ("kernel", "roadrunner"):
+        work = PatientFits(Patients(engine=engine, until="12 months"))
+        effects = work.omegas({"K_exp_max": None, "K_kill_max": None})
+        design = work._design(work.groups.loc[["1.5e+08 PR"]], effects, np.zeros(2))
+        study, omega = work._plan(design, ("M_protein_change",)).study, np.array(list(effects.values()))
+        found[engine] = estimate(Patient(study, 150e6, "PR", work._typical(effects), omega, 28.0, RULE))
+        assert (study.engine, found[engine].in_category) == (engine, True)
+    assert found["kernel"].effects == pytest.approx(found["roadrunner"].effects, abs=2e-3)
+
+
 def test_a_category_out_of_reach_is_shown_as_such():
     work = PatientFits(Patients())
     group = work.groups.loc[["1.5e+08 PD"]]
