@@ -1,6 +1,7 @@
 """Accuracy of the engine: raised errors and silent errors, against a tight reference.
 
-    python -m benchmarks.accuracy [PATIENTS] [--seed N] [--engine NAME] [--wide DRAWS] [--wells DRAWS]
+    python -m benchmarks.accuracy [PATIENTS] [--seed N] [--engine NAME] [--wide DRAWS] [--factors F ...]
+        [--models NAME ...] [--wells DRAWS]
 
 Patients: each is a draw of the published random effects (omega 0.22 on K_exp_max, 0.50 on K_kill_max, 0.21
 on gamma_m, 1.0 on gamma_b) and of the assumed 50 % on K_12, K_21, K_el_e and K_el_m, at four doses, to day
@@ -9,7 +10,9 @@ with the floors that the model declares.
 
 Wide: every model of the catalogue with each of its parameters and volumes (but for conversions) times or over
 up to 3, 10 or 100, log-uniform, over ten years; a well over its four hours. Read-outs with these floors, or,
-of other models, with those declared and a share of the largest value.
+of other models, with those declared and a share of the largest value; beside them the endpoints that a model
+declares, and rates and half-lives, whose error is that of the curve over their span, of curves that are held
+above the floors. Each draw that is off is named, so that it can be run again.
 
 Wells: hill_kill from 0.2 to 0.5 and the other parameters of the fit within its bounds, read out at the end
 alone and on a dense grid.
@@ -27,13 +30,19 @@ from dataclasses import replace
 
 import libsbml
 import numpy as np
+import pandas as pd
 
 from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
-from harness.simulation.engine import Engine, Status
+from harness.simulation.chunks import run_rows
+from harness.simulation.design import Design
+from harness.simulation.engine import Engine, Status, Trajectory
 from harness.simulation.engines import KERNEL, ROADRUNNER, engine_of
+from harness.simulation.plan import plan
 from harness.simulation.program import Program
 from harness.simulation.programs import load_program
+from harness.simulation.read_off import read_endpoints
+from harness.simulation.study import Chunk, EndpointCall, Study
 
 OMEGA = {
     "K_exp_max": 0.22,
@@ -54,6 +63,12 @@ CONVERSIONS = {
     *("N_A", "s_per_day", "s_per_hour", "h_per_day", "mL_per_L", "uL_per_L", "uL_per_mL", "mm3_in_mL"),
     *("pg_per_g", "pg_per_mcg", "all_of_it", "no_cell"),
 }
+RATES = {
+    "clinical": ("half_life(transgene, start=25, stop=60)", "growth_rate(M_protein, start=200, stop=340)"),
+    "xenograft": ("half_life(blood_cart, start=12, stop=29)", "growth_rate(tumor_volume, start=30, stop=60)"),
+    "in_vitro": ("half_life(viability, start=1, stop=3)", "growth_rate(cplx_per_tumor, start=1, stop=3)"),
+}
+"""Endpoints beside those that a model declares, by scale."""
 SHARE = 1e-6
 """Floor of an observable without one of its own, over its largest value in the run."""
 
@@ -86,8 +101,12 @@ def floors(values: Mapping[str, float] | None = None) -> np.ndarray:
 
 def floor(name: str, curve: np.ndarray) -> float:
     """Floor of the relative error of any observable: a change counts against what it is a change of."""
-    changes = name.endswith("_change") or name.startswith("cytolysis")
-    return 100.0 if changes else max(SHARE * float(np.abs(curve).max()), 1e-300)
+    return 100.0 if is_change(name) else max(SHARE * float(np.abs(curve).max()), 1e-300)
+
+
+def is_change(name: str) -> bool:
+    """Whether an observable is a change, in percent, of something."""
+    return name.endswith("_change") or name.startswith("cytolysis")
 
 
 def reference_program() -> Program:
@@ -133,32 +152,84 @@ def wide_draws(model: str, factor: float, count: int, seed: int) -> list[dict[st
     ]
 
 
-def wide(model: str, factor: float, count: int, seed: int, name: str) -> dict[str, int]:
-    """How many wide draws of a model were right, wrong, failed, or told as not accurate."""
-    card, program = load_card(model), load_program(model)
-    clinical = card.scale == "clinical"
-    names = READ_OUT if clinical else card.observables
-    times = np.linspace(0.0, card.until if card.scale == "in_vitro" else TEN_YEARS, 366)
-    engine, reference = engine_of(program, name), Engine(program, 1e-13)
-    found = dict.fromkeys(("runs", "ok", "failed", "told", "unknown", "above"), 0)
-    for row in wide_draws(model, factor, count, seed):
-        (run,) = engine.run_many([(row, None)], [times], names)
+def wide_study(model: str, draws: Sequence[Mapping[str, float]]) -> Study:
+    """What is read off each wide draw: read-outs every ten days or more often, and endpoints."""
+    card = load_card(model)
+    end = card.until if card.scale == "in_vitro" else TEN_YEARS
+    study = plan(
+        model, Design(pd.DataFrame(draws)), endpoints=[*card.endpoints, *RATES[card.scale]], until=end
+    ).study
+    names = READ_OUT if card.scale == "clinical" else card.observables
+    return replace(
+        study,
+        observables=tuple(dict.fromkeys([*names, *study.observables])),
+        times=np.union1d(np.linspace(0.0, end, 366), study.endpoint_times),
+        at_observables=names,
+        moving=(),
+    )
+
+
+def wide_errors(
+    study: Study, row: Mapping[str, float], run: Trajectory, truth: Trajectory
+) -> dict[str, float]:
+    """Largest error of each read-out, and of each endpoint of curves that are held above their floors."""
+    card = load_card(study.program.model)
+    columns = {name: truth.values[:, i] for i, name in enumerate(study.observables)}
+    least = {n: max(floor(n, curve), card.solver.floors.get(n, 0.0)) for n, curve in columns.items()}
+    if card.scale == "clinical":
+        least |= dict(zip(READ_OUT, floors(row).tolist(), strict=True))
+    found = {}
+    for name in study.at_observables:
+        place = study.observables.index(name)
+        difference = np.abs(run.values[:, place] - columns[name])
+        found[name] = float((difference / np.maximum(np.abs(columns[name]), least[name])).max())
+    chunk = Chunk(0, np.array([[row[name] for name in study.columns]]))
+    lowest = [-np.inf if is_change(name) else least[name] for name in study.observables]
+    held = (replace(each, values=np.maximum(each.values, lowest)) for each in (run, truth))
+    ends = [read_endpoints(study, chunk, [each], run_rows)[0] for each in held]
+    for call in study.endpoints:
+        a, b = (float(each[call.name][0]) for each in ends)
+        found[call.name] = endpoint_error(call, a, b, least[call.observable])
+    return found
+
+
+def endpoint_error(call: EndpointCall, found: float, truth: float, least: float) -> float:
+    """Relative error of an endpoint: of a value over the floor of its curve; of a rate over its span."""
+    if found == truth or (np.isnan(found) and np.isnan(truth)):
+        return 0.0
+    size = least if call.of_values else 0.0
+    if call.function in ("half_life", "growth_rate"):
+        size = 1.0 / (call.options["stop"] - call.options["start"])
+        found, truth = (np.log(2) / x if call.function == "half_life" else x for x in (found, truth))
+    error = abs(found - truth) / max(abs(truth), size)
+    return error if np.isfinite(error) else np.inf
+
+
+def wide(model: str, factor: float, count: int, seed: int, name: str) -> tuple[dict[str, int], list[str]]:
+    """How many wide draws of a model were right, wrong, failed, or told as not accurate; which were wrong."""
+    draws = wide_draws(model, factor, count, seed)
+    study = wide_study(model, draws)
+    engine, reference = engine_of(study.program, name), Engine(study.program, 1e-13)
+    found = dict.fromkeys(("runs", "ok", "failed", "told", "unknown", "above", "endpoints"), 0)
+    off = []
+    for place, row in enumerate(draws):
+        (run,) = engine.run_many([(row, None)], [study.times], study.observables)
         found["runs"] += 1
         found["told"] += run.status is Status.INACCURATE
         found["failed"] += run.status not in (Status.OK, Status.INACCURATE)
         if run.status is not Status.OK:
             continue
         found["ok"] += 1
-        truth = reference.run(row, None, times, names)
+        truth = reference.run(row, None, study.times, study.observables)
         if truth.status is not Status.OK:
             found["unknown"] += 1
             continue
-        sizes = [floor(n, truth.values[:, i]) for i, n in enumerate(names)]
-        declared = [card.solver.floors.get(n, 0.0) for n in names]
-        least = floors(row) if clinical else np.maximum(sizes, declared)
-        error = np.abs(run.values - truth.values) / np.maximum(np.abs(truth.values), least)
-        found["above"] += bool(error.max() > LIMIT)
-    return found
+        wrong = {n: e for n, e in wide_errors(study, row, run, truth).items() if not e <= LIMIT}
+        found["above"] += any(n in study.at_observables for n in wrong)
+        found["endpoints"] += any(n not in study.at_observables for n in wrong)
+        if wrong:
+            off.append(f"draw {place}: " + ", ".join(f"{n} {e:.2%}" for n, e in wrong.items()))
+    return found, off
 
 
 def wells(count: int, seed: int) -> tuple[float, float]:
@@ -192,16 +263,20 @@ def _print_patients(count: int, seed: int, engine: str) -> bool:
     return failed == 0 and bool((worst <= LIMIT).all())
 
 
-def _print_wide(models: Sequence[str], count: int, seed: int, engine: str) -> bool:
-    print(f"\n{'model':26} {'factor':>6} {'runs':>6} {'ok':>6} {'failed':>6} {'told':>6} above {LIMIT:g}")
+def _print_wide(models: Sequence[str], factors: Sequence[float], count: int, seed: int, engine: str) -> bool:
+    print(
+        f"\n{'model':26} {'factor':>6} {'runs':>6} {'ok':>6} {'failed':>6} {'told':>6}"
+        f" above {LIMIT:g}: read-outs, endpoints"
+    )
     right = True
     for model in models:
-        for factor in FACTORS:
-            found = wide(model, factor, count, seed, engine)
-            counts = " ".join(f"{found[name]:6}" for name in ("runs", "ok", "failed", "told", "above"))
+        for factor in factors:
+            found, off = wide(model, factor, count, seed, engine)
+            columns = ("runs", "ok", "failed", "told", "above", "endpoints")
+            counts = " ".join(f"{found[name]:6}" for name in columns)
             unknown = f"  ({found['unknown']} without a reference)" if found["unknown"] else ""
-            print(f"{model:26} {factor:6g} {counts}{unknown}", flush=True)
-            right &= not found["above"]
+            print(f"{model:26} {factor:6g} {counts}{unknown}", *off, sep="\n    ", flush=True)
+            right &= not off
     return right
 
 
@@ -211,6 +286,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=(ROADRUNNER, KERNEL), default=ROADRUNNER)
     parser.add_argument("--wide", type=int, default=100, help="draws of each model and factor")
+    parser.add_argument("--factors", nargs="*", type=float, default=FACTORS, help="of the wide draws")
     parser.add_argument("--models", nargs="*", default=model_names(), help="models of the wide draws")
     parser.add_argument("--wells", type=int, default=400, help="draws of wells")
     arguments = parser.parse_args()
@@ -218,7 +294,9 @@ def main() -> int:
         _print_patients(arguments.patients, arguments.seed, arguments.engine) if arguments.patients else True
     )
     if arguments.wide:
-        right &= _print_wide(arguments.models, arguments.wide, arguments.seed, arguments.engine)
+        right &= _print_wide(
+            arguments.models, arguments.factors, arguments.wide, arguments.seed, arguments.engine
+        )
     if arguments.wells:
         ends, dense = wells(arguments.wells, arguments.seed)
         print(f"\n{arguments.wells} wells: error {ends:.1e} at the end alone, {dense:.1e} on a dense grid")

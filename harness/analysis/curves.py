@@ -364,14 +364,16 @@ def _turns(secant: np.ndarray, step: np.ndarray, before: np.ndarray, after: np.n
     to bend as it does, unless it bends there far more than on the steps before: a corner is no turn.
     """
     last = secant.shape[-1] - 1
-    other = secant[..., 1:] * secant[..., :-1] <= 0
+    other = np.sign(secant[..., 1:]) * np.sign(secant[..., :-1]) <= 0
     turns = np.zeros_like(secant, bool)
     turns[..., :-1] |= other
     turns[..., 1:] |= other
     if last > 1:
         bend = np.abs(np.diff(secant)) / (step[1:] + step[:-1])
-        turns[..., 0] |= (before[..., 0] * secant[..., 0] <= 0) & (bend[..., 0] <= CORNER * bend[..., 1])
-        turns[..., last] |= (after[..., -1] * secant[..., last] <= 0) & (
+        turns[..., 0] |= (np.sign(before[..., 0]) * np.sign(secant[..., 0]) <= 0) & (
+            bend[..., 0] <= CORNER * bend[..., 1]
+        )
+        turns[..., last] |= (np.sign(after[..., -1]) * np.sign(secant[..., last]) <= 0) & (
             bend[..., -1] <= CORNER * bend[..., -2]
         )
     return turns

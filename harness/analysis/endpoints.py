@@ -185,8 +185,9 @@ def growth_rate(time: np.ndarray, value: np.ndarray, start: float, stop: float) 
 
 @gives("{time}")
 def half_life(time: np.ndarray, value: np.ndarray, start: float, stop: float) -> np.ndarray:
-    """Half-life by the same line; negative while the curve rises."""
-    return -np.log(2) / growth_rate(time, value, start, stop)
+    """Half-life by the same line; negative while the curve rises, infinite where it does neither."""
+    with np.errstate(divide="ignore"):
+        return -np.log(2) / growth_rate(time, value, start, stop)
 
 
 @gives("{time}")

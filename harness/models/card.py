@@ -69,6 +69,9 @@ Lowest = Annotated[float, Field(le=0, allow_inf_nan=True)]
 """An amount that is still no failure; minus infinity lets every one pass."""
 
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class SolverSettings(Declaration):
     """How the states are integrated: which as logarithms, and with which error control.
 
@@ -76,20 +79,23 @@ class SolverSettings(Declaration):
     named take `absolute_tolerance_default`, far below one cell. Where it or `lowest_amount` is None, a share
     of what the state reaches takes its place (harness.simulation.accuracy). The exported solver form has the
     logarithms `in_file` alone, by default all of them. How often the pool `regrows` has grown again says
-    whether a run is to be integrated more accurately (harness.simulation.regrowth). An amount below
-    `lowest_amount` is a failure. `floors` are sizes of observables, in their units, that an error
-    is held against where the value itself is smaller.
+    whether a run is to be integrated more accurately (harness.simulation.regrowth); it is looked at every
+    `look_every` of the model's time, or, without that, 48 times in a run. No step of CVODE is longer than
+    `longest_step`. An amount below `lowest_amount` is a failure. `floors` are sizes of observables, in their
+    units, that an error is held against where the value itself is smaller.
     """
 
     logarithms: tuple[str, ...] = ()
     in_file: tuple[str, ...] | None = None
     regrows: str | None = None
+    look_every: Positive | None = None
+    longest_step: Positive | None = None
     relative_tolerance: Tolerance = 1e-7
     absolute_tolerance: dict[str, Tolerance] = {}
     absolute_tolerance_default: Tolerance | None = 1e-30
     absolute_tolerance_logarithm: Tolerance = 1e-9
     lowest_amount: Lowest | None = -1e-6
-    floors: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    floors: dict[str, Positive] = {}
 
     @model_validator(mode="after")
     def _check(self) -> SolverSettings:

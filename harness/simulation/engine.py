@@ -33,15 +33,17 @@ from harness.simulation.accuracy import LIMIT, TIGHTER, Accuracy, relative_error
 from harness.simulation.form import Form, Status, Stopped
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
-from harness.simulation.regrowth import Regrowth
+from harness.simulation.regrowth import Regrowth, even_looks
 from harness.simulation.timeline import Timeline
 
 __all__ = ["NO_TIMES", "Engine", "Status", "Trajectory"]
 
 NO_TIMES = np.array([])
 
-LOOKS, REGROWN = 48, 4.0
-"""How often a run is looked at, and the regrowth, in e-folds, from which it is integrated more finely."""
+NO_DOSES = Regimen()
+
+REGROWN = 4.0
+"""The regrowth, in e-folds, from which a run is integrated more finely."""
 
 FINER = (1e-12, 1e-11, 1e-10)
 """Relative tolerances for such a run; the first that works holds."""
@@ -336,7 +338,7 @@ class Engine:
         times = np.asarray(times, float)
         for form in self._forms.values():
             form.reached.clear()
-        timeline = Timeline(regimen or Regimen(), end=max(times[-1], 0.0))
+        timeline = Timeline(regimen or NO_DOSES, end=max(times[-1], 0.0))
         values = self._program.with_first_dose(values, regimen)
         plain = self._form(infusion=timeline.has_infusions)
         plain.start(values)
@@ -346,30 +348,31 @@ class Engine:
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
-        form = self._choose(plain, values, timeline)
+        state = plain.state()
+        form = self._choose(plain, state, values, timeline)
         pools = self._pools(accuracy)
         amounts = pools if accuracy.reach else ()
-        regrowth = Regrowth(timeline.end, LOOKS if pools else 0, [accuracy.absolute(n) for n in amounts])
-        regrowth.begin(plain.now(amounts).tolist())
-        read = [*observables, *pools, *(f"{name}'" for name in amounts)]
+        looks = even_looks(timeline.end, self._program.solver.look_every) if pools else NO_TIMES
+        regrowth = Regrowth(looks, [accuracy.absolute(name) for name in amounts])
+        regrowth.begin([state[name] for name in amounts])
+        read = (*observables, *pools, *(f"{name}'" for name in amounts))
+        count = len(observables)
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             ahead = timeline.next_stop(after=start)
             last = ahead is None
             stop = timeline.end if ahead is None else ahead
-            inside = times[(times >= start) & ((times <= stop) if last else (times < stop))]
+            edges = np.searchsorted(times, start), np.searchsorted(times, stop, "right" if last else "left")
+            inside = times[slice(*edges)]
             if moment:
                 more = start + again if fresh else again[:0]
                 inside = np.unique([start, *more[more < stop - SAME * max(1.0, stop)], *inside])
                 inside = inside[apart(inside)]
             asked = inside if last else np.append(inside, stop)
-            looks = regrowth.looks(start, stop)
-            together = np.union1d(asked, looks)
             form.read_out(read, accuracy)
-            block = form.advance(start, together, stop)
-            seen = block[np.searchsorted(together, looks), len(observables) :]
-            regrowth.note(seen[:, : len(pools)], seen[:, len(pools) :])
-            block = block[np.searchsorted(together, asked), : len(observables)]
+            block, seen = form.advance(start, stop, asked, regrowth.looks(start, stop))
+            regrowth.note(seen[:, count : count + len(pools)], seen[:, count + len(pools) :])
+            block = block[:, :count]
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
             put_out.append(inside)
@@ -383,8 +386,9 @@ class Engine:
                 put_out.append(just_before([stop]))
                 rows.append(block[-1:])
             if fresh:
-                form = self._give(form, plain, values, timeline)
-                regrowth.begin(plain.now(amounts).tolist())
+                state = self._give(form, plain, timeline)
+                form = self._choose(plain, state, values, timeline)
+                regrowth.begin([state[name] for name in amounts])
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
         found = np.concatenate(put_out), np.concatenate(rows)
@@ -410,12 +414,12 @@ class Engine:
         names = {name for form in self._forms.values() for name in form.reached}
         return {n: max(form.reached.get(n, 0.0) for form in self._forms.values()) for n in names}
 
-    def _give(self, form: Form, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
-        """Add what a stop gives to the state of `form`; return the form to go on with."""
+    def _give(self, form: Form, plain: Form, timeline: Timeline) -> dict[str, float]:
+        """Add what a stop gives to the state of `form`, which `plain` takes over; return that state."""
         state = form.state()
         state[self._program.target.species] += timeline.amount
         plain.set_state({**state, **self._dosing(timeline)})
-        return self._choose(plain, values, timeline)
+        return state
 
     def _own_dose(self, plain: Form) -> tuple[Dose, ...]:
         """The dose that a model without a regimen starts with, when there is one."""
@@ -449,9 +453,10 @@ class Engine:
         plain.start(self._program.with_first_dose(values, regimen))
         return plain.undefined()
 
-    def _choose(self, plain: Form, values: Mapping[str, float], timeline: Timeline) -> Form:
+    def _choose(
+        self, plain: Form, state: Mapping[str, float], values: Mapping[str, float], timeline: Timeline
+    ) -> Form:
         """The form to go on with from the state that `plain` holds: logarithms of what is not empty."""
-        state = plain.state()
         logarithms = plain.logarithms(state)
         taken = tuple(name for name in self._program.solver.logarithms if log_state(name) in logarithms)
         if not taken:

@@ -88,13 +88,18 @@ class Form:
         with quiet():
             self._engine = roadrunner.RoadRunner(program.sbml(logarithms, infusion))
         self._engine.integrator.maximum_num_steps = STEPS
+        # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
+        # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
+        self._engine.integrator.maximum_time_step = program.solver.longest_step or 0.0
         self._model = self._engine.model
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
-        self._species = self._model.getFloatingSpeciesIds()
-        self._of_logged = frozenset(map(log_state, logarithms))
-        self.amounts = tuple(name for name in self._states if name in self._species)
+        solved = {log_state(name) for name in logarithms}
+        self._held = (*(name for name in self._states if name not in solved), *logarithms)
+        species = self._model.getFloatingSpeciesIds()
+        self.amounts = tuple(name for name in self._states if name in species)
         self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
+        self._asked: tuple[str, ...] = ()
         self._read: list[str] = []
         self._accuracy: Accuracy | None = None
         self.reached: dict[str, float] = {}
@@ -125,9 +130,9 @@ class Form:
         empty, filled = len(low) + 1, set()
         while low and empty > (empty := sum(amounts[name] <= 0 for name in low)):
             for name in low:
-                held = max(amounts[name], min(self._engine[f"{name}'"] * MOMENT, share))
+                held = max(amounts[name], min(self._model[f"{name}'"] * MOMENT, share))
                 if held > amounts[name]:
-                    amounts[name] = self._engine[name] = held
+                    amounts[name] = self._model[name] = held
                     filled.add(name)
         return filled
 
@@ -145,7 +150,7 @@ class Form:
                 places.append(self._parameters[name])
                 numbers.append(value)
             else:
-                self._engine[name] = value
+                self._model[name] = value
         if places:
             self._model.setGlobalParameterValues(places, numbers)
 
@@ -153,7 +158,7 @@ class Form:
         """First state that is not finite, or whose rate of change is not; empty when all are."""
         for name in self._states:
             for reading, said in ((name, name), (f"{name}'", f"the rate of change of {name}")):
-                if not np.isfinite(self._engine[reading]):
+                if not np.isfinite(self._model[reading]):
                     return said
         return ""
 
@@ -172,18 +177,20 @@ class Form:
             self.set_state(state)
             self._model.setTime(float(draw.uniform(0, end)))
             for name in set(self.amounts) & state.keys() - found:
-                held = abs(self._engine[f"{name}'"])
-                self._engine[name] = 0.0
-                if self._engine[f"{name}'"] < -NOTHING * max(held, reach[name] / end):
+                held = abs(self._model[f"{name}'"])
+                self._model[name] = 0.0
+                if self._model[f"{name}'"] < -NOTHING * max(held, reach[name] / end):
                     found.add(name)
-                self._engine[name] = state[name]
+                self._model[name] = state[name]
         return found
 
     def read_out(self, observables: Sequence[str], accuracy: Accuracy) -> None:
         """Say what to read out, and how accurately to integrate."""
+        if observables == self._asked and accuracy is self._accuracy:
+            return
         followed = [*self.amounts, *(name for name in self._states if name in accuracy.reach)]
         guarded = list(dict.fromkeys(name for name in followed if name not in observables))
-        self._wanted = len(observables)
+        self._asked = tuple(observables)
         names = [*observables, *guarded]
         self._signs = [i for i, name in enumerate(names) if name in self.amounts]
         self._followed = [i for i, name in enumerate(names) if name in accuracy.reach]
@@ -197,9 +204,11 @@ class Form:
             self._accuracy = accuracy
         self._lowest = np.array([accuracy.lowest(names[i]) for i in self._signs])
 
-    def advance(self, start: float, times: np.ndarray, stop: float) -> np.ndarray:
-        """Integrate from `start` to `stop`; return the rows at `times`, shape (len(times), wanted)."""
-        grid, rows_of = _grid(times.tobytes(), start, stop)
+    def advance(
+        self, start: float, stop: float, times: np.ndarray, looks: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Integrate from `start` to `stop`; return the rows at `times` and at `looks`, each (n, read out)."""
+        grid, of_times, of_looks = _grid(times.tobytes(), looks.tobytes(), start, stop)
         if len(grid) == 1:  # nothing to integrate: output at the very start
             rows = self.now(self._read[1:])[np.newaxis]
         else:
@@ -213,7 +222,8 @@ class Form:
         for place in self._followed:
             name = self._read[1 + place]
             self.reached[name] = max(self.reached.get(name, 0.0), float(np.abs(rows[:, place]).max()))
-        return rows[rows_of, : self._wanted]
+        rows = rows[:, : len(self._asked)]
+        return rows[of_times], rows[of_looks]
 
     def _simulate(self, grid: list[float]) -> np.ndarray:
         """Rows of what is read out at the times of a grid, from the present state, which is its first."""
@@ -222,7 +232,7 @@ class Form:
     def _fills(self) -> bool:
         """Whether a state whose tolerance follows from what it reaches is empty now, or nearly."""
         reach = self._accuracy.reach if self._accuracy else {}
-        return any(abs(self._engine[name]) < FIRST * reach[name] for name in self._states if name in reach)
+        return any(abs(self._model[name]) < FIRST * reach[name] for name in self._states if name in reach)
 
     def _from_nothing(self, grid: list[float]) -> np.ndarray:
         """The same rows, with a new start soon after the first, when nothing is empty any more.
@@ -242,12 +252,14 @@ class Form:
 
     def now(self, names: Sequence[str]) -> np.ndarray:
         """Values of `names` at the present state."""
-        return np.array([self._engine[name] for name in names])
+        return np.array([self._model[name] for name in names])
 
     def _verify(self, rows: np.ndarray) -> None:
         if not np.isfinite(rows).all():
             name = self._read[1 + int(np.argwhere(~np.isfinite(rows))[0, 1])]
             raise Stopped(Status.NOT_FINITE, f"{name} is not finite")
+        if not self._signs:
+            return
         amounts = rows[:, self._signs]
         # An amount may stray below 0 by its own error, far under one cell; never by more.
         low = amounts < self._lowest
@@ -258,11 +270,7 @@ class Form:
 
     def state(self) -> dict[str, float]:
         """Amounts and rate-rule values now, the logged pools as amounts."""
-        # One call for all amounts: one for each takes longer than all else that a start does.
-        held = dict(zip(self._species, self._model.getFloatingSpeciesAmounts().tolist(), strict=True))
-        own = [name for name in self._states if name not in self._of_logged]
-        found = {name: held[name] if name in held else self._engine[name] for name in own}
-        return found | {name: self._engine[name] for name in self._logged}
+        return {name: self._model[name] for name in self._held}
 
     def set_state(self, state: Mapping[str, float]) -> None:
         """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""
@@ -270,14 +278,17 @@ class Form:
 
 
 @lru_cache(maxsize=256)
-def _grid(times: bytes, start: float, stop: float) -> tuple[list[float], np.ndarray]:
-    """Output grid from `start` to `stop` through `times` (as bytes), and the row of each of them."""
-    wanted = np.frombuffer(times)
-    asked = np.union1d(wanted, [start, stop])
+def _grid(
+    times: bytes, looks: bytes, start: float, stop: float
+) -> tuple[list[float], np.ndarray, np.ndarray]:
+    """Output grid from `start` to `stop` through some times (as bytes), and the rows of either kind."""
+    wanted = np.frombuffer(times), np.frombuffer(looks)
+    asked = np.unique(np.concatenate([*wanted, [start, stop]]))
     # Times that rounding alone holds apart are one: CVODE takes no step that short.
     kept = apart(asked)
     rows = np.cumsum(kept) - 1
-    return asked[kept].tolist(), rows[np.searchsorted(asked, wanted)]
+    of_times, of_looks = (rows[np.searchsorted(asked, each)] for each in wanted)
+    return asked[kept].tolist(), of_times, of_looks
 
 
 @contextlib.contextmanager

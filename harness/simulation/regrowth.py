@@ -1,9 +1,9 @@
 """How far pools have grown again in one run: whether their errors may have grown with them.
 
-Promise: looks at pools at times of its own, which depend on the length of the run alone, so that what it says
-does not depend on what is read out. A pool of the catalogue that is a logarithm is followed through every
-rise; of a user's own model, amounts are, and a pool is lost when it has fallen so far below what it was that
-its tolerance says nothing of it.
+Promise: looks at pools at times of its own, which are the model's or depend on the length of the run alone,
+so that what it says does not depend on what is read out. A pool of the catalogue that is a logarithm is
+followed through every rise; of a user's own model, amounts are, and a pool is lost when it has fallen so far
+below what it was that its tolerance says nothing of it.
 
 An error of the integration grows where a pool regrows from next to nothing, each time anew: in a patient
 whose tumour and cells chase each other for ten years, ten thousandfold. Counted is every rise between two
@@ -12,12 +12,16 @@ looks, in e-folds, but for that before the first look after a dose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["Regrowth"]
+__all__ = ["Regrowth", "even_looks"]
+
+LOOKS = 48
+"""How often a run is looked at whose model does not say."""
 
 NOTHING = 1e-300
 """An amount that counts as none, in a logarithm."""
@@ -28,7 +32,7 @@ second the errors of many steps may add up to 0.1 %, which tells when it is back
 
 
 class Regrowth:
-    """Rises of pools in a run from 0 to `end`, looked at `looks` times, evenly.
+    """Rises of pools in a run, looked at the times `looks`, ascending and after 0.
 
     Parameters
     ----------
@@ -46,30 +50,33 @@ class Regrowth:
         implicit method may damp that growth, at any tolerance that does not see the pool.
     """
 
-    _last: float | None
+    _last: float
     _present: np.ndarray
     _low: np.ndarray
 
-    def __init__(self, end: float, looks: int, tolerances: Sequence[float] = ()) -> None:
+    def __init__(self, looks: np.ndarray, tolerances: Sequence[float] = ()) -> None:
         self.risen = 0.0
         self.lost: set[int] = set()
         self.hidden: set[int] = set()
-        self._looks = _even(end, looks)
+        self._looks = looks
         self._tolerances = np.asarray(tolerances, float)
-        self.begin(np.zeros(len(self._tolerances)))
+        self.begin([0.0] * len(tolerances))
 
     def looks(self, start: float, stop: float) -> np.ndarray:
         """Times after `start` and not after `stop` at which to look."""
-        return self._looks[(self._looks > start) & (self._looks <= stop)]
+        return self._looks[slice(*np.searchsorted(self._looks, [start, stop], "right"))]
 
     def note(self, amounts: np.ndarray, rates: np.ndarray) -> None:
         """Take note of the amounts at the next looks, shape (looks, pools), and of how fast they change."""
         if not amounts.size:
             return
-        before = [] if self._last is None else [self._last]
-        logarithms = np.array([*before, *np.log(np.maximum(amounts[:, 0], NOTHING))])
-        self.risen += float(np.maximum(np.diff(logarithms), 0.0).sum())
-        self._last = logarithms[-1]
+        last = self._last
+        for amount in amounts[:, 0].tolist():
+            amount = max(amount, NOTHING)
+            if amount > last:
+                self.risen += math.log(amount / last)
+            last = amount
+        self._last = last
         if len(self._tolerances):
             self._note_lost(amounts, rates)
 
@@ -84,11 +91,16 @@ class Regrowth:
 
     def begin(self, amounts: Sequence[float] | np.ndarray) -> None:
         """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
-        self._last = None
+        self._last = math.inf
+        if not len(self._tolerances):
+            return
         self._present = np.abs(amounts) > BACK * self._tolerances
         self._low = np.zeros(len(self._tolerances), bool)
 
 
 @lru_cache(maxsize=64)
-def _even(end: float, looks: int) -> np.ndarray:
-    return np.linspace(0.0, end, looks + 1)[1:]
+def even_looks(end: float, every: float | None) -> np.ndarray:
+    """Times at which to look at pools in a run to `end`: every so often, or `LOOKS` times."""
+    if every is None:
+        return np.linspace(0.0, end, LOOKS + 1)[1:]
+    return every * np.arange(1, int(end / every) + 1)

@@ -70,6 +70,7 @@ def test_half_life_is_that_of_an_exponential():
     assert half_life(TIME, 2.0**TIME, 1, 9) == pytest.approx(-1)
     assert growth_rate(TIME, np.exp(0.3 * TIME), 1, 9) == pytest.approx(0.3)
     assert np.isnan(half_life(TIME, np.zeros_like(TIME), 1, 9))
+    assert np.isinf(half_life(TIME, np.ones_like(TIME), 1, 9))
 
 
 def test_value_nadir_and_falls():

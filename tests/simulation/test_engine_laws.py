@@ -59,3 +59,15 @@ def test_a_well_with_a_known_answer():
     for times in ([0, 4.0], np.linspace(0, 4, 41)):
         run = engine("in_vitro").run(values, None, np.array(times), ["viability"])
         assert run.values[-1, 0] == pytest.approx(40.31650123, rel=1e-5)
+
+
+@pytest.mark.parametrize(("factor", "draw"), [(3.0, 737), (100.0, 768)])
+def test_a_patient_of_ten_years_is_right(factor, draw):
+    """One whose tumour comes back between looks that are few, and one whose Jacobian ages in long steps."""
+    row, times = accuracy.wide_draws("clinical", factor, draw + 1, seed=1)[draw], np.linspace(0, 3650, 366)
+    truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
+    for few in (times, times[[0, -1]], times[::73]):
+        run = engine("clinical").run(row, None, few, accuracy.READ_OUT)
+        right = truth[np.searchsorted(times, few)]
+        assert run.status is Status.OK
+        assert (np.abs(run.values - right) / np.maximum(np.abs(right), accuracy.floors(row))).max() < 1e-4

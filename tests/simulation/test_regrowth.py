@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from harness.simulation.regrowth import Regrowth
+from harness.simulation.regrowth import LOOKS, Regrowth, even_looks
+
+
+def even(end, count):
+    return even_looks(end, end / count)
 
 
 def note(regrowth, amounts):
@@ -9,14 +13,14 @@ def note(regrowth, amounts):
 
 
 def test_rises_between_looks_are_counted_in_e_folds_and_falls_are_not():
-    regrowth = Regrowth(end=4.0, looks=4)
+    regrowth = Regrowth(even(4.0, 4))
     assert regrowth.looks(0.0, 4.0).tolist() == [1, 2, 3, 4]
     note(regrowth, np.exp(np.array([[5.0, 2.0, 4.0, 4.5]]).T))
     assert regrowth.risen == pytest.approx(2.5)
 
 
 def test_what_is_counted_goes_on_over_a_stop_and_not_over_a_dose():
-    regrowth = Regrowth(end=4.0, looks=4)
+    regrowth = Regrowth(even(4.0, 4))
     note(regrowth, np.exp(np.array([[1.0, 2.0]]).T))
     note(regrowth, np.exp(np.array([[3.0]]).T))
     assert regrowth.risen == pytest.approx(2.0)
@@ -27,19 +31,19 @@ def test_what_is_counted_goes_on_over_a_stop_and_not_over_a_dose():
 
 
 def test_looks_fall_into_one_segment_each():
-    regrowth = Regrowth(end=10.0, looks=5)
+    regrowth = Regrowth(even(10.0, 5))
     found = [*regrowth.looks(0.0, 4.0), *regrowth.looks(4.0, 4.5), *regrowth.looks(4.5, 10.0)]
     assert found == [2, 4, 6, 8, 10]
 
 
 def test_an_empty_pool_does_not_rise():
-    regrowth = Regrowth(end=2.0, looks=2)
+    regrowth = Regrowth(even(2.0, 2))
     note(regrowth, np.zeros((2, 1)))
     assert regrowth.risen == 0
 
 
 def test_a_pool_is_lost_that_falls_below_its_tolerance_or_comes_back_from_near_it():
-    regrowth = Regrowth(end=6.0, looks=6, tolerances=[1.0] * 5)
+    regrowth = Regrowth(even(6.0, 6), tolerances=[1.0] * 5)
     pools = [
         [1e12, 9.0, 5.0, 2.0],
         [1e12, 1e5, 1e6, 1e12],
@@ -52,7 +56,7 @@ def test_a_pool_is_lost_that_falls_below_its_tolerance_or_comes_back_from_near_i
 
 
 def test_a_dose_into_a_low_pool_is_no_return():
-    regrowth = Regrowth(end=6.0, looks=6, tolerances=[1.0])
+    regrowth = Regrowth(even(6.0, 6), tolerances=[1.0])
     note(regrowth, np.array([[1e12], [1e3]]))
     regrowth.begin([1e12])
     note(regrowth, np.array([[1e12]]))
@@ -61,6 +65,13 @@ def test_a_dose_into_a_low_pool_is_no_return():
 
 def test_a_lost_pool_whose_rate_says_that_it_grows_is_told():
     for rate, hidden in ((3.0, {0}), (1.0, set()), (-3.0, set())):
-        regrowth = Regrowth(end=6.0, looks=6, tolerances=[1.0])
+        regrowth = Regrowth(even(6.0, 6), tolerances=[1.0])
         regrowth.note(np.array([[1e12], [2.0]]), np.array([[3e12], [rate]]))
         assert regrowth.hidden == hidden
+
+
+def test_looks_are_the_models_own_or_so_many_in_a_run():
+    assert even_looks(100.0, 36.0).tolist() == [36, 72]
+    assert even_looks(10.0, 36.0).size == 0
+    assert len(even_looks(7.0, None)) == LOOKS
+    assert even_looks(7.0, None)[-1] == 7
