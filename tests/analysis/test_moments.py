@@ -25,6 +25,7 @@ from harness.analysis.moments import (
     just_before,
     nearly_in,
     pieces,
+    rows_at,
     with_moments,
 )  # fmt: skip
 
@@ -130,3 +131,12 @@ def test_what_counts_for_a_peak_begins_after_every_dose_and_ends_with_the_first(
     assert peak_time(time, value, **given_, doses=late) == pytest.approx(70, abs=1e-3)
     slow = np.array([[0.0, 14.9]])  # an infusion that still runs at the hump
     assert np.isnan(peak_time(time, value, **given_, doses=slow))
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(grids, grids, amounts)
+def test_rows_at_some_times_are_those_that_these_times_alone_would_have(own, more, doses):
+    own, more = np.unique(own), np.unique(more)
+    moments = np.array([day for day, _ in doses])
+    every = with_moments(np.union1d(own, more[~nearly_in(more, own)]), moments)
+    assert every[rows_at(every, own)].tolist() == with_moments(own, moments).tolist()

@@ -9,6 +9,7 @@ import xarray as xr
 from harness.cli.examples import EXAMPLES
 from harness.cli.main import app, run
 from harness.models.card import repository
+from harness.models.catalog import load_card
 
 COMMANDS = typer.main.get_command(app).commands
 HEADS = ["--dose", "--regimens, --regimen", "--times", "--workers, --scheduler", "--out"]
@@ -185,3 +186,23 @@ def test_ends_of_a_map_may_carry_their_units(capfd):
 def test_a_dose_of_a_population_that_is_none_is_told(capfd, given, said):
     assert run(["population", "--patients", "2", *given]) == 2
     assert said in capfd.readouterr().err
+
+
+def test_no_column_of_a_wide_table_is_cut(capfd):
+    line = [
+        "scan",
+        "clinical",
+        "--grid",
+        "dose=1e8",
+        "--endpoint",
+        "Cmax",
+        "--at",
+        "0:300:10",
+        "--workers",
+        "1",
+    ]
+    assert run(line) == 0
+    head, row = capfd.readouterr().out.splitlines()
+    assert "…" not in head + row
+    assert "transgene_300 (copies/µg)" in head
+    assert len(row.split()) == 4 + 31 * len(load_card("clinical").observables)
