@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 REPORT := build/report.html
 AMICI := build/amici
 
-.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage lint sbml benchmark agree-amici clean
+.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint sbml benchmark agree-amici clean
 
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test PYTHON=python3.13  the tests with another Python, in .venv-3.13"
 	@echo "make test-pythons the tests with Python 3.11, 3.12 and 3.13, and with the lowest dependencies declared"
 	@echo "make coverage    the tests, and which lines they reach; it may not fall"
+	@echo "make mutants     whether the tests notice 300 small changes of the code: an hour or more"
 	@echo "make lint        style checks, imports, types, built files"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
@@ -58,6 +59,9 @@ test-lowest:
 
 coverage: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' --cov --cov-report=term:skip-covered
+
+mutants: $(READY)
+	$(BIN)/python -m benchmarks.mutants
 
 lint: $(READY)
 	$(BIN)/ruff check .
