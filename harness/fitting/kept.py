@@ -12,7 +12,7 @@ __all__ = ["Nothing", "kept_in"]
 class Nothing:
     """Keeps no part."""
 
-    def get(self, name: str, key: str = "") -> bytes | None:  # noqa: ARG002
+    def get(self, name: str, key: str = "") -> bytes | None:  # noqa: ARG002 - asked as of what keeps them
         """No part is there."""
         return None
 

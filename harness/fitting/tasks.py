@@ -54,7 +54,7 @@ class Side:
     error: float
     rise: float
 
-    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002
+    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002 - one form of all tasks
         found = walk(prepared, np.array(self.x), self.place, self.sign, self.error, self.rise)
         return {
             "points": found.points.tolist(), "values": found.values.tolist(),
@@ -73,7 +73,7 @@ class MapRow:
     across: int
     along: tuple[float, ...]
 
-    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002
+    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002 - one form of all tasks
         objective = Objective(prepared)
         others = np.array([i for i in range(len(self.x)) if i not in (self.place, self.across)], int)
         nearest = int(np.abs(np.array(self.along) - self.x[self.across]).argmin())

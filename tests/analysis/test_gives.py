@@ -46,4 +46,4 @@ def test_a_result_scales_with_the_curve_as_its_unit_says(name):
 
 def test_a_function_of_the_library_without_a_unit_is_no_endpoint():
     with pytest.raises(InputError, match="endpoint mean: nothing says in which unit"):
-        unit_given("mean", lambda time, value: value.mean(axis=-1), value="gram", time="day")  # noqa: ARG005
+        unit_given("mean", lambda time, value: value.mean(axis=-1), value="gram", time="day")  # noqa: ARG005 - as every endpoint

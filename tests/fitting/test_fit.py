@@ -149,7 +149,7 @@ def test_a_lower_point_on_the_map_of_two_parameters_is_adopted(prepared, monkeyp
     made = prepared(ridge=["K_kill_max", "KC50"], optimiser={"starts": 1})
     lowest = fit(made, profile=False).number("objective")
 
-    def stay(start: Start, problem, number: int) -> dict:  # noqa: ARG001
+    def stay(start: Start, problem, number: int) -> dict:  # noqa: ARG001 - in place of a method
         value = Objective(problem).penalised(np.array(start.x))
         return {"x": start.x, "penalised": value, "value": value, "converged": False, "said": "", "runs": 1,
                 "failed": 0}  # fmt: skip
@@ -200,7 +200,7 @@ def test_an_interrupted_fit_goes_on_with_what_is_kept(prepared, tmp_path):
     class Stop(Exception):
         pass
 
-    def stop_after_three(count: int, seen: list[int] = []) -> None:  # noqa: B006
+    def stop_after_three(count: int, seen: list[int] = []) -> None:  # noqa: B006 - it counts by it
         seen.append(count)
         if len(seen) == 3:
             raise Stop

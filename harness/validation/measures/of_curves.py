@@ -146,7 +146,7 @@ class DataEndpoint(Options, Measure):
             raise ValueError(f"observations are points; their endpoints are {', '.join(POINTS)}")
         return self
 
-    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002 - one form of all measures
         return "it is of the observations alone"
 
     def score(self, evidence: Evidence) -> float:

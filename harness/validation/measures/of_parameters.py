@@ -41,17 +41,17 @@ class Formula(Measure):
                 raise ValueError(f"'{place}': write MODEL.PARAMETER or MODEL.READING.PARAMETER")
         return value
 
-    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:  # noqa: ARG002
+    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:  # noqa: ARG002 - one form of all measures
         self._value()
 
-    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002 - one form of all measures
         if evidence != "text":
             return "it is arithmetic of parameters, held against no statement of the article"
         if any(place.count(".") == 2 for place in self.symbols.values()):
             return "the reading sets the parameter so that the statement holds"
         return ""
 
-    def score(self, evidence: Evidence) -> float:  # noqa: ARG002
+    def score(self, evidence: Evidence) -> float:  # noqa: ARG002 - one form of all measures
         return self._value()
 
     def _value(self) -> float:

@@ -186,7 +186,7 @@ class Number(Measure):
         if self.number not in names:
             raise unknown_name(f"number of study {self.study}", self.number, names)
 
-    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002
+    def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002 - one form of all measures
         fixed = self.number in studies[self.study].DECLARED
         return f"study {self.study} declares its {self.number}" if fixed else ""
 
