@@ -17,8 +17,8 @@ from harness.simulation.kernel.tableau import GAMMA, H
 
 __all__ = [
     "AMOUNTS", "BY_TIME", "COUNTS_SIZE", "DENSE", "EDGES", "END", "FACTORS", "GAMMA", "JACOBIAN", "LIVE",
-    "LOGARITHMS", "LOGGED", "LOWEST", "PARAMETERS", "PREPARED", "RATES", "READ_OUT", "ROOM",
-    "SETTLED", "SPARE", "STAGES", "STATE", "STATES", "SUPPLIES", "SYMBOLS", "TOLERANCE", "VALUES",
+    "LOGARITHMS", "LOGGED", "LOWEST", "NEEDED", "NEEDS", "PARAMETERS", "PREPARED", "RATES", "READ_OUT",
+    "ROOM", "SETTLED", "STAGES", "STATE", "STATES", "SUPPLIES", "SYMBOLS", "TOLERANCE", "VALUES",
     "H", "begin", "compiled", "entry", "exact", "factor", "give", "observe", "prepare", "settle", "slopes",
     "supplies", "take_stages",
 ]  # fmt: skip
@@ -27,18 +27,21 @@ STATES = LOGARITHMS = VALUES = SYMBOLS = ROOM = 0
 """How many: states, logarithms among them, parameters and the rate of infusion, read-outs, numbers in all."""
 PARAMETERS = PREPARED = SETTLED = 0
 """Parameters; what follows from them alone, for the rates and for what is read out."""
-STATE = END = SPARE = AMOUNTS = 0
-"""States, some as logarithms; where a step ends; a spare; the states as amounts."""
+STATE = END = AMOUNTS = 0
+"""States, some as logarithms; where a step ends; the states as amounts."""
 RATES = BY_TIME = JACOBIAN = FACTORS = STAGES = DENSE = 0
 """Rates, their slopes by time, entries of their Jacobian, factors of the matrix; stages; dense solution."""
 EDGES = 0
 """Where a stretch without a stop begins and ends, a trifle inside: rates may switch at its very edges."""
-READ_OUT = SUPPLIES = LIVE = 0
-"""Read-outs; net rate into each pool that is solved as a logarithm, and whether it holds anything."""
+READ_OUT = SUPPLIES = LIVE = NEEDED = 0
+"""Read-outs; net rate into each pool that is solved as a logarithm, and whether it holds anything; whether
+what is read out needs a state."""
 TOLERANCE = COUNTS_SIZE = LOWEST = 0
 """Absolute tolerance, whether the relative one counts the size of the state, lowest amount; by state."""
 LOGGED = np.zeros(0, int)
 """Place of each state among the logarithms, -1 for one that is none."""
+NEEDS = np.zeros((0, 0), bool)
+"""Which states a read-out needs, (symbols, states)."""
 
 Array = np.ndarray
 

@@ -311,7 +311,7 @@ class Kernel:
             course.redoses += [Dose(time, rule.amount) for time in again]
         doses = (*self._own_dose(batch.values[i], regimen), *course.given())
         return Trajectory(
-            found.times[i, :rows].copy(), found.values[i, :rows].copy(), Status.OK, doses=doses,
+            found.times[i, :rows], found.values[i, :rows], Status.OK, doses=doses,
             redoses=tuple(course.redoses),
         )  # fmt: skip
 

@@ -21,11 +21,12 @@ from harness.simulation.kernel.contract import (
     LOGARITHMS,
     LOGGED,
     LOWEST,
+    NEEDED,
+    NEEDS,
     PARAMETERS,
     RATES,
     READ_OUT,
     ROOM,
-    SPARE,
     STAGES,
     STATE,
     STATES,
@@ -93,12 +94,12 @@ def first_step(z, span):
 
 
 @compiled
-def amounts_of(z, of):
+def take_amounts(z):
     """Amounts of all states, those solved as logarithms from these."""
     for i in range(STATES):
-        z[AMOUNTS + i] = z[of + i]
+        z[AMOUNTS + i] = z[STATE + i]
         if LOGGED[i] >= 0:
-            z[AMOUNTS + i] = exp(z[of + i]) if z[LIVE + LOGGED[i]] > 0.0 else 0.0
+            z[AMOUNTS + i] = exp(z[STATE + i]) if z[LIVE + LOGGED[i]] > 0.0 else 0.0
 
 
 @compiled
@@ -153,7 +154,7 @@ def check(z, t):
         elif z[LIVE + LOGGED[i]] == 0.0:
             empty = True
     if empty:
-        amounts_of(z, STATE)
+        take_amounts(z)
         supplies(t, z)
         for i in range(STATES):
             if LOGGED[i] >= 0 and z[LIVE + LOGGED[i]] == 0.0 and z[SUPPLIES + LOGGED[i]] != 0.0:
@@ -207,8 +208,9 @@ def read_dense(z, t, h, until, place, wanted, picked, out):
         for i in range(STATES):
             bend = z[DENSE + STATES + i] + x * z[DENSE + 2 * STATES + i]
             bend = z[DENSE + i] + x * bend
-            z[SPARE + i] = left * z[STATE + i] + x * (z[END + i] + left * bend)
-        amounts_of(z, SPARE)
+            z[AMOUNTS + i] = left * z[STATE + i] + x * (z[END + i] + left * bend)
+            if LOGGED[i] >= 0 and z[NEEDED + i] > 0.0:  # exponentials are most of what a row costs
+                z[AMOUNTS + i] = exp(z[AMOUNTS + i]) if z[LIVE + LOGGED[i]] > 0.0 else 0.0
         code = max(code, read_row(z, wanted[place], picked, out[place]))
         place += 1
     return place, code
@@ -331,7 +333,7 @@ def run_once(
         if code != OK:
             return code
         t = stop
-        amounts_of(z, STATE)
+        take_amounts(z)
         while place < count:
             code = max(code, read_row(z, t, picked, rows[place]))
             place += 1
@@ -394,6 +396,10 @@ def integrate(
     for i in range(STATES):
         z[TOLERANCE + i], z[COUNTS_SIZE + i], z[LOWEST + i] = tolerances[i], counts_size[i], lowest[i]
     counts = np.zeros(6, np.int64)
+    for place in picked:
+        for i in range(STATES):
+            if place < SYMBOLS and NEEDS[place, i]:
+                z[NEEDED + i] = 1.0
     wanted = np.zeros(times.shape[1] + again.shape[0] + 1)
     for run in range(values.shape[0]):
         n = count[run]

@@ -125,7 +125,7 @@ class _Writer:
             "VALUES": len(layout.parameters) + 1,
             "SYMBOLS": len(layout.symbols),
         }
-        kinds = ("STATE", "END", "SPARE", "RATES", "BY_TIME", "AMOUNTS", "SUPPLIES", "LIVE")
+        kinds = ("STATE", "END", "RATES", "BY_TIME", "AMOUNTS", "SUPPLIES", "LIVE", "NEEDED")
         sizes = {**sizes, "READ_OUT": counts["SYMBOLS"], "PARAMETERS": counts["VALUES"]}
         sizes |= dict.fromkeys((*kinds, "TOLERANCE", "COUNTS_SIZE", "LOWEST"), n)
         sizes |= {"STAGES": 8 * n, "DENSE": 3 * n, "EDGES": 2}
@@ -207,7 +207,8 @@ class _Writer:
         ]
         given = self._given() | {name: f"z[AMOUNTS + {i}]" for i, name in enumerate(layout.states)}
         printer = _Printer(graph, given, "SETTLED", [*every, *flow])
-        text = printer.prepare("settle")
+        needs = [[name in graph.leaves(place) for name in layout.states] for place in every]
+        text = f"NEEDS = np.array({needs})\n\n\n{printer.prepare('settle')}"
         for head, array, places in (
             ("observe(t, z)", "READ_OUT", every),
             ("supplies(t, z)", "SUPPLIES", flow),
