@@ -18,13 +18,14 @@ from harness.calibration.fitted import Fitted, reweighed
 from harness.calibration.likelihood import log_responses, probabilities
 from harness.calibration.observed import RESPONSE, Observed, Predicted
 from harness.calibration.posterior import effective, log_predictive
+from harness.calibration.stored import rests_on
 
 __all__ = ["blind_intervals", "comparison", "equal_draws", "left_out", "posterior", "responses"]
 
 MIDDLE = (0.05, 0.5, 0.95)
 """Quantiles of an interval."""
 
-GIVEN = 200
+GIVEN = 100
 """Equally weighted draws that are given out."""
 
 COHORTS = 2000
@@ -54,6 +55,7 @@ def comparison(
         row = {
             "candidate": each.name,
             "label": each.label,
+            "rests_on": rests_on(declared, each.name) if each.surface else "",
             "fitted": each.numbers,
             "log_likelihood_responses": float(w.weights @ w.responses),
             "log_evidence_responses": _mean(w.responses),

@@ -18,11 +18,23 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
-from harness.models.card import ModelCard
+from harness.models.card import ModelCard, repository
 from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
+from harness.studies.outcome import StudyDeclaration
 
-__all__ = ["TRIAL", "Calibration", "Candidate", "Median", "Prior", "Sizes", "read_calibration"]
+__all__ = [
+    "OMEGA",
+    "TRIAL",
+    "Calibration",
+    "Candidate",
+    "Median",
+    "OfCandidates",
+    "Prior",
+    "Sizes",
+    "read_calibration",
+    "spreads",
+]
 
 OMEGA = "omega_"
 """Before the name of a parameter: the standard deviation of its log-normal random effect."""
@@ -228,6 +240,43 @@ def read_calibration(path: Path) -> Calibration:
     declared = read_declaration(path, Calibration)
     declared.require_fitting()
     return declared
+
+
+class OfCandidates(StudyDeclaration):
+    """Base of studies of a calibration's candidates.
+
+    Attributes
+    ----------
+    declared
+        File of the calibration, within ``validation/`` or by an absolute path.
+    candidates
+        Which of its candidates; all by default.
+    """
+
+    declared: str
+    candidates: tuple[str, ...] = ()
+
+    def read(self) -> Calibration:
+        """The calibration.
+
+        Raises
+        ------
+        InputError
+            When the file is broken.
+        """
+        return read_calibration(repository() / "validation" / self.declared)
+
+    def names(self, declared: Calibration) -> tuple[str, ...]:
+        """Names of the candidates that are asked for.
+
+        Raises
+        ------
+        InputError
+            When one is unknown.
+        """
+        for name in self.candidates:
+            declared.candidate(name)
+        return self.candidates or tuple(declared.candidates)
 
 
 def spreads(card: ModelCard, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

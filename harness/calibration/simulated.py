@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from harness.simulation.execute import Executor
 from harness.studies.assessed import assess
 from harness.studies.outcome import Progress
 
-__all__ = ["Simulated", "identity", "simulate"]
+__all__ = ["Simulated", "identity", "patient_columns", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -116,20 +117,36 @@ def _save(path: Path, arrays: dict[str, Any]) -> None:
 
 def _table(declared: Calibration, name: str, points: np.ndarray, patients: int, stage: str) -> pd.DataFrame:
     """Parameters of every patient: point by point, dose by dose; each patient has effects of its own."""
-    card = load_card(declared.candidate(name).model)
-    priors = declared.priors(name)
-    values = {p: prior.value(points[:, i]) for i, (p, prior) in enumerate(priors.items())}
-    omegas = spreads(card, values)
-    fixed = card.symbols.parse_all(declared.changes(name))
-    shape = (len(points), len(declared.doses), patients)
+    values = {p: prior.value(points[:, i]) for i, (p, prior) in enumerate(declared.priors(name).items())}
     random = np.random.default_rng([declared.seed, *stage.encode()])
-    columns: dict[str, np.ndarray] = {}
-    for parameter, omega in omegas.items():
-        typical = values.get(parameter, np.array([fixed.get(parameter, card.symbols[parameter].value)]))
-        size = np.broadcast_to(omega, len(points))[:, None, None]
-        columns[parameter] = typical[:, None, None] * np.exp(size * random.standard_normal(shape))
-    for parameter, value in values.items():
-        if parameter not in columns and not parameter.startswith(OMEGA):
-            columns[parameter] = np.broadcast_to(value[:, None, None], shape)
+    shape = (len(points), len(declared.doses), patients)
+    columns = patient_columns(declared, name, values, shape, random)
     columns["dose"] = np.broadcast_to(np.array(declared.doses)[:, None], shape)
     return pd.DataFrame({parameter: array.reshape(-1) for parameter, array in columns.items()})
+
+
+def patient_columns(
+    declared: Calibration,
+    name: str,
+    values: Mapping[str, np.ndarray],
+    shape: tuple[int, ...],
+    random: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Parameters of virtual patients, each an array of `shape`, whose first axis is that of `values`.
+
+    What has a spread, published or among `values`, is drawn about its typical value; the rest of `values`
+    holds for all patients of a point.
+    """
+    card = load_card(declared.candidate(name).model)
+    fixed = card.symbols.parse_all(declared.changes(name))
+    along = (slice(None), *(None for _ in shape[1:]))
+    columns: dict[str, np.ndarray] = {}
+    for parameter, omega in spreads(card, dict(values)).items():
+        own = fixed.get(parameter, card.symbols[parameter].value)
+        typical = np.broadcast_to(values.get(parameter, own), shape[0])[along]
+        size = np.broadcast_to(omega, shape[0])[along]
+        columns[parameter] = typical * np.exp(size * random.standard_normal(shape))
+    for parameter, value in values.items():
+        if parameter not in columns and not parameter.startswith(OMEGA):
+            columns[parameter] = np.broadcast_to(value[along], shape)
+    return columns

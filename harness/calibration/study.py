@@ -13,47 +13,43 @@ import pandas as pd
 
 from harness.calibration import compared
 from harness.calibration.benchmarks import BENCHMARKS
-from harness.calibration.declared import Calibration, read_calibration
+from harness.calibration.declared import OfCandidates
 from harness.calibration.fitted import Fitted, fit_benchmark, fit_candidate
 from harness.calibration.observed import read_blind, read_observed
-from harness.errors import RunFailed, unknown_name
+from harness.errors import RunFailed
 from harness.models.card import repository
 from harness.simulation.execute import Executor
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import Outcome, Progress
 
 __all__ = ["TABLES", "Calibrate"]
 
 TABLES = ("comparison", "posterior", "responses", "left_out", "blind", "draws")
 
 
-class Calibrate(StudyDeclaration):
-    """A calibration of a file.
+class Calibrate(OfCandidates):
+    """A calibration of a file; the benchmarks come with its candidates.
 
     Attributes
     ----------
-    declared
-        The file, within ``validation/`` or by an absolute path.
     budget
         Which of its sizes.
-    candidates
-        Which of its candidates, all by default; the benchmarks come with them.
     kept
         Folder in which simulations are kept, to go on after an interruption; none by default.
     """
 
     kind: Literal["calibration"] = "calibration"
-    declared: str
     budget: str = "small"
-    candidates: tuple[str, ...] = ()
     kept: str | None = None
 
     def inputs(self) -> tuple[Path, ...]:
-        found = self._read()
+        found = self.read()
         folder = repository() / "validation"
         return (folder / self.declared, folder / found.responses, folder / found.blind)
 
     def number_names(self) -> tuple[str, ...]:
-        names = self._names(self._read())
+        declared = self.read()
+        declared.size(self.budget)
+        names = self.names(declared)
         every = [*names, *BENCHMARKS]
         return (
             *(f"blind_{name}" for name in every),
@@ -64,10 +60,10 @@ class Calibrate(StudyDeclaration):
         )
 
     def size(self) -> int:
-        declared = self._read()
+        declared = self.read()
         size = declared.size(self.budget)
         each = 2 * size.points * size.patients + size.fresh * size.fresh_patients
-        return each * len(declared.doses) * len(self._names(declared))
+        return each * len(declared.doses) * len(self.names(declared))
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         """Fit, compare and predict.
@@ -81,12 +77,12 @@ class Calibrate(StudyDeclaration):
             was not fitted; `blind`, the trial that is predicted, with 90 % intervals; `draws`, equally
             weighted draws of each posterior.
         """
-        declared = self._read()
+        declared = self.read()
         observed, blind = read_observed(declared), read_blind(declared)
         size = declared.size(self.budget)
         kept = None if self.kept is None else Path(self.kept)
         found: list[Fitted] = []
-        for name in self._names(declared):
+        for name in self.names(declared):
             found.append(fit_candidate(declared, name, size, observed, executor, progress, kept))
         found += [fit_benchmark(declared, name, size, observed) for name in BENCHMARKS]
         tables = {
@@ -113,14 +109,3 @@ class Calibrate(StudyDeclaration):
             base = fitted.log_evidence["published"]
             numbers |= {f"ahead_of_published_{n}": e - base for n, e in fitted.log_evidence.items()}
         return {**numbers, "failed": float(failed)}
-
-    def _read(self) -> Calibration:
-        declared = read_calibration(repository() / "validation" / self.declared)
-        declared.size(self.budget)
-        return declared
-
-    def _names(self, declared: Calibration) -> tuple[str, ...]:
-        for name in self.candidates:
-            if name not in declared.candidates:
-                raise unknown_name("candidate", name, declared.candidates)
-        return self.candidates or tuple(declared.candidates)

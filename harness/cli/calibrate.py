@@ -1,4 +1,4 @@
-"""The command calibrate: candidates for dose dependence fitted to one trial, and compared on another."""
+"""Commands on dose dependence: calibrate, candidates fitted to one trial, and predict, any cohort by one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Scheduler, Workers
+from harness.cli.options import Engine, Scheduler, Seed, Workers
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
     from harness.studies.outcome import Outcome
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "predict"]
 
 KEPT = "kept"
 """Folder of the simulations, within that of the results."""
@@ -62,6 +62,63 @@ def calibrate(
         if path is not None:
             write_figure(draw(outcome), path)
     _print(outcome)
+
+
+def predict(
+    cohort: Annotated[Path, typer.Argument(help="Arms, days and observed numbers, .yaml.")],
+    model: Annotated[str, typer.Option(help="Candidate, of a calibration.")] = "waning",
+    out: Annotated[Path | None, typer.Option(help="Folder: one .csv a table.")] = None,
+    calibrated: Annotated[
+        Path | None, typer.Option(help="Folder that `cart calibrate` wrote; the project's own by default.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Its candidates, .yaml; the project's own by default.")
+    ] = None,
+    cohorts: Annotated[int, typer.Option(help="Cohorts that are drawn.")] = 100,
+    seed: Seed = 1,
+    engine: Engine = "auto",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Predict a cohort by a calibrated candidate, and score the numbers that were observed."""
+    from harness.calibration.cohort import TABLES, PredictCohort
+    from harness.declarations import declare
+    from harness.files import check_folder, write_table
+
+    given = {"cohort": str(cohort), "candidate": model, "cohorts": cohorts, "seed": seed, "engine": engine}
+    if calibrated is not None:
+        given["calibrated"] = str(calibrated.absolute())
+    if file is not None:
+        given["declared"] = str(file.absolute())
+    study = declare(PredictCohort, **given)
+    if out is not None:
+        check_folder(out, [f"{name}.csv" for name in TABLES], study.inputs())
+    outcome = run_study(study, workers, scheduler)
+    if out is not None:
+        out.mkdir(exist_ok=True)
+        for name in TABLES:
+            write_table(outcome.written(name), out / f"{name}.csv")
+    _print_cohort(outcome)
+
+
+def _print_cohort(outcome: Outcome) -> None:
+    """Rates of each arm, and the scores of observed numbers."""
+    from harness.cli.terminal import plain_table, print_table
+
+    rates = plain_table("arm", "outcome", "median", "90 % of cohorts", right=("median", "90 % of cohorts"))
+    for row in outcome.tables["rates"].to_dict("records"):
+        ends = f"{row['low']:.4g} to {row['high']:.4g}"
+        rates.add_row(row["arm"], row["outcome"], f"{row['median']:.4g}", ends)
+    print_table(rates)
+    if outcome.tables["scores"].empty:
+        return
+    right = ("observed", "90 % of cohorts", "fold", "log p")
+    scores = plain_table("arm", "number", *right, "inside", right=right)
+    for row in outcome.tables["scores"].to_dict("records"):
+        numbers = [f"{row['observed']:.4g}", f"{row['low']:.4g} to {row['high']:.4g}", f"{row['fold']:.2f}"]
+        log_p = "" if row["log_p"] != row["log_p"] else f"{row['log_p']:.1f}"
+        scores.add_row(row["arm"], row["number"], *numbers, log_p, "yes" if row["inside"] else "no")
+    print_table(scores)
 
 
 def _print(outcome: Outcome) -> None:

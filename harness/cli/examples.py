@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "patients": ("cart patients --out fits --plot patients.png",),
     "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
     "calibrate": ("cart calibrate --candidate waning --size small --out waning",),
+    "predict": ("cart predict examples/cohort.yaml --model waning --out predicted",),
     "validate": ("cart validate fig2b", "cart validate fig3 --reading as_run --out scores.csv"),
     "report": ("cart report fig2b --out fig2b.html",),
     "docs": ("cart docs --check",),

@@ -73,6 +73,7 @@ COMMANDS = (
     patients.patients,
     fit.fit,
     calibrate.calibrate,
+    calibrate.predict,
     validate.validate,
     validate.report,
     validate.docs,

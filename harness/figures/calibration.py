@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, axes_for
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for
 from harness.studies.outcome import Outcome
 
-__all__ = ["draw_comparison", "draw_responses"]
+__all__ = ["draw_by_dose", "draw_comparison", "draw_responses"]
 
 COLUMNS = 3
 
@@ -39,6 +39,31 @@ def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]
         each.set_xlabel(MILLIONS)
     drawn[0].set_ylabel(with_unit("response", "percent"))
     drawn[0].legend(fontsize=8, frameon=False)
+    return drawn
+
+
+BY_DOSE = {"orr": "overall response (%)", "cr": "complete response (%)", "pfs": "median PFS (months)",
+           "cmax": "Cmax (copies/µg)"}  # fmt: skip
+"""Outcomes by dose and their labels."""
+
+
+def draw_by_dose(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """ORR, CR, median PFS and Cmax by dose, a line a candidate with the middle 90 % of its posterior."""
+    table = outcome.tables["by_dose"]
+    drawn = axes_for(axes, len(BY_DOSE), width=4.6, height=3.2, across=2)
+    for each, (name, label) in zip(drawn, BY_DOSE.items(), strict=True):
+        of = table[(table["outcome"] == name) & np.isfinite(table["median"])]
+        for i, (candidate, line) in enumerate(of.groupby("label", sort=False)):
+            style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i // len(COLOURS)]}
+            finite = np.isfinite(line["high"])
+            doses = line["dose"] / 1e6
+            each.fill_between(doses, line["low"], line["high"].where(finite), alpha=0.1, color=style["color"])
+            each.plot(doses, line["median"], label=candidate, linewidth=1.5, **style)
+        each.set_xscale("log")
+        each.set_yscale("log" if name == "cmax" else "linear")
+        each.set_xlabel(MILLIONS)
+        each.set_ylabel(label)
+    drawn[1].legend(fontsize=7, frameon=False)
     return drawn
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from harness.calibration.by_dose import ByDose
 from harness.calibration.study import Calibrate
 from harness.figures import calibration, clocks, fit, maps, patients, population, sensitivity
 from harness.fitting.result import FitResult
@@ -118,6 +119,14 @@ def _calibration(study: Calibrate, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
+def _by_dose(study: ByDose, outcome: Outcome) -> Iterator[Drawing]:
+    yield Drawing(
+        f"Response, progression and Cmax by dose, {study.draws} draws of each posterior",
+        calibration.draw_by_dose(outcome),
+        "Overall and complete response, median progression-free survival and Cmax by dose, with 90 % bands.",
+    )
+
+
 def _fit(study: Fit, outcome: Outcome) -> Iterator[Drawing]:
     result = outcome.extra["result"]
     drawn: dict[str, tuple[Callable[[FitResult], Axes | list[Axes]], str]] = {
@@ -137,5 +146,6 @@ DRAWN_BY: dict[str, Callable[[Any, Outcome], Iterator[Drawing]]] = {
     "patients": _patients,
     "clocks": _clocks,
     "calibration": _calibration,
+    "by_dose": _by_dose,
     "fit": _fit,
 }

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from harness.calibration.by_dose import ByDose
+from harness.calibration.physical import Physical
 from harness.calibration.study import Calibrate
 from harness.exchange.agreement import Agreement
 from harness.fitting.study import Fit
@@ -19,6 +21,16 @@ from harness.studies.sensitivity import Sensitivity
 __all__ = ["AnyStudy"]
 
 AnyStudy = Annotated[
-    Scan | Map | Sensitivity | Population | Patients | Clocks | Calibrate | Fit | Agreement,
+    Scan
+    | Map
+    | Sensitivity
+    | Population
+    | Patients
+    | Clocks
+    | Calibrate
+    | Physical
+    | ByDose
+    | Fit
+    | Agreement,
     Field(discriminator="kind"),
 ]

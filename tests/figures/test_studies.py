@@ -17,7 +17,7 @@ from harness.validation.studies import AnyStudy
 
 def test_every_kind_of_study_has_figures_or_is_a_table():
     kinds = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(AnyStudy)[0])}
-    assert kinds == set(DRAWN_BY) | {"scan", "agreement"}
+    assert kinds == set(DRAWN_BY) | {"scan", "agreement", "physical"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,146 @@
+"""A cohort predicted from a posterior that a folder holds."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.calibration.by_dose import ByDose, threshold
+from harness.calibration.cohort import TABLES, PredictCohort, _score
+from harness.calibration.declared import read_calibration
+from harness.calibration.physical import Physical
+from harness.calibration.stored import read_draws, rests_on
+from harness.cli.main import run
+from harness.declarations import declare
+from harness.errors import InputError
+from harness.figures.calibration import draw_by_dose
+from harness.models.card import repository
+from harness.simulation.execute import Serial
+
+FILE = repository() / "validation" / "dose" / "candidates.yaml"
+COHORT = """
+arms:
+  high: {doses: [450e6], patients: 12, observed: {orr: 75, transgene_14: 1e4}}
+  split: {doses: [150e6, 300e6@7], patients: 3}
+observables: {transgene: [14, 28], M_protein_change: [91]}
+response_days: [91]
+progression_months: [6]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What a calibration of `waning` leaves, with two draws at the priors' medians."""
+    declared = read_calibration(FILE)
+    stamp = pd.DataFrame([{"candidate": "waning", "rests_on": rests_on(declared, "waning")}])
+    stamp.to_csv(tmp_path / "comparison.csv", index=False)
+    rows = [
+        ("waning", draw, name, prior.median)
+        for draw in range(2)
+        for name, prior in declared.priors("waning").items()
+    ]
+    rows += [("waning", draw, "trial", 0.0) for draw in range(2)]
+    table = pd.DataFrame(rows, columns=["candidate", "draw", "parameter", "value"])
+    table.to_csv(tmp_path / "draws.csv", index=False)
+    (tmp_path / "cohort.yaml").write_text(COHORT, encoding="utf-8")
+    return tmp_path
+
+
+def study(folder, **given):
+    about = {"cohort": str(folder / "cohort.yaml"), "candidate": "waning", "calibrated": str(folder)}
+    return declare(PredictCohort, **{**about, "cohorts": 4, **given})
+
+
+def test_a_prediction_has_quantiles_rates_survival_and_scores_for_each_arm(folder):
+    outcome = study(folder).run(Serial())
+    assert tuple(outcome.tables) == TABLES
+    assert outcome.failed == 0
+    values = outcome.tables["values"]
+    assert set(values["arm"]) == {"high", "split"}
+    of = values[(values["observable"] == "transgene") & (values["day"] == "14") & (values["arm"] == "high")]
+    assert of["median"].is_monotonic_increasing
+    rates = outcome.tables["rates"].set_index(["arm", "outcome"])
+    assert {"orr", "cr", "median_pfs", "orr_91", "ratio_transgene_14"} <= set(rates.loc["high"].index)
+    scores = outcome.tables["scores"].set_index("number")
+    assert np.isfinite(scores.log_p["orr"])
+    assert np.isnan(scores.log_p["transgene_14"])
+    assert scores.fold["transgene_14"] >= 1
+    assert outcome.numbers["scored"] == 2
+
+
+def test_the_same_prediction_has_the_same_bits(folder):
+    first, again = (study(folder).run(Serial()).tables["rates"] for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
+
+
+def test_a_rate_that_every_cohort_has_is_scored_by_its_binomial_probability():
+    observed, median, _, _, inside, fold, log_p = _score("orr", 50.0, np.full(4, 50.0), 10)
+    assert (observed, median, inside, fold) == (50, 50, True, 1)
+    assert np.exp(log_p) == pytest.approx(252 / 1024, rel=1e-6)
+
+
+def test_a_posterior_of_other_data_is_refused(folder):
+    declared = read_calibration(FILE)
+    assert list(read_draws(declared, "waning", folder).index) == [0, 1]
+    other = declared.model_copy(update={"lapse": 0.1})
+    with pytest.raises(InputError, match="calibrate again"):
+        read_draws(other, "waning", folder)
+    with pytest.raises(InputError, match="candidate in"):
+        read_draws(declared, "window", folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("orr: 75", "orrr: 75", "orrr"),
+        ("patients: 12", "patients: 0", "patients"),
+        ("transgene: [14, 28]", "transgen: [14, 28]", "transgen"),
+        ("doses: [450e6]", "doses: [0.5]", "cell"),
+        ("patients: 3}", "patient: 3}", "patient"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(folder, capsys, old, new, said):
+    assert old in COHORT
+    (folder / "cohort.yaml").write_text(COHORT.replace(old, new), encoding="utf-8")
+    arguments = ["predict", str(folder / "cohort.yaml"), "--calibrated", str(folder), "--cohorts", "2"]
+    assert run(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_the_command_writes_every_table_and_prints_the_scores(folder, capsys):
+    out = folder / "out"
+    arguments = ["predict", str(folder / "cohort.yaml"), "--calibrated", str(folder), "--cohorts", "2"]
+    assert run([*arguments, "--out", str(out), "--workers", "1"]) == 0
+    assert sorted(path.stem for path in out.iterdir()) == sorted(TABLES)
+    assert "transgene_14" in capsys.readouterr().out
+
+
+def test_physical_checks_are_read_off_virtual_patients_of_the_posterior(folder):
+    given = {"declared": str(FILE), "calibrated": str(folder), "candidates": ["waning"], "patients": 20}
+    asked = declare(Physical, **given)
+    outcome = asked.run(Serial())
+    assert tuple(outcome.numbers) == asked.number_names()
+    assert outcome.failed == 0
+    assert 0.5 < outcome.numbers["sd_ln_cmax_waning"] < 5
+    assert 5 < outcome.numbers["tmax_waning"] < 25
+    assert outcome.numbers["cmax_by_burden_waning"] > 0
+    assert outcome.numbers["cells_95_waning"] > 1e8
+
+
+def test_by_dose_the_patients_of_a_draw_are_the_same_and_a_threshold_is_read_off(folder):
+    given = {"declared": str(FILE), "calibrated": str(folder), "candidates": ["waning"]}
+    asked = declare(ByDose, **given, doses=[10e6, 450e6], draws=2, patients=10)
+    outcome = asked.run(Serial())
+    assert tuple(outcome.numbers) == asked.number_names()
+    assert outcome.numbers["rise_waning"] >= 0
+    cmax = outcome.tables["by_dose"].query("outcome == 'cmax'")["median"].to_numpy()
+    assert cmax[1] > 1.5 * cmax[0]
+    assert len(draw_by_dose(outcome)) == 4
+
+
+def test_a_threshold_is_the_dose_at_nine_tenths_of_the_plateau():
+    doses = (10e6, 100e6, 1000e6)
+    assert threshold(doses, np.array([80.0, 80, 80])) == 10e6
+    assert threshold(doses, np.array([80.0, 100, 100])) == pytest.approx(10e6 * 10**0.5)
+    assert threshold(doses, np.array([95.0, 80, 100])) == pytest.approx(100e6 * 10**0.5)
