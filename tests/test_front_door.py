@@ -27,7 +27,7 @@ NEEDED = {
 def loaded(lines):
     """Names of the packages that some lines load, in a process of its own."""
     shown = f"import sys; before = set(sys.modules); {lines}; print(*set(sys.modules) - before)"
-    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, encoding="utf-8", check=True)
     return {name.split(".")[0] for name in done.stdout.split()}
 
 

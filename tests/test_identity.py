@@ -162,7 +162,7 @@ def test_a_key_is_the_same_in_another_process():
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository(), env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True, text=True, check=True,
+        capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert done.stdout.split() == [key_of(made_plan()), key_of(made_fit("fig2a/synthetic"))]
 

@@ -73,7 +73,7 @@ def pyenv(tmp_path):
 def find(wanted, pyenv):
     command = [ROOT / ".ci" / "find-python", wanted]
     environment = {"PATH": "/usr/bin:/bin", "PYENV_ROOT": str(pyenv)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
 def test_a_python_is_found_where_pyenv_holds_it_when_it_runs(pyenv):
@@ -92,7 +92,9 @@ def test_a_python_that_is_absent_is_told_and_none_is_taken_for_it(pyenv):
 def test_all_pythons_are_looked_for_before_one_is_tested(pyenv):
     arguments = ["make", "test-pythons", "PYTHONS=python3.97 python3.96", "PYTHON=/bin/sh"]
     environment = {"PATH": "/usr/bin:/bin", "PYENV_ROOT": str(pyenv)}
-    made = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        arguments, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert made.returncode == 2
     assert "python3.97: not found" in made.stderr
     assert "python3.96: not found" in made.stderr
@@ -112,7 +114,7 @@ def test_the_integration_runs_the_quick_tests_on_the_pythons_there_are_and_print
         (commands / name).chmod(0o755)
     environment = {"PATH": f"{commands}:/usr/bin:/bin", "PYENV_ROOT": str(pyenv)}
     done = subprocess.run(
-        [ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False
+        [ROOT / ".ci" / "run"], env=environment, capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stderr
     *everyday, absent, found, quick = done.stdout.splitlines()

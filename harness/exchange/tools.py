@@ -5,8 +5,10 @@ Promise: a tool gets the file and nothing else; shape (times, observables) comes
 
 from __future__ import annotations
 
+import locale
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import roadrunner
@@ -47,9 +49,20 @@ def _simulate(model: roadrunner.RoadRunner, times: np.ndarray, observables: Sequ
         return np.array(model.simulate(times=times.tolist()))
 
 
+@contextmanager
+def locale_kept() -> Iterator[None]:
+    """The locale as it is: COPASI, imported, sets it to C, and what programs print would be read by that."""
+    kept = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, kept)
+
+
 def copasi(sbml: str, times: np.ndarray, observables: Sequence[str]) -> np.ndarray:
     """The file in COPASI, through basico."""
-    import basico
+    with locale_kept():
+        import basico
 
     model = basico.import_sbml(sbml)
     try:

@@ -149,7 +149,7 @@ def _commit() -> str:
             ["git", "describe", "--always", "--dirty", "--abbrev=10"],
             cwd=repository(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):

@@ -180,7 +180,7 @@ def test_help_imports_nothing_heavy():
         "import sys; from harness.cli.main import run; run(['--help']);"
         f"assert not [m for m in {heavy!r} if m in sys.modules], sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

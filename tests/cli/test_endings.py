@@ -55,7 +55,7 @@ def start(tmp_path):
         }
         piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **given}
         process = subprocess.Popen(
-            [*COMMAND, *arguments], cwd=tmp_path, env=env, text=True, start_new_session=True, **piped
+            [*COMMAND, *arguments], cwd=tmp_path, env=env, encoding="utf-8", start_new_session=True, **piped
         )
         started.append(process)
         return process
@@ -154,7 +154,12 @@ def shell(command, folder):
     define = f"cart() {{ exec '{COMMAND[0]}' -c '{COMMAND[2]}' \"$@\"; }}; "
     env = {**os.environ, "PYTHONPATH": str(repository())}
     return subprocess.run(
-        ["bash", "-c", define + command], cwd=folder, env=env, capture_output=True, text=True, check=False
+        ["bash", "-c", define + command],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
 
 

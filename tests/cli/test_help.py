@@ -116,8 +116,8 @@ def asked(words):
 def test_a_shell_asks_in_a_process_of_its_own():
     code = "import sys; from harness.cli.main import main; sys.argv = ['cart']; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=asked("cart simul"),
-        cwd=Path(__file__).parents[2],
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False,
+        env=asked("cart simul"), cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["simulate"], "")
 

@@ -16,7 +16,7 @@ LOADED = (
 def loaded(*arguments):
     """Names of the packages that a command has loaded, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", LOADED, *arguments], capture_output=True, encoding="utf-8", check=True
     )
     return {name.split(".")[0] for name in done.stderr.splitlines()[-1].split()}
 

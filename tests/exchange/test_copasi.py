@@ -1,6 +1,8 @@
 """The SBML files in COPASI, values set by COPASI's own means: every observable equals that of the engine."""
 
 import re
+import subprocess
+import sys
 import warnings
 
 import basico
@@ -59,3 +61,20 @@ def test_the_lines_of_the_readme_run():
         rows = found["table"].to_numpy() if tool == "basico" else np.array(found["rows"])
         assert rows[-1, 0] == pytest.approx(360)
         assert rows[:, 1].max() == pytest.approx(60000, rel=1e-6)
+
+
+LOCALE = """
+import locale
+import numpy as np
+from harness.exchange.tools import copasi
+from harness.models.catalog import load_card
+
+locale.setlocale(locale.LC_ALL, "C.UTF-8")
+copasi(load_card("in_vitro").sbml_path().read_text("utf-8"), np.array([0.0, 1.0]), ["viability"])
+print(locale.setlocale(locale.LC_ALL))
+"""
+
+
+def test_copasi_leaves_the_locale_by_which_text_is_read():
+    done = subprocess.run([sys.executable, "-c", LOCALE], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.strip() == "C.UTF-8"

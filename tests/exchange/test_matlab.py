@@ -136,7 +136,7 @@ def octave(folder, code):
         [OCTAVE, "--quiet", "--no-gui", "--no-init-file", "--eval", code],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

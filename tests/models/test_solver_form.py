@@ -92,9 +92,8 @@ def test_the_form_is_the_same_after_tellurium_was_imported(clinical):
         [sys.executable, "-c", code],
         input=clinical,
         capture_output=True,
-        text=True,
-        check=True,
         encoding="utf-8",
+        check=True,
     )
     assert done.stdout == to_solver_form(clinical, ["CARTe_b", "CARTe_t"])
 

@@ -110,7 +110,7 @@ sys.stdout.write(b"".join(rows).hex())
 def test_both_ways_to_compile_give_the_same_bits():
     found = [
         subprocess.run(
-            [sys.executable, "-c", BY_BACKEND, way], capture_output=True, check=True, text=True
+            [sys.executable, "-c", BY_BACKEND, way], capture_output=True, check=True, encoding="utf-8"
         ).stdout
         for way in ("MCJIT", "LLJIT")
     ]

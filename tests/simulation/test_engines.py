@@ -151,7 +151,7 @@ print(plan("clinical", grid(dose=[1e8]), until=3, engine="kernel").notes[0])
 def test_a_numba_that_cannot_be_imported_is_one_line(tmp_path):
     (tmp_path / "numba.py").write_text("raise OSError('libllvm: cannot open shared object file')")
     said = subprocess.run(
-        [sys.executable, "-c", BROKEN, str(tmp_path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", BROKEN, str(tmp_path)], capture_output=True, encoding="utf-8", check=True
     )
     assert said.stdout.strip() == (
         "runs on RoadRunner: the kernel cannot be compiled: OSError: libllvm: cannot open shared object file"

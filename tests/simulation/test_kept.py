@@ -193,7 +193,7 @@ sys.stdin.read()
 def test_a_claim_ends_with_its_process_also_when_that_is_killed(tmp_path):
     folder = tmp_path / "parts"
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)], cwd=repository(), text=True,
+        [sys.executable, "-c", HOLD, str(folder)], cwd=repository(), encoding="utf-8",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     with holder:
