@@ -1,8 +1,9 @@
 """Where compiled kernels are kept: in the user's cache folder, by their content.
 
 Promise: a kernel is compiled in a folder of its own and then moved to its place, so that what stands there is
-whole, whoever else compiles it at that moment or is killed while doing so. What was changed since is found by
-its checksums and made anew. Where nothing can be written, the kernel is compiled for this process alone.
+whole, whoever else compiles it at that moment or is killed while doing so. Of several that want the same, one
+compiles it, and the others read it. What was changed since is found by its checksums and made anew. Where
+nothing can be written, the kernel is compiled for this process alone.
 
 The name of a place is made from the text, from numba, Python and the machine: nothing is taken for another's.
 """
@@ -23,12 +24,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # not on Windows, where each process makes its own
+
 __all__ = ["cache_folder", "load_kernel"]
 
 SUMS = "sums.json"
 MAKING, DAMAGED = ".making-", ".damaged-"
 LEFT = 3600.0
 """Seconds after which a folder that is being made was left by a process that was killed."""
+PATIENCE = 120.0
+"""Seconds to wait for a process that makes the same kernel."""
 
 
 def cache_folder() -> Path:
@@ -90,21 +98,54 @@ def _folders() -> Iterator[Path]:
 def _from(place: Path, name: str, text: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:
     """The kernel at its place, put there first when it is not there or not whole."""
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    there = _read(place, name, text, compile_now)
+    if there is not None:
+        return there
+    with _in_turn(place.with_suffix(".lock")):
+        there = _read(place, name, text, compile_now)  # made meanwhile
+        if there is not None:
+            return there
+        _drop(place)
+        _clear_away(place.parent)
+        own = Path(tempfile.mkdtemp(prefix=MAKING, dir=place.parent))
+        try:
+            module = _compile(own, name, text, compile_now)
+            with contextlib.suppress(OSError):  # another process was faster, and what it wrote is as good
+                own.rename(place)
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+    return module
+
+
+def _read(
+    place: Path, name: str, text: str, compile_now: Callable[[ModuleType], object]
+) -> ModuleType | None:
+    """The kernel that is kept at a place; None where there is none of use."""
     if _is_whole(place, text):
         try:
             return _import(place, name, compile_now)
         except Exception:  # whatever numba says of files that it no longer reads; they are made anew
             sys.modules.pop(name, None)
-    _drop(place)
-    _clear_away(place.parent)
-    own = Path(tempfile.mkdtemp(prefix=MAKING, dir=place.parent))
-    try:
-        module = _compile(own, name, text, compile_now)
-        with contextlib.suppress(OSError):  # another process was faster, and what it wrote is as good
-            own.rename(place)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-    return module
+    return None
+
+
+@contextlib.contextmanager
+def _in_turn(path: Path) -> Iterator[None]:
+    """Wait while another process makes the same kernel, `PATIENCE` at most.
+
+    A process that ends, however it ends, holds no lock. Where there are no locks, each makes its own.
+    """
+    with path.open("a") as lock:
+        until = time.monotonic() + PATIENCE
+        while fcntl is not None and time.monotonic() < until:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.05)
+            except OSError:  # a file system without locks
+                break
+        yield
 
 
 def _compile(folder: Path, name: str, text: str, compile_now: Callable[[ModuleType], object]) -> ModuleType:

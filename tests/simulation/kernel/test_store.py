@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import threading
 import time
 
 import pytest
@@ -80,6 +81,37 @@ def test_what_was_left_an_hour_ago_is_taken_away_and_what_is_being_made_is_not(c
     load(TEXT.format(factor=2))
     assert not old.exists()
     assert new.exists()
+
+
+def test_what_another_process_is_making_is_waited_for_and_read(cache, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    text = TEXT.format(factor=5)
+    place, found = cache / "kernels" / store._key(text), []
+    place.parent.mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    name = f"cart_kernel_{place.name[:16]}"
+    store._compile(tmp_path / "own", name, text, compile_now)
+    del sys.modules[name]
+    waiting = threading.Thread(target=lambda: found.append(store.load_kernel(text, compile_now)))
+    with place.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        (tmp_path / "own").rename(place)
+    waiting.join(30)
+    assert found[0].twice(2.0) == 10
+    assert sum(found[0].twice.stats.cache_hits.values()) == 1
+
+
+def test_nobody_is_waited_for_longer_than_patience(cache, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(store, "PATIENCE", 0.2)
+    path = cache / "kernels" / f"{store._key(TEXT.format(factor=7))}.lock"
+    path.parent.mkdir(parents=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert load(TEXT.format(factor=7)).twice(2.0) == 14
 
 
 def compile_for_ever(started):
