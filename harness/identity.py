@@ -24,7 +24,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from pydantic import BaseModel
 
-__all__ = ["code", "key_of", "versions"]
+__all__ = ["code", "content_of", "key_of", "versions"]
 
 SHOWING = ("archives", "cli", "figures", "report", "data")
 """Folders of the package that no number depends on: they show and write, or hold files read by content."""
@@ -45,6 +45,11 @@ def key_of(*content: object) -> str:
         When something is of no such kind.
     """
     return hashlib.sha256(_written((_computing(), content))).hexdigest()
+
+
+def content_of(*content: object) -> str:
+    """The same of the content alone, for what does not outlive this process."""
+    return hashlib.sha256(_written(content)).hexdigest()
 
 
 def versions() -> dict[str, str]:

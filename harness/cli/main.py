@@ -33,21 +33,11 @@ from harness.errors import InputError, RunFailed
 from harness.former import FormerName, current
 from harness.reading import require_plain
 
-__all__ = ["app", "main"]
+__all__ = ["app_of", "main"]
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C
 
-app = typer.Typer(
-    name="cart",
-    help="CAR-T cell pharmacology at three scales: build, check, simulate and score the models.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 
-
-@app.callback(invoke_without_command=True)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
@@ -80,10 +70,28 @@ COMMANDS = (
     exchange.export,
     exchange.agree,
 )
-for command in COMMANDS:
-    name = command.__name__.rstrip("_")
-    lines = "\n".join(f"  {line}" for line in EXAMPLES[name])
-    app.command(name, epilog=f"\b\nFor example:\n{lines}")(command)
+
+
+def app_of(arguments: list[str]) -> typer.Typer:
+    """The application for some arguments: with the command that they begin with, or with all of them.
+
+    To read the options of all commands takes as long as to integrate a model some thirty times.
+    """
+    app = typer.Typer(
+        name="cart",
+        help="CAR-T cell pharmacology at three scales: build, check, simulate and score the models.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(options)
+    by_name = {command.__name__.rstrip("_"): command for command in COMMANDS}
+    named = arguments[0] if arguments else ""
+    for name in [named] if named in by_name else by_name:
+        lines = "\n".join(f"  {line}" for line in EXAMPLES[name])
+        app.command(name, epilog=f"\b\nFor example:\n{lines}")(by_name[name])
+    return app
 
 
 def main() -> None:
@@ -136,10 +144,8 @@ def _run(arguments: list[str]) -> int:
     try:
         for argument in arguments:
             require_plain(argument, "arguments")
-        code = (
-            app(args=[_of_now(argument) for argument in arguments], prog_name="cart", standalone_mode=False)
-            or 0
-        )
+        given = [_of_now(argument) for argument in arguments]
+        code = app_of(given)(args=given, prog_name="cart", standalone_mode=False) or 0
         sys.stdout.flush()
         return code
     except InputError as error:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from harness.identity import key_of
+from harness.identity import content_of
 from harness.models.card import DoseTarget, SolverSettings
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
@@ -48,8 +48,8 @@ class Program:
 
     @cached_property
     def key(self) -> str:
-        """A name for the program that is the same for the same content, in any process."""
-        return key_of(self)
+        """A name for the program that is the same for the same content, within this process."""
+        return content_of(self)
 
     @property
     def switches(self) -> Switches:

@@ -9,9 +9,9 @@ import pytest
 import typer.main
 
 from harness.cli.examples import EXAMPLES
-from harness.cli.main import app, run
+from harness.cli.main import app_of, run
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = typer.main.get_command(app_of([])).commands
 ALL = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 QUICK = ("models", "simulate", "scan", "export", "docs")
 
@@ -132,3 +132,9 @@ def test_a_model_that_is_named_is_told_with_values_units_and_meanings(capfd):
     assert not any(line.startswith(constants) for line in lines)
     assert "V_b 5 L blood volume" in lines
     assert run(["models", "klinical"]) == 2
+
+
+def test_a_command_that_is_named_is_the_only_one_whose_options_are_read():
+    assert list(typer.main.get_command(app_of(["fit", "--help"])).commands) == ["fit"]
+    for arguments in ([], ["--version"], ["simulte"]):
+        assert len(typer.main.get_command(app_of(arguments)).commands) == len(COMMANDS)

@@ -7,11 +7,11 @@ import typer.main
 import xarray as xr
 
 from harness.cli.examples import EXAMPLES
-from harness.cli.main import app, run
+from harness.cli.main import app_of, run
 from harness.models.card import repository
 from harness.models.catalog import load_card
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = typer.main.get_command(app_of([])).commands
 HEADS = ["--dose", "--regimens, --regimen", "--times", "--workers, --scheduler", "--out"]
 
 OWN_WORDS = {
