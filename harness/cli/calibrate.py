@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Engine, Scheduler, Seed, Workers
+from harness.cli.options import Engine, Plot, Scheduler, Seed, Workers
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Folder: one .csv a table, and what was simulated, to go on with.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture: response by dose.")] = None,
+    plot: Plot = None,
     plot_comparison: Annotated[Path | None, typer.Option(help="Picture: evidence and prediction.")] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,

@@ -18,9 +18,21 @@ OWN_WORDS = {
     "--dose": {"map", "population"},  # the axis of a map, the doses of a population
     "--endpoint": {"map"},  # beside those of a map, not in their place
     "--observable": {"sensitivity"},  # or its logarithm
-    "--out": {"simulate", "scan", "run", "map", "population", "patients", "fit", "report", "export"},
+    "--out": {
+        "simulate",
+        "scan",
+        "run",
+        "map",
+        "population",
+        "patients",
+        "fit",
+        "report",
+        "export",
+        "calibrate",
+        "predict",
+    },
     "--plot": {"patients"},  # one of four
-    "--model": {"map", "population"},
+    "--model": {"map", "population", "predict"},
     "--reading": {"validate", "report"},
     "--resume": {"fit"},
     "--check": {"build", "docs"},
