@@ -13,6 +13,7 @@ from matplotlib.mathtext import MathTextParser
 from harness.archives.export import FORMATS, export
 from harness.errors import InputError
 from harness.exchange.agreement import absolute_tolerances
+from harness.exchange.convert import level_2_text
 from harness.exchange.rhs import python_text
 from harness.exchange.tools import run_tool
 from harness.exchange.use import use_of
@@ -59,6 +60,24 @@ def test_level_2_draws_only_the_messages_about_numbers_without_units(tmp_path):
     for name in model_names():
         messages = Consistency().messages(written(used(name), "sbml-l2v4", tmp_path))
         assert all("libSBML 99505" in text for _, text in messages)
+
+
+def test_level_2_has_no_units_on_the_numbers_of_rules_initial_values_and_rates():
+    antimony.clearPreviousLoads()
+    lines = (
+        "unit mL = 1e-3 litre",
+        "k = 1",
+        "y := 2 mL*k",
+        "x = 3 mL*k",
+        "x' = 4 mL*k",
+        "J: S -> ; 5 mL*k*S",
+    )
+    assert antimony.loadAntimonyString("\n".join(["model a()", *lines, "end"])) != -1, antimony.getLastError()
+    sbml = antimony.getSBMLString("a")
+    assert sbml.count('sbml:units="mL"') == 4
+    converted = "".join(re.findall(r"<(?:cn|math)[^>]*>", level_2_text(sbml)))
+    assert "units=" not in converted
+    assert "xmlns:sbml" not in converted
 
 
 @pytest.mark.parametrize("name", model_names())

@@ -81,7 +81,9 @@ def test_a_tool_that_is_not_installed_is_told_before_work(monkeypatch):
 
 def test_workers_change_no_bit():
     study = Agreement(kind="agreement", models=("in_vitro",), tools=("libroadrunner", "scipy"))
-    here, there = study.run(Serial()), study.run(Processes(2))
+    counted = []
+    here, there = study.run(Serial(), counted.append), study.run(Processes(2))
+    assert sum(counted) == study.size()
     assert dict(here.numbers) == dict(there.numbers)
     assert here.tables["agreement"].equals(there.tables["agreement"])
 

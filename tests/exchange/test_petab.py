@@ -1,5 +1,7 @@
 """PEtab problems: lint-clean, with observed data or with values that say they are simulated."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,16 @@ def problem(request, tmp_path_factory):
 @pytest.mark.quick
 def test_the_problem_is_lint_clean(problem):
     assert not v1.lint_problem(v1.Problem.from_yaml(problem[1]))
+    assert not [each for each in logging.getLogger("petab").handlers if "harness" in type(each).__module__]
+
+
+def test_observables_and_their_pictures_are_named(problem):
+    folder = problem[1].parent
+    observables = pd.read_csv(folder / "observables.tsv", sep="\t")
+    assert (observables.observableName == observables.observableFormula).all()
+    shown = pd.read_csv(folder / "visualization.tsv", sep="\t")
+    assert set(shown.xValues) == {"time"}
+    assert set(shown.yValues) <= set(observables.observableId)
 
 
 def test_measurements_say_whether_they_are_observed(problem):

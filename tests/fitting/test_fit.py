@@ -85,7 +85,11 @@ def test_a_study_gives_the_numbers_that_it_names(written):
     assert outcome.numbers["verdict_K_kill_max"] == 1
     assert outcome.numbers["n"] == 9
     assert sum(counted) == study.size()
-    assert outcome.extra["result"].problem["title"] == "one line in a well"
+    found = outcome.extra["result"]
+    assert found.problem["title"] == "one line in a well"
+    assert set(outcome.tables) == set(found.tables)
+    assert outcome.tables["estimates"].equals(found.table("estimates"))
+    assert (outcome.runs, outcome.failed) == (found.runs, found.failed)
 
 
 def test_profiles_agree_with_the_information_where_data_are_rich(prepared):

@@ -102,7 +102,7 @@ def test_a_design_that_cannot_be_made_gives_one_clear_line(make, said):
         ({"V_b": [5, -1]}, "row 1, column V_b: '-1' must not be negative"),
         ({"V_b": [0]}, "column V_b: '0' a volume must be positive"),
         ({"K_12": [1], "days": [0]}, "column days: '0' must be positive"),
-        ({"K_12": []}, "no rows"),
+        ({"K_12": []}, "^design: no rows$"),
         ({}, "no rows"),
         ({"regimn": ["twice"]}, "no parameter in clinical 'regimn'; nearest: regimen"),
         ({"regimen": ["twcie"]}, "row 0: no regimen 'twcie'; nearest: twice"),

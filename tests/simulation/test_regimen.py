@@ -202,3 +202,8 @@ def test_a_broken_file_of_regimens_gives_one_clear_line(file, clinical, old, new
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_rule_is_written_with_its_rise_in_percent():
+    rule = Redosing(2, "M_protein", 0.25, 28, 14, 3, relative=True)
+    assert "2x when M_protein rises 25%" in str(Regimen((), rule))

@@ -59,7 +59,11 @@ def test_the_peak_of_a_relapse_is_no_early_peak():
     assert outcome.numbers["relapse_higher"] == 2
     assert outcome.numbers["Tmax_latest"] < 60
     assert (outcome.tables["map"]["Tmax_of_run"].max()) > 60
-    assert any("in 2 the transgene at a relapse" in note for note in outcome.notes)
+    blank, relapse = (
+        "0 of 4 cells have no early peak and are blank",
+        "in 2 the transgene at a relapse, by 21 months,",
+    )
+    assert f"{blank}; {relapse} is higher than the early peak." in outcome.notes
 
 
 def test_a_map_without_early_peaks_is_blank_and_draws():

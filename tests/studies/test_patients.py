@@ -96,6 +96,17 @@ def test_stable_disease_is_far_out_and_one_more_effect_brings_it_nearer(small):
     assert np.isnan(numbers["largest_sd_PD"])
 
 
+def test_a_reader_is_told_how_many_draws_the_weights_are_worth(small):
+    _, outcome = small
+    weight = outcome.tables["draws"].groupby("group")["weight"]
+    worth = {group: w.sum() ** 2 / (w**2).sum() for group, w in weight}
+    least = min(worth, key=worth.get)
+    said = (
+        f"Draws given the category: 30 a distinct patient, worth at least {worth[least]:.0f} independent ones"
+    )
+    assert f"{said} ({least})." in outcome.notes
+
+
 def test_numbers_are_those_that_were_announced(small):
     study, outcome = small
     assert tuple(outcome.numbers) == study.number_names()
@@ -254,6 +265,10 @@ def test_counts_of_zero_are_allowed_beside_others(tmp_path):
         ({"effects": {"K_exp_max": 0}}, "omega of K_exp_max must be positive"),
         ({"effects": {}}, "effects: none given"),
         ({"more_effects": {"gamma_m": 0.5}}, "gamma_m is among effects already"),
+        (
+            {"more_effects": {"gamma_m": 0.5, "K_exp_max": 0.5}},
+            "more_effects: K_exp_max, gamma_m is among effects already",
+        ),
         ({"draws": 0}, "must be at least 1, not 0"),
         ({"first_visit": -1}, "must be at least 0, not -1"),
         ({"split": 0}, "greater than 0"),

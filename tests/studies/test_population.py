@@ -162,7 +162,7 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
     def broken(planned, executor, progress):
         found = run_plan(planned, executor, progress)
         found[CHANGE][1] = np.nan
-        found["status"][1] = "not finite"
+        found["status"][1], found["reason"][1] = "not finite", "it grew"
         return found
 
     monkeypatch.setattr(module, "run", broken)
@@ -170,7 +170,8 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
     assert outcome.failed == outcome.numbers["failed"] == 1
     assert "1 of 6 simulations failed" in outcome.notes[-1]
     row = outcome.tables["runs"].iloc[1]
-    assert (row.status, row.best_response, row.response_6) == ("not finite", "", "")
+    assert (row.status, row.reason) == ("not finite", "it grew")
+    assert (row.best_response, row.response_6) == ("", "")
     counted = outcome.tables["fractions"].query("month == 6 and bin == 'CR'").set_index("dose").patients
     assert counted.to_dict() == {50e6: 3, 800e6: 2}
 

@@ -1,0 +1,55 @@
+"""Plans: what is refused and noted at the edges, and the times that a model declares."""
+
+import numpy as np
+import pytest
+
+from harness.errors import InputError
+from harness.models.catalog import load_card
+from harness.simulation.design import Design, grid, read_design
+from harness.simulation.plan import VISITS, _own_times, plan
+from harness.simulation.regimen import Dose, Redosing, Regimen
+
+BOTH = "give the regimen once: as doses or as the column regimen, not both"
+
+
+def test_the_times_of_a_model_go_on_with_their_last_step():
+    card = load_card("clinical")
+    short = _own_times(card, card.symbols, 400.0)
+    step = short[-2] - short[-3]
+    longer = _own_times(card, card.symbols, 5000.0)
+    assert longer[0] == 0
+    assert longer[-1] == 5000
+    np.testing.assert_allclose(np.diff(longer[longer >= 400])[1:-1], np.diff(longer)[-2])
+    assert np.diff(longer).max() <= max(step, np.diff(longer)[-2]) * (1 + 1e-9)
+
+
+def test_what_lies_at_the_end_is_not_after_it():
+    assert plan("clinical", grid(dose=[150e6]), at="1,28", until=28).study.end == 28
+    with pytest.raises(InputError, match="at: 28 lies after until = 27 day"):
+        plan("clinical", grid(dose=[150e6]), at="1,28", until=27)
+
+
+@pytest.mark.parametrize(("dose", "count"), [(1e6, 0), (9.9e5, 1)])
+def test_a_dose_is_far_below_from_two_powers_of_ten_on(dose, count):
+    notes = plan("clinical", grid(dose=[dose]), engine="roadrunner").notes
+    assert len(notes) == count
+    assert all("this model's doses are of 1e6 and more" in note for note in notes)
+
+
+def test_a_rule_may_look_so_often_from_its_start_to_the_end():
+    def looking(start, end):
+        rule = Redosing(1e7, "M_protein_change", 0.25, 0.01, start, 3)
+        return plan("clinical", grid(K_12=[1.71]), doses=Regimen((Dose(0.0, 1e8),), rule), until=end)
+
+    with pytest.raises(InputError, match=r"more than 10000 visits; look less often than every 0\.01"):
+        looking(10.0, 111.0)
+    assert VISITS == 10_000
+    assert len(looking(10.0, 109.0)) == 1
+
+
+def test_a_regimen_is_given_once(tmp_path):
+    (tmp_path / "design.csv").write_text("regimen\nnone\n", encoding="utf-8")
+    design = read_design(tmp_path / "design.csv")
+    assert isinstance(design, Design)
+    with pytest.raises(InputError, match=BOTH):
+        plan("clinical", design, doses=["1e8"], regimens={"none": Regimen(())})
