@@ -18,13 +18,16 @@ from scipy.special import log_ndtr
 
 from harness.fitting.prepared import Observations, Prepared
 
-__all__ = ["LARGE", "OFFSET", "Model", "constant", "residuals"]
+__all__ = ["LARGE", "OFFSET", "TINY", "Model", "constant", "residuals"]
 
 OFFSET = 50.0
 """Keeps the root of the logarithm real down to a standard deviation of a billionth of its reference."""
 
 LARGE = 1e3
 """Residual of each observation of a run that failed."""
+
+TINY = 1e-300
+"""Below it a value counts as this in a logarithm."""
 
 SMALLEST = 1e-9
 """Smallest standard deviation, over its reference."""
@@ -53,7 +56,7 @@ class Model:
 
     def on_scale(self, value: np.ndarray) -> np.ndarray:
         """Values on the scale of their error: logarithms, or as they are."""
-        return np.where(self.logarithmic, np.log(np.maximum(value, 1e-300)), value)
+        return np.where(self.logarithmic, np.log(np.maximum(value, TINY)), value)
 
     def spread(self, predicted: np.ndarray) -> np.ndarray:
         """Standard deviations around predictions, on that scale."""

@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.fitting.likelihood import Model, constant, residuals
+from harness.fitting.likelihood import TINY, Model, constant, residuals
 from harness.fitting.prepared import Prepared
 from harness.fitting.simulations import Near, Simulations
 
@@ -114,7 +114,7 @@ class Objective:
         by = [place for place in self._parameters if place in free or place in self._acted_on]
         near = self.near(x, effects, twice=bool(self.prepared.effects), by=by)
         if not self.prepared.effects:
-            return near.differences(lambda at: near._rows_at(at, effects), x, free)
+            return self._by_chain(near, x, effects, free)
         count = effects.size
 
         def with_gradients(at: np.ndarray, shifted: np.ndarray) -> np.ndarray:
@@ -132,6 +132,29 @@ class Objective:
         for g, rows in enumerate(self._rows_of_groups(total.shape[0])):
             total[rows] += by_u[:-count][rows] @ moves[g]
         return total
+
+    def _by_chain(self, near: Objective, x: np.ndarray, effects: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """Derivatives of the rows of a fit without random effects; those by parameters through predictions.
+
+        A residual depends on its own prediction alone, so that one difference gives its derivatives for all.
+        """
+        if near is self:
+            return self.differences(lambda at: self._rows_at(at, effects), x, free)
+        seen, predicted = self.prepared.joined(self._every), near.predict(self._every, x, effects)
+        model = Model.of(self.prepared, seen, self.prepared.natural(x))
+        least = np.where(model.logarithmic, TINY, model.spread(predicted))
+        step = near.step * np.maximum(np.abs(predicted), least)
+        above, below = (residuals(seen, model, predicted + side * step) for side in (1, -1))
+        by_prediction = [(up - down) / (2 * step) for up, down in zip(above, below, strict=True)]
+        parameter = np.isin(free, self._parameters)
+        found = np.zeros((2 * predicted.size + self._priors(x).size, free.size))
+        found[:, ~parameter] = self.differences(lambda at: near._rows_at(at, effects), x, free[~parameter])
+        slopes = self.differences(lambda at: near.predict(self._every, at, effects), x, free[parameter])
+        found[:, parameter] = np.concatenate([
+            *(row[:, np.newaxis] * slopes for row in by_prediction),
+            self.differences(self._priors, x, free[parameter]),
+        ])  # fmt: skip
+        return found
 
     def value(self, x: np.ndarray) -> float:
         """Minus twice the log-likelihood (of the marginal one with random effects), priors not counted."""
@@ -162,7 +185,7 @@ class Objective:
             above[i] = min(x[i] + step, max(high[i], x[i]))
             below[i] = max(x[i] - step, min(low[i], x[i]))
             columns.append((function(above) - function(below)) / (above[i] - below[i]))
-        return np.stack(columns, axis=-1)
+        return np.stack(columns, axis=-1) if columns else np.empty((function(x).size, 0))
 
     def predict(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """Predictions of the observations of some arms, shape (n,); NaN where the run failed."""

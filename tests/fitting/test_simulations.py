@@ -88,6 +88,15 @@ def test_derivatives_of_a_fit_cost_a_run_for_each_parameter_and_one(prepared):
     assert objective.runs - made == len(plain.arms) * (1 + plain.places("parameter").size)
 
 
+def test_derivatives_through_predictions_are_those_of_the_rows(prepared):
+    plain = replace(prepared, effects=())
+    objective, nothing, every = Objective(plain), np.zeros((4, 0)), np.arange(plain.start.size)
+    near = objective.near(plain.start, nothing)
+    truth = near.differences(lambda at: near._rows_at(at, nothing), plain.start, every)
+    size = np.abs(truth).max(axis=0)
+    assert (np.abs(objective.jacobian(plain.start, every) - truth) <= 1e-5 * size).all()
+
+
 def test_derivatives_by_sizes_of_errors_alone_cost_no_run(prepared):
     plain = replace(prepared, effects=())
     objective, sizes = Objective(plain), plain.places("error")
