@@ -42,8 +42,12 @@ def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]
     return drawn
 
 
-BY_DOSE = {"orr": "overall response (%)", "cr": "complete response (%)", "pfs": "median PFS (months)",
-           "cmax": "Cmax (copies/µg)"}  # fmt: skip
+BY_DOSE = {
+    "orr": with_unit("overall response", "percent"),
+    "cr": with_unit("complete response", "percent"),
+    "pfs": with_unit("median PFS", "month"),
+    "cmax": with_unit("Cmax", "copies/ug"),
+}
 """Outcomes by dose and their labels."""
 
 

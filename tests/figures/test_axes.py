@@ -134,7 +134,16 @@ def candidates():
     return Outcome({}, {"responses": pd.concat(one), "comparison": pd.DataFrame(compared)})
 
 
+@cache
+def over_doses():
+    doses = {"dose": [5e7, 4.5e8], "low": [20.0, 60.0], "median": [30.0, 70.0], "high": [40.0, 80.0]}
+    outcomes = ("orr", "cr", "pfs", "cmax")
+    parts = [pd.DataFrame({"label": "a", "outcome": each, **doses}) for each in outcomes]
+    return Outcome({}, {"by_dose": pd.concat(parts, ignore_index=True)})
+
+
 CALLS = {
+    calibration.draw_by_dose: lambda _: (over_doses(),),
     calibration.draw_comparison: lambda _: (candidates(),),
     calibration.draw_responses: lambda _: (candidates(),),
     clocks.draw_clocks: lambda _: (by_dose(),),
