@@ -9,8 +9,8 @@ Promises:
   something is given after the start (a bolus, either end of an infusion, a dose that an observable triggered)
   stands in the output twice, just before and as itself (see harness.analysis.moments); so does one at which
   rates switch.
-- A run whose errors may have grown, because a pool has regrown, is integrated again at the finest tolerance
-  that works (see harness.simulation.regrowth).
+- A run whose errors may have grown, because a pool has regrown, is integrated again at a finer tolerance
+  (see harness.simulation.regrowth).
 - A run that fails is tried again, more accurately.
 - A run that fails then (an error of the integrator, a value that is not finite, a negative amount) is NaN
   with a status and a reason. It is never dropped and never raised.
@@ -42,11 +42,14 @@ NO_TIMES = np.array([])
 
 NO_DOSES = Regimen()
 
-REGROWN = 4.0
+REGROWN = 2.0
 """The regrowth, in e-folds, from which a run is integrated more finely."""
 
 FINER = (1e-12, 1e-11, 1e-10)
 """Relative tolerances for such a run; the first that works holds."""
+
+MUCH = 40.0
+"""Regrowth up to which they are taken from the last one on: a run then costs half, and was right to 2e-5."""
 
 TRIES = (0.1, 1e-3)
 """Relative tolerances, over the first, at which a run that failed is tried again."""
@@ -224,7 +227,7 @@ class Engine:
         if found.regrown <= REGROWN:
             return found
         finer = [relative for relative in FINER if relative < self.accuracy.relative]
-        for relative in finer:
+        for relative in finer if found.regrown > MUCH else finer[::-1]:
             try:
                 return replace(attempt(replace(self.accuracy, relative=relative)), reason=found.reason)
             except Stopped:

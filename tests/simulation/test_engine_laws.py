@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from benchmarks import accuracy
 from harness.models.catalog import load_card, model_names
 from harness.simulation.engine import Engine, Status
+from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.programs import load_program
 
 engine = cache(lambda model: Engine(load_program(model)))
@@ -71,3 +72,51 @@ def test_a_patient_of_ten_years_is_right(factor, draw):
         right = truth[np.searchsorted(times, few)]
         assert run.status is Status.OK
         assert (np.abs(run.values - right) / np.maximum(np.abs(right), accuracy.floors(row))).max() < 1e-4
+
+
+ROUNDING = 1e-12
+
+
+def beyond_bounds(card, run):
+    """How far observables are below what they can be, over their largest value; 0 where they are not.
+
+    An amount, a ratio or a rate is not negative; a change is not below -100 %; at most all cells are killed.
+    Of an observable that all but vanishes in a run, over its floor, where the card has one.
+    """
+    found = {}
+    for name, curve in zip(card.observables, run.values.T, strict=True):
+        above = curve + 100.0 if name.endswith("_change") else curve
+        above = 100.0 - curve if name.startswith("cytolysis") else above
+        size = max(np.abs(curve).max(), 1e-3 * card.solver.floors.get(name, 0.0) / ROUNDING, 1e-300)
+        found[name] = max(0.0, float(-above.min() / size))
+    return found
+
+
+@pytest.mark.parametrize("model", model_names())
+@settings(derandomize=True, deadline=None, max_examples=12)
+@given(data=st.data(), factor=st.sampled_from([3.0, 100.0]), years=st.booleans())
+def test_nothing_is_below_its_bound_by_more_than_rounding(model, data, factor, years):
+    """Of ratios of vanishing amounts too, whatever the parameters: complexes per cell are not -5."""
+    sizes, card = accuracy.free_values(model), load_card(model)
+    exponents = data.draw(st.lists(st.floats(-1, 1), min_size=len(sizes), max_size=len(sizes)))
+    values = {name: size * factor**u for (name, size), u in zip(sizes.items(), exponents, strict=True)}
+    end = accuracy.TEN_YEARS if years and card.scale != "in_vitro" else card.until
+    run = engine(model).run(values, None, np.linspace(0.0, end, 101), card.observables)
+    if run.status is Status.OK:
+        assert max(beyond_bounds(card, run).values()) < ROUNDING
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", model_names())
+def test_nothing_is_below_its_bound_by_more_than_rounding_by_either_engine(model):
+    card, ok = load_card(model), 0
+    end = card.until if card.scale == "in_vitro" else accuracy.TEN_YEARS
+    times = np.linspace(0.0, end, 201)
+    for factor in accuracy.FACTORS:
+        runs = [(row, None) for row in accuracy.wide_draws(model, factor, 40, seed=7)]
+        for by in (engine(model), Kernel(load_program(model))):
+            for place, run in enumerate(by.run_many(runs, [times] * len(runs), card.observables)):
+                if run.status is Status.OK:
+                    ok += 1
+                    assert max(beyond_bounds(card, run).values()) < ROUNDING, (factor, place, by)
+    assert ok > 100
