@@ -242,6 +242,13 @@ def test_values_doses_and_readings_stand_in_the_file():
     model = libsbml.readSBMLFromString(use.sbml()).getModel()
     assert model.getParameter("dose").getValue() == 1e8
     assert model.getParameter("dose_2").getValue() == 5e7
+    assert all(event.getNotesString() for event in model.getListOfEvents())
+    infused = libsbml.readSBMLFromString(
+        use_of("clinical", doses=["1e8", "2e7@9 for 2 days"]).sbml()
+    ).getModel()
+    assert (
+        sum("2e+07 cells over the duration" in r.getNotesString() for r in infused.getListOfReactions()) == 1
+    )
     assert model.getParameter("K_on").getValue() == 7.103e4
     assert model.getCompartment("V_b").getSize() == 4
     assert model.getNumEvents() == 1

@@ -35,6 +35,17 @@ def test_known_parameters_are_found_again_in_vitro(prepared):
     assert result.notes[0] == "Synthetic data: a test."
 
 
+def test_a_relative_error_is_the_same_on_either_scale(prepared):
+    """By the delta method the error of ln K is that of K over K."""
+    found = {}
+    for scale in ("log", "linear"):
+        kill = {"low": "0.02 1/hour", "high": "5 1/hour", "start": "0.4 1/hour", "scale": scale}
+        fields = {"parameters": {"K_kill_max": kill}, "optimiser": {"starts": 1}}
+        found[scale] = fit(prepared(**fields), profile=False).table("estimates").iloc[0]
+    assert found["linear"]["estimate"] == pytest.approx(found["log"]["estimate"], rel=1e-3)
+    assert found["linear"]["rse"] == pytest.approx(found["log"]["rse"], rel=0.02)
+
+
 def test_known_parameters_are_found_again_in_the_mouse():
     prepared = Fit(problem="fig2b/synthetic", starts=1, engine="roadrunner").prepared
     moved = tuple(replace(c, start=c.start * 1.3) for c in prepared.coordinates)

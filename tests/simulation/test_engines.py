@@ -206,6 +206,7 @@ def test_what_is_below_the_floor_is_no_difference():
     )
     assert engines.difference(one([[100.0], [1e-5]]), one([[100.0], [2e-5]]), ["A"], [100.0]) == ""
     assert engines.difference(one([[0.0], [0.0]]), one([[0.0], [0.0]]), ["A"], [0.0]) == ""
+    assert engines.difference([], [], ["A"], [0.0]) == ""  # of runs that did not end
 
 
 def test_one_engine_for_a_program_is_kept():

@@ -1,5 +1,7 @@
 """Endpoints of many runs at once are those of each run alone, and what two of them ask for is found once."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,15 @@ def test_what_is_kept_of_progression_is_nobodys_to_change():
     first += 1
     assert response.progression_time(time, value) == wanted
     assert response.progression_time(time, value, "baseline_25") != wanted
+
+
+def test_a_change_is_nothing_beside_the_observable_that_it_is_of():
+    """A small value that doubles has moved, however large what is read out beside."""
+    calls = [SimpleNamespace(name=name, observable="x", of_values=True) for name in ("one", "other")]
+    study = SimpleNamespace(endpoints=calls, observables=("y", "x"), moving=("one",))
+    run = SimpleNamespace(values=np.array([[1e12, 1.0], [0.0, 0.5]]))
+    before, after = ({"one": np.array([value])} for value in (1e-3, 2e-3))
+    assert read_off._moves(study, before, after, [run]).tolist() == [[True]]
+    assert read_off._moves(study, before, before, [run]).tolist() == [[False]]
+    nothing = {"one": np.array([1e-3 * read_off.NOTHING])}
+    assert read_off._moves(study, {"one": np.array([0.0])}, nothing, [run]).tolist() == [[False]]

@@ -124,6 +124,7 @@ def test_ten_times_the_output_times_move_endpoints_by_less_than_0_2_percent():
 
 
 def test_results_carry_units_design_and_status(reference):
+    assert reference.attrs["engine"] == "roadrunner"
     assert reference["Cmax"].attrs["units"] == "copies/ug"
     assert reference["Tmax"].attrs["units"] == "day"
     assert reference["AUC28"].attrs["units"] == "copies/ug*day"
