@@ -35,6 +35,8 @@ def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]
             each.plot(doses, line["median"], "o-", color=COLOURS[i], markersize=4, label=label)
         each.set_title(own["label"].iloc[0], fontsize=9, color=INK, loc="left")
         each.set_xscale("log")
+        each.set_xticks(doses, [f"{dose:g}" for dose in doses], fontsize=8)
+        each.minorticks_off()
         each.set_ylim(0, 102)
         each.set_xlabel(MILLIONS)
     drawn[0].set_ylabel(with_unit("response", "percent"))
