@@ -8,6 +8,7 @@ and is not used.
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
@@ -115,7 +116,8 @@ def _kernel(program: Program, relative_tolerance: float | None) -> Kernel:
     except InputError as error:
         raise InputError(f"the kernel cannot express {error}") from None
     except Exception as error:  # whatever a broken numba raises
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")  # numba writes in colours
+        said = " ".join(plain.split())[:160]
         raise InputError(f"the kernel cannot be compiled: {said}") from None
 
 

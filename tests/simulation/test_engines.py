@@ -127,7 +127,7 @@ def test_a_worker_without_numba_is_told_in_one_line():
         run_plan(for_kernel)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("llvm\nis gone"), ImportError("llvm\nis gone")])
+@pytest.mark.parametrize("error", [RuntimeError("llvm\nis gone"), ImportError("\x1b[1mllvm\nis\x1b[0m gone")])
 def test_a_numba_that_is_broken_is_one_line(monkeypatch, error):
     def broken(*_):
         raise error
