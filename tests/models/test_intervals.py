@@ -11,8 +11,8 @@ from harness.models.intervals import Bounds
 from harness.models.mathml import PYTHON, Expression, write
 
 NAMES = {name: getattr(math, name) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")}
-NAMES |= {"abs": abs, "floor": math.floor, "ceil": math.ceil, "arctan": math.atan, "arcsin": math.asin}
-NAMES |= {"arccos": math.acos}
+NAMES |= {"abs": abs, "floor": math.floor, "ceil": math.ceil, "atan": math.atan, "asin": math.asin}
+NAMES |= {"acos": math.acos}
 UNARY = ("exp", "ln", "abs", "floor", "ceiling", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh")
 UNARY += ("cosh", "tanh", "minus")
 BINARY = ("plus", "minus", "times", "divide", "power")
