@@ -106,6 +106,14 @@ def test_the_text_equals_the_right_hand_side_term_by_term(name):
     assert_same(used(name))
 
 
+def test_columns_are_named_by_states_and_formulas_in_order():
+    equations = read_equations(used("in_vitro").sbml())
+    text = matlab_text(equations)
+    for kind, names in (("states", equations.rates), ("formulas", equations.formulas)):
+        listed = re.findall(rf"^  {kind} = {{(.*)}};$", text, re.MULTILINE)
+        assert listed == [", ".join(f"'{name}'" for name in names)]
+
+
 def test_names_that_mean_something_else_in_matlab_are_spelled_otherwise(awkward):
     assert_same(awkward)
     assert [MATLAB.name(name) for name in ("end", "p", "log", "_x", "K_12")] == [

@@ -53,3 +53,9 @@ def test_a_regimen_is_given_once(tmp_path):
     assert isinstance(design, Design)
     with pytest.raises(InputError, match=BOTH):
         plan("clinical", design, doses=["1e8"], regimens={"none": Regimen(())})
+
+
+def test_a_column_of_doses_given_by_a_rule_has_its_unit():
+    rule = Redosing(1e7, "M_protein_change", 0.25, 7.0, 28.0, 3)
+    planned = plan("clinical", grid(K_12=[1.71]), doses=Regimen((Dose(0.0, 1e8),), rule), until=60)
+    assert [planned.unit(name) for name in ("redoses", "redose_days")] == ["dimensionless", "day"]
