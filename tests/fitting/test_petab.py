@@ -79,6 +79,7 @@ OF_FILES = [
     ("conditions.tsv", "conditionId\nc0", "conditionId\tA\nc0\tmany", "table: A: only finite numbers"),
     ("problem.yaml", "[model.xml]", "[../model.xml]", "names '../model.xml', which is no place"),
     ("problem.yaml", "[model.xml]", "[/dev/zero]", "names '/dev/zero', which is no place"),
+    ("problem.yaml", "[model.xml]", "[]", "sbml_files"),
     ("problem.yaml", "[model.xml]", "[none.xml]", "none.xml: no such file"),
     ("problem.yaml", "[conditions.tsv]", "[http://a.b/c.tsv]", "which is no place in its own folder"),
     ("problem.yaml", "parameter_file", "parameters", "parameter_file: is missing"),

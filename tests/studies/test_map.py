@@ -7,7 +7,7 @@ from harness.figures.maps import draw_map
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.simulation.execute import Processes, Serial
-from harness.studies.map import PANELS, Burden, Map
+from harness.studies.map import PANELS, Burden, Map, _saturation
 
 SMALL = Map(dose="50e6:800e6:log:3", burden=Burden(points=5))
 
@@ -136,3 +136,13 @@ def test_the_panels_are_drawn_with_their_lines(outcome):
         "fall of soluble BCMA (%)",
         "fall of M-protein (%)",
     ]
+
+
+def test_a_fall_that_drops_by_a_twentieth_of_a_percent_no_longer_rises():
+    percent = np.array([10.0, 30.0, 50.0, 70.0, 90.0])
+    fall = np.array([[10.0, 30.0, 40.0, 39.95, 45.0], [20.0, 50.0, 60.0, 59.995, 64.0]])
+    found = _saturation(fall, percent)
+    assert found["rising_share"] == 7 / 8  # 0.005 is within the tolerance, 0.05 is not
+    assert found["slope_low"] == pytest.approx(25 / 20)
+    assert found["slope_high"] == pytest.approx((54.5 - 49.9725) / 20)
+    assert (found["dose_effect_low"], found["dose_effect_high"]) == (10, 19)
