@@ -1,4 +1,4 @@
-"""The drawn folders are those of the package, and imports keep to them."""
+"""The drawn folders are those of the package, imports keep to them, and a name of a class means one thing."""
 
 import configparser
 import re
@@ -32,3 +32,13 @@ def test_the_table_of_the_folders_is_the_contract():
     assert [level[name] for name in table] == sorted(level[name] for name in table)
     beneath = re.search(r"Beneath all of them stand ([^.]*)\.", text)[1]
     assert set(re.findall(r"`(\w+)`", beneath)) == level.keys() - packages
+
+
+def test_no_two_classes_have_one_name():
+    found = [
+        (name, str(path.relative_to(ROOT)))
+        for path in sorted((ROOT / "harness").rglob("*.py"))
+        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    names = [name for name, _ in found]
+    assert [each for each in found if names.count(each[0]) > 1] == []

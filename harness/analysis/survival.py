@@ -23,7 +23,7 @@ from harness.errors import InputError
 
 __all__ = [
     "LogRank",
-    "Median",
+    "MedianTime",
     "kaplan_meier",
     "log_rank",
     "median",
@@ -36,7 +36,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Median:
+class MedianTime:
     """Median of a duration and its interval; infinite where the curve does not come down that far."""
 
     value: float
@@ -103,7 +103,7 @@ def _product_limit(at_risk: np.ndarray, events: np.ndarray) -> np.ndarray:
     return found
 
 
-def median(durations: np.ndarray, events: np.ndarray, level: float = LEVEL) -> Median:
+def median(durations: np.ndarray, events: np.ndarray, level: float = LEVEL) -> MedianTime:
     """Median of the Kaplan-Meier estimate, and where the band crosses one half (Brookmeyer and Crowley).
 
     Each is the smallest time at which its curve is at most one half, as in lifelines. Where a curve stands at
@@ -111,7 +111,7 @@ def median(durations: np.ndarray, events: np.ndarray, level: float = LEVEL) -> M
     """
     curve = kaplan_meier(durations, events, level)
     reached = [curve.time[curve[name] <= 0.5] for name in ("survival", "lower", "upper")]
-    return Median(*(float(times.min()) if len(times) else np.inf for times in reached))
+    return MedianTime(*(float(times.min()) if len(times) else np.inf for times in reached))
 
 
 def median_of_all(durations: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from harness.calibration.declared import Calibration
 from harness.calibration.likelihood import log_responses, probabilities
-from harness.calibration.observed import Observed
+from harness.calibration.observed import ObservedResponses
 from harness.calibration.posterior import Weighted
 
 __all__ = ["BENCHMARKS", "benchmark"]
@@ -25,7 +25,7 @@ DIMENSIONS = 5
 CENTRE = 300e6
 
 
-def benchmark(name: str, declared: Calibration, draws: np.ndarray, observed: Observed) -> Weighted:
+def benchmark(name: str, declared: Calibration, draws: np.ndarray, observed: ObservedResponses) -> Weighted:
     """Weigh draws of its prior, (draws, `DIMENSIONS` + 1), the last coordinate that of the trial.
 
     The logit of a response at 300e6 cells is normal about 1 with SD 1.5, gaps are log-normal about 1 with

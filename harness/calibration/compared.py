@@ -16,7 +16,7 @@ from harness.analysis.survival import median_of_all
 from harness.calibration.declared import TRIAL, Calibration
 from harness.calibration.fitted import Fitted, reweighed
 from harness.calibration.likelihood import log_responses, probabilities
-from harness.calibration.observed import RESPONSE, Observed, Predicted
+from harness.calibration.observed import RESPONSE, ObservedResponses, Predicted
 from harness.calibration.posterior import effective, log_predictive
 from harness.calibration.stored import rests_on
 
@@ -36,7 +36,7 @@ LOWEST = 50e6
 
 
 def comparison(
-    declared: Calibration, found: Sequence[Fitted], observed: Observed, blind: tuple[Predicted, ...]
+    declared: Calibration, found: Sequence[Fitted], observed: ObservedResponses, blind: tuple[Predicted, ...]
 ) -> pd.DataFrame:
     """One row a candidate or benchmark.
 
@@ -105,7 +105,7 @@ def responses(declared: Calibration, found: Sequence[Fitted]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["candidate", "label", "outcome", "dose", "median", "low", "high"])
 
 
-def left_out(declared: Calibration, found: Sequence[Fitted], observed: Observed) -> pd.DataFrame:
+def left_out(declared: Calibration, found: Sequence[Fitted], observed: ObservedResponses) -> pd.DataFrame:
     """Log probability of each cohort given the others, the medians that its patients are in left out too.
 
     Draws of the prior are weighted anew without the cohort, which is a fit of its own and no correction of

@@ -28,9 +28,9 @@ __all__ = [
     "TRIAL",
     "Calibration",
     "Candidate",
+    "CandidatePrior",
     "Median",
     "OfCandidates",
-    "Prior",
     "Sizes",
     "read_calibration",
     "spreads",
@@ -43,7 +43,7 @@ TRIAL = "trial"
 """The effect of a trial on response: a shift of all cumulative logits, a normal with mean 0."""
 
 
-class Prior(Declaration):
+class CandidatePrior(Declaration):
     """A log-normal prior: median, in the model's unit, standard deviation of the logarithm, and source."""
 
     median: float = Field(gt=0)
@@ -64,7 +64,7 @@ class Candidate(Declaration):
     label: str
     model: str = "clinical_clocks"
     changes: dict[str, str] = {}
-    priors: dict[str, Prior] = {}
+    priors: dict[str, CandidatePrior] = {}
     block: bool = True
 
 
@@ -72,7 +72,7 @@ class Block(Declaration):
     """What all candidates have in common: fixed values, priors, and the spread of trials."""
 
     changes: dict[str, str] = {}
-    priors: dict[str, Prior] = {}
+    priors: dict[str, CandidatePrior] = {}
     trial_sd: float = Field(gt=0, le=3)
 
 
@@ -171,7 +171,7 @@ class Calibration(Declaration):
                 raise ValueError(f"medians: {name}: {beyond[0]:g} is none of the doses")
         return self
 
-    def priors(self, name: str) -> dict[str, Prior]:
+    def priors(self, name: str) -> dict[str, CandidatePrior]:
         """Priors of a candidate by parameter, those of the block first."""
         candidate = self.candidate(name)
         return {**(self.block.priors if candidate.block else {}), **candidate.priors}

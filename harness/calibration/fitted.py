@@ -15,9 +15,9 @@ import numpy as np
 from harness.calibration.benchmarks import BENCHMARKS, DIMENSIONS, benchmark
 from harness.calibration.declared import Calibration, Sizes
 from harness.calibration.likelihood import log_medians, log_responses, probabilities
-from harness.calibration.observed import Observed
+from harness.calibration.observed import ObservedResponses
 from harness.calibration.posterior import Weighted, draw_prior, fresh_probabilities, weigh
-from harness.calibration.simulated import Simulated, simulate
+from harness.calibration.simulated import SimulatedPoints, simulate
 from harness.calibration.surface import Surface, fit_surface
 from harness.simulation.execute import Executor
 from harness.studies.outcome import Progress
@@ -42,7 +42,7 @@ class Fresh:
     """
 
     picked: np.ndarray
-    simulated: Simulated
+    simulated: SimulatedPoints
     cumulative: np.ndarray
     log_ratio: np.ndarray
 
@@ -73,7 +73,7 @@ def fit_candidate(
     declared: Calibration,
     name: str,
     size: Sizes,
-    observed: Observed,
+    observed: ObservedResponses,
     executor: Executor,
     progress: Progress | None = None,
     kept: Path | None = None,
@@ -81,7 +81,7 @@ def fit_candidate(
     """Fit a candidate; simulations in the folder `kept` are not run again."""
     dimensions, seed = len(declared.priors(name)), declared.seed
 
-    def run(points: np.ndarray, patients: int, stage: str) -> Simulated:
+    def run(points: np.ndarray, patients: int, stage: str) -> SimulatedPoints:
         return simulate(declared, name, points, patients, stage, executor, progress, kept)
 
     room = 1 << int(np.ceil(np.log2(size.points)))
@@ -103,14 +103,14 @@ def fit_candidate(
     return Fitted(name, label, dimensions, draws, weighted, surface, fresh, runs, failed, notes)
 
 
-def fit_benchmark(declared: Calibration, name: str, size: Sizes, observed: Observed) -> Fitted:
+def fit_benchmark(declared: Calibration, name: str, size: Sizes, observed: ObservedResponses) -> Fitted:
     """Weigh a benchmark."""
     draws = draw_prior(DIMENSIONS, size.draws, declared.seed + 1)
     numbers = DIMENSIONS if name == "ordinal_dose" else DIMENSIONS - 1
     return Fitted(name, BENCHMARKS[name], numbers, draws, benchmark(name, declared, draws, observed))
 
 
-def reweighed(declared: Calibration, found: Fitted, observed: Observed) -> Weighted:
+def reweighed(declared: Calibration, found: Fitted, observed: ObservedResponses) -> Weighted:
     """The same draws under other data."""
     if found.surface is None:
         return benchmark(found.name, declared, found.draws, observed)
@@ -118,7 +118,11 @@ def reweighed(declared: Calibration, found: Fitted, observed: Observed) -> Weigh
 
 
 def _compare(
-    declared: Calibration, weighted: Weighted, picked: np.ndarray, simulated: Simulated, observed: Observed
+    declared: Calibration,
+    weighted: Weighted,
+    picked: np.ndarray,
+    simulated: SimulatedPoints,
+    observed: ObservedResponses,
 ) -> Fresh:
     cumulative, progressed = fresh_probabilities(declared, simulated)
     probability = probabilities(cumulative, weighted.trial[picked], declared.lapse)

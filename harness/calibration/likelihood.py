@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import betainc, expit, gammaln, logit, xlogy
 
 from harness.calibration.declared import Calibration, Median
-from harness.calibration.observed import CLASSES, RESPONSE, Observed
+from harness.calibration.observed import CLASSES, RESPONSE, ObservedResponses
 
 __all__ = ["GROUPS", "log_medians", "log_responses", "log_table", "probabilities"]
 
@@ -51,7 +51,7 @@ def log_table(probability: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return log_responses(np.concatenate([complete, other, none], axis=-1), counts)
 
 
-def log_medians(progressed: np.ndarray, declared: Calibration, observed: Observed) -> np.ndarray:
+def log_medians(progressed: np.ndarray, declared: Calibration, observed: ObservedResponses) -> np.ndarray:
     """Log probability that each published median lies where it does, summed.
 
     `progressed` is the probability to have progressed by each bound of each median, in their order, given
@@ -77,7 +77,7 @@ def log_medians(progressed: np.ndarray, declared: Calibration, observed: Observe
     return total
 
 
-def _shares(median: Median, declared: Calibration, observed: Observed) -> np.ndarray:
+def _shares(median: Median, declared: Calibration, observed: ObservedResponses) -> np.ndarray:
     """Share of the patients of a median at each dose of the calibration and in each group."""
     shares = np.zeros((len(declared.doses), len(GROUPS)))
     for dose, weight in median.weights.items():

@@ -18,7 +18,7 @@ from harness.models.card import repository
 from harness.studies.patient_table import read_patients
 from harness.studies.published import read_published
 
-__all__ = ["CLASSES", "RESPONSE", "Observed", "Predicted", "class_of", "read_blind", "read_observed"]
+__all__ = ["CLASSES", "RESPONSE", "ObservedResponses", "Predicted", "class_of", "read_blind", "read_observed"]
 
 CLASSES = ("CR", "VGPR", "PR", "SD", "PD")
 SAME = {"MR": "SD"}
@@ -36,7 +36,7 @@ def class_of(category: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Observed:
+class ObservedResponses:
     """Patients by dose and class.
 
     `counts` has shape (doses, classes), in the order of `doses`.
@@ -45,14 +45,14 @@ class Observed:
     doses: tuple[float, ...]
     counts: np.ndarray
 
-    def without(self, dose: float) -> Observed:
+    def without(self, dose: float) -> ObservedResponses:
         """The same without one cohort."""
         kept = [i for i, each in enumerate(self.doses) if each != dose]
-        return Observed(tuple(self.doses[i] for i in kept), self.counts[kept])
+        return ObservedResponses(tuple(self.doses[i] for i in kept), self.counts[kept])
 
-    def only(self, dose: float) -> Observed:
+    def only(self, dose: float) -> ObservedResponses:
         """One cohort alone."""
-        return Observed((dose,), self.counts[[self.doses.index(dose)]])
+        return ObservedResponses((dose,), self.counts[[self.doses.index(dose)]])
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Predicted:
         return np.array([self.cr, self.orr - self.cr, self.n - self.orr])
 
 
-def read_observed(declared: Calibration) -> Observed:
+def read_observed(declared: Calibration) -> ObservedResponses:
     """The patients that candidates are fitted to.
 
     Raises
@@ -86,7 +86,7 @@ def read_observed(declared: Calibration) -> Observed:
         raise InputError(f"{path}: dose {beyond[0]:g} is none of the doses of the calibration; add it")
     names = table["category"].replace(SAME)
     counts = [[int(((table["dose"] == d) & (names == c)).sum()) for c in CLASSES] for d in doses]
-    return Observed(doses, np.array(counts))
+    return ObservedResponses(doses, np.array(counts))
 
 
 def read_blind(declared: Calibration) -> tuple[Predicted, ...]:

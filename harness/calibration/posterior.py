@@ -17,8 +17,8 @@ from scipy.stats import norm, qmc
 
 from harness.calibration.declared import Calibration
 from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
-from harness.calibration.observed import CLASSES, Observed, Predicted
-from harness.calibration.simulated import Simulated
+from harness.calibration.observed import CLASSES, ObservedResponses, Predicted
+from harness.calibration.simulated import SimulatedPoints
 from harness.calibration.surface import Surface, counted
 
 __all__ = ["Weighted", "draw_prior", "effective", "fresh_probabilities", "log_predictive", "weigh"]
@@ -76,7 +76,9 @@ def draw_prior(dimensions: int, count: int, seed: int) -> np.ndarray:
     return norm.ppf(np.clip(sample, 1e-12, 1 - 1e-12))
 
 
-def weigh(declared: Calibration, surface: Surface, draws: np.ndarray, observed: Observed) -> Weighted:
+def weigh(
+    declared: Calibration, surface: Surface, draws: np.ndarray, observed: ObservedResponses
+) -> Weighted:
     """Likelihood of draws of the prior; their last coordinate is that of the trial."""
     points, trial = draws[:, :-1], declared.block.trial_sd * draws[:, -1]
     cumulative, progressed = surface(points)
@@ -87,7 +89,7 @@ def weigh(declared: Calibration, surface: Surface, draws: np.ndarray, observed: 
     return Weighted(points, trial, probability, cumulative, responses, medians)
 
 
-def fresh_probabilities(declared: Calibration, simulated: Simulated) -> tuple[np.ndarray, np.ndarray]:
+def fresh_probabilities(declared: Calibration, simulated: SimulatedPoints) -> tuple[np.ndarray, np.ndarray]:
     """What :class:`Surface` gives, from the patients of each point alone."""
     n, at_most, in_group, came = counted(declared, simulated)
     better = np.arange(1, len(CLASSES)) / len(CLASSES)

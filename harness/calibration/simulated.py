@@ -26,11 +26,11 @@ from harness.simulation.execute import Executor
 from harness.studies.assessed import assess
 from harness.studies.outcome import Progress
 
-__all__ = ["Simulated", "identity", "patient_columns", "simulate"]
+__all__ = ["SimulatedPoints", "identity", "patient_columns", "simulate"]
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedPoints:
     """Outcomes of the patients of each point.
 
     Attributes
@@ -77,7 +77,7 @@ def simulate(
     executor: Executor,
     progress: Progress | None = None,
     kept: Path | None = None,
-) -> Simulated:
+) -> SimulatedPoints:
     """Simulate `patients` at each dose for each of `points`; those in the folder `kept` are not run again."""
     key = hashlib.sha256(
         f"{identity(declared, name)} {stage} {patients}".encode() + np.ascontiguousarray(points).tobytes()
@@ -87,7 +87,7 @@ def simulate(
     if path is not None and path.is_file():
         with np.load(path) as found:
             if str(found["key"]) == key:
-                return Simulated(points, found["classes"], found["pfs"], int(found["failed"]))
+                return SimulatedPoints(points, found["classes"], found["pfs"], int(found["failed"]))
         notes = (f"{path}: of other data, sizes or another model; simulated again",)
     table = _table(declared, name, points, patients, stage)
     found = assess(
@@ -107,7 +107,7 @@ def simulate(
         write_whole(path, lambda place: _save(place, about))
     said = f"{found.failed} simulations of stage {stage} failed and are in no share"
     notes += (said,) if found.failed else ()
-    return Simulated(points, classes, pfs, found.failed, notes)
+    return SimulatedPoints(points, classes, pfs, found.failed, notes)
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from scipy.special import expit
 from harness.calibration.declared import Calibration
 from harness.calibration.likelihood import GROUPS
 from harness.calibration.observed import CLASSES
-from harness.calibration.simulated import Simulated
+from harness.calibration.simulated import SimulatedPoints
 
 __all__ = ["Surface", "counted", "fit_surface"]
 
@@ -55,7 +55,7 @@ class Surface:
         return cumulative, progressed
 
 
-def counted(declared: Calibration, simulated: Simulated) -> tuple[np.ndarray, ...]:
+def counted(declared: Calibration, simulated: SimulatedPoints) -> tuple[np.ndarray, ...]:
     """Patients that the regressions count, all of shape (points, doses, ...).
 
     Returns
@@ -78,7 +78,7 @@ def counted(declared: Calibration, simulated: Simulated) -> tuple[np.ndarray, ..
     return n, at_most, in_group, came
 
 
-def fit_surface(declared: Calibration, *simulated: Simulated) -> Surface:
+def fit_surface(declared: Calibration, *simulated: SimulatedPoints) -> Surface:
     """Fit a surface to the patients of one stage or more."""
     parts = [counted(declared, each) for each in simulated]
     features = np.concatenate([_features(each.points, declared.doses) for each in simulated])

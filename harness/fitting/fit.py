@@ -20,7 +20,7 @@ from harness.fitting.predictions import prediction_table, residual_table
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import Walk
 from harness.fitting.result import FitResult, as_columns, plain_numbers
-from harness.fitting.tables import LOWER, Found, result_notes, result_numbers, result_tables
+from harness.fitting.tables import LOWER, Reached, result_notes, result_numbers, result_tables
 from harness.fitting.tasks import MapRow, Side, Start, Task, run_tasks
 from harness.identity import versions
 from harness.simulation.execute import Executor, Serial
@@ -154,7 +154,7 @@ class _Work:
         free = tuple(self.prepared.places("error", "omega").tolist())
         return self.run([Start("table_1", tuple(x.tolist()), free)])[0]
 
-    def optimum(self, best: dict, profile: bool) -> Found:
+    def optimum(self, best: dict, profile: bool) -> Reached:
         """The optimum, its profiles and its map; begun anew from a lower point on one of them."""
         x, value = np.array(best["x"]), best["penalised"]
         for attempt in range(ATTEMPTS):
@@ -171,7 +171,7 @@ class _Work:
             x, value = better.x, better.value
             self.runs += objective.runs
             self.failed += objective.failed
-        return Found(x, value, known, sides, ridge, lowest)
+        return Reached(x, value, known, sides, ridge, lowest)
 
     def profiles(self, x: np.ndarray, known: Uncertainty, attempt: int) -> dict[int, tuple[Walk, Walk]]:
         places = self.prepared.places("parameter").tolist()

@@ -16,7 +16,7 @@ from harness.fitting.objective import Objective
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import DETERMINED, NOT_DETERMINED, ONE_SIDED, Walk, crossing, verdict
 
-__all__ = ["LOWER", "TABLES", "Found", "number_names", "result_notes", "result_numbers", "result_tables"]
+__all__ = ["LOWER", "TABLES", "Reached", "number_names", "result_notes", "result_numbers", "result_tables"]
 
 TABLES = (
     "estimates", "effects", "correlation", "eigenvalues", "waterfall", "profiles", "ridge", "predictions",
@@ -44,7 +44,7 @@ def number_names(coordinates: list[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Found:
+class Reached:
     """The optimum, the profiles around it by place of coordinate, and the map over two of them.
 
     `lowest` is the lowest value on profiles and map.
@@ -59,7 +59,7 @@ class Found:
 
 
 def result_tables(
-    objective: Objective, found: Found, starts: list[dict], profile: bool
+    objective: Objective, found: Reached, starts: list[dict], profile: bool
 ) -> dict[str, pd.DataFrame]:
     """Estimates, effects, correlations, eigenvalues, waterfall, profiles and ridge."""
     prepared = objective.prepared
@@ -74,7 +74,7 @@ def result_tables(
     }
 
 
-def _estimates(prepared: Prepared, found: Found, profile: bool) -> pd.DataFrame:
+def _estimates(prepared: Prepared, found: Reached, profile: bool) -> pd.DataFrame:
     known = found.known
     at_bounds = prepared.at_bounds(found.x)
     lower, upper = known.interval(found.x)
@@ -138,7 +138,7 @@ def _waterfall(starts: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("objective", ignore_index=True)
 
 
-def _profiles(prepared: Prepared, found: Found) -> pd.DataFrame:
+def _profiles(prepared: Prepared, found: Reached) -> pd.DataFrame:
     """One row a point, ascending in the profiled parameter; the columns of the others are the path."""
     frames = []
     for place, (down, up) in found.sides.items():
@@ -158,7 +158,7 @@ def result_numbers(
     starts: list[dict],
     best: float,
     table_1: dict,
-    found: Found,
+    found: Reached,
     failed: int,
 ) -> dict[str, float]:
     """The numbers of :func:`number_names`, from the table of estimates and the objective at the optimum."""
@@ -186,7 +186,7 @@ def result_numbers(
 
 
 def result_notes(
-    prepared: Prepared, estimates: pd.DataFrame, numbers: dict[str, float], found: Found
+    prepared: Prepared, estimates: pd.DataFrame, numbers: dict[str, float], found: Reached
 ) -> tuple[str, ...]:
     """What a reader of the numbers has to know."""
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []

@@ -20,11 +20,11 @@ from harness.simulation.engine import Engine, Trajectory
 from harness.simulation.form import Stopped
 from harness.simulation.program import Program
 
-__all__ = ["Trial", "try_out"]
+__all__ = ["TriedOut", "try_out"]
 
 
 @dataclass(frozen=True)
-class Trial:
+class TriedOut:
     """What a trial has found: what states reach, species that may be negative, and what is to be told."""
 
     reach: Mapping[str, float] = field(default_factory=dict)
@@ -32,10 +32,10 @@ class Trial:
     doubts: tuple[str, ...] = ()
 
 
-_KNOWN: OrderedDict[str, Trial] = OrderedDict()
+_KNOWN: OrderedDict[str, TriedOut] = OrderedDict()
 
 
-def try_out(program: Program, times: np.ndarray, observables: Sequence[str]) -> Trial:
+def try_out(program: Program, times: np.ndarray, observables: Sequence[str]) -> TriedOut:
     """The trial of a program over `times`; of the same content it is made once."""
     key = key_of(program, times, tuple(observables))
     if key not in _KNOWN:
@@ -45,7 +45,7 @@ def try_out(program: Program, times: np.ndarray, observables: Sequence[str]) -> 
     return _KNOWN[key]
 
 
-def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Trial:
+def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> TriedOut:
     species = engine.species
     read = [*observables, *(name for name in species if name not in observables)]
     accuracy = engine.first_accuracy().with_signed(species)
@@ -53,12 +53,12 @@ def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Tri
         accuracy = accuracy.after(engine.integrate({}, None, times, read, accuracy).reached)
         loose = engine.integrate({}, None, times, read, accuracy)
     except Stopped:  # the run that was asked for will tell why
-        return Trial(accuracy.reach)
+        return TriedOut(accuracy.reach)
     accuracy = accuracy.after(loose.reached)
     try:
         tight = engine.integrate({}, None, times, read, accuracy.tighter(TIGHTER))
     except Stopped as error:
-        return Trial(
+        return TriedOut(
             accuracy.reach,
             doubts=(
                 f"the numbers of this model could not be checked at a hundredth of the tolerance: {error}",
@@ -67,7 +67,7 @@ def _trial(engine: Engine, times: np.ndarray, observables: Sequence[str]) -> Tri
     meant = accuracy.meant_negative(read, loose.values, tight.values) or ()
     if not engine.may_be_negative(meant, {}, accuracy.reach, float(times[-1])):
         meant = ()
-    return Trial(accuracy.reach, meant, _doubts(observables, loose, tight))
+    return TriedOut(accuracy.reach, meant, _doubts(observables, loose, tight))
 
 
 def _doubts(observables: Sequence[str], loose: Trajectory, tight: Trajectory) -> tuple[str, ...]:

@@ -26,13 +26,13 @@ from harness.simulation.run import collect
 from harness.studies.assessed import assess
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration
 
-__all__ = ["Case", "Clocks"]
+__all__ = ["ClockCase", "Clocks"]
 
 LEAST = 1.0
 """Cells of the smallest dose that can be given."""
 
 
-class Case(Declaration):
+class ClockCase(Declaration):
     """One population: a model, values for everybody, spreads beside the published ones.
 
     `engraftment` is the omega of a log-normal factor of the dose: the share of the cells that take.
@@ -62,7 +62,7 @@ class Clocks(StudyDeclaration):
 
     kind: Literal["clocks"]
     doses: tuple[float, ...]
-    cases: dict[str, Case]
+    cases: dict[str, ClockCase]
     patients: int = Field(default=200, ge=1, le=100_000)
     until: str = "12 months"
     seed: Seed = 1
@@ -77,7 +77,7 @@ class Clocks(StudyDeclaration):
 
     @field_validator("cases")
     @classmethod
-    def _there_is_a_case(cls, cases: dict[str, Case]) -> dict[str, Case]:
+    def _there_is_a_case(cls, cases: dict[str, ClockCase]) -> dict[str, ClockCase]:
         if not cases:
             raise ValueError("expected one case or more")
         return cases
@@ -137,7 +137,7 @@ class Clocks(StudyDeclaration):
         table = {"dose": self.doses, "Cmax": found.columns["Cmax"], "Tmax": found.columns["Tmax"]}
         return pd.DataFrame(table), dict.fromkeys(planned.notes)
 
-    def _design(self, name: str, case: Case) -> Design:
+    def _design(self, name: str, case: ClockCase) -> Design:
         """The patients of a case, each at every dose, times what of it takes."""
         card = load_card(case.model)
         omegas = {**omegas_of(card), **case.omegas}

@@ -10,9 +10,9 @@ from scipy.stats import binom, multinomial
 from harness.calibration.benchmarks import DIMENSIONS, benchmark
 from harness.calibration.declared import read_calibration
 from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
-from harness.calibration.observed import Observed, class_of, read_blind, read_observed
+from harness.calibration.observed import ObservedResponses, class_of, read_blind, read_observed
 from harness.calibration.posterior import draw_prior, effective, fresh_probabilities, log_predictive
-from harness.calibration.simulated import Simulated, simulate
+from harness.calibration.simulated import SimulatedPoints, simulate
 from harness.calibration.study import TABLES, Calibrate
 from harness.calibration.surface import fit_surface
 from harness.declarations import declare
@@ -74,7 +74,7 @@ def test_a_trial_shifts_every_cumulative_logit_and_a_lapse_is_even():
 def test_the_median_of_n_lies_between_two_times_as_often_as_the_middle_of_n_does(declared):
     """For three patients of one group: at least two below the upper bound, and not so below the lower one."""
     one = declared.model_copy(update={"medians": {"low": declared.medians["low"]}, "lapse": 1e-12})
-    observed = Observed((50e6,), np.array([[0, 0, 3, 0, 0]]))
+    observed = ObservedResponses((50e6,), np.array([[0, 0, 3, 0, 0]]))
     progressed = np.zeros((len(one.doses), 3, 2))
     progressed[0, 1] = 0.3, 0.6
     at_least_two = [binom.sf(1, 3, p) for p in (0.3, 0.6)]
@@ -98,7 +98,7 @@ def logistic_patients(declared, points, patients, seed):
     x = np.log(np.array(declared.doses) / 300e6)
     eta = 0.5 + 0.8 * points[:, :1] + 0.6 * x
     classes = np.where(rng.random(shape) < 1 / (1 + np.exp(-eta))[..., None], 0, 3)
-    return Simulated(points, classes, rng.exponential(10, shape), 0), 1 / (1 + np.exp(-eta))
+    return SimulatedPoints(points, classes, rng.exponential(10, shape), 0), 1 / (1 + np.exp(-eta))
 
 
 def test_a_surface_finds_the_probabilities_that_patients_were_drawn_from(declared):
