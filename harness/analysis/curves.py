@@ -207,17 +207,32 @@ class Pieces:
         """Values of curves, by their places, at some of the times of :func:`refined`, by theirs."""
         fine = fine_times(self.time)
         left, share = fine.left[place], fine.share[place]
-        low = np.minimum(left, self.time.size - 2)
-        step, piece = self.time[low + 1] - self.time[low], self.piece[low]
-        start = self.y[curve, low]
-        rise = self.y[curve, low + 1] - start
-        found = _cubic(start, rise, self.slope[curve, low], self.slope[curve, low + 1], share, step)
+        found = self.at_share(curve, np.minimum(left, self.time.size - 2), share)
+        return np.where(share > 0, found, self.value[curve, left])
+
+    def at_share(self, curve: np.ndarray, left: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """Values of curves, by their places, a share of the way along the steps that begin at `left`."""
+        step, piece = self.time[left + 1] - self.time[left], self.piece[left]
+        start = self.y[curve, left]
+        rise = self.y[curve, left + 1] - start
+        found = _cubic(start, rise, self.slope[curve, left], self.slope[curve, left + 1], share, step)
         np.exp(found, out=found, where=self.logarithmic[curve, piece])
         if self.power.any():
             power = self.power[curve, piece]
-            first = (power > 0) & ((low == 0) | (self.piece[low - 1] < piece))
-            found = np.where(first, self.value[curve, low + 1] * share**power, found)
-        return np.where(share > 0, found, self.value[curve, left])
+            first = (power > 0) & ((left == 0) | (self.piece[left - 1] < piece))
+            found = np.where(first, self.value[curve, left + 1] * share**power, found)
+        return found
+
+    def turns(self, curve: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far along the steps that begin at `left` the curves are level; NaN or outside where nowhere."""
+        step = self.time[left + 1] - self.time[left]
+        rise = self.y[curve, left + 1] - self.y[curve, left]
+        first, last = (step * self.slope[curve, place] for place in (left, left + 1))
+        # The derivative of the cubic polynomial by the share; its roots without a difference of equals.
+        a, b = 3 * (first + last) - 6 * rise, 6 * rise - 4 * first - 2 * last
+        with np.errstate(invalid="ignore", divide="ignore"):
+            q = -(b + np.copysign(np.sqrt(b**2 - 4 * a * first), b)) / 2
+            return q / a, first / q
 
 
 def smooth(time: np.ndarray, value: np.ndarray) -> Pieces:

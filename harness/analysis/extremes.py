@@ -109,7 +109,7 @@ def _extreme(
         level = np.where((time <= end) | (time == time[0]), level, -np.inf)
     point = level.argmax(axis=-1)
     best = _higher(fine, curves, refine, sign, end, fine.node[point], level[np.arange(point.size), point])
-    height, where = _turn(fine, curves, best, sign)
+    height, where = _turn(fine, curves, best, sign, end)
     finite = curves.finite.all(axis=-1)
     return np.where(finite, height, np.nan).reshape(shape), np.where(finite, where, np.nan).reshape(shape)
 
@@ -142,38 +142,28 @@ def _higher(
     return found
 
 
-def _turn(fine: FineTimes, curves: Pieces, place: np.ndarray, sign: int) -> tuple[np.ndarray, np.ndarray]:
-    """Height and time of the extreme of a curve about `place`: its highest point, with -1 its lowest.
+def _turn(
+    fine: FineTimes, curves: Pieces, place: np.ndarray, sign: int, end: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Height and time of the highest point of a curve about `place`, up to `end`; with -1 its lowest.
 
-    It is the turn of the parabola through the point and its neighbours within a smooth piece, or of that
-    through the last three points of a piece, where it turns within the last step.
+    It is that point, or where the polynomial of a step that it lies on or ends at turns, or `end`.
     """
-    curve, inner = np.arange(place.size)[:, np.newaxis], fine.inner
-    height, where = curves.at_fine(curve, place[:, np.newaxis])[:, 0], fine.time[place]
-    if not inner.any():
-        return height, where
-    after, before = np.minimum(place + 1, inner.size - 1), np.maximum(place - 1, 0)
-    middle = np.where(inner[place], place, np.where(inner[after], after, before))
-    known = inner[middle]
-    picked = np.where(known, middle, np.flatnonzero(inner)[0])[..., np.newaxis] + np.array([-1, 0, 1])
-    time = fine.time[picked]
-    level, turn = _vertex(time, curves.at_fine(curve, picked))
-    within_step = (turn > time[:, 0]) & (turn < time[:, 2])
-    found = known & ((middle == place) | (within_step & (sign * (level - height) > 0)))
-    return np.where(found, level, height), np.where(found, turn, where)
-
-
-def _vertex(time: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Extreme of the parabola through three points, of their logarithms where they are positive."""
-    logarithmic = np.all(value > 0, axis=-1, keepdims=True)
-    y = np.where(logarithmic, np.log(np.where(logarithmic, value, 1.0)), value)
-    left, right = time[..., 1] - time[..., 0], time[..., 2] - time[..., 1]
-    rise, fall = (y[..., 1] - y[..., 0]) / left, (y[..., 2] - y[..., 1]) / right
-    bend = (fall - rise) / (left + right)
-    slope = rise + bend * left  # at the middle point
-    curved = bend != 0
-    step = np.where(curved, -slope / (2 * np.where(curved, bend, 1.0)), 0.0)
-    step = np.clip(step, -left, right)  # moves the vertex of an extreme nowhere; of others it is not used
-    height = y[..., 1] + step * (slope + bend * step)
-    with np.errstate(over="ignore"):  # where it is not used
-        return np.where(logarithmic[..., 0], np.exp(height), height), time[..., 1] + step
+    curve = np.arange(place.size)
+    height, where = curves.at_fine(curve, place), fine.time[place]
+    left = fine.left[place]
+    for step in (left - (fine.node[left] == place), left):
+        inside = (step >= 0) & (step < curves.time.size - 1)
+        low = np.clip(step, 0, curves.time.size - 2)
+        inside &= curves.piece[low] == curves.piece[low + 1]
+        start, length = curves.time[low], np.diff(curves.time)[low]
+        shares = [*curves.turns(curve, low)]
+        if end is not None:
+            shares.append(np.where(inside, end[:, 0] - start, 0.0) / np.where(inside, length, 1.0))
+        for share in shares:
+            at = start + share * length
+            counts = inside & (share > 0) & (share < 1) & (True if end is None else at <= end[:, 0])
+            level = curves.at_share(curve, low, np.where(counts, share, 0.0))
+            higher = counts & (sign * (level - height) > 0)
+            height, where = np.where(higher, level, height), np.where(higher, at, where)
+    return height, where

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.curves import refined
+from harness.analysis.curves import between, refined
+from harness.analysis.endpoints import lowest
 from harness.analysis.extremes import bottom, first_reached, top
 from harness.analysis.response import over_progression
 
@@ -37,14 +38,24 @@ def test_extremes_are_those_of_the_refined_curve(seed, count):
     ):
         height, at = found
         best = (sign * among).argmax(axis=-1)
-        following = np.minimum(best + 1, fine.size - 1)[:, np.newaxis]
-        inside = np.isfinite(np.take_along_axis(among, following, axis=-1))
-        for i in np.flatnonzero(np.isfinite(value).all(axis=-1) & inside[:, 0]):  # not where a curve is cut
+        for i in np.flatnonzero(np.isfinite(value).all(axis=-1)):
             assert sign * (height[i] - level[i, best[i]]) >= -1e-12 * abs(height[i])
             assert -steps[best[i]] <= at[i] - fine[best[i]] <= steps[best[i] + 1]
+            on_curve = np.append(between(time, value[i], at[i : i + 1]), value[i, time == at[i]])
+            assert np.abs(on_curve - height[i]).min() <= 1e-9 * abs(height[i])
         if count > 1:
             assert np.isnan(height[3])
             assert np.isnan(at[3])
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1))
+def test_a_change_that_falls_by_tens_of_powers_of_ten_stays_above_what_is_left(seed):
+    random = np.random.default_rng(seed)
+    time = np.cumsum(random.choice([1.0, 2.0, 4.0, 6.0], 12))
+    level = 10.0 ** np.append(-np.sort(-random.uniform(0, 40, 6)), -random.uniform(10, 40, 6))
+    change = 100 * (level - 1) + random.choice([-1, 0, 1], 12) * 1e-13
+    assert lowest(time, change) >= -100 - 1e-12 * max(change[5], 100)  # rounding
 
 
 def lags_behind_its_lowest(level):
