@@ -101,7 +101,7 @@ def fit(
         failed=work.failed,
         numbers=plain_numbers(numbers),
         tables={name: as_columns(table) for name, table in tables.items()},
-        notes=result_notes(prepared, tables["estimates"], numbers, found),
+        notes=result_notes(prepared, tables["estimates"], numbers, found, starts, table_1),
     )
 
 

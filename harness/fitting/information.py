@@ -1,7 +1,8 @@
 """The Fisher information at the optimum: errors, intervals, correlations, eigenvalues.
 
-Promise: a coordinate that the data do not determine has no standard error (NaN), not a large one by chance;
-and few data or few groups make intervals wider, as Student's t does for a mean.
+Promise: a coordinate that the data do not determine has no standard error (NaN), not a large one by chance:
+information counts where it is more than what the derivatives are uncertain by. And few data or few groups
+make intervals wider, as Student's t does for a mean.
 
 The information is the expected one of observations that are Gaussian on the scale of their error, with the
 model linearised around the estimates and the random effects there. With mean m, covariance V = Z Z' + R of
@@ -171,10 +172,12 @@ class Uncertainty:
 class _Group:
     """Linearised observations of one group, each in units of its standard deviation s.
 
-    `mean` is m_i/s, shape (n, k); `weight` V^-1 s^2, (n, n); `changes` V_i/s^2, (k, n, n).
+    `mean` is m_i/s, shape (n, k), and `doubt` what errors of the derivatives make of it, (n, k); `weight`
+    V^-1 s^2, (n, n); `changes` V_i/s^2, (k, n, n).
     """
 
     mean: np.ndarray
+    doubt: np.ndarray
     weight: np.ndarray
     changes: np.ndarray
 
@@ -200,7 +203,7 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
     information = _mean_part(prepared, groups) + _variance_part(prepared, groups)
     without = np.concatenate([sizes[spent], np.flatnonzero(held)])
     information[without] = information[:, without] = 0.0
-    error, covariance = _inverse(information)
+    error, covariance = _inverse(information, _doubt(prepared, groups))
     restricted = np.exp(at - x)
     restricted[sizes[spent]] = np.nan
     inflation = np.ones(x.size)
@@ -248,7 +251,16 @@ def _mean_part(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
 def _of_means(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
     """Covariance of the parameters for known sizes, F^-1."""
     location = prepared.places("parameter")
-    return _inverse(_mean_part(prepared, groups)[np.ix_(location, location)])[1]
+    part = _mean_part(prepared, groups)[np.ix_(location, location)]
+    return _inverse(part, _doubt(prepared, groups)[location])[1]
+
+
+def _doubt(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
+    """What information about each coordinate errors of the derivatives alone would give, shape (k,)."""
+    total = np.zeros(len(prepared.coordinates))
+    for group in groups:
+        total += np.diag(group.weight) @ group.doubt**2
+    return total
 
 
 def _variance_part(prepared: Prepared, groups: list[_Group]) -> np.ndarray:
@@ -285,12 +297,18 @@ def _trace(first: np.ndarray, second: np.ndarray) -> float:
     return float((first * second.T).sum())
 
 
-def _inverse(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors and covariance from an information matrix; NaN and left out where it is singular."""
-    size = np.sqrt(np.maximum(np.diag(found), 0.0))
-    scale = np.where(size > 0, size, 1.0)
+def _inverse(found: np.ndarray, doubt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors and covariance from an information matrix; NaN and left out where it is singular.
+
+    `doubt` is what information the errors of the derivatives feign, shape (k,).
+    """
+    told = np.diag(found) > doubt
+    found = np.where(np.outer(told, told), found, 0.0)
+    size = np.sqrt(np.diag(found))
+    scale = np.where(told, size, 1.0)
     values, vectors = np.linalg.eigh(found / np.outer(scale, scale))
     known = values > SINGULAR * max(values.max(initial=0.0), 1e-300)
+    known &= values > (doubt / scale**2) @ vectors**2
     covariance = (vectors[:, known] / values[known]) @ vectors[:, known].T / np.outer(scale, scale)
     covariance[size == 0] = covariance[:, size == 0] = 0.0
     lost = (np.abs(vectors[:, ~known]) > INVOLVED).any(axis=1) | (size == 0)
@@ -306,6 +324,7 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray, held: 
     prepared = objective.prepared
     natural = prepared.natural(x)
     every = np.arange(x.size)
+    parameters = np.isin(every, prepared.places("parameter"))
     found = []
     for group in dict.fromkeys(arm.group for arm in prepared.arms):
         arms = prepared.members(group)
@@ -320,17 +339,21 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray, held: 
 
         mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)) * ~held, 2)
         slope = _by_effects(objective, group, x, effects, model, spread)
-        found.append(_group(prepared, mean, level, slope))
+        size = np.where(model.logarithmic, 1.0, np.abs(np.nan_to_num(objective.predict(arms, x, effects))))
+        doubt = np.outer(objective.accuracy * size / spread, parameters / prepared.sizes(x)) * ~held
+        found.append(_group(prepared, mean, doubt, level, slope))
     return found
 
 
-def _group(prepared: Prepared, mean: np.ndarray, level: np.ndarray, slope: np.ndarray) -> _Group:
+def _group(
+    prepared: Prepared, mean: np.ndarray, doubt: np.ndarray, level: np.ndarray, slope: np.ndarray
+) -> _Group:
     """One group from m_i/s and from the derivatives of sqrt(2) ln s, both (n, k), and Z/s, (n, effects)."""
     changes = np.stack([np.diag(np.sqrt(2) * column) for column in level.T])  # dV = 2 s^2 d ln s, over s^2
     for k, effect in enumerate(prepared.effects):
         if effect.omega.place is not None:
             changes[effect.omega.place] += 2 * np.outer(slope[:, k], slope[:, k])
-    return _Group(mean, np.linalg.inv(np.eye(len(mean)) + slope @ slope.T), changes)
+    return _Group(mean, doubt, np.linalg.inv(np.eye(len(mean)) + slope @ slope.T), changes)
 
 
 def _rescaled(prepared: Prepared, effects: np.ndarray, x: np.ndarray, at: np.ndarray) -> np.ndarray:

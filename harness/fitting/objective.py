@@ -62,6 +62,11 @@ class Objective:
         """Step of differences, in ln units: as small as what the simulations hold of their engine allows."""
         return self.simulations.step
 
+    @property
+    def accuracy(self) -> float:
+        """Error of d ln f/d ln p of predictions f by differences of that step."""
+        return self.simulations.accuracy
+
     def near(
         self,
         x: np.ndarray,
@@ -180,7 +185,7 @@ class Objective:
         low, high = self.prepared.bounds
         columns = []
         for i in free:
-            step = self.step * (1.0 if self.prepared.coordinates[i].log else high[i] - low[i])
+            step = self.step * self.prepared.coordinates[i].size(x[i])
             above, below = x.copy(), x.copy()
             above[i] = min(x[i] + step, max(high[i], x[i]))
             below[i] = max(x[i] - step, min(low[i], x[i]))

@@ -78,8 +78,11 @@ class _Problem:
         return x
 
     def inside(self, values: np.ndarray) -> np.ndarray:
-        low, high = self.bounds
-        return np.clip(values, low + 1e-9 * (high - low), high - 1e-9 * (high - low))
+        (low, high), margin = self.bounds, 1e-9 * self.spans(values)
+        return np.clip(values, low + margin, high - margin)
+
+    def spans(self, values: np.ndarray) -> np.ndarray:
+        return self.objective.prepared.spans(self.full(values))[self.free]
 
     def rows(self, values: np.ndarray) -> np.ndarray:
         return self.objective.rows(self.full(values))[self.used]
@@ -127,7 +130,7 @@ class _Problem:
         """
         found = self._trust_region(values, "trf", 60)
         low, high = self.bounds
-        at_bound = np.minimum(found.x - low, high - found.x) < 1e-2 * (high - low)
+        at_bound = np.minimum(found.x - low, high - found.x) < 1e-2 * self.spans(found.x)
         if found.success and not at_bound.any():
             return found
         further = self._trust_region(self.inside(found.x), "dogbox", 60)

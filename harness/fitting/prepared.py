@@ -19,6 +19,9 @@ from harness.simulation.regimen import Regimen
 
 __all__ = ["ArmData", "Coordinate", "EffectPlace", "ErrorSizes", "Observations", "Prepared", "Size"]
 
+SMALL = 1e-2
+"""Part of its start below which a coordinate on a linear scale counts as next to 0."""
+
 
 @dataclass(frozen=True)
 class Coordinate:
@@ -46,6 +49,19 @@ class Coordinate:
     def natural(self, x: float) -> float:
         """A value on the scale of the coordinate as a natural one."""
         return float(np.exp(min(x, 709.0))) if self.log else float(x)
+
+    def size(self, x: float) -> float:
+        """What steps are parts of, at a value on the scale of the coordinate: 1 in ln units.
+
+        On a linear scale it is the value itself, but not less than SMALL of where the coordinate starts or of
+        what is declared. The bounds have no part in it, however wide: they say where the optimum is looked
+        for, not how far a prediction is straight. What starts at 0 has its unit, or the width if that is
+        less.
+        """
+        if self.log:
+            return 1.0
+        known = max(abs(self.start), 0.0 if np.isnan(self.declared) else abs(self.declared))
+        return max(abs(x), SMALL * (known or min(1.0, self.high - self.low)))
 
 
 @dataclass(frozen=True)
@@ -170,9 +186,22 @@ class Prepared:
         return np.array([c.scaled(c.start) for c in self.coordinates])
 
     def at_bounds(self, x: np.ndarray) -> np.ndarray:
-        """Which coordinates of a point lie on a bound, within 1e-4 of what is between their bounds."""
+        """Which coordinates of a point lie on a bound, within 1e-4 of what is between their bounds.
+
+        On a linear scale within 1e-4 of their size, if that is less.
+        """
         low, high = self.bounds
-        return np.minimum(x - low, high - x) < 1e-4 * (high - low)
+        return np.minimum(x - low, high - x) < 1e-4 * self.spans(x)
+
+    def sizes(self, x: np.ndarray) -> np.ndarray:
+        """What steps are parts of at a point, by coordinate."""
+        return np.array([c.size(value) for c, value in zip(self.coordinates, x, strict=True)])
+
+    def spans(self, x: np.ndarray) -> np.ndarray:
+        """How far apart values of each coordinate can be: from bound to bound, on a linear scale not more
+        than its size."""
+        low, high = self.bounds
+        return np.where(self._logs, high - low, np.minimum(self.sizes(x), high - low))
 
     @property
     def observations(self) -> int:

@@ -47,8 +47,8 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float,
     free = np.array([i for i in range(x.size) if i != place], int)
     best = objective.penalised(x)
     points, values = [x], [best]
-    whole = high[place] - low[place]
-    step = float(np.clip(0.5 * error, 1e-3 * whole, 0.125 * whole)) if np.isfinite(error) else 0.05 * whole
+    whole, span = high[place] - low[place], prepared.spans(x)[place]
+    step = float(np.clip(0.5 * error, 1e-3 * span, 0.125 * whole)) if np.isfinite(error) else 0.05 * span
     while (
         len(points) < POINTS
         and values[-1] < best + 1.3 * rise
@@ -62,7 +62,7 @@ def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float,
             at[free] = np.clip(last[free] + share * (last[free] - before[free]), low[free], high[free])
         found = minimise(objective, at, free, "least_squares")
         more = found.value - values[-1]
-        if more > 0.6 * rise and step > 2e-3 * whole and values[-1] < best + 0.5 * rise:
+        if more > 0.6 * rise and step > 2e-3 * span and values[-1] < best + 0.5 * rise:
             step /= 3
             continue
         points.append(found.x)

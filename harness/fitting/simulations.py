@@ -28,9 +28,16 @@ STEP = 5e-3
 derivatives of the logarithm of an observable are off by 1e-4 of the largest one; at 1e-7 no step brings that
 below 4e-4."""
 
+ACCURACY = 1e-4
+"""Error of a derivative by such a step, in ln units by ln units."""
+
 NEARBY, CURVED = 1e-5, 1e-4
 """Steps of differences that nothing but rounding disturbs: of the first order, and of the second, in which
 rounding counts twice."""
+
+ROUNDED = 1e-6
+"""What rounding makes of a derivative by such a step: of one that is 0 by the equations, such as that of the
+change of M-protein by its production, at most 2e-7 is left (a test)."""
 
 KEPT = 20_000
 
@@ -74,9 +81,11 @@ class Simulations:
         Simulations made so far, those on the steps of another among them, and how many of them failed.
     step
         Step for differences of what they give, in ln units.
+    accuracy
+        Error of a derivative by that step, in ln units by ln units.
     """
 
-    step = STEP
+    step, accuracy = STEP, ACCURACY
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
@@ -125,7 +134,7 @@ class Simulations:
             values = self.values(arm, times, point)
             return Expansion(np.empty(0), values, np.empty((0, values.size)), np.empty((0, 0)))
         data, count, at = self.prepared.arms[arm], len(by), np.array(by, int)
-        units = [1.0 if c.log else c.high - c.low for c in self._free]
+        units = [c.size(value) for c, value in zip(self._free, point, strict=True)]
         steps = (CURVED if twice else NEARBY) * np.array(units)
         pairs = sorted({(min(a, b), max(a, b)) for a in by for b in twice})
         moves = [np.bincount(places, minlength=point.size) for places in [*((i,) for i in by), *pairs]]
@@ -165,7 +174,7 @@ class Near:
         Polynomials in them by arm and times.
     """
 
-    step = NEARBY
+    step, accuracy = NEARBY, ROUNDED
     runs = failed = 0
 
     def __init__(self, by: Sequence[int], expansions: Mapping[tuple[int, bytes], Expansion]) -> None:

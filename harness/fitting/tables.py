@@ -186,7 +186,12 @@ def result_numbers(
 
 
 def result_notes(
-    prepared: Prepared, estimates: pd.DataFrame, numbers: dict[str, float], found: Reached
+    prepared: Prepared,
+    estimates: pd.DataFrame,
+    numbers: dict[str, float],
+    found: Reached,
+    starts: list[dict],
+    table_1: dict,
 ) -> tuple[str, ...]:
     """What a reader of the numbers has to know."""
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
@@ -214,8 +219,49 @@ def result_notes(
         )
     if numbers["failed_runs"]:
         notes.append(f"{numbers['failed_runs']:.0f} simulations failed and counted as large residuals.")
-    if numbers["starts_at_best"] <= 1 < numbers["starts"]:
-        notes.append("At most one start reached the lowest objective: it may not be the global one.")
+    notes += _of_censoring(prepared) + _of_starts(prepared, numbers, found, starts)
+    if table_1["penalised"] < found.penalised - LOWER:
+        notes.append(
+            f"The model's own values do better than the fit, by {found.penalised - table_1['penalised']:.3g} "
+            "in the objective: start from them, widen the bounds, or take more starts."
+        )
     if found.lowest < found.penalised - LOWER:
         notes.append("A profile lies below the optimum still; more starts are needed.")
     return tuple(notes)
+
+
+def _of_censoring(prepared: Prepared) -> list[str]:
+    """Observables of which no value was quantified."""
+    seen = prepared.joined(tuple(range(len(prepared.arms))))
+    lost = [
+        error.observable for i, error in enumerate(prepared.errors) if seen.censored[seen.error == i].all()
+    ]
+    if not lost:
+        return []
+    return [
+        f"Every observation of {', '.join(lost)} is censored: they bound what is predicted, and tell neither "
+        "its level nor the size of its error."
+    ]
+
+
+def _of_starts(
+    prepared: Prepared, numbers: dict[str, float], found: Reached, starts: list[dict]
+) -> list[str]:
+    """Whether the starts came to one point, and where the others ended."""
+    notes = []
+    best, count = numbers["starts_at_best"], numbers["starts"]
+    if best <= 1 < count:
+        notes.append("At most one start reached the lowest objective: it may not be the global one.")
+    lowest = min(found.penalised, *(start["penalised"] for start in starts))
+    above = [start["penalised"] - lowest for start in starts if start["penalised"] >= lowest + NEAR]
+    if above:
+        notes.append(
+            f"Starts disagree: {len(above)} of {count:.0f} ended {min(above):.3g} to {max(above):.3g} above "
+            f"the lowest objective, {sum(start['converged'] for start in starts)} of all converged."
+        )
+    same = np.array([start["x"] for start in starts if start["penalised"] < lowest + NEAR])
+    wide = np.ptp(same, axis=0) > found.known.error if len(same) else np.zeros(found.x.size, bool)
+    apart = [name for name, is_wide in zip(prepared.names, wide, strict=True) if is_wide]
+    if apart:
+        notes.append(f"Starts with the same objective ended more than an error apart in {', '.join(apart)}.")
+    return notes

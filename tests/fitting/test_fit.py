@@ -265,3 +265,41 @@ def test_too_few_observations_give_a_note_and_figures(prepared, tmp_path):
     assert found.table("estimates").verdict[0] == "not determined"
     write_figures(found, tmp_path)
     assert (tmp_path / "profiles.png").is_file()
+
+
+def test_a_fit_that_is_worse_than_the_declared_point_says_so(prepared):
+    low = {"K_kill_max": {"low": "0.02 1/hour", "high": "0.2 1/hour", "start": "0.1 1/hour"}}
+    notes = fit(prepared(parameters=low, optimiser={"starts": 1}), profile=False).notes
+    (said,) = [note for note in notes if note.startswith("The model's own values do better than the fit, by")]
+    assert "widen the bounds" in said
+
+
+def test_observations_that_are_all_censored_are_told(prepared):
+    errors = {"viability": {"model": "log", "relative": "0.05", "lloq": "200 percent"}}
+    found = fit(prepared(observables=errors, optimiser={"starts": 1}), profile=False)
+    assert any(note.startswith("Every observation of viability is censored") for note in found.notes)
+
+
+def test_starts_that_disagree_are_told_with_how_far_they_ended(prepared, monkeypatch):
+    run = Start.run
+
+    def stay(start: Start, problem, number: int) -> dict:
+        found = run(start, problem, number)
+        return found if number % 2 == 0 else {**found, "penalised": found["penalised"] + 3.0 * number}
+
+    monkeypatch.setattr(Start, "run", stay)
+    notes = fit(prepared(optimiser={"starts": 4}), profile=False).notes
+    assert "Starts disagree: 2 of 4 ended 3 to 9 above the lowest objective, 4 of all converged." in notes
+
+
+def test_starts_that_end_apart_at_one_objective_are_told(prepared, monkeypatch):
+    run = Start.run
+
+    def move(start: Start, problem, number: int) -> dict:
+        found = run(start, problem, number)
+        moved = [found["x"][0], found["x"][1] + number, *found["x"][2:]]
+        return {**found, "x": moved, "penalised": found["penalised"] + 0.01 * number}
+
+    monkeypatch.setattr(Start, "run", move)
+    notes = fit(prepared(optimiser={"starts": 2}), profile=False).notes
+    assert "Starts with the same objective ended more than an error apart in K_kill_max." in notes

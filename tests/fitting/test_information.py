@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from harness.fitting.information import RISE, uncertainty
 from harness.fitting.objective import Objective
+from harness.fitting.prepared import SMALL, Coordinate
+from harness.fitting.simulations import ROUNDED
 from harness.fitting.study import Fit
+from harness.simulation.engines import KERNEL, ROADRUNNER
 
 RICH = {"viability": {"model": "log", "relative": "0.001"}}
 
@@ -259,3 +266,63 @@ def test_an_error_on_its_lower_bound_counts_as_known(prepared):
     assert np.isnan(known.error[place])
     assert known.error[others] == pytest.approx(alone.error, rel=1e-2)
     assert [known.rise(i) for i in others[:2]] == pytest.approx([alone.rise(i) for i in (0, 1)], rel=1e-2)
+
+
+def on_a_linear_scale(prepared, high: float):
+    kill = {"low": "0.0 1/hour", "high": f"{high} 1/hour", "start": "0.4 1/hour", "scale": "linear"}
+    return prepared(parameters={"K_kill_max": kill, "KC50": {"low": "0.1", "high": "50", "start": "2"}})
+
+
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=5,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(high=st.floats(-0.3, 6).map(lambda power: 10.0**power), engine=st.sampled_from([ROADRUNNER, KERNEL]))
+def test_the_width_of_bounds_has_no_part_in_derivatives_and_errors(prepared, high, engine):
+    narrow, wide = (replace(on_a_linear_scale(prepared, each), engine=engine) for each in (0.45, high))
+    one, other = (Objective(made) for made in (narrow, wide))
+    x, free = narrow.start, np.arange(3)
+    assert other.jacobian(x, free) == pytest.approx(one.jacobian(x, free), rel=1e-9, abs=1e-9)
+    assert uncertainty(other, x).error == pytest.approx(uncertainty(one, x).error, rel=1e-9)
+    assert narrow.at_bounds(x).tolist() == wide.at_bounds(x).tolist()
+
+
+@pytest.mark.parametrize("start", ["0.0", "1e-7", "0.4"])
+def test_a_step_on_a_linear_scale_is_part_of_what_is_declared_or_started_from(prepared, start):
+    made = prepared(
+        parameters={"K_kill_max": {"low": "0", "high": "9e9", "start": f"{start} 1/hour", "scale": "linear"}}
+    )
+    declared = made.coordinates[0].declared
+    assert made.coordinates[0].size(0.0) == SMALL * max(declared, float(start))
+    assert made.coordinates[0].size(-3.0) == 3.0
+
+
+def test_a_coordinate_that_starts_at_zero_has_its_unit_or_its_width():
+    def size(high: float) -> float:
+        return Coordinate("b", "", "parameter", False, -high, high, 0.0, float("nan")).size(0.0)
+
+    assert size(1e6) == size(5.0) == SMALL
+    assert size(0.05) == pytest.approx(0.1 * SMALL)
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+@pytest.mark.parametrize("engine", [ROADRUNNER, KERNEL])
+def test_what_the_equations_cancel_has_no_error_and_leaves_that_of_the_others(prepared, engine, scale):
+    """The change of M-protein is the same for any production: it stands in its start and in its rate."""
+    fields = {
+        "model": "clinical", "condition": None, "arms": {"one": {"doses": ["150e6"]}},
+        "synthetic": {"times": "14,28,60,120", "seed": 3, "reason": "a test."},
+        "observables": {"M_protein_change": {"model": "additive", "additive": "5 percent"}},
+    }  # fmt: skip
+    known = {"K_m": {"low": "0.01", "high": "1"}, "K_kill_max": {"low": "0.01", "high": "100"}}
+    free = {**known, "P_m": {"low": "1", "high": "1e6", "scale": scale}}
+    both, alone = (
+        replace(prepared(**fields, parameters=parameters), engine=engine) for parameters in (free, known)
+    )
+    found, sure = (uncertainty(Objective(made), made.start) for made in (both, alone))
+    assert np.isnan(found.error[2])
+    assert found.error[:2] == pytest.approx(sure.error, rel=1e-6)
+    slopes = Objective(both).near(both.start, np.zeros((1, 0)))
+    assert engine == ROADRUNNER or slopes.accuracy == ROUNDED
