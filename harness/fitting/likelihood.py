@@ -6,7 +6,9 @@ Promise: for n observations with predictions f, minus twice the log-likelihood i
 - An observation y with standard deviation s(f) gives (y - f)/s, on natural logarithms for a log error, and
   sqrt(OFFSET + 2 ln(s/reference)), whose square brings ln s^2 in; the offset keeps the root real.
 - One below the limit L gives sqrt(-2 ln Phi((L - f)/s)): the probability of a value below L (method M3 of
-  Beal, 2001), Phi the Gaussian distribution function.
+  Beal, 2001), Phi the Gaussian distribution function; one above it that of a value above.
+- One between L and U has the probability p of that. It gives r = (m - f)/w and sqrt(OFFSET - 2 ln p - r^2),
+  with m the middle and w^2 = s^2 + (U - L)^2/12: the narrower it is, the more it is an observation of m.
 """
 
 from __future__ import annotations
@@ -46,13 +48,16 @@ class Model:
     def of(cls, prepared: Prepared, seen: Observations, natural: np.ndarray) -> Model:
         """Error models of n observations, given the natural values of all coordinates."""
         errors = prepared.errors
-        columns = (
-            [error.logarithmic for error in errors],
-            [error.additive.at(natural) for error in errors],
-            [error.relative.at(natural) for error in errors],
-            [error.reference for error in errors],
+        logarithmic, additive, relative, reference = (
+            np.array(column)[seen.error]
+            for column in (
+                [error.logarithmic for error in errors],
+                [error.additive.at(natural) for error in errors],
+                [error.relative.at(natural) for error in errors],
+                [error.reference for error in errors],
+            )
         )
-        return cls(*(np.array(column)[seen.error] for column in columns))
+        return cls(logarithmic, np.hypot(additive, seen.own), relative, reference)
 
     def on_scale(self, value: np.ndarray) -> np.ndarray:
         """Values on the scale of their error: logarithms, or as they are."""
@@ -63,21 +68,43 @@ class Model:
         natural = np.sqrt(self.additive**2 + (self.relative * predicted) ** 2)
         return np.maximum(np.where(self.logarithmic, self.relative, natural), SMALLEST * self.reference)
 
+    def bounds(self, seen: Observations) -> tuple[np.ndarray, np.ndarray]:
+        """Limits of censored observations on that scale, shape (n,); -1 and 1 for others."""
+        low, high = np.where(seen.censored, [seen.lower, seen.limit], [[-1.0], [1.0]])
+        return np.where(np.isfinite(low), self.on_scale(low), low), self.on_scale(high)
+
+    def breadth(self, seen: Observations, predicted: np.ndarray) -> np.ndarray:
+        """Those standard deviations, wider by the interval that an observation is only known to lie in."""
+        lower, upper = self.bounds(seen)
+        width = np.subtract(upper, lower, where=seen.between, out=np.zeros(upper.size))
+        return np.hypot(self.spread(predicted), width / np.sqrt(12))
+
 
 def residuals(seen: Observations, model: Model, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Residuals of n observations, and those that bring their standard deviations in.
 
-    Both have shape (n,); the second is 0 for a censored one. Where the run failed (NaN) the first is LARGE.
+    Both have shape (n,); the second is 0 for one censored on one side. Where the run failed (NaN) the first
+    is LARGE.
     """
     spread, found = model.spread(predicted), model.on_scale(predicted)
     apart = (model.on_scale(seen.value) - found) / spread
+    level = OFFSET + 2 * np.log(spread / model.reference)
     if seen.censored.any():
-        bound = model.on_scale(np.where(seen.censored, seen.limit, 1.0))
-        apart = np.where(seen.censored, np.sqrt(-2 * log_ndtr((bound - found) / spread)), apart)
-    level = np.sqrt(OFFSET + 2 * np.log(spread / model.reference))
+        lower, upper = model.bounds(seen)
+        surprise = -2 * _log_within((lower - found) / spread, (upper - found) / spread)
+        near = (np.where(seen.between, (lower + upper) / 2, 0.0) - found) / model.breadth(seen, predicted)
+        apart = np.where(seen.censored, np.where(seen.between, near, np.sqrt(surprise)), apart)
+        level = np.where(seen.censored, np.where(seen.between, OFFSET + surprise - near**2, 0.0), level)
     ran = np.isfinite(predicted)
-    level = np.where(ran, level, np.sqrt(OFFSET))
-    return np.where(ran, apart, LARGE), np.where(seen.censored, 0.0, level)
+    return np.where(ran, apart, LARGE), np.sqrt(np.where(ran | (level == 0), level, OFFSET))
+
+
+def _log_within(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Logarithm of the probability of a standard normal value between a and b, which may be infinite."""
+    other = a + b > 0  # of the tail in which both are small
+    a, b = np.where(other, -b, a), np.where(other, -a, b)
+    above = log_ndtr(b)
+    return above + np.log(np.maximum(-np.expm1(np.minimum(log_ndtr(a) - above, 0.0)), TINY))
 
 
 def constant(seen: Observations, model: Model) -> float:
@@ -88,4 +115,4 @@ def constant(seen: Observations, model: Model) -> float:
     quantified = ~seen.censored
     each = np.log(2 * np.pi) - OFFSET + 2 * np.log(model.reference)
     jacobian = np.where(model.logarithmic & quantified, 2 * model.on_scale(seen.value), 0.0)
-    return float((each + jacobian)[quantified].sum())
+    return float((each + jacobian)[quantified].sum() - OFFSET * seen.between.sum())

@@ -222,15 +222,16 @@ class Objective:
         """Rows whose differences give the expected information of some arms: two an observation.
 
         Prediction over its standard deviation (held at `spread`), or the residual of a censored one; then
-        sqrt(2) ln of that deviation, 0 for a censored one. `at` gives the scale. NaN when the run failed:
-        a difference to a run that failed is no information.
+        sqrt(2) ln of that deviation, 0 for one censored on one side. `at` gives the scale. NaN when the run
+        failed: a difference to a run that failed is no information.
         """
         seen, predicted = self.prepared.joined(arms), self.predict(arms, x, effects)
         model = Model.of(self.prepared, seen, self.prepared.natural(x))
         mean = at.on_scale(predicted) / spread
         if seen.censored.any():
             mean = np.where(seen.censored, residuals(seen, model, predicted)[0], mean)
-        level = np.where(seen.censored, 0.0, np.sqrt(2) * np.log(model.spread(predicted)))
+        one_sided = seen.censored & ~seen.between
+        level = np.where(one_sided, 0.0, np.sqrt(2) * np.log(model.breadth(seen, predicted)))
         return np.where(np.isfinite(predicted), [mean, level], np.nan).ravel()
 
     def _points(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> dict[int, np.ndarray]:

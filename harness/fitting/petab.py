@@ -262,5 +262,7 @@ def _arm(condition: str, rows: pd.DataFrame, problem: Problem, sbml: str) -> Arm
         error=place,
         value=rows["measurement"].to_numpy(float),
         censored=np.zeros(len(rows), bool),
+        lower=np.full(len(rows), -np.inf),
         limit=np.full(len(rows), -np.inf),
+        own=np.zeros(len(rows)),
     )

@@ -8,6 +8,7 @@ import pandas as pd
 from harness.fitting.information import Uncertainty
 from harness.fitting.likelihood import Model, residuals
 from harness.fitting.objective import Objective
+from harness.fitting.prepared import Observations
 
 __all__ = ["prediction_table", "residual_table"]
 
@@ -76,7 +77,8 @@ def prediction_table(objective: Objective, x: np.ndarray, known: Uncertainty) ->
 def residual_table(objective: Objective, x: np.ndarray) -> pd.DataFrame:
     """One row an observation: predicted, observed, and the residual in standard deviations.
 
-    For a censored one `observed` is the limit, and the residual the signed root of its deviance.
+    For a censored one `observed` is the limit, or the middle of two, and the residual the root of its
+    deviance.
     """
     prepared = objective.prepared
     effects, natural = objective.effects(x), prepared.natural(x)
@@ -90,7 +92,7 @@ def residual_table(objective: Objective, x: np.ndarray) -> pd.DataFrame:
                     "arm": arm.name,
                     "observable": [prepared.errors[e].observable for e in arm.error],
                     "time": arm.times[arm.time_index],
-                    "observed": np.where(arm.censored, arm.limit, arm.value),
+                    "observed": _shown(arm),
                     "censored": arm.censored,
                     "predicted": predicted,
                     "residual": first,
@@ -98,3 +100,10 @@ def residual_table(objective: Objective, x: np.ndarray) -> pd.DataFrame:
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _shown(seen: Observations) -> np.ndarray:
+    """Where observations are drawn: at their value, or at the limit that they lie beyond."""
+    between = np.where(seen.between, [seen.lower, seen.limit], 0.0).mean(axis=0)
+    beyond = np.where(np.isfinite(seen.limit), seen.limit, seen.lower)
+    return np.where(seen.between, between, np.where(seen.censored, beyond, seen.value))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.analysis.observations import in_unit, observed
+from harness.analysis.observations import Observed, in_unit, observed
 from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
 from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter, Synthetic
@@ -251,7 +251,7 @@ def _arm(
         times=times,
         observables=arm.observables or tuple(problem.observables),
         time_index=none, observable_index=none, error=none,
-        value=np.empty(0), censored=np.empty(0, bool), limit=np.empty(0),
+        value=np.empty(0), censored=np.empty(0, bool), lower=np.empty(0), limit=np.empty(0), own=np.empty(0),
     )  # fmt: skip
 
 
@@ -288,13 +288,17 @@ def _with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.Da
         for name, error in problem.observables.items()
         if error.lloq is not None
     }
+    for name, limit in limits.items():
+        if limit <= 0 and problem.observables[name].model == "log":
+            raise InputError(f"lloq of {name}: must be positive for a log error")
     arms = tuple(_observe(arm, problem, prepared, rows[arm.name], limits) for arm in prepared.arms)
     errors = tuple(_with_reference(error, i, arms) for i, error in enumerate(prepared.errors))
     for i, error in enumerate(errors):
         if not any((arm.error == i).any() for arm in arms):
             raise InputError(f"{error.observable}: has an error model and no observations")
     content = [
-        (a.name, a.times, a.time_index, a.observable_index, a.value, a.censored, a.limit) for a in arms
+        (a.name, a.times, a.time_index, a.observable_index, a.value, a.censored, a.lower, a.limit, a.own)
+        for a in arms
     ]
     text = repr(
         [[part.tolist() if isinstance(part, np.ndarray) else part for part in row] for row in content]
@@ -308,38 +312,48 @@ def _observe(
     source, there = rows["arm"].iloc[0], set(rows["observable"])
     wanted = [name for name in arm.observables if name in there or problem.arms[arm.name].observables]
     places = [error.observable for error in prepared.errors]
-    time, column, error, value, limit = ([] for _ in range(5))
+    time, column, error, value, lower, upper, own = ([] for _ in range(7))
     for k, name in enumerate(wanted):
         found = observed(rows, name, source, prepared.units[name], prepared.time_unit)
-        _require_fit_for_logarithms(arm.name, name, found.value, limits.get(name), problem)
+        low, high = _between(found, limits.get(name, -np.inf))
+        _require_fit_for_errors(arm.name, name, found, np.isnan(high), problem)
         time.append(found.time)
         value.append(found.value)
         column.append(np.full(found.time.size, k))
         error.append(np.full(found.time.size, places.index(name)))
-        limit.append(np.full(found.time.size, limits.get(name, -np.inf)))
+        lower.append(np.where(low <= 0, -np.inf, low) if problem.observables[name].model == "log" else low)
+        upper.append(high)
+        own.append(found.error if problem.observables[name].model == "reading_error" else 0 * found.error)
     times, index = np.unique(np.concatenate(time), return_inverse=True)
     if times[0] < 0:
         raise InputError(f"arm {source}: an observation at time {times[0]:g}, before the start")
-    values, bounds = np.concatenate(value), np.concatenate(limit)
+    bounds = np.concatenate(upper)
     return replace(
         arm, times=times, observables=tuple(wanted), time_index=index,
-        observable_index=np.concatenate(column), error=np.concatenate(error), value=values,
-        censored=values < bounds, limit=bounds,
+        observable_index=np.concatenate(column), error=np.concatenate(error), value=np.concatenate(value),
+        censored=~np.isnan(bounds), lower=np.concatenate(lower), limit=bounds, own=np.concatenate(own),
     )  # fmt: skip
 
 
-def _require_fit_for_logarithms(
-    arm: str, name: str, value: np.ndarray, limit: float | None, problem: FitProblem
+def _between(found: Observed, lloq: float) -> tuple[np.ndarray, np.ndarray]:
+    """What each value lies between: limits of its own, or below that of quantification; NaN for others."""
+    below = np.isnan(found.upper) & (found.value < lloq)
+    return np.where(below, -np.inf, found.lower), np.where(below, lloq, found.upper)
+
+
+def _require_fit_for_errors(
+    arm: str, name: str, found: Observed, quantified: np.ndarray, problem: FitProblem
 ) -> None:
-    if problem.observables[name].model != "log":
-        return
-    if limit is not None and limit <= 0:
-        raise InputError(f"lloq of {name}: must be positive for a log error")
-    quantified = value if limit is None else value[value >= limit]
-    if (quantified <= 0).any():
-        raise InputError(
-            f"{name}, arm {arm}: a log error needs positive values; declare lloq, and they are censored"
-        )
+    """Refuse what an error model cannot have: nothing below 0 on logarithms, no weight of nothing."""
+    match problem.observables[name].model:
+        case "log":
+            limits = np.where(np.isfinite(found.upper), found.upper, found.lower)
+            if (np.where(quantified, found.value, limits) <= 0).any():
+                wanted = "a log error needs positive values; declare lloq, and they are censored"
+                raise InputError(f"{name}, arm {arm}: {wanted}")
+        case "reading_error":
+            if (found.error <= 0).any():
+                raise InputError(f"{name}, arm {arm}: a row without a positive reading_error has no weight")
 
 
 def _with_reference(error: ErrorSizes, place: int, arms: tuple[ArmData, ...]) -> ErrorSizes:

@@ -103,13 +103,22 @@ class EffectPlace:
 class Observations:
     """n observations: arrays of shape (n,).
 
-    `limit` is the limit of quantification of a censored observation; `error` the place of its error model.
+    A censored observation lies between `lower` and `limit`, either of which may be infinite. `own` is a
+    standard deviation that the observation brings itself, 0 where it brings none, and `error` the place of
+    its error model.
     """
 
     error: np.ndarray
     value: np.ndarray
     censored: np.ndarray
+    lower: np.ndarray
     limit: np.ndarray
+    own: np.ndarray
+
+    @property
+    def between(self) -> np.ndarray:
+        """Which observations are known to lie between two limits, shape (n,)."""
+        return self.censored & np.isfinite(self.lower) & np.isfinite(self.limit)
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,12 @@ class ErrorModel(Declaration):
     """How an observation scatters around its prediction f, and the limit of quantification.
 
     The standard deviation is `additive` (in the observable's unit), `relative` times f, the root of the sum
-    of both squares (combined), or `relative` on the natural logarithm (log). A size is a number, or
-    ``{start: number}`` when it is estimated. Values below `lloq` count as censored there.
+    of both squares (combined), `relative` on the natural logarithm (log), or the `reading_error` that each
+    row of the table has. A size is a number, or ``{start: number}`` when it is estimated. Values below `lloq`
+    count as censored there.
     """
 
-    model: Literal["additive", "proportional", "combined", "log"]
+    model: Literal["additive", "proportional", "combined", "log", "reading_error"]
     additive: str | Estimated | None = None
     relative: str | Estimated | None = None
     lloq: str | None = None
@@ -82,11 +83,13 @@ class ErrorModel(Declaration):
     def _has_the_sizes_of_its_model(self) -> ErrorModel:
         needed = {
             "additive": {"additive"}, "proportional": {"relative"},
-            "combined": {"additive", "relative"}, "log": {"relative"},
+            "combined": {"additive", "relative"}, "log": {"relative"}, "reading_error": set(),
         }[self.model]  # fmt: skip
         given = {name for name in ("additive", "relative") if getattr(self, name) is not None}
         if given != needed:
-            raise ValueError(f"a {self.model} error has the size {' and '.join(sorted(needed))}, no other")
+            raise ValueError(
+                f"a {self.model} error has the size {' and '.join(sorted(needed)) or 'of its rows'}, no other"
+            )
         return self
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.analysis.observations import COLUMNS, read_observations
+from harness.analysis.observations import COLUMNS, LIMITS, read_measurements
 from harness.errors import InputError, unknown_name
 from harness.fitting.problem import FitProblem
 from harness.models.symbols import SymbolTable
@@ -50,8 +50,8 @@ def share(
         When the table is broken, a row is of no arm or of two, what is ignored is not there or is fitted, or
         an arm has no row.
     """
-    table = read_observations(path, problem.columns)
-    parameters = [column for column in table.columns if column not in COLUMNS]
+    table = read_measurements(path, problem.columns)
+    parameters = [column for column in table.columns if column not in (*COLUMNS, *LIMITS)]
     for name in parameters:
         symbols.require_settable(name)
         if name in problem.parameters:

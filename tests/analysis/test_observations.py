@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from harness.analysis.observations import COLUMNS, observed, read_observations
+from harness.analysis.observations import COLUMNS, observed, read_measurements, read_observations
 from harness.errors import InputError
 from harness.models.card import repository
 
@@ -66,3 +67,32 @@ def test_figure_2b_has_its_forty_points_with_sources():
         ("tumor_volume", "cart_5e6"): 20,
         ("tumor_volume", "vehicle"): 10,
     }
+
+
+LEAST = ("observable", "arm", "time", "time_unit", "value", "unit", "censored", "limit")
+
+
+def test_a_table_for_a_fit_needs_neither_source_nor_reading_error(table):
+    rows = [
+        f"blood_cart,cart,{i},day,12,cells/uL,{said}" for i, said in enumerate((",", "left,", "interval,15"))
+    ]
+    found = observed(read_measurements(table(*rows, columns=LEAST)), "blood_cart", "cart", "item/uL", "day")
+    np.testing.assert_equal(found.lower, [np.nan, -np.inf, 12])
+    np.testing.assert_equal(found.upper, [np.nan, 12, 15])
+    assert found.error.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("yes,", "row 1: censored 'yes': must be left, right, interval or empty"),
+        (",3", "row 1: has a limit and is not censored"),
+        ("interval,", "row 1: is censored to an interval and needs its other end"),
+        ("left,13", "row 1: is censored below 12, so that its lower limit cannot be 13"),
+        ("right,2", "row 1: is censored above 12, so that its upper limit cannot be 2"),
+        ("left,low", "row 1: limit is not a number"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_told(table, said, wrong):
+    with pytest.raises(InputError, match=wrong):
+        read_measurements(table(f"blood_cart,cart,1,day,12,cells/uL,{said}", columns=LEAST))

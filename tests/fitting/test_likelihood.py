@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.fitting.likelihood import Model, residuals
 from harness.fitting.objective import Objective
 
 
@@ -77,3 +78,69 @@ def test_the_marginal_likelihood_of_one_effect_agrees_with_quadrature(prepared):
         integral = np.log((weights * np.exp(np.array(parts) - top)).sum()) + top
         total -= 2 * (integral - count * np.log(0.05 * np.sqrt(2 * np.pi)) - np.log(values).sum())
     assert objective.value(x) == pytest.approx(total, abs=0.2)
+
+
+ERRORS = {
+    "additive": ({"model": "additive", "additive": "4 percent"}, lambda f: stats.norm(f, 4)),
+    "combined": (
+        {"model": "combined", "additive": "2 percent", "relative": "0.1"},
+        lambda f: stats.norm(f, np.hypot(2, 0.1 * f)),
+    ),
+    "log": ({"model": "log", "relative": "0.1"}, lambda f: stats.lognorm(0.1, scale=f)),
+    "of its row": ({"model": "reading_error"}, lambda f: stats.norm(f, [4, 3, 5, 2, 4, 3])),
+}
+CENSORED_ROWS = [
+    "viability,well,1,hour,60,percent,4,,",
+    "viability,well,2,hour,45,percent,3,left,",
+    "viability,well,2.5,hour,55,percent,5,right,",
+    "viability,well,3,hour,20,percent,2,interval,60",
+    "viability,well,3.5,hour,50,percent,4,left,30",
+    "viability,well,4,hour,10,percent,3,right,70",
+]
+
+
+def censored_fit(prepared, tmp_path, error, rows=CENSORED_ROWS):
+    head = "observable,arm,time,time_unit,value,unit,reading_error,censored,limit"
+    (tmp_path / "data.csv").write_text("\n".join([head, *rows]) + "\n")
+    fields = {"observations": "data.csv", "synthetic": None, "arms": {"well": {"changes": {"ET_ratio": "3"}}}}
+    return prepared(**fields, observables={"viability": error})
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_each_way_of_censoring_is_the_probability_of_what_is_known(prepared, tmp_path, name):
+    error, distribution = ERRORS[name]
+    made = censored_fit(prepared, tmp_path, error)
+    objective = Objective(made)
+    y = distribution(objective.predict((0,), made.start, objective.effects(made.start)))
+    lower, upper = [0, 0, 0, 20, 30, 10], [0, 0, 0, 60, 50, 70]
+    upper_tail = y.sf(lower) < 0.5  # in which differences of the other cancel
+    within = np.where(upper_tail, y.sf(lower) - y.sf(upper), y.cdf(upper) - y.cdf(lower))
+    expected = [y.logpdf([60] * 6)[0], y.logcdf([45] * 6)[1], y.logsf([55] * 6)[2], *np.log(within[3:])]
+    assert made.rows == {"used": 6, "censored": 5, "left_out": 0}
+    assert objective.value(made.start) == pytest.approx(-2 * sum(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_narrow_interval_is_an_observation_in_all_but_its_width(prepared, tmp_path, name):
+    """Its likelihood is the density times the width, and it tells as much of the parameters."""
+    width = 1e-4
+    rows = ["viability,well,1,hour,60,percent,4,,", "viability,well,4,hour,20,percent,4,,"]
+    narrow = [
+        f"viability,well,{t},hour,{y - width / 2},percent,4,interval,{y + width / 2}"
+        for t, y in ((1, 60), (4, 20))
+    ]
+    error = ERRORS[name][0] if name != "of its row" else {"model": "reading_error"}
+    seen, between = (Objective(censored_fit(prepared, tmp_path, error, which)) for which in (rows, narrow))
+    x, free = seen.prepared.start, np.arange(2)
+    assert between.value(x) == pytest.approx(seen.value(x) - 2 * 2 * np.log(width), abs=1e-5)
+    jacobians = [each.jacobian(x, free) for each in (seen, between)]
+    first, second = (j.T @ j for j in jacobians)
+    np.testing.assert_allclose(first, second, rtol=1e-4)
+
+
+def test_residuals_are_finite_however_far_a_prediction_is(prepared, tmp_path):
+    made = censored_fit(prepared, tmp_path, ERRORS["additive"][0])
+    arm = made.arms[0]
+    for far in (-1e6, -1e3, 0.0, 1e3, 1e6):
+        rows = residuals(arm, Model.of(made, arm, made.natural(made.start)), np.full(6, far))
+        assert np.isfinite(rows).all()
