@@ -4,6 +4,11 @@
 # One run
 from harness.simulation.simulate import simulate as simulate
 
+# Exposure without a model
+from harness.analysis.nca import Exposure as Exposure
+from harness.analysis.nca import exposure as exposure
+from harness.analysis.nca import nca as nca
+
 # Many runs
 from harness.simulation.plan import Plan as Plan
 from harness.simulation.plan import plan as plan

@@ -200,7 +200,7 @@ class Pieces:
         secant /= np.where(inside, np.diff(self.time), 1.0)
         found = np.zeros(rise.shape, bool)
         for slope in (self.slope[:, :-1], self.slope[:, 1:]):
-            found |= (slope * rise < 0) | (np.abs(slope) > 3 * secant)
+            found |= (np.sign(slope) * rise < 0) | (np.abs(slope) > 3 * secant)
         return found & inside & self.finite[:, self.piece[:-1]]
 
     def at_fine(self, curve: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "cart simulate clinical --dose 150e6 --dose 150e6@28 --set 'K_12=0.07 1/h'",
         "cart simulate in_vitro --condition JeKo --out wells.csv --plot wells.png",
     ),
+    "nca": ("cart nca clinical --dose 450e6 --times 0,1,3,7,11,14,21,28,60,90,180 --out nca.csv",),
     "scan": ("cart scan clinical --grid dose=50e6:800e6:log:5 --endpoint Cmax --workers 1",),
     "run": ("cart run clinical --design patients.csv --at 1,28,180 --out results.csv",),
     "map": ("cart map --points 20 --out map.csv --plot map.png",),

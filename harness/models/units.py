@@ -61,7 +61,7 @@ def counting(unit: str, what: str) -> str:
 
 def readable(unit: str) -> str:
     """A unit as figures print it."""
-    for plain, shown in (("^3", "³"), ("percent", "%"), ("*", "·"), ("ug", "µg"), ("uL", "µL")):
+    for plain, shown in (("^3", "³"), ("**2", "²"), ("percent", "%"), ("*", "·"), ("ug", "µg"), ("uL", "µL")):
         unit = unit.replace(plain, shown)
     return unit
 
