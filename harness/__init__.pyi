@@ -47,6 +47,8 @@ from harness.calibration.study import Calibrate as Calibrate
 from harness.exchange.agreement import Agreement as Agreement
 from harness.fitting.study import Fit as Fit
 from harness.studies.clocks import Clocks as Clocks
+from harness.studies.escalation import Escalation as Escalation
+from harness.studies.escalation import Toxicity as Toxicity
 from harness.studies.map import Burden as Burden
 from harness.studies.map import Map as Map
 from harness.studies.outcome import Outcome as Outcome

@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "population": ("cart population --patients 200 --dose 150e6 --dose 450e6 --out patients.csv",),
     "trial": ("cart trial examples/trial.yaml --replicates 20 --plot trial.png",),
+    "escalate": ("cart escalate examples/escalation.yaml --trials 500 --plot escalation.png",),
     "patients": ("cart patients --out fits --plot patients.png",),
     "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
     "calibrate": ("cart calibrate --candidate waning --size small --out waning",),

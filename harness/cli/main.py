@@ -62,6 +62,7 @@ COMMANDS = (
     maps.sensitivity,
     population.population,
     population.trial,
+    population.escalate,
     patients.patients,
     fit.fit,
     calibrate.calibrate,

@@ -1,4 +1,4 @@
-"""Commands on virtual patients: population at several doses, and trial."""
+"""Commands on virtual patients: population at several doses, trial, and dose escalation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from harness.studies.outcome import Outcome
 
-__all__ = ["population", "trial"]
+__all__ = ["escalate", "population", "trial"]
 
 
 def population(
@@ -159,6 +159,44 @@ def trial(
     )  # fmt: skip
 
 
+def escalate(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="YAML file: doses, the curve of exposure and toxicity, designs."),
+    ],
+    trials: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="How many trials; in place of the file's.")
+    ] = None,
+    seed: Seed = None,
+    out: Out = None,
+    plot: Plot = None,
+    engine: OtherEngine = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Dose escalation among virtual patients: which dose 3+3 and BOIN choose, and whom they overdose.
+
+    Toxicity follows exposure by a curve that the file declares; there is none by default.
+    """
+    from harness.declarations import declare, read_declaration
+    from harness.studies.escalation import Escalation
+
+    given = {"trials": trials, "seed": seed, "engine": engine}
+    declared = read_declaration(file, Escalation).model_dump()
+    changed = {name: value for name, value in given.items() if value is not None}
+    study = declare(Escalation, **declared | changed)
+
+    def draw(outcome: Outcome) -> list[Axes]:
+        from harness.figures.escalation import draw_escalation
+
+        return draw_escalation(outcome, study.target)
+
+    answer(
+        study, table="characteristics", out=out, draw=draw, plot=plot, show=_print_escalation,
+        workers=workers, scheduler=scheduler, inputs=[file],
+    )  # fmt: skip
+
+
 def _cells(model: str, texts: list[str]) -> list[float]:
     """Doses that are given as amounts, with or without a unit."""
     from harness.errors import InputError
@@ -210,6 +248,29 @@ def _print_trial(outcome: Outcome) -> None:
     if "power" in numbers:
         power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
         print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")
+
+
+def _print_escalation(outcome: Outcome) -> None:
+    """What each dose does, and then one row a design and slope."""
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.labels import MILLIONS, with_unit
+
+    doses = outcome.tables["doses"]
+    slopes = doses["slope"].unique()
+    toxic = [with_unit(f"toxic, slope {slope:g}", "percent") for slope in slopes]
+    heads = [MILLIONS, "median exposure", with_unit("responders", "percent"), *toxic]
+    table = plain_table(*heads, right=tuple(heads))
+    for dose, group in doses.groupby("dose"):
+        first = group.iloc[0]
+        risks = [f"{each:.1f}" for each in group.toxic]
+        table.add_row(f"{dose / 1e6:g}", f"{first.exposure:.4g}", f"{first.responders:.1f}", *risks)
+    print_table(table)
+    shares = ("right dose", "no dose", "patients over-dosed", "patients toxic")
+    heads = ["slope", *(with_unit(name, "percent") for name in shares), "responders", "patients", "months"]
+    table = plain_table("design", *heads, right=tuple(heads))
+    for row in outcome.tables["designs"].to_dict("records"):
+        table.add_row(row.pop("design"), f"{row.pop('slope'):g}", *(f"{value:.1f}" for value in row.values()))
+    print_table(table)
 
 
 def _with_interval(row: pd.Series | dict, name: str) -> str:

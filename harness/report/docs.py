@@ -18,6 +18,7 @@ from harness.declarations import Declaration, read_declaration
 from harness.files import write_whole
 from harness.fitting.problem import FitProblem
 from harness.models.card import ModelCard, repository
+from harness.studies.escalation import Escalation
 from harness.studies.trial import Trial
 from harness.validation.spec import PanelSpec, panel_names, read_panel
 from harness.validation.suite import PanelResult, run_panel
@@ -46,6 +47,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "model": ModelCard,
     "fit": FitProblem,
     "trial": Trial,
+    "escalation": Escalation,
 }
 
 

@@ -19,6 +19,7 @@ from harness.figures import (
     calibration,
     clocks,
     contours,
+    escalation,
     fit,
     maps,
     panel,
@@ -37,6 +38,7 @@ from harness.simulation.execute import Serial
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate
+from harness.studies.escalation import Escalation
 from harness.studies.map import Map
 from harness.studies.outcome import Outcome
 from harness.studies.population import Population
@@ -91,6 +93,13 @@ def virtual():
     few = {"spiders": 1, "trials": 10, "published": "trials/trial_outcomes.csv"}
     doses = ["50e6", "150e6", "300e6", "450e6", "800e6"]
     return declare(Population, patients=2, doses=doses, **few).run(SERIAL)
+
+
+@cache
+def escalated():
+    fields = {"doses": [50e6, 450e6], "patients": 10, "trials": 10}
+    curve = {"at": 20000, "probability": 0.2, "slopes": [1]}
+    return declare(Escalation, **fields, toxicity=curve).run(Serial())
 
 
 @cache
@@ -149,6 +158,7 @@ CALLS = {
     clocks.draw_clocks: lambda _: (by_dose(),),
     contours.draw_field: lambda _: (X, Y, FIELD),
     contours.draw_lines: lambda _: (X, Y, FIELD, (2.0, 4.0)),
+    escalation.draw_escalation: lambda _: (escalated(), 0.3),
     fit.draw_correlation: lambda _: (fitted(),),
     fit.draw_predictions: lambda _: (fitted(),),
     fit.draw_profiles: lambda _: (fitted(),),
