@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from harness.analysis.response import is_responder
-from harness.calibration.declared import TRIAL, Calibration
+from harness.calibration.declared import Calibration
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import OfPosterior
 from harness.simulation.design import Design
@@ -119,7 +119,7 @@ class ByDose(OfPosterior):
         draws = self.draws_of(declared, name)
         rng = np.random.default_rng(self.seed)
         chosen = draws.iloc[rng.choice(len(draws), self.draws, replace=self.draws > len(draws))]
-        values = {parameter: chosen[parameter].to_numpy() for parameter in chosen if parameter != TRIAL}
+        values = {parameter: chosen[parameter].to_numpy() for parameter in chosen}
         columns = patient_columns(declared, name, values, (self.draws, self.patients), rng)
         shape = (self.draws, self.patients, len(self.doses))
         table = {p: np.broadcast_to(array[..., None], shape).reshape(-1) for p, array in columns.items()}

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from scipy.special import gammaln, logsumexp
 
 from harness.analysis.response import is_responder
-from harness.calibration.declared import TRIAL, Calibration, read_calibration
+from harness.calibration.declared import Calibration, read_calibration
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import STORED, read_draws
 from harness.declarations import Declaration, read_declaration
@@ -149,7 +149,7 @@ class PredictCohort(StudyDeclaration):
 
     def inputs(self) -> tuple[Path, ...]:
         folder = repository() / "validation"
-        return (Path(self.cohort), folder / self.declared, folder / self.calibrated / "draws.csv")
+        return (Path(self.cohort), folder / self.declared, folder / self.calibrated / "comparison.csv")
 
     def number_names(self) -> tuple[str, ...]:
         return ("inside", "scored", "failed")
@@ -209,7 +209,7 @@ class PredictCohort(StudyDeclaration):
                 raise symbols.unknown("observable", name, symbols)
         rng = np.random.default_rng([self.seed, place])
         chosen = draws.iloc[rng.choice(len(draws), self.cohorts, replace=self.cohorts > len(draws))]
-        values = {name: chosen[name].to_numpy() for name in chosen if name != TRIAL}
+        values = {name: chosen[name].to_numpy() for name in chosen}
         shape = (self.cohorts, arm.patients)
         columns = patient_columns(declared, self.candidate, values, shape, rng)
         table = pd.DataFrame({name: array.reshape(-1) for name, array in columns.items()})

@@ -19,13 +19,14 @@ from harness.calibration.likelihood import log_responses, probabilities
 from harness.calibration.observed import RESPONSE, ObservedResponses, Predicted
 from harness.calibration.posterior import effective, log_predictive
 from harness.calibration.stored import rests_on
+from harness.models.catalog import load_card
 
 __all__ = ["blind_intervals", "comparison", "equal_draws", "left_out", "posterior", "responses"]
 
 MIDDLE = (0.05, 0.5, 0.95)
 """Quantiles of an interval."""
 
-GIVEN = 100
+GIVEN = 200
 """Equally weighted draws that are given out."""
 
 COHORTS = 2000
@@ -51,7 +52,7 @@ def comparison(
         rng = np.random.default_rng(declared.seed + 3)
         without = reweighed(declared, each, observed.without(LOWEST))
         on_surface = log_predictive(declared, w.cumulative, w.weights, blind, rng, trials=4)
-        ratio = np.exp(fresh.log_ratio) if fresh else np.array([np.nan])
+        correction, error = fresh.correction() if fresh else (np.nan, np.nan)
         row = {
             "candidate": each.name,
             "label": each.label,
@@ -61,16 +62,16 @@ def comparison(
             "log_evidence_responses": _mean(w.responses),
             "log_evidence_responses_without_50": _mean(without.responses),
             "log_evidence_surface": w.log_evidence if fresh else np.nan,
-            "log_evidence": w.log_evidence + float(np.log(ratio.mean())),
-            "log_evidence_error": float(ratio.std() / ratio.mean() / np.sqrt(max(len(ratio) - 1, 1))),
+            "log_evidence": w.log_evidence + correction,
+            "log_evidence_error": error,
             "effective": effective(w.weights),
             "effective_fresh": effective(fresh.weights) if fresh else np.nan,
             "blind_log_p_surface": on_surface[0],
         }  # fmt: skip
-        value, error = (
+        value, spread = (
             log_predictive(declared, fresh.cumulative, fresh.weights, blind, rng) if fresh else on_surface
         )
-        row |= {"blind_log_p": value, "blind_error": error, "runs": each.runs, "failed": each.failed}
+        row |= {"blind_log_p": value, "blind_error": spread, "runs": each.runs, "failed": each.failed}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -157,20 +158,18 @@ def blind_intervals(
     return pd.DataFrame(rows, columns=columns)
 
 
-def equal_draws(declared: Calibration, found: Sequence[Fitted]) -> pd.DataFrame:
-    """Equally weighted draws of each candidate's posterior: one row a draw and parameter."""
-    tables = []
-    for each in found:
-        if each.surface is None:
-            continue
-        rng = np.random.default_rng([declared.seed, 5])
-        picked = rng.choice(len(each.draws), GIVEN, p=each.weighted.weights)
-        priors = declared.priors(each.name).items()
-        values = {name: prior.value(each.draws[picked, i]) for i, (name, prior) in enumerate(priors)}
-        values[TRIAL] = each.weighted.trial[picked]
-        table = pd.DataFrame(values).assign(candidate=each.name, draw=np.arange(GIVEN))
-        tables.append(table.melt(["candidate", "draw"], var_name="parameter"))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+def equal_draws(declared: Calibration, each: Fitted) -> pd.DataFrame:
+    """Equally weighted draws of a candidate's posterior, as :mod:`harness.simulation.draws` reads them.
+
+    One row a draw, one column a parameter of the model; what the candidate fixes has a column too.
+    """
+    rng = np.random.default_rng([declared.seed, 5])
+    picked = rng.choice(len(each.draws), GIVEN, p=each.weighted.weights)
+    fixed = load_card(declared.candidate(each.name).model).symbols.parse_all(declared.changes(each.name))
+    columns = {name: np.full(GIVEN, value) for name, value in fixed.items()}
+    for i, (name, prior) in enumerate(declared.priors(each.name).items()):
+        columns[name] = prior.value(each.draws[picked, i])
+    return pd.DataFrame(columns, index=range(GIVEN))
 
 
 def _drawn_medians(

@@ -21,10 +21,10 @@ from harness.errors import InputError, unknown_name
 from harness.models.card import ModelCard, repository
 from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
+from harness.simulation.draws import OMEGA
 from harness.studies.outcome import StudyDeclaration
 
 __all__ = [
-    "OMEGA",
     "TRIAL",
     "Calibration",
     "Candidate",
@@ -35,9 +35,6 @@ __all__ = [
     "read_calibration",
     "spreads",
 ]
-
-OMEGA = "omega_"
-"""Before the name of a parameter: the standard deviation of its log-normal random effect."""
 
 TRIAL = "trial"
 """The effect of a trial on response: a shift of all cumulative logits, a normal with mean 0."""

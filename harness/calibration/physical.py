@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 from scipy.stats import spearmanr
 
-from harness.calibration.declared import TRIAL, Calibration
+from harness.calibration.declared import Calibration
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import OfPosterior
 from harness.models.units import convert
@@ -108,7 +108,7 @@ class Physical(OfPosterior):
     ) -> tuple[dict[str, float], int, tuple[str, ...]]:
         rng = np.random.default_rng(self.seed)
         chosen = draws.iloc[rng.integers(len(draws), size=self.patients)]
-        values = {parameter: chosen[parameter].to_numpy() for parameter in chosen if parameter != TRIAL}
+        values = {parameter: chosen[parameter].to_numpy() for parameter in chosen}
         columns = patient_columns(declared, name, values, (self.patients,), rng)
         doses = np.repeat([self.dose, self.low], self.patients)
         table = pd.DataFrame(columns)

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.calibration.declared import OMEGA, Calibration, spreads
+from harness.calibration.declared import Calibration, spreads
 from harness.calibration.observed import class_of
 from harness.files import write_whole
 from harness.models.catalog import load_card
 from harness.simulation.design import Design
+from harness.simulation.draws import OMEGA
 from harness.simulation.execute import Executor
 from harness.studies.assessed import assess
 from harness.studies.outcome import Progress
 
-__all__ = ["SimulatedPoints", "identity", "patient_columns", "simulate"]
+__all__ = ["SimulatedPoints", "identity", "joined", "patient_columns", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,17 @@ class SimulatedPoints:
     pfs: np.ndarray
     failed: int
     notes: tuple[str, ...] = ()
+
+    def every_second(self, start: int) -> SimulatedPoints:
+        """Half of the patients of each point, the first or the second of each pair."""
+        return replace(self, classes=self.classes[..., start::2], pfs=self.pfs[..., start::2])
+
+
+def joined(parts: Sequence[SimulatedPoints]) -> SimulatedPoints:
+    """Points of several simulations, one after the other, of as many patients each."""
+    arrays = [np.concatenate([getattr(p, name) for p in parts]) for name in ("points", "classes", "pfs")]
+    notes = tuple(note for part in parts for note in part.notes)
+    return SimulatedPoints(*arrays, sum(part.failed for part in parts), notes)
 
 
 def identity(declared: Calibration, name: str) -> str:

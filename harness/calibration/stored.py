@@ -14,12 +14,19 @@ from harness.calibration.declared import Calibration, OfCandidates
 from harness.calibration.simulated import identity
 from harness.errors import InputError, unknown_name
 from harness.models.card import repository
-from harness.reading import read_texts, to_numbers
+from harness.models.catalog import load_card
+from harness.reading import read_texts
+from harness.simulation.draws import read_parameter_draws
 
-__all__ = ["STORED", "OfPosterior", "read_draws", "rests_on"]
+__all__ = ["STORED", "OfPosterior", "draws_table", "read_draws", "rests_on"]
 
 STORED = "dose/calibrated"
 """Folder of the project's own calibration, within ``validation/``."""
+
+
+def draws_table(name: str) -> str:
+    """Name of the table with the draws of a candidate, and of its file."""
+    return f"draws_{name}"
 
 
 def rests_on(declared: Calibration, name: str) -> str:
@@ -32,6 +39,8 @@ def rests_on(declared: Calibration, name: str) -> str:
 
 def read_draws(declared: Calibration, name: str, folder: Path) -> pd.DataFrame:
     """Equally weighted draws of the posterior of a candidate: one row a draw, one column a parameter.
+
+    What the candidate fixes is not among them; one without parameters has a single row.
 
     Raises
     ------
@@ -47,10 +56,11 @@ def read_draws(declared: Calibration, name: str, folder: Path) -> pd.DataFrame:
         raise InputError(
             f"{folder}: the posterior of {name} is of other data, priors or another model; calibrate again"
         )
-    table = read_texts(folder / "draws.csv", ("candidate", "draw", "parameter", "value"), None)
-    own = table[table["candidate"] == name]
-    own = own.assign(value=to_numbers(own["value"]), draw=to_numbers(own["draw"]))
-    return own.pivot(index="draw", columns="parameter", values="value").sort_index()
+    if not declared.priors(name):
+        return pd.DataFrame(index=range(1))
+    symbols = load_card(declared.candidate(name).model).symbols
+    draws = read_parameter_draws(folder / f"{draws_table(name)}.csv", symbols)
+    return draws.table.drop(columns=list(declared.changes(name)), errors="ignore")
 
 
 class OfPosterior(OfCandidates):
@@ -60,7 +70,7 @@ class OfPosterior(OfCandidates):
 
     def inputs(self) -> tuple[Path, ...]:
         folder = repository() / "validation"
-        return (folder / self.declared, folder / self.calibrated / "draws.csv")
+        return (folder / self.declared, folder / self.calibrated / "comparison.csv")
 
     def draws_of(self, declared: Calibration, name: str) -> pd.DataFrame:
         """Draws of the posterior of a candidate."""

@@ -16,6 +16,7 @@ from harness.calibration.benchmarks import BENCHMARKS
 from harness.calibration.declared import OfCandidates
 from harness.calibration.fitted import Fitted, fit_benchmark, fit_candidate
 from harness.calibration.observed import read_blind, read_observed
+from harness.calibration.stored import draws_table
 from harness.errors import RunFailed
 from harness.models.card import repository
 from harness.simulation.execute import Executor
@@ -23,7 +24,8 @@ from harness.studies.outcome import Outcome, Progress
 
 __all__ = ["TABLES", "Calibrate"]
 
-TABLES = ("comparison", "posterior", "responses", "left_out", "blind", "draws")
+TABLES = ("comparison", "posterior", "responses", "left_out", "blind")
+"""Beside these, the draws of each candidate that has parameters, by :func:`draws_table`."""
 
 
 class Calibrate(OfCandidates):
@@ -45,6 +47,11 @@ class Calibrate(OfCandidates):
         found = self.read()
         folder = repository() / "validation"
         return (folder / self.declared, folder / found.responses, folder / found.blind)
+
+    def table_names(self) -> tuple[str, ...]:
+        """Names of all tables that a run gives."""
+        declared = self.read()
+        return (*TABLES, *(draws_table(name) for name in self.names(declared) if declared.priors(name)))
 
     def number_names(self) -> tuple[str, ...]:
         declared = self.read()
@@ -74,8 +81,8 @@ class Calibrate(OfCandidates):
             Tables, in percent and months: `comparison`, one row a candidate or benchmark; `posterior`, one
             row
             a parameter; `responses`, rates by dose with their middle 90 %; `left_out`, one row a cohort that
-            was not fitted; `blind`, the trial that is predicted, with 90 % intervals; `draws`, equally
-            weighted draws of each posterior.
+            was not fitted; `blind`, the trial that is predicted, with 90 % intervals; and draws of each
+            posterior, equally weighted.
         """
         declared = self.read()
         observed, blind = read_observed(declared), read_blind(declared)
@@ -91,7 +98,11 @@ class Calibrate(OfCandidates):
             "responses": compared.responses(declared, found),
             "left_out": compared.left_out(declared, found, observed),
             "blind": compared.blind_intervals(declared, found, blind),
-            "draws": compared.equal_draws(declared, found),
+        }
+        tables |= {
+            draws_table(name): compared.equal_draws(declared, each)
+            for name, each in zip(self.names(declared), found, strict=False)
+            if declared.priors(name)
         }
         failed = sum(each.failed for each in found)
         if any(each.failed == each.runs > 0 for each in found):

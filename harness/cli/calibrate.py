@@ -37,7 +37,7 @@ def calibrate(
     scheduler: Scheduler = None,
 ) -> None:
     """Fit mechanisms to one trial by simulation, compare them, and predict another."""
-    from harness.calibration.study import TABLES, Calibrate
+    from harness.calibration.study import Calibrate
     from harness.declarations import declare
     from harness.figures.calibration import draw_comparison, draw_responses
     from harness.figures.style import write_figure
@@ -52,7 +52,7 @@ def calibrate(
     pictures = {draw_responses: plot, draw_comparison: plot_comparison}
     check_files(pictures=pictures.values(), inputs=study.inputs())
     if out is not None:
-        check_folder(out, [f"{name}.csv" for name in TABLES], study.inputs())
+        check_folder(out, [f"{name}.csv" for name in study.table_names()], study.inputs())
         out.mkdir(exist_ok=True)
     outcome = run_study(study, workers, scheduler)
     if out is not None:

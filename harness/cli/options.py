@@ -36,6 +36,7 @@ __all__ = [
     "OtherEngine",
     "Out",
     "Plot",
+    "Posterior",
     "Readings",
     "Regimen",
     "Regimens",
@@ -94,6 +95,14 @@ Readings = Annotated[
         "--reading",
         metavar="NAME",
         help="Reading of the article, by name. Repeatable.",
+        autocompletion=complete_reading,
+    ),
+]
+Posterior = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Parameters from draws: a reading that has them stored, which is then chosen, or a .csv.",
         autocompletion=complete_reading,
     ),
 ]

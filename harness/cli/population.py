@@ -14,6 +14,7 @@ from harness.cli.options import (
     OtherEngine,
     Out,
     Plot,
+    Posterior,
     Readings,
     Regimen,
     Regimens,
@@ -71,6 +72,7 @@ def population(
     ] = "clinical",
     set_: Changes = None,
     reading: Readings = None,
+    posterior: Posterior = None,
     until: Until = "48 months",
     times: Times = None,
     seed: Seed = 1,
@@ -94,6 +96,7 @@ def population(
         model=model,
         changes=parse_changes(set_ or []),
         readings=reading or [],
+        posterior=posterior,
         until=until,
         curves=is_of_curves(out),
         times=times,
@@ -130,6 +133,7 @@ def trial(
     replicates: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="How often it is run; in place of the file's.")
     ] = None,
+    posterior: Posterior = None,
     seed: Seed = None,
     out: Out = None,
     plot: Plot = None,
@@ -144,7 +148,7 @@ def trial(
     from harness.declarations import declare, read_declaration
     from harness.studies.trial import Trial
 
-    given = {"replicates": replicates, "seed": seed, "engine": engine}
+    given = {"replicates": replicates, "seed": seed, "engine": engine, "posterior": posterior}
     declared = read_declaration(file, Trial).model_dump()
     study = declare(Trial, **declared | {name: value for name, value in given.items() if value is not None})
 

@@ -116,13 +116,18 @@ class SolverSettings(Declaration):
 
 
 class Reading(Declaration):
-    """A named way to read the article: values to set, or another file (and a reading of that file)."""
+    """A named way to read the article: values to set, another file (and a reading of that file), or both.
+
+    `posterior` is a table of draws of parameters that studies of virtual patients can take in place of the
+    values, a path within ``validation/``.
+    """
 
     ledger: str
     statement: str
     set: dict[str, str] = {}
     model: str | None = None
     reading: str | None = None
+    posterior: str | None = None
 
 
 class DeclaredEndpoint(Declaration):

@@ -19,7 +19,8 @@ __all__ = ["card_faults"]
 def card_faults(card: ModelCard, model: libsbml.Model) -> Iterator[str]:
     """Faults of a card, as 'names X, which ...'."""
     endpoints = [endpoint.observable for endpoint in card.endpoints.values()]
-    set_ = [symbol for reading in card.readings.values() for symbol in reading.set]
+    own = [reading for reading in card.readings.values() if reading.model in (None, card.id)]
+    set_ = [symbol for reading in own for symbol in reading.set]
     dosed = card.dose.model_dump(exclude_none=True).values() if card.dose else ()
     solver = card.solver
     logged = (*solver.logarithms, *solver.exported_logarithms, *([solver.regrows] if solver.regrows else []))

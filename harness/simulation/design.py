@@ -214,11 +214,16 @@ def _sampled(
     return Design(pd.DataFrame(np.exp(points) if log else points, columns=list(ranges)))
 
 
-def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], count: int, seed: int) -> Design:
+def random_effects(
+    typical: Mapping[str, float | np.ndarray],
+    omega: Mapping[str, float | np.ndarray],
+    count: int,
+    seed: int,
+) -> Design:
     """Log-normal random effects: typical * exp(omega * z), z standard normal, independent between columns.
 
     Row i comes from a stream of its own, keyed by the seed and i. Typical values are in the model's units,
-    each omega is a standard deviation of the logarithm.
+    each omega is a standard deviation of the logarithm; both are one number for all rows, or one a row.
 
     Raises
     ------
@@ -230,7 +235,7 @@ def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], cou
         raise InputError(f"random effects: no typical value for {', '.join(missing)}")
     if count < 1:
         raise InputError(f"design: {count} rows asked for; at least one is needed")
-    if any(not (np.isfinite(w) and w >= 0) for w in omega.values()):
+    if any(not (np.isfinite(w) & (np.asarray(w) >= 0)).all() for w in omega.values()):
         raise InputError("random effects: omega must be finite and not negative")
     z = np.array(
         [
@@ -239,8 +244,10 @@ def random_effects(typical: Mapping[str, float], omega: Mapping[str, float], cou
         ]
     )
     with np.errstate(over="ignore"):  # what is beyond all numbers is told with its row
-        values = np.array([typical[name] for name in omega]) * np.exp(z * np.array(list(omega.values())))
-    return Design(pd.DataFrame(values, columns=list(omega)))
+        columns = {
+            name: typical[name] * np.exp(z[:, i] * spread) for i, (name, spread) in enumerate(omega.items())
+        }
+    return Design(pd.DataFrame(columns, index=range(count)))
 
 
 def read_design(path: str | Path) -> Design:

@@ -19,7 +19,8 @@ from harness.errors import InputError
 from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
-from harness.simulation.design import grid, parse_axis
+from harness.simulation.design import Design, grid, parse_axis
+from harness.simulation.draws import ParameterDraws, choose_draws
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
@@ -30,6 +31,7 @@ from harness.studies.outcome import (
     EngineName,
     Outcome,
     Progress,
+    Seed,
     StudyDeclaration,
     count_failed,
     refuse_set_twice,
@@ -44,6 +46,9 @@ WEEKS = (13.5, 21.5)
 """The article's two to three weeks, to the nearest day."""
 
 ENDPOINTS = ("Cmax", "Tmax", "sBCMA_nadir", "M_nadir")
+
+DRAWS = 32
+"""Draws of a posterior that each cell is the median over."""
 
 TOLERANCE = 0.01
 """Points of percent below which a fall that has saturated is not called less."""
@@ -118,6 +123,9 @@ class Map(StudyDeclaration):
         More columns of the table, such as ``response_at(M_protein_change, day=180)``.
     until
         End of every run, over which a fall is the deepest; the longest follow-up of the article by default.
+    posterior
+        Draws in place of one typical patient, as for virtual patients: each cell is the median over
+        `DRAWS` of them.
     curves, times
         Whether the outcome has the curves of the observables of every run, and at which times; by default
         at those that the model declares. No number depends on them.
@@ -137,6 +145,8 @@ class Map(StudyDeclaration):
     regimen: DeclaredRegimen | None = None
     endpoints: tuple[str, ...] = ()
     until: str = "21 months"
+    posterior: str | None = None
+    seed: Seed = 1
     curves: bool = False
     times: str | None = None
     engine: EngineName = AUTO
@@ -163,20 +173,23 @@ class Map(StudyDeclaration):
         found = run(planned, executor, progress)
         failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
         dose = next(iter(planned.design.table.columns))
-        shape = (len(planned) // self.burden.points, self.burden.points)
+        every = self._every()
+        shape = (len(planned) // every // self.burden.points, self.burden.points)
+        cells = planned.design.table.iloc[::every].reset_index(drop=True)
+        told = _worst(found["status"].to_numpy(), every)
         table = pd.DataFrame(
             {
-                dose: planned.design.table[dose],
+                dose: cells[dose],
                 "burden_percent": np.tile(self.burden.percent(), shape[0]),
-                self.burden.parameter: planned.design.table[self.burden.parameter],
-                "status": found["status"].to_numpy(),
-                "Cmax": found["Cmax"].to_numpy(),
-                "Tmax": found["Tmax"].to_numpy(),
-                "Tmax_of_run": found[_highest_of_run(self._card())[1]].to_numpy(),
-                "sBCMA_fall": -found["sBCMA_nadir"].to_numpy(),
-                "M_fall": -found["M_nadir"].to_numpy(),
-                **{name: found[name].to_numpy() for name in self._more(planned)},
-                "reason": found["reason"].to_numpy(),
+                self.burden.parameter: cells[self.burden.parameter],
+                "status": found["status"].to_numpy()[told],
+                "Cmax": _middle(found["Cmax"].to_numpy(), every),
+                "Tmax": _middle(found["Tmax"].to_numpy(), every),
+                "Tmax_of_run": _middle(found[_highest_of_run(self._card())[1]].to_numpy(), every),
+                "sBCMA_fall": -_middle(found["sBCMA_nadir"].to_numpy(), every),
+                "M_fall": -_middle(found["M_nadir"].to_numpy(), every),
+                **{name: _middle(found[name].to_numpy(), every) for name in self._more(planned)},
+                "reason": found["reason"].to_numpy()[told],
             }
         )
         numbers = _numbers(table, shape, _latest_peak(self._card()))
@@ -187,14 +200,33 @@ class Map(StudyDeclaration):
         }
         notes = (*planned.notes, *self._notes(numbers))
         curves, engine = (found if self.curves else None), planned.study.engine
-        return Outcome(numbers, {"map": table}, len(table), failed, notes, shown, engine, curves)
+        return Outcome(numbers, {"map": table}, len(planned), failed, notes, shown, engine, curves)
 
     def _more(self, planned: Plan) -> list[str]:
         """Columns of the endpoints that were asked for."""
         return [call.name for call in planned.study.endpoints[len(ENDPOINTS) + 1 :]]
 
     def _card(self) -> ModelCard:
-        return select(self.model, self.readings, self.condition).card
+        return select(self.model, self._chosen()[0], self.condition).card
+
+    def _chosen(self) -> tuple[tuple[str, ...], ParameterDraws | None]:
+        """Readings, those of the posterior among them, and its draws."""
+        if self.posterior is None:
+            return self.readings, None
+        return choose_draws(self.model, self.readings, self.posterior)
+
+    def _every(self) -> int:
+        """Runs of one cell."""
+        return 1 if self.posterior is None else DRAWS
+
+    def _cells(self, axes: dict[str, np.ndarray]) -> Design:
+        """Every cell; with a posterior, every cell with each of the draws."""
+        _, draws = self._chosen()
+        if draws is None:
+            return grid(**axes)
+        refuse_set_twice(self.changes, draws.parameters)
+        taken = draws.take(DRAWS, self.seed)[[name for name in draws.parameters if name not in axes]]
+        return grid(**axes) * Design(taken)
 
     def _plan(self) -> Plan:
         card = self._card()
@@ -211,14 +243,14 @@ class Map(StudyDeclaration):
         refuse_set_twice(self.changes, axes)
         return plan(
             self.model,
-            grid(**axes),
+            self._cells(axes),
             endpoints=[*ENDPOINTS, _highest_of_run(card)[0], *self.endpoints],
             trajectories=self.curves,
             times=self.times,
             until=self.until,
             doses=None if self.regimen is None else declared_regimen("", self.regimen, symbols),
             changes=self.changes,
-            readings=self.readings,
+            readings=self._chosen()[0],
             condition=self.condition,
             engine=self.engine,
         )
@@ -234,11 +266,26 @@ class Map(StudyDeclaration):
             f"{numbers['relapse_higher']:g} the transgene at a relapse, by {self.until}, is higher than the "
             "early peak.",
         ]
+        if self.posterior is not None:
+            notes.append(
+                f"Each cell is the median of {DRAWS} typical patients, each of a draw of the posterior."
+            )
         if numbers["failed"]:
             notes.append(
                 f"{numbers['failed']:g} simulations failed; their cells are blank and count nowhere."
             )
         return tuple(notes)
+
+
+def _middle(values: np.ndarray, every: int) -> np.ndarray:
+    """The middle one of each `every` values, those that are NaN last."""
+    return np.sort(values.reshape(-1, every), axis=1)[:, (every - 1) // 2]
+
+
+def _worst(status: np.ndarray, every: int) -> np.ndarray:
+    """Place of the first failed run of each `every`, or of the first."""
+    bad = np.array([not is_ok(each) for each in status]).reshape(-1, every)
+    return np.arange(0, len(status), every) + bad.argmax(axis=1)
 
 
 def _highest_of_run(card: ModelCard) -> tuple[str, str]:

@@ -169,7 +169,7 @@ class Population(VirtualPatients):
             until=self._end(),
             doses=None if self.regimen is None else declared_regimen("", self.regimen, self.symbols()),
             changes=self.changes,
-            readings=self.readings,
+            readings=self.chosen_readings(),
             engine=self.engine,
         )
 

@@ -137,7 +137,7 @@ class Trial(VirtualPatients):
         visits = parse_times(self.visits, symbols.time_unit)
         if visits.max() <= 0:
             raise InputError("visits: at least one visit after baseline is needed")
-        design = self.patients_design(self.size()).table
+        design = self.patients_design(self.size(), together=self.size() // self.replicates).table
         return plan(
             self.model,
             Design(design.assign(regimen=self._places()["arm"])),
@@ -146,7 +146,7 @@ class Trial(VirtualPatients):
             times=np.union1d([0.0], visits),
             regimens={name: declared_regimen(name, arm, symbols) for name, arm in self.arms.items()},
             changes=self.changes,
-            readings=self.readings,
+            readings=self.chosen_readings(),
             engine=self.engine,
         )
 

@@ -6,6 +6,8 @@ whatever the number of patients; another spread of one parameter leaves the othe
 
 from __future__ import annotations
 
+import numpy as np
+
 from harness.analysis.response import RULE
 from harness.errors import InputError
 from harness.models.catalog import Selection, select
@@ -13,8 +15,9 @@ from harness.models.provenance import omegas_of
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
+from harness.simulation.draws import OMEGA, choose_draws
 from harness.simulation.engines import AUTO
-from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration
+from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration, refuse_set_twice
 
 __all__ = ["CHANGE", "MOST", "VirtualPatients"]
 
@@ -36,8 +39,12 @@ class VirtualPatients(StudyDeclaration):
         Standard deviations of log-normal random effects, over those published and assumed, which are in
         ``parameters.csv``, or beside them: ``Tumor_0: 0.8`` gives burden a distribution, ``K_12: 0`` takes
         that of K_12 away. A model of one's own has those alone.
+    posterior
+        Parameters that are not the same for everybody: the name of a reading with stored draws, which is then
+        chosen too, or a .csv of draws (:mod:`harness.simulation.draws`). Patients of one trial share a draw,
+        those of a population have one each. Spreads among the draws are in place of the published ones.
     seed
-        Of the random effects.
+        Of the random effects and of the draws that are taken.
     rule
         Rule of progression, of ``response.yaml`` (ledger D18): it ends what counts as best response, and a
         trial. By default the one that the file names.
@@ -49,6 +56,7 @@ class VirtualPatients(StudyDeclaration):
     readings: tuple[str, ...] = ()
     changes: dict[str, str] = {}
     omegas: dict[str, float] = {}
+    posterior: str | None = None
     seed: Seed = 1
     rule: ProgressionRule = RULE
     engine: EngineName = AUTO
@@ -64,15 +72,34 @@ class VirtualPatients(StudyDeclaration):
         """A month, a twelfth of 365.25 days, in the model's time unit."""
         return convert(1.0, "month", self.symbols().time_unit, "month")
 
-    def patients_design(self, count: int) -> Design:
-        """The random effects of the first `count` patients, one row each."""
-        selection, symbols = self._selection(), self.symbols()
-        omegas = {**omegas_of(selection.card), **self.omegas}
+    def patients_design(self, count: int, together: int = 1) -> Design:
+        """Parameters of the first `count` patients, one row each; `together` of them share a draw."""
+        card, symbols = self._selection().card, self.symbols()
+        drawn = self._of_draws(count, together)
+        spreads = {name.removeprefix(OMEGA): drawn[name] for name in drawn if name.startswith(OMEGA)}
+        omegas: dict[str, float | np.ndarray] = {**omegas_of(card), **spreads, **self.omegas}
         for name in omegas:
             symbols.require_settable(name)
-        fixed = symbols.parse_all(selection.changes, self.changes)
-        typical = {name: fixed.get(name, symbols[name].value) for name in omegas}
-        return random_effects(typical, omegas, count, self.seed)
+        refuse_set_twice(self.changes, drawn)
+        fixed = symbols.parse_all(self._selection().changes, self.changes)
+        typical = {name: drawn.get(name, fixed.get(name, symbols[name].value)) for name in omegas}
+        patients = random_effects(typical, omegas, count, self.seed)
+        alike = {name: drawn[name] for name in drawn if not name.startswith(OMEGA) and name not in omegas}
+        return Design(patients.table.assign(**alike))
+
+    def _of_draws(self, count: int, together: int) -> dict[str, np.ndarray]:
+        """Columns of the posterior for each of `count` patients; none without one."""
+        if self.posterior is None:
+            return {}
+        _, draws = choose_draws(self.model, self.readings, self.posterior)
+        taken = draws.take(-(-count // together), self.seed)
+        return {name: np.repeat(taken[name].to_numpy(), together)[:count] for name in taken}
+
+    def chosen_readings(self) -> tuple[str, ...]:
+        """Those that are given, and the one that comes with the posterior."""
+        if self.posterior is None:
+            return self.readings
+        return choose_draws(self.model, self.readings, self.posterior)[0]
 
     def _selection(self) -> Selection:
-        return select(self.model, self.readings)
+        return select(self.model, self.chosen_readings())

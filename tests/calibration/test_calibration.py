@@ -161,7 +161,7 @@ def outcome(small):
 
 def test_a_study_gives_the_numbers_and_tables_that_it_names(small, outcome):
     assert tuple(outcome.numbers) == small.number_names()
-    assert tuple(outcome.tables) == TABLES
+    assert tuple(outcome.tables) == small.table_names() == (*TABLES, "draws_waning")
     assert outcome.failed == 0
     assert outcome.runs == small.size()
     comparison = outcome.tables["comparison"]

@@ -33,14 +33,8 @@ def folder(tmp_path):
     declared = read_calibration(FILE)
     stamp = pd.DataFrame([{"candidate": "waning", "rests_on": rests_on(declared, "waning")}])
     stamp.to_csv(tmp_path / "comparison.csv", index=False)
-    rows = [
-        ("waning", draw, name, prior.median)
-        for draw in range(2)
-        for name, prior in declared.priors("waning").items()
-    ]
-    rows += [("waning", draw, "trial", 0.0) for draw in range(2)]
-    table = pd.DataFrame(rows, columns=["candidate", "draw", "parameter", "value"])
-    table.to_csv(tmp_path / "draws.csv", index=False)
+    draws = pd.DataFrame({name: [prior.median] * 2 for name, prior in declared.priors("waning").items()})
+    draws.to_csv(tmp_path / "draws_waning.csv", index=False)
     (tmp_path / "cohort.yaml").write_text(COHORT, encoding="utf-8")
     return tmp_path
 

@@ -84,7 +84,7 @@ READINGS = {
 def test_every_reading_sets_what_the_ledger_means():
     found = {}
     for model in model_names():
-        for reading in load_card(model).readings:
+        for reading in set(load_card(model).readings) - {"calibrated"}:  # held by tests of calibrations
             selection = select(model, [reading])
             found[model, reading] = read_symbols(selection.card.sbml_path()).parse_all(selection.changes)
     assert found == READINGS
