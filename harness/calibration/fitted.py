@@ -23,7 +23,7 @@ from harness.calibration.surface import Surface, fit_surface
 from harness.simulation.execute import Executor
 from harness.studies.outcome import Progress
 
-__all__ = ["Fitted", "Fresh", "fit_benchmark", "fit_candidate", "reweighed"]
+__all__ = ["PART", "Fitted", "Fresh", "fit_benchmark", "fit_candidate", "reweighed"]
 
 PART = 16
 """Fresh points that are simulated, and kept, at once: an interruption costs no more."""

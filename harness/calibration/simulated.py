@@ -61,9 +61,13 @@ class SimulatedPoints:
 
 def joined(parts: Sequence[SimulatedPoints]) -> SimulatedPoints:
     """Points of several simulations, one after the other, of as many patients each."""
-    arrays = [np.concatenate([getattr(p, name) for p in parts]) for name in ("points", "classes", "pfs")]
-    notes = tuple(note for part in parts for note in part.notes)
-    return SimulatedPoints(*arrays, sum(part.failed for part in parts), notes)
+    return SimulatedPoints(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.classes for part in parts]),
+        np.concatenate([part.pfs for part in parts]),
+        sum(part.failed for part in parts),
+        tuple(note for part in parts for note in part.notes),
+    )
 
 
 def identity(declared: Calibration, name: str) -> str:

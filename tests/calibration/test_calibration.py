@@ -9,6 +9,7 @@ from scipy.stats import binom, multinomial
 
 from harness.calibration.benchmarks import DIMENSIONS, benchmark
 from harness.calibration.declared import read_calibration
+from harness.calibration.fitted import PART, Fresh, fit_candidate
 from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
 from harness.calibration.observed import ObservedResponses, class_of, read_blind, read_observed
 from harness.calibration.posterior import draw_prior, effective, fresh_probabilities, log_predictive
@@ -222,3 +223,29 @@ def test_unknown_candidates_and_sizes_are_told():
         declare(Calibrate, declared="dose/candidates.yaml", candidates=["wane"]).number_names()
     with pytest.raises(InputError, match="size"):
         declare(Calibrate, declared="dose/candidates.yaml", budget="huge").number_names()
+
+
+def test_the_noise_of_few_patients_is_taken_out_of_the_evidence():
+    """Likelihoods with log-normal noise, of twice the variance from half of the patients."""
+    rng = np.random.default_rng(8)
+    noise = rng.normal(0, 0.6, (2, 4000))
+    fresh = Fresh(np.arange(4000), None, None, noise.mean(axis=0), noise)
+    assert np.log(np.exp(fresh.log_ratio).mean()) == pytest.approx(0.09, abs=0.03)
+    correction, error = fresh.correction()
+    assert correction == pytest.approx(0, abs=4 * error)
+    assert error < 0.03
+
+
+def test_fresh_points_are_kept_in_parts_and_an_interruption_costs_the_last(small, tmp_path):
+    declared = read_calibration(Path(small.declared))
+    size = declared.size("tiny").model_copy(update={"fresh": PART + 2})
+    given = (declared, "waning", size, read_observed(declared), Serial(), None, tmp_path)
+    whole = fit_candidate(*given)
+    assert whole.fresh.simulated.classes.shape[0] == PART + 2
+    last = tmp_path / "waning_fresh_1.npz"
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    last.unlink()
+    again = fit_candidate(*given)
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert [name for name in after if after[name] != before[name]] == [last.name]
+    assert np.array_equal(again.fresh.log_ratio, whole.fresh.log_ratio)
