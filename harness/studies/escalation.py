@@ -192,7 +192,7 @@ class Escalation(VirtualPatients):
             self.patients_design(self.patients) * grid(dose=self.doses),
             endpoints=[self.exposure, RESPONSE],
             changes=self.changes,
-            readings=self.readings,
+            readings=self.chosen_readings(),
             engine=self.engine,
         )
 

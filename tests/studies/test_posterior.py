@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from harness.declarations import declare
 from harness.errors import InputError
 from harness.simulation.execute import Serial
+from harness.studies.escalation import Escalation
 from harness.studies.map import Map
 from harness.studies.population import Population
 from harness.studies.trial import Trial
+from harness.studies.virtual_patients import VirtualPatients
 
 ONE = "K_g,gamma_m,omega_K_g\n0.016,0.3,0\n"
 TWO = "K_g,t_wane\n0.01,8\n0.02,12\n"
@@ -78,3 +81,18 @@ def test_a_map_is_the_middle_of_the_draws(file):
     assert np.isnan(middle["Tmax"]).all() or (middle["Cmax"] < fixed.tables["map"]["Cmax"]).all()
     with pytest.raises(InputError, match="K_g"):
         Map(**axes, posterior=file("K_g\n0.01\n"), changes={"K_g": "0.01"}).run(Serial())
+
+
+STUDIES = {
+    Population: {"patients": 3, "doses": [1e8]},
+    Trial: {"arms": {"a": {"patients": 3, "doses": ["1e8"]}}, "visits": "28,56", "replicates": 1},
+    Escalation: {"patients": 3, "doses": [1e8], "toxicity": {"at": 1e5, "probability": 0.3, "slopes": [1]}},
+}
+
+
+def test_every_study_of_virtual_patients_runs_the_model_of_its_posterior():
+    assert set(VirtualPatients.__subclasses__()) == set(STUDIES)
+    for study, given in STUDIES.items():
+        planned = declare(study, **given, posterior="calibrated").plan()
+        assert planned.study.program.model == "clinical_clocks"
+        assert (planned.design.table["crowding"] == 1e-12).all()
