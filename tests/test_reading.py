@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,6 +135,27 @@ def test_a_column_of_dates_or_truths_in_a_file_is_no_dose(tmp_path, kind, suffix
     table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
     with pytest.raises(InputError, match=r"row 0, column dose: .* is not a finite number"):
         read_design(path).checked(read_symbols(load_card("clinical").sbml_path()))
+
+
+MEANT = {
+    "pandas.period": pa.array(pd.Series(pd.period_range("2020-01-01", periods=1, freq="D"))),
+    "pandas.interval": pa.array(pd.Series(pd.interval_range(0, 1))),
+    "arrow.bool8": pa.array([1], pa.int8()),
+    "a.price": pa.array([1.5]),
+    "a.name": pa.array(["1.5"]),
+}
+
+
+@pytest.mark.parametrize("meant", MEANT)
+def test_a_column_that_is_stored_as_numbers_and_means_something_else_is_refused(tmp_path, meant):
+    """Also where this process does not know the type: then its name stands beside the numbers."""
+    told = {"ARROW:extension:name": meant, "ARROW:extension:metadata": ""}
+    known = isinstance(MEANT[meant].type, pa.ExtensionType)
+    dose = pa.field("dose", MEANT[meant].type, metadata={} if known else told)
+    table = pa.table([pa.array([1.0]), MEANT[meant]], schema=pa.schema([("K_12", pa.float64()), dose]))
+    pq.write_table(table, tmp_path / "design.parquet")
+    with pytest.raises(InputError, match=f"column dose is of the type {meant}, no numbers"):
+        read_design(tmp_path / "design.parquet")
 
 
 @given(FINITE)

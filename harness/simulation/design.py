@@ -279,14 +279,25 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    """Every column of the file, those that pandas would take for an index too."""
+    """Every column of the file, those that pandas would take for an index too.
+
+    A column of an extension type (periods, intervals, truths as bytes) is refused: what it is stored as are
+    whole numbers or texts, which are not what it says.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
         if file.metadata.num_rows > MOST:
             raise InputError(f"{path}: {file.metadata.num_rows} rows; at most {MOST} are allowed")
-        table = file.read().to_pandas(ignore_metadata=True)
+        rows = file.read()
+        for field in rows.schema:
+            unknown = (field.metadata or {}).get(b"ARROW:extension:name", b"").decode()  # to this process
+            known = isinstance(field.type, pa.BaseExtensionType) and field.type.extension_name
+            if known or unknown:
+                raise InputError(f"{path}: column {field.name} is of the type {known or unknown}, no numbers")
+        table = rows.to_pandas(ignore_metadata=True)
     except InputError:
         raise
     except Exception as error:  # pyarrow raises many kinds for a broken file
