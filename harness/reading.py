@@ -1,7 +1,8 @@
 """Files and texts as a user gives them: read whole, or refused in one line.
 
 Promise: only a regular file is read, so that reading ends; a text is UTF-8 without control characters; a
-table has no column that nobody knows; a number is one decimal numeral and nothing else.
+table has no column that nobody knows; a number is one decimal numeral and nothing else. A table is a csv,
+with commas, or with semicolons or tabulators and then perhaps decimal commas; or a workbook (.xlsx).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError, unknown_name
+from harness.workbooks import read_workbook
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLANK",
     "NUMBER",
+    "WORKBOOKS",
     "inside",
     "parse_number",
     "parse_texts",
@@ -40,6 +43,10 @@ NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 BLANK = " \t\r\n"
 """What may stand around a number or a name; other space is part of it, and then it is none."""
+
+WORKBOOKS = (".xlsx", ".xlsm")
+
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -135,7 +142,7 @@ def _number(value: object) -> float:
 
 
 def read_texts(path: Path, columns: Sequence[str], optional: Sequence[str] | None = ()) -> pd.DataFrame:
-    """Read a csv as text, cell by cell, without the blanks around a cell; what follows a # is a remark.
+    """Read a table as text, cell by cell, without the blanks around a cell; what follows a # is a remark.
 
     Cells that a row lacks at its end are empty.
 
@@ -152,6 +159,12 @@ def read_texts(path: Path, columns: Sequence[str], optional: Sequence[str] | Non
         When the file is missing or broken, a row is longer than the heading, or a column is missing, unknown
         or given twice.
     """
+    if path.suffix.lower() in WORKBOOKS:
+        import pandas as pd
+
+        rows = pd.DataFrame(read_workbook(require_file(path)))
+        require_plain("\n".join(rows.to_numpy().ravel()), path)
+        return _with_heading(path, rows, columns, optional)
     return parse_texts(path, read_text(path), columns, optional)
 
 
@@ -161,17 +174,52 @@ def parse_texts(
     """The same of the text of a csv that is read already; `path` is for errors."""
     import pandas as pd
 
+    separator = _separator(text)
     try:
         rows = pd.read_csv(
             io.StringIO(text), header=None, dtype=str, keep_default_na=False, comment="#",
-            skipinitialspace=True,
+            skipinitialspace=True, sep=separator,
         )  # fmt: skip
     except ValueError as error:
         said = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
         raise InputError(f"{path}: cannot be read: {said}") from None
     rows = rows.apply(lambda column: column.str.strip(BLANK))
-    _require_columns(path, list(rows.iloc[0]), columns, optional)
-    return rows.iloc[1:].set_axis(list(rows.iloc[0]), axis=1).reset_index(drop=True)
+    return _with_heading(path, rows if separator == "," else _with_points(path, rows), columns, optional)
+
+
+def _separator(text: str) -> str:
+    """What stands between the names of the first line: a semicolon or a tabulator where there is no comma."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    heading = next(lines, "")
+    return next((mark for mark in ",;\t" if mark in heading), ",")
+
+
+def _with_points(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """The same cells with decimal points in place of decimal commas, where these are used throughout."""
+    cells = rows.to_numpy()
+    commas = [[bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in row] for row in cells]
+    if not any(map(any, commas)):
+        return rows
+    for number, row in enumerate(cells):
+        for name, cell in zip(cells[0], row, strict=True):
+            if "." in cell and re.fullmatch(NUMBER, cell):
+                raise InputError(
+                    f"{path}: row {number}: {name} '{cell}' has a decimal point, where others have a comma"
+                )
+    return rows.apply(
+        lambda column: column.map(
+            lambda cell: _DECIMAL_COMMA.sub(r"\1.\2", cell) if _DECIMAL_COMMA.fullmatch(cell) else cell
+        )
+    )
+
+
+def _with_heading(
+    path: Path, rows: pd.DataFrame, columns: Sequence[str], optional: Sequence[str] | None
+) -> pd.DataFrame:
+    """Rows under the names that stand in the first of them."""
+    names = list(rows.iloc[0])
+    _require_columns(path, names, columns, optional)
+    return rows.iloc[1:].set_axis(names, axis=1).reset_index(drop=True)
 
 
 def _require_columns(

@@ -13,6 +13,7 @@ import pytest
 from harness.analysis.observations import read_observations
 from harness.archives.omex import read_archive
 from harness.declarations import read_declaration
+from harness.fitting.long_table import LongTable, read_long_table
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.result import read_result
@@ -43,6 +44,15 @@ OBSERVED = b"""observable,arm,ET_ratio,time,time_unit,value,unit,reading_error,s
 viability,Daudi,1,4,hour,80,percent,1,"a test, made up"
 viability,Daudi,3,240,min,0.5,dimensionless,1,a test
 viability,Daudi,10,4,hour,20,percent,1,a test
+"""
+LONG = b"""#ID,TIME,DV,AMT,RATE,EVID,DVID,MDV,CENS,LIMIT,ADDL,II,WT
+1,0,.,150e6,1e9,1,.,1,.,.,1,2.5,70
+1,7,1200,.,.,0,1,0,0,.,.,.,70
+1,28,50,.,.,0,1,0,1,10,.,.,70
+1,28,-6e1,.,.,0,2,0,-1,.,.,.,70
+2,0,.,450e6,.,1,.,1,.,.,.,.,55
+2,14,.,.,.,0,1,1,0,.,.,.,55
+2,20,4.2e4,.,.,0,1,0,0,.,.,.,55
 """
 PATIENTS = b"dose,category,n,source\n150e6,VGPR,2,made up\n50e6,sCR,1,made up\n450e6,PD,12,made up\n"
 PROBLEM = b"""title: wells
@@ -152,6 +162,21 @@ def data(path):
     prepare(read_problem(beside), path.parent)
 
 
+def long_table(path):
+    """A long table, as a fit reads it."""
+    declared = LongTable(
+        file=path.name, columns={"WT": "remark"}, observables={"1": "transgene", "2": "sBCMA"}
+    )
+    names = ("transgene", "sBCMA")
+    read_long_table(declared, path.parent, names, CLINICAL.symbols, CLINICAL.dose)
+
+
+def workbook():
+    stream = io.BytesIO()
+    pd.read_csv(io.BytesIO(LONG), dtype=str, keep_default_na=False).to_excel(stream, index=False)
+    return stream.getvalue()
+
+
 def result(path):
     found = read_result(path)
     for name in found.tables:
@@ -174,6 +199,12 @@ KINDS = {
     "design.parquet": (design, parquet()),
     "observed.csv": (lambda path: read_observations(path, {"ET_ratio": "parameter"}), OBSERVED),
     "fitted.csv": (data, OBSERVED),
+    "long.csv": (long_table, LONG),
+    "decimal_commas.csv": (
+        long_table,
+        LONG.replace(b",", b";").replace(b"2.5", b"2,5").replace(b".2e4", b",2e4"),
+    ),
+    "long.xlsx": (long_table, workbook()),
     "patients.csv": (read_patients, PATIENTS),
     "outcomes.csv": (read_published, head(FILES["panels"] / "trials" / "trial_outcomes.csv", 6)),
     "cases.csv": (

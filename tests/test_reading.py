@@ -201,3 +201,50 @@ def test_a_regimen_may_be_named_like_a_number_or_like_nothing(tmp_path):
     (tmp_path / "design.csv").write_text("regimen\n1\nNone\nNA\n")
     names = ("1", "None", "NA")
     assert read_design(tmp_path / "design.csv").checked(symbols, names).table["regimen"].tolist() == [*names]
+
+
+def test_a_table_with_semicolons_may_have_decimal_commas_throughout(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a;b;c\n1,5;-,25e3;Figure 1, left\n2;3;1,x\n")
+    cells = [["1.5", "-.25e3", "Figure 1, left"], ["2", "3", "1,x"]]
+    assert read_texts(path, (), None).to_numpy().tolist() == cells
+    path.write_text("a;b\n1,5;2\n3;2.5\n")
+    with pytest.raises(InputError, match=r"row 2: b '2[.]5' has a decimal point, where others have a comma"):
+        read_texts(path, (), None)
+    path.write_text("a\tb\n1.5\t2\n")
+    assert read_texts(path, ("a", "b")).to_numpy().tolist() == [["1.5", "2"]]
+
+
+def test_a_workbook_is_a_table_too(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    path, book = tmp_path / "table.xlsx", openpyxl.Workbook()
+    cells = [
+        ["dose", "note", "at"],
+        [1e8, None, 0.1],
+        [None, None, None],
+        [2, True, datetime.date(2020, 1, 2)],
+    ]
+    for row in cells:
+        book.active.append(row)
+    book.create_sheet("empty")
+    book.save(path)
+    found = read_texts(path, ("dose",), ("note", "at"))
+    assert found.to_numpy().tolist() == [["100000000", "", "0.1"], ["2", "True", "2020-01-02T00:00:00"]]
+    with pytest.raises(InputError, match="column missing: time"):
+        read_texts(path, ("time",), None)
+    assert list(read_design(path).table["dose"]) == ["100000000", "2"]
+    book["empty"].append([0])
+    book.save(path)
+    with pytest.raises(InputError, match="several sheets have values: Sheet, empty; leave one"):
+        read_texts(path, (), None)
+    book.remove(book["empty"])
+    book.active["A2"] = "=1+1"
+    book.save(path)
+    with pytest.raises(InputError, match="cell A2 has a formula and no value"):
+        read_texts(path, (), None)
+    path.write_bytes(b"PK")
+    with pytest.raises(InputError, match="is no workbook that can be read"):
+        read_texts(path, (), None)
+    openpyxl.Workbook().save(path)
+    with pytest.raises(InputError, match="is empty"):
+        read_texts(path, (), None)

@@ -30,10 +30,11 @@ __all__ = [
     "read_observations",
 ]
 
-Columns = dict[str, Literal["parameter", "remark"]]
+Columns = dict[str, Literal["parameter", "condition", "remark"]]
 """What further columns of a table are, as the file that names the table declares it.
 
-A parameter of the model has the value at which a row was observed, in the model's unit; a remark is not read.
+A parameter of the model has the value at which a row was observed, in the model's unit; so has a condition,
+which makes an arm of its own for each value. A remark is not read.
 """
 
 COLUMNS = ("observable", "arm", "time", "time_unit", "value", "unit", "reading_error", "source")
@@ -107,7 +108,7 @@ def _read(path: Path, table: pd.DataFrame, further: Columns) -> pd.DataFrame:
         "time",
         "value",
         "reading_error",
-        *(n for n, what in further.items() if what == "parameter"),
+        *(n for n, what in further.items() if what != "remark"),
     ):
         numbers = to_numbers(table[column])
         bad = table.index[~np.isfinite(numbers)]

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "trial": ("cart trial examples/trial.yaml --replicates 20 --plot trial.png",),
     "escalate": ("cart escalate examples/escalation.yaml --trials 500 --plot escalation.png",),
     "patients": ("cart patients --out fits --plot patients.png",),
+    "data": ("cart data examples/tables/patients.csv examples/tables/patients.yaml",),
     "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
     "calibrate": ("cart calibrate --candidate waning --size small --out waning",),
     "predict": ("cart predict examples/cohort.yaml --model waning --out predicted",),

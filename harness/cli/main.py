@@ -17,6 +17,7 @@ import typer
 
 from harness.cli import (
     calibrate,
+    data,
     design,
     exchange,
     fit,
@@ -64,6 +65,7 @@ COMMANDS = (
     population.trial,
     population.escalate,
     patients.patients,
+    data.data,
     fit.fit,
     calibrate.calibrate,
     calibrate.predict,

@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness.analysis.observations import Observed, in_unit, observed
 from harness.errors import InputError, unknown_name
+from harness.fitting.arms import laid_out
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
 from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter, Synthetic
 from harness.fitting.result import read_result
@@ -48,6 +49,8 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     """
     folder = Path(folder)
     card = select(problem.model, problem.readings, problem.condition).card
+    laid = laid_out(problem, folder, card)
+    problem = laid.problem
     symbols, program = card.symbols, make_program(card)
     carried = _carried(problem, folder, symbols)
     fixed = {name: _fixed(problem, name, arm, carried, symbols) for name, arm in problem.arms.items()}
@@ -55,7 +58,7 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     errors, coordinates = _errors(problem, symbols, coordinates)
     effects, coordinates = _effects(problem, coordinates)
     groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
-    shared = _shared(problem, folder, symbols, fixed)
+    shared = share(laid, symbols, fixed)
     schedule = _schedule(problem, shared, symbols)
     without_data = Prepared(
         title=problem.title,
@@ -84,19 +87,6 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
         table = simulate_observations(without_data, schedule, truth, problem.synthetic.seed)
         rows = {name: table[table["arm"] == name] for name in problem.arms}
     return _with_data(without_data, problem, rows)
-
-
-def _shared(
-    problem: FitProblem, folder: Path, symbols: SymbolTable, fixed: dict[str, dict[str, float]]
-) -> Shared:
-    """Rows of the table that is fitted, or is the design of synthetic data; none without a table."""
-    file = problem.synthetic.design if problem.synthetic else problem.observations
-    if file is not None:
-        return share(problem, folder / file, symbols, fixed)
-    for name in ("columns", "ignore"):
-        if getattr(problem, name):
-            raise InputError(f"{name}: goes with a table of observations")
-    return Shared({})
 
 
 def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[str, str]:

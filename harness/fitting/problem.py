@@ -17,6 +17,7 @@ from harness.analysis.observations import Columns
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.faults import describe
+from harness.fitting.long_table import LongTable
 from harness.models.card import repository
 from harness.reading import read_text, require_file
 
@@ -35,6 +36,7 @@ __all__ = [
     "find_problem",
     "problem_names",
     "read_problem",
+    "require_groups",
 ]
 
 Method = Literal["least_squares", "minimize", "differential_evolution"]
@@ -154,7 +156,8 @@ class FitProblem(Declaration):
     """A fit as it is declared: model, arms, observations, error models and free parameters.
 
     `columns` says what columns of the table are beyond those of every table of observations; `ignore` names
-    arms and observables of it whose rows are left out.
+    arms and observables of it whose rows are left out. A long table, one row a dose or a measurement, brings
+    its arms; where `arms` are left out, those of a table of observations are arms as the model declares it.
     """
 
     title: str
@@ -162,8 +165,9 @@ class FitProblem(Declaration):
     readings: tuple[str, ...] = ()
     condition: str | None = None
     changes: dict[str, str] = {}
-    arms: dict[str, FitArm] = Field(min_length=1)
+    arms: dict[str, FitArm] = {}
     observations: str | None = None
+    table: LongTable | None = None
     columns: Columns = {}
     ignore: tuple[str, ...] = ()
     synthetic: Synthetic | None = None
@@ -176,15 +180,17 @@ class FitProblem(Declaration):
 
     @model_validator(mode="after")
     def _its_parts_fit_together(self) -> FitProblem:
-        if (self.observations is None) == (self.synthetic is None):
-            raise ValueError("give observations, a table, or synthetic, a design; one of them")
+        if sum(data is not None for data in (self.observations, self.table, self.synthetic)) != 1:
+            raise ValueError("give one of observations, table and synthetic")
+        if self.table is not None and (self.arms or self.columns):
+            raise ValueError("table: its subjects are the arms, and its own columns say what is in it")
+        if self.synthetic is not None and not self.arms:
+            raise ValueError("arms: synthetic data need one or more")
         for name in self.effects:
             if name not in self.parameters:
                 raise ValueError(str(unknown_name("free parameter for effect", name, self.parameters)))
-        if self.effects and any(arm.group is None for arm in self.arms.values()):
-            raise ValueError("with random effects every arm names its group")
-        if self.effects and len({arm.group for arm in self.arms.values()}) < 2:
-            raise ValueError("random effects need two groups or more")
+        if self.arms:
+            require_groups(self)
         for name in self.ridge or ():
             if name not in self.parameters:
                 raise ValueError(str(unknown_name("free parameter for ridge", name, self.parameters)))
@@ -206,6 +212,15 @@ class FitProblem(Declaration):
             if self.effects:
                 raise ValueError(f"loss {self.optimiser.loss}: not with random effects")
         return self
+
+
+def require_groups(problem: FitProblem) -> None:
+    """Refuse random effects over arms that do not say whose they are, or that are all of one."""
+    groups = [arm.group for arm in problem.arms.values()]
+    if problem.effects and None in groups:
+        raise InputError("with random effects every arm names its group")
+    if problem.effects and len(set(groups)) < 2:
+        raise InputError("random effects need two groups or more")
 
 
 class _Like(Declaration):
@@ -278,8 +293,9 @@ def read_problem(path: str | Path, readers: tuple[Path, ...] = ()) -> FitProblem
         raise InputError(f"{path}: is like itself{' by way of others' * (len(readers) > 1)}")
     given = variant.model_dump(exclude_unset=True, exclude={"like"})
     taken = _from_folder(read_problem(other, readers), Path(os.path.relpath(other.parent, path.parent)))
-    data = {"observations", "synthetic", "columns", "ignore"}
-    left = data if {"observations", "synthetic"} & given.keys() else set()
+    data = {"observations", "synthetic", "table", "columns", "ignore"}
+    left = data if {"observations", "synthetic", "table"} & given.keys() else set()
+    left |= {"arms"} if "table" in given else set()
     try:
         return FitProblem.model_validate({**taken.model_dump(exclude=left), **given})
     except ValidationError as error:
@@ -293,6 +309,8 @@ def _from_folder(problem: FitProblem, folder: Path) -> FitProblem:
     }
     if problem.observations is not None:
         changes["observations"] = str(folder / problem.observations)
+    if problem.table is not None:
+        changes["table"] = problem.table.model_copy(update={"file": str(folder / problem.table.file)})
     if problem.synthetic is not None and problem.synthetic.design is not None:
         design = str(folder / problem.synthetic.design)
         changes["synthetic"] = problem.synthetic.model_copy(update={"design": design})

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness.analysis.observations import COLUMNS, LIMITS, read_measurements
+from harness.analysis.observations import COLUMNS, LIMITS
 from harness.errors import InputError, unknown_name
+from harness.fitting.arms import LaidOut
 from harness.fitting.problem import FitProblem
 from harness.models.symbols import SymbolTable
 
@@ -30,10 +31,8 @@ class Shared:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def share(
-    problem: FitProblem, path: Path, symbols: SymbolTable, fixed: Mapping[str, Mapping[str, float]]
-) -> Shared:
-    """Share the rows of a table among the arms of a fit.
+def share(laid: LaidOut, symbols: SymbolTable, fixed: Mapping[str, Mapping[str, float]]) -> Shared:
+    """Share the rows of a table among the arms of a fit; there is none without a table.
 
     A row is of the arm that observes its arm of the table and its observable, and that has its values of the
     parameters which are columns. It is left out when the problem ignores its arm or observable, or when the
@@ -50,7 +49,9 @@ def share(
         When the table is broken, a row is of no arm or of two, what is ignored is not there or is fitted, or
         an arm has no row.
     """
-    table = read_measurements(path, problem.columns)
+    problem, path, table = laid.problem, laid.path, laid.table
+    if path is None:
+        return Shared({})
     parameters = [column for column in table.columns if column not in (*COLUMNS, *LIMITS)]
     for name in parameters:
         symbols.require_settable(name)
@@ -78,6 +79,7 @@ def share(
         if not (owners == name).any():
             raise InputError(f"arm {name}: no row of {path.name} is of it")
     left_out = Counter((table["arm"] + " " + table["observable"])[owners == ""])
+    left_out.update({reason: len(rows) for reason, rows in laid.ignored.items()})
     return Shared({name: table[owners == name] for name in problem.arms}, dict(left_out))
 
 

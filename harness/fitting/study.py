@@ -76,7 +76,8 @@ class Fit(StudyDeclaration):
         """The problem, its table, the results that it takes values from, and the files of its model."""
         declared = self.declared
         design = declared.synthetic.design if declared.synthetic else None
-        named = [name for name in (declared.observations, design, *declared.fixed_from) if name]
+        table = declared.table.file if declared.table else None
+        named = [name for name in (declared.observations, table, design, *declared.fixed_from) if name]
         return self.path, *(self.path.parent / name for name in named), *model_files(declared.model)
 
     def number_names(self) -> tuple[str, ...]:

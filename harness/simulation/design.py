@@ -21,7 +21,7 @@ import pandas as pd
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
-from harness.reading import read_texts, require_file, to_numbers
+from harness.reading import WORKBOOKS, read_texts, require_file, to_numbers
 from harness.shown import in_lines, listed
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def random_effects(
 
 
 def read_design(path: str | Path) -> Design:
-    """Read a design from csv or parquet. A column may be named with its unit: ``K_12 [1/hour]``.
+    """Read a design from csv, a workbook or parquet. A column may be named with its unit: ``K_12 [1/hour]``.
 
     Raises
     ------
@@ -259,9 +259,9 @@ def read_design(path: str | Path) -> Design:
         When the file is missing, is not of its format, or is truncated.
     """
     path = Path(path)
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    readers = {**dict.fromkeys((".csv", *WORKBOOKS), _read_csv), ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
-        raise InputError(f"{path}: a design is a .csv or .parquet file")
+        raise InputError(f"{path}: a design is a .csv, .xlsx or .parquet file")
     table = readers[path.suffix.lower()](require_file(path))
     names, units = {}, {}
     for column in table.columns:
