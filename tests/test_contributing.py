@@ -54,7 +54,15 @@ def type_in(folder, session):
 
 
 def test_there_is_a_recipe_for_each_kind_of_part():
-    kinds = ["A model", "A reading", "An endpoint", "A measure", "A study", "An export"]
+    kinds = [
+        "A model",
+        "A model of another article",
+        "A reading",
+        "An endpoint",
+        "A measure",
+        "A study",
+        "An export",
+    ]
     assert list(RECIPES) == kinds
 
 

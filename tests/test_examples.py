@@ -16,6 +16,14 @@ def test_the_picture_of_the_readme_is_drawn(tmp_path, monkeypatch):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_products_of_the_library_are_drawn(tmp_path, monkeypatch, capsys):
+    picture = tmp_path / "library.png"
+    monkeypatch.setattr(sys, "argv", ["library.py", str(picture)])
+    runpy.run_path(str(repository() / "examples" / "library.py"), run_name="__main__")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "tisagenlecleucel (Stein 2019): highest at day 9." in capsys.readouterr().out
+
+
 def test_the_example_of_three_doses_runs(capsys):
     runpy.run_path(str(repository() / "examples" / "scan_by_hand.py"), run_name="__main__")
     assert capsys.readouterr().out.count("copies/ug") == 3

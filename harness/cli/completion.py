@@ -40,10 +40,10 @@ __all__ = [
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Models of the catalogue."""
-    from harness.models.catalog import model_names
+    """Models of the catalogue and of the library."""
+    from harness.models.catalog import library_names, model_names
 
-    return _starting(model_names(), incomplete)
+    return _starting((*model_names(), *library_names()), incomplete)
 
 
 def complete_panel(incomplete: str) -> list[str]:

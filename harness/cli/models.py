@@ -24,9 +24,9 @@ Names = Annotated[
 
 def models(names: Names = None) -> None:
     """List the models, their readings and conditions; of one that is named, its parameters too."""
-    from harness.models.catalog import load_card, model_names
+    from harness.models.catalog import library_names, load_card, model_names
 
-    for card in [load_card(name) for name in names or model_names()]:
+    for card in [load_card(name) for name in names or (*model_names(), *library_names())]:
         _print_card(card)
         if names:
             _print_symbols(card)
@@ -69,10 +69,13 @@ def build(
     ] = False,
 ) -> None:
     """Compile Antimony to SBML: L3V2, L3V1 and the solver form."""
+    from harness.errors import unknown_name
     from harness.models.build import build as compile_model
     from harness.models.build import stale, write_sbml
     from harness.models.catalog import load_card, model_names
 
+    for name in set(names or ()) - set(model_names()):
+        raise unknown_name("model of the catalogue", name, model_names())
     cards = [load_card(name) for name in names or model_names()]
     built = [(card, compile_model(card)) for card in cards]  # all compile before any is written
     if check:

@@ -1,7 +1,8 @@
 """The catalogue: which models exist, and which of their readings and conditions a run takes.
 
 Promise: a model is what ``models_antimony/NAME.yaml`` declares beside ``NAME.ant`` and the SBML built from
-it. An extension declares which model it extends, and is run as that one.
+it. An extension declares which model it extends, and is run as that one. Models of other articles are in
+``models_antimony/library``, are read as a user's own file is, and go by their name too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.reading import read_texts
 __all__ = [
     "Selection",
     "conditions",
+    "library_names",
     "load_card",
     "model_files",
     "model_names",
@@ -84,10 +86,21 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (repository() / "models_antimony").glob("*.yaml")))
 
 
+def library_names() -> tuple[str, ...]:
+    """Names of the models of other articles, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _library().glob("*.yaml")))
+
+
+def _library() -> Path:
+    return repository() / "models_antimony" / "library"
+
+
 def model_files(name: str) -> tuple[Path, ...]:
     """Files that a model is read from, a user's own with its card beside it; none for a name that is none."""
     if is_path(name):
         return Path(name), Path(name).with_suffix(".yaml")
+    if name in library_names():
+        return _library() / f"{name}.ant", _library() / f"{name}.yaml"
     if name not in model_names():
         return ()
     card = load_card(name)
@@ -102,17 +115,17 @@ def load_card(name: str) -> ModelCard:
     InputError
         When there is no such model, or its declaration is broken.
     """
-    if not is_path(name):
+    if not (is_path(name) or name in library_names()):
         return _load_card(name)
     from harness.models.imported import import_model  # what reads files of users is heavy to import
 
-    return import_model(name)
+    return import_model(name, None if is_path(name) else _library() / f"{name}.ant")
 
 
 def _load_card(name: str) -> ModelCard:
     name = current("model", name)
     if name not in model_names():
-        raise unknown_name("model", name, model_names())
+        raise unknown_name("model", name, (*model_names(), *library_names()))
     path = repository() / "models_antimony" / f"{name}.yaml"
     extended = read_often(path, _Peek).extends
     if extended is None:

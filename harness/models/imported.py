@@ -43,7 +43,7 @@ class OwnSolver(SolverSettings):
 
 
 class UserModel(ModelCard):
-    """The card of a user's own model; `id` is the path as it was given, which names the model anywhere."""
+    """The card of a model outside the catalogue; `id` names it anywhere: its path as given, or its name."""
 
     id: str = ""
     title: str = ""
@@ -55,26 +55,28 @@ class UserModel(ModelCard):
     endpoint_times: str = ""
     extends: None = None
     solver: OwnSolver = OwnSolver()
+    _file: str = PrivateAttr("")
     _sbml: str = PrivateAttr("")
 
     @property
     def antimony_path(self) -> Path:
         """The user's file, beside which stands what the card names."""
-        return Path(self.id)
+        return Path(self._file)
 
     def sbml_path(self, version: str = "l3v2") -> Path:
         """Path of the file as it is run, made from the user's; its L3V1 twin is made when asked for."""
         if version != "l3v1":
             return Path(self._sbml)
-        return _keep(Path(self.id).stem, as_l3v1(libsbml.readSBMLFromFile(self._sbml), Path(self.id)))
+        path = self.antimony_path
+        return _keep(path.stem, as_l3v1(libsbml.readSBMLFromFile(self._sbml), path))
 
     def sbml_paths(self) -> dict[str, Path]:
         """The one file."""
         return {"l3v2": self.sbml_path()}
 
 
-def import_model(name: str) -> UserModel:
-    """Make a user's file ready; `name` is its path.
+def import_model(name: str, path: Path | None = None) -> UserModel:
+    """Make a user's file ready; `name` is its path, unless that is given beside it.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def import_model(name: str) -> UserModel:
         When the file is missing, is no SBML or Antimony, or has what is not supported (delays, algebraic
         rules, fast reactions, random numbers, packages other than comp, flux balance without kinetics).
     """
-    path = Path(name)
+    path = Path(name) if path is None else path
     found = _normalised(path)
     model = libsbml.readSBMLFromString(found.sbml).getModel()
     beside = path.with_suffix(".yaml")
@@ -103,7 +105,7 @@ def import_model(name: str) -> UserModel:
     except ValueError as error:
         raise InputError(f"{beside}: logarithms: {error}") from None
     card = card.model_copy(update={"plot": card.plot or card.observables[:3]})
-    card._sbml = str(_keep(path.stem, found.sbml))
+    card._file, card._sbml = str(path), str(_keep(path.stem, found.sbml))
     return card
 
 
