@@ -1,7 +1,8 @@
 """What a candidate predicts for a cohort: any doses, sizes and days, with the observed numbers beside them.
 
-Promise: each drawn cohort has the size of the real one and parameters of one draw of the posterior, so that
-an interval holds both what is not known and the chance of few patients. Observed numbers enter no prediction.
+Promise: each drawn cohort has the size of the real one, parameters of one draw of the posterior and the
+effect of a trial of its own, all arms alike, so that an interval holds what is not known, how trials differ,
+and the chance of few patients. Observed numbers enter no prediction.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 from scipy.special import gammaln, logsumexp
+from scipy.stats import gaussian_kde
 
 from harness.analysis.response import is_responder
 from harness.calibration.declared import Calibration, read_calibration
+from harness.calibration.drawn import class_chances, draw_trials
+from harness.calibration.observed import RESPONSE, class_of
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import STORED, read_draws
 from harness.declarations import Declaration, read_declaration
@@ -42,6 +46,11 @@ MIDDLE = (5, 50, 95)
 OF_PATIENTS = (10, 50, 90)
 """Percentiles over the patients of a cohort."""
 
+ALL = "all arms"
+
+POOL = 3
+"""Virtual patients for each that a cohort is drawn from."""
+
 AFTER = 1
 """Day from which the highest value counts: past the bolus."""
 
@@ -50,7 +59,8 @@ class Arm(DeclaredRegimen):
     """One arm: how many patients, and their doses, ``[150e6]`` or ``[50e6, 100e6@3]``.
 
     `observed` are numbers to score, all optional: orr, cr (percent), orr_DAY, median_pfs, pfs_MONTH (percent
-    free of progression), OBSERVABLE_DAY (median over patients), highest_OBSERVABLE, ratio_OBSERVABLE_DAY.
+    free of progression), OBSERVABLE_DAY (median over patients), highest_OBSERVABLE, ratio_OBSERVABLE_DAY,
+    ratio_highest_OBSERVABLE (responders over others).
     """
 
     patients: int = Field(ge=1, le=10_000)
@@ -72,10 +82,13 @@ class Cohort(Declaration):
         Months at which the share free of progression is read off.
     until
         End of the follow-up.
+    observed
+        Numbers of all arms together to score: orr, cr, median_pfs, pfs_MONTH.
     """
 
     title: str = ""
     arms: dict[str, Arm]
+    observed: dict[str, float] = {}
     observables: dict[str, tuple[float, ...]] = {}
     response_days: tuple[float, ...] = ()
     progression_months: tuple[float, ...] = ()
@@ -95,7 +108,22 @@ class Cohort(Declaration):
             for number in arm.observed:
                 if number not in known:
                     raise ValueError(f"arms: {name}: {unknown_name('number', number, known)}")
+        for number in self.observed:
+            if number not in self.of_all():
+                raise ValueError(f"observed: {unknown_name('number of all arms', number, self.of_all())}")
         return self
+
+    @model_validator(mode="after")
+    def _shares_are_shares(self) -> Cohort:
+        for where, observed in (*((n, a.observed) for n, a in self.arms.items()), (ALL, self.observed)):
+            for number, value in observed.items():
+                if is_share(number) and not 0 <= value <= 100:
+                    raise ValueError(f"{where}: {number}: {value:g} is no percentage")
+        return self
+
+    def of_all(self) -> tuple[str, ...]:
+        """Names of the numbers of all arms together."""
+        return ("orr", "cr", "median_pfs", *(f"pfs_{month:g}" for month in self.progression_months))
 
     def predicted(self) -> tuple[str, ...]:
         """Names of all numbers that a prediction gives for an arm."""
@@ -109,7 +137,13 @@ class Cohort(Declaration):
             *(f"{name}_{day:g}" for name, day in days),
             *(f"ratio_{name}_{day:g}" for name, day in days),
             *(f"highest_{name}" for name in self.observables),
+            *(f"ratio_highest_{name}" for name in self.observables),
         )
+
+
+def is_share(number: str) -> bool:
+    """Whether a number is a percentage of the patients."""
+    return number.startswith(("orr", "cr", "pfs"))
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -155,7 +189,7 @@ class PredictCohort(StudyDeclaration):
         return ("inside", "scored", "failed")
 
     def size(self) -> int:
-        return self.cohorts * sum(arm.patients for arm in read_cohort(Path(self.cohort)).arms.values())
+        return POOL * self.cohorts * sum(arm.patients for arm in read_cohort(Path(self.cohort)).arms.values())
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         """Simulate and read off.
@@ -171,20 +205,30 @@ class PredictCohort(StudyDeclaration):
         declared = read_calibration(repository() / "validation" / self.declared)
         draws = read_draws(declared, self.candidate, repository() / "validation" / self.calibrated)
         tables: dict[str, list[tuple]] = {name: [] for name in TABLES}
+        rng = np.random.default_rng(self.seed)
+        chosen = draws.iloc[rng.choice(len(draws), self.cohorts, replace=self.cohorts > len(draws))]
+        effect = declared.block.trial_sd * rng.standard_normal(self.cohorts)
         failed = 0
         notes: dict[str, None] = {}
+        every: list[dict[str, np.ndarray]] = []
         for place, (name, arm) in enumerate(cohort.arms.items()):
-            found, lost, said = self._simulate(declared, cohort, arm, draws, place, executor, progress)
+            found, lost, said = self._simulate(declared, cohort, arm, chosen, place, executor, progress)
             failed += lost
             notes |= dict.fromkeys(said)
-            _tabulate(tables, cohort, name, arm, found)
+            every.append(_drawn(found, effect, arm.patients, declared.lapse, [self.seed, place, 1]))
+            _tabulate(tables, cohort, name, arm, every[-1])
+        if len(every) > 1:
+            _tabulate_all(tables, cohort, every)
         framed = {
             "values": _frame(tables["values"], "arm", "observable", "day", "of_patients"),
             "rates": _frame(tables["rates"], "arm", "outcome"),
             "survival": _frame(tables["survival"], "arm", "month"),
             "scores": pd.DataFrame(
                 tables["scores"],
-                columns=["arm", "number", "observed", "median", "low", "high", "inside", "fold", "log_p"],
+                columns=[
+                    *("arm", "number", "observed", "median", "low", "high"),
+                    *("inside", "fold", "log_p", "log_density"),
+                ],
             ),
         }
         scores = framed["scores"]
@@ -196,21 +240,20 @@ class PredictCohort(StudyDeclaration):
         declared: Calibration,
         cohort: Cohort,
         arm: Arm,
-        draws: pd.DataFrame,
+        chosen: pd.DataFrame,
         place: int,
         executor: Executor,
         progress: Progress | None,
     ) -> tuple[dict[str, np.ndarray], int, tuple[str, ...]]:
-        """Every read-out of an arm, (cohorts, patients), NaN where a run failed; failures; notes."""
+        """Every read-out of an arm, (cohorts, virtual patients), NaN where a run failed; failures; notes."""
         card = load_card(declared.candidate(self.candidate).model)
         symbols = card.symbols
         for name in cohort.observables:
             if name not in symbols:
                 raise symbols.unknown("observable", name, symbols)
         rng = np.random.default_rng([self.seed, place])
-        chosen = draws.iloc[rng.choice(len(draws), self.cohorts, replace=self.cohorts > len(draws))]
         values = {name: chosen[name].to_numpy() for name in chosen}
-        shape = (self.cohorts, arm.patients)
+        shape = (self.cohorts, POOL * arm.patients)
         columns = patient_columns(declared, self.candidate, values, shape, rng)
         table = pd.DataFrame({name: array.reshape(-1) for name, array in columns.items()})
         after = convert(AFTER, "day", symbols.time_unit, "day")
@@ -247,20 +290,55 @@ class PredictCohort(StudyDeclaration):
         return {n: np.where(good, v, np.nan).reshape(shape) for n, v in columns.items()}, lost, planned.notes
 
 
+def _drawn(
+    found: Mapping[str, np.ndarray], effect: np.ndarray, size: int, lapse: float, seed: list[int]
+) -> dict[str, np.ndarray]:
+    """The cohorts themselves, each read-out (cohorts, patients), and `class`, as it is reported."""
+    classes = class_of(found["best"])
+    picked, reported = draw_trials(classes, effect, size, lapse, np.random.default_rng(seed))
+    of_cohort = {name: np.take_along_axis(values, picked, axis=1) for name, values in found.items()}
+    chances = 100 * class_chances(classes, effect, lapse)
+    rates = {"chance_orr": chances[:, :RESPONSE].sum(axis=-1), "chance_cr": chances[:, 0]}
+    return {**of_cohort, "class": reported, **rates}
+
+
+def _rates(cohort: Cohort, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What is read off the patients of each cohort together, (cohorts,)."""
+    size = found["class"].shape[1]
+    return {
+        "orr": 100 * (found["class"] < RESPONSE).mean(axis=1),
+        "cr": 100 * (found["class"] == 0).mean(axis=1),
+        "median_pfs": np.sort(found["pfs"], axis=1)[:, (size - 1) // 2],
+        **{f"pfs_{m:g}": 100 * (found["pfs"] > m).mean(axis=1) for m in cohort.progression_months},
+    }
+
+
+def _tabulate_all(tables: dict[str, list[tuple]], cohort: Cohort, every: list[dict[str, np.ndarray]]) -> None:
+    """Rows of all arms together."""
+    found = {name: np.concatenate([each[name] for each in every], axis=1) for name in ("class", "pfs")}
+    sizes = np.array([each["class"].shape[1] for each in every])
+    chances = {
+        name: np.average([each[f"chance_{name}"] for each in every], axis=0, weights=sizes)
+        for name in ("orr", "cr")
+    }
+    numbers = _rates(cohort, found)
+    for outcome, values in numbers.items():
+        if not outcome.startswith("pfs"):
+            tables["rates"].append((ALL, outcome, *_interval(values)))
+    for outcome, seen in cohort.observed.items():
+        score = _score(outcome, seen, numbers[outcome], chances.get(outcome), int(sizes.sum()))
+        tables["scores"].append((ALL, outcome, *score))
+
+
 def _tabulate(
     tables: dict[str, list[tuple]], cohort: Cohort, name: str, arm: Arm, found: Mapping[str, np.ndarray]
 ) -> None:
     """Rows of one arm, added to every table."""
-    responders = np.where(np.isnan(found["best"]), False, is_responder(found["best"]))
-    numbers = {
-        "orr": 100 * responders.mean(axis=1),
-        "cr": 100 * (found["best"] == 0).mean(axis=1),
-        "median_pfs": np.sort(found["pfs"], axis=1)[:, (arm.patients - 1) // 2],
-    }
+    responders = found["class"] < RESPONSE
+    numbers = _rates(cohort, found)
     for day in cohort.response_days:
         numbers[f"orr_{day:g}"] = 100 * is_responder(found[f"response_{day:g}"]).mean(axis=1)
     for month in cohort.progression_months:
-        numbers[f"pfs_{month:g}"] = 100 * (found["pfs"] > month).mean(axis=1)
         tables["survival"].append((name, month, *_interval(numbers[f"pfs_{month:g}"])))
     for observable, days in cohort.observables.items():
         keys = {f"{observable}_{day:g}": f"{day:g}" for day in days} | {f"highest_{observable}": "highest"}
@@ -270,13 +348,13 @@ def _tabulate(
                 each = np.nanpercentile(values, share, axis=1)
                 tables["values"].append((name, observable, said, share, *_interval(each)))
             numbers[key] = np.nanmedian(values, axis=1)
-            if said != "highest":
-                numbers[f"ratio_{key}"] = _ratio(values, responders)
+            numbers[f"ratio_{key}"] = _ratio(values, responders)
     for outcome in numbers:
         if outcome.startswith(("orr", "cr", "median", "ratio")):
             tables["rates"].append((name, outcome, *_interval(numbers[outcome])))
     for outcome, seen in arm.observed.items():
-        tables["scores"].append((name, outcome, *_score(outcome, seen, numbers[outcome], arm.patients)))
+        score = _score(outcome, seen, numbers[outcome], found.get(f"chance_{outcome}"), arm.patients)
+        tables["scores"].append((name, outcome, *score))
 
 
 def _ratio(values: np.ndarray, responders: np.ndarray) -> np.ndarray:
@@ -297,22 +375,36 @@ def _interval(values: np.ndarray) -> tuple[float, float, float]:
     return median, low, high
 
 
-def _score(outcome: str, seen: float, values: np.ndarray, patients: int) -> tuple:
-    """Observed; median, low and high; inside or not; fold error; log predictive probability.
+def _score(outcome: str, seen: float, values: np.ndarray, chances: np.ndarray | None, patients: int) -> tuple:
+    """Observed; median, low and high; inside or not; fold error; log probability; log density.
 
-    A rate has the binomial probability of its count, averaged over cohorts with one patient more, evenly;
-    other numbers have none, since no error of theirs is declared.
+    A rate has the binomial probability of its count, averaged over cohorts: with the chance in each where
+    that is known, else with its share and one patient more, evenly. Other numbers have a density, of their
+    logarithm where all are positive, by a Gaussian kernel over cohorts.
     """
     median, low, high = _interval(values)
     fold = max(seen / median, median / seen) if seen > 0 and median > 0 else np.nan
-    log_p = np.nan
-    if outcome.startswith(("orr", "cr", "pfs")):
+    log_p = log_density = np.nan
+    if is_share(outcome):
         count = round(seen * patients / 100)
-        p = (values / 100 * patients + 0.5) / (patients + 1)
+        p = (values / 100 * patients + 0.5) / (patients + 1) if chances is None else chances / 100
         coefficient = gammaln(patients + 1) - gammaln(count + 1) - gammaln(patients - count + 1)
         terms = coefficient + count * np.log(p) + (patients - count) * np.log1p(-p)
         log_p = float(logsumexp(terms) - np.log(len(terms)))
-    return seen, median, low, high, bool(low <= seen <= high), fold, log_p
+    else:
+        log_density = _log_density(seen, values)
+    return seen, median, low, high, bool(low <= seen <= high), fold, log_p, log_density
+
+
+def _log_density(seen: float, values: np.ndarray) -> float:
+    """Log predictive density at `seen`; cohorts that reach no finite value count as density of nothing."""
+    finite = values[np.isfinite(values)]
+    if seen > 0 and (finite > 0).all():
+        seen, finite = np.log(seen), np.log(finite)
+    if len(finite) < 2 or np.ptp(finite) == 0:
+        return np.nan
+    share = len(finite) / max((~np.isnan(values)).sum(), 1)
+    return float(gaussian_kde(finite).logpdf(seen)[0] + np.log(share))
 
 
 def _frame(rows: list[tuple], *names: str) -> pd.DataFrame:

@@ -14,10 +14,12 @@ from scipy.special import logsumexp
 
 from harness.analysis.survival import median_of_all
 from harness.calibration.declared import TRIAL, Calibration
+from harness.calibration.drawn import draw_trials
 from harness.calibration.fitted import Fitted, reweighed
 from harness.calibration.likelihood import log_responses, probabilities
-from harness.calibration.observed import RESPONSE, ObservedResponses, Predicted
+from harness.calibration.observed import RESPONSE, ObservedResponses, Predicted, PredictedMedian
 from harness.calibration.posterior import effective, log_predictive
+from harness.calibration.simulated import SimulatedPoints
 from harness.calibration.stored import rests_on
 from harness.models.catalog import load_card
 
@@ -31,6 +33,9 @@ GIVEN = 200
 
 COHORTS = 2000
 """Trials drawn for an interval."""
+
+NEAR = 0.5
+"""Months about a published median within which a drawn one counts as it."""
 
 LOWEST = 50e6
 """Dose of the three patients that the effect of dose hangs on."""
@@ -125,12 +130,16 @@ def left_out(declared: Calibration, found: Sequence[Fitted], observed: ObservedR
 
 
 def blind_intervals(
-    declared: Calibration, found: Sequence[Fitted], blind: tuple[Predicted, ...]
+    declared: Calibration,
+    found: Sequence[Fitted],
+    blind: tuple[Predicted, ...],
+    medians: tuple[PredictedMedian, ...],
 ) -> pd.DataFrame:
-    """Rates (%) of each arm of the blind trial, and the median PFS (months) of all, with 90 % intervals.
+    """Rates (%) of each arm of the blind trial, and its medians of PFS (months), with 90 % intervals.
 
-    Trials of that size are drawn, each from one draw of the posterior with an effect of a trial of its own.
-    PFS is that of virtual patients, which the effect does not touch; a benchmark has none.
+    Trials of that size are drawn, each from one draw of the posterior with an effect of a trial of its own,
+    which PFS follows as far as it goes with the response. `log_p` of a median is the log probability of one
+    within `NEAR` of it. A benchmark has no PFS.
     """
     rows = []
     for each in found:
@@ -150,11 +159,15 @@ def blind_intervals(
             )
             for outcome, last, seen in (("orr", RESPONSE, arm.orr), ("cr", 1, arm.cr)):
                 values = 100 * drawn[:, :last].sum(axis=-1) / arm.n
-                rows.append(_row(each, arm.name, outcome, 100 * seen / arm.n, values))
-        if each.fresh is not None:
-            medians = _drawn_medians(declared, each.fresh.simulated.pfs[picked], blind, rng)
-            rows.append(_row(each, "all arms", "median_pfs", np.nan, medians))
-    columns = ["candidate", "arm", "outcome", "observed", "median", "low", "high", "inside"]
+                rows.append((*_row(each, arm.name, outcome, 100 * seen / arm.n, values), np.nan))
+        if each.fresh is None:
+            continue
+        for median in medians:
+            drawn = _drawn_medians(declared, each.fresh.simulated, picked, effect, median, rng)
+            near = (np.abs(drawn - median.median) <= NEAR).sum()
+            log_p = float(np.log((near + 0.5) / (len(drawn) + 1)))
+            rows.append((*_row(each, median.name, "median_pfs", median.median, drawn), log_p))
+    columns = ["candidate", "arm", "outcome", "observed", "median", "low", "high", "inside", "log_p"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -173,16 +186,20 @@ def equal_draws(declared: Calibration, each: Fitted) -> pd.DataFrame:
 
 
 def _drawn_medians(
-    declared: Calibration, pfs: np.ndarray, blind: tuple[Predicted, ...], rng: np.random.Generator
+    declared: Calibration,
+    simulated: SimulatedPoints,
+    points: np.ndarray,
+    effect: np.ndarray,
+    median: PredictedMedian,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Median PFS of trials, each of patients of its own point; `pfs` is (trials, doses, patients)."""
+    """Median PFS of trials, each of patients of one of `points` with an effect of its own, (trials,)."""
     parts = []
-    for arm in blind:
-        of_dose = pfs[:, declared.doses.index(arm.dose)]
-        who = rng.integers(of_dose.shape[1], size=(len(pfs), arm.n))
-        parts.append(np.take_along_axis(of_dose, who, axis=1))
-    drawn = np.concatenate(parts, axis=1)
-    return median_of_all(np.where(np.isnan(drawn), np.inf, drawn))
+    for dose, n in median.arms.items():
+        place = declared.doses.index(dose)
+        who, _ = draw_trials(simulated.classes[points, place], effect, n, declared.lapse, rng)
+        parts.append(np.take_along_axis(simulated.pfs[points, place], who, axis=1))
+    return median_of_all(np.concatenate(parts, axis=1))
 
 
 def _row(each: Fitted, arm: str, outcome: str, observed: float, values: np.ndarray) -> tuple:

@@ -16,9 +16,19 @@ from harness.calibration.declared import Calibration
 from harness.errors import InputError
 from harness.models.card import repository
 from harness.studies.patient_table import read_patients
-from harness.studies.published import read_published
+from harness.studies.published import Published, read_published
 
-__all__ = ["CLASSES", "RESPONSE", "ObservedResponses", "Predicted", "class_of", "read_blind", "read_observed"]
+__all__ = [
+    "CLASSES",
+    "RESPONSE",
+    "ObservedResponses",
+    "Predicted",
+    "PredictedMedian",
+    "class_of",
+    "read_blind",
+    "read_blind_medians",
+    "read_observed",
+]
 
 CLASSES = ("CR", "VGPR", "PR", "SD", "PD")
 SAME = {"MR": "SD"}
@@ -71,6 +81,15 @@ class Predicted:
         return np.array([self.cr, self.orr - self.cr, self.n - self.orr])
 
 
+@dataclass(frozen=True)
+class PredictedMedian:
+    """A median of PFS (months) that is predicted, of as many patients at each dose."""
+
+    name: str
+    arms: dict[float, int]
+    median: float
+
+
 def read_observed(declared: Calibration) -> ObservedResponses:
     """The patients that candidates are fitted to.
 
@@ -98,7 +117,7 @@ def read_blind(declared: Calibration) -> tuple[Predicted, ...]:
         When the table is broken, the trial has no such arm, or an arm has a dose that is not simulated.
     """
     path = _within(declared.blind)
-    rows = [row for row in read_published(path) if row.trial == declared.blind_trial]
+    rows = _blind_rows(declared)
     arms = [row for row in rows if len(row.arms) == 1 and row.orr is not None and row.cr is not None]
     if not arms:
         raise InputError(f"{path}: trial {declared.blind_trial} has no arm with one dose, orr and cr")
@@ -110,6 +129,19 @@ def read_blind(declared: Calibration) -> tuple[Predicted, ...]:
         orr, cr = (round(row.n * percent / 100) for percent in (row.orr, row.cr) if percent is not None)
         found.append(Predicted(row.name, dose, row.n, cr, orr))
     return tuple(found)
+
+
+def read_blind_medians(declared: Calibration) -> tuple[PredictedMedian, ...]:
+    """Medians of PFS of the trial that is predicted, of arms at doses that are simulated."""
+    return tuple(
+        PredictedMedian(row.name, row.arms, row.median_pfs)
+        for row in _blind_rows(declared)
+        if row.median_pfs is not None and row.arms and set(row.arms) <= set(declared.doses)
+    )
+
+
+def _blind_rows(declared: Calibration) -> list[Published]:
+    return [row for row in read_published(_within(declared.blind)) if row.trial == declared.blind_trial]
 
 
 def _within(name: str) -> Path:

@@ -15,7 +15,7 @@ from harness.calibration import compared
 from harness.calibration.benchmarks import BENCHMARKS
 from harness.calibration.declared import OfCandidates
 from harness.calibration.fitted import Fitted, fit_benchmark, fit_candidate
-from harness.calibration.observed import read_blind, read_observed
+from harness.calibration.observed import read_blind, read_blind_medians, read_observed
 from harness.calibration.stored import draws_table
 from harness.errors import RunFailed
 from harness.models.card import repository
@@ -97,7 +97,7 @@ class Calibrate(OfCandidates):
             "posterior": compared.posterior(declared, found),
             "responses": compared.responses(declared, found),
             "left_out": compared.left_out(declared, found, observed),
-            "blind": compared.blind_intervals(declared, found, blind),
+            "blind": compared.blind_intervals(declared, found, blind, read_blind_medians(declared)),
         }
         tables |= {
             draws_table(name): compared.equal_draws(declared, each)

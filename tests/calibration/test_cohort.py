@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from harness.calibration.by_dose import ByDose, threshold
 from harness.calibration.cohort import TABLES, PredictCohort, _score
@@ -21,6 +22,7 @@ COHORT = """
 arms:
   high: {doses: [450e6], patients: 12, observed: {orr: 75, transgene_14: 1e4}}
   split: {doses: [150e6, 300e6@7], patients: 3}
+observed: {orr: 70, median_pfs: 9, pfs_6: 60}
 observables: {transgene: [14, 28], M_protein_change: [91]}
 response_days: [91]
 progression_months: [6]
@@ -53,12 +55,16 @@ def test_a_prediction_has_quantiles_rates_survival_and_scores_for_each_arm(folde
     of = values[(values["observable"] == "transgene") & (values["day"] == "14") & (values["arm"] == "high")]
     assert of["median"].is_monotonic_increasing
     rates = outcome.tables["rates"].set_index(["arm", "outcome"])
-    assert {"orr", "cr", "median_pfs", "orr_91", "ratio_transgene_14"} <= set(rates.loc["high"].index)
-    scores = outcome.tables["scores"].set_index("number")
+    assert {"orr", "cr", "median_pfs", "orr_91", "ratio_transgene_14", "ratio_highest_transgene"} <= set(
+        rates.loc["high"].index
+    )
+    scores = outcome.tables["scores"]
+    assert list(scores.number[scores.arm == "all arms"]) == ["orr", "median_pfs", "pfs_6"]
+    scores = scores[scores.arm == "high"].set_index("number")
     assert np.isfinite(scores.log_p["orr"])
     assert np.isnan(scores.log_p["transgene_14"])
     assert scores.fold["transgene_14"] >= 1
-    assert outcome.numbers["scored"] == 2
+    assert outcome.numbers["scored"] == 5
 
 
 def test_the_same_prediction_has_the_same_bits(folder):
@@ -67,9 +73,21 @@ def test_the_same_prediction_has_the_same_bits(folder):
 
 
 def test_a_rate_that_every_cohort_has_is_scored_by_its_binomial_probability():
-    observed, median, _, _, inside, fold, log_p = _score("orr", 50.0, np.full(4, 50.0), 10)
-    assert (observed, median, inside, fold) == (50, 50, True, 1)
-    assert np.exp(log_p) == pytest.approx(252 / 1024, rel=1e-6)
+    for chances in (None, np.full(4, 50.0)):
+        observed, median, _, _, inside, fold, log_p, _ = _score("orr", 50.0, np.full(4, 50.0), chances, 10)
+        assert (observed, median, inside, fold) == (50, 50, True, 1)
+        assert np.exp(log_p) == pytest.approx(252 / 1024, rel=1e-6)
+
+
+def test_a_number_that_is_no_rate_is_scored_by_its_density_in_logarithms():
+    values = np.exp(np.random.default_rng(1).normal(2.0, 0.5, 4000))
+    *_, log_p, log_density = _score("transgene_14", float(np.exp(2.5)), values, None, 10)
+    assert np.isnan(log_p)
+    assert log_density == pytest.approx(norm.logpdf(2.5, 2.0, 0.5), abs=0.1)
+    half = np.where(np.arange(4000) % 2, values, np.inf)
+    assert _score("median_pfs", 7.0, half, None, 10)[-1] == pytest.approx(
+        norm.logpdf(np.log(7), 2.0, 0.5) + np.log(0.5), abs=0.15
+    )
 
 
 def test_a_posterior_of_other_data_is_refused(folder):
@@ -87,6 +105,9 @@ def test_a_posterior_of_other_data_is_refused(folder):
     [
         ("orr: 75", "orrr: 75", "orrr"),
         ("patients: 12", "patients: 0", "patients"),
+        ("orr: 75", "orr: 175", "175 is no percentage"),
+        ("observed: {orr: 70", "observed: {orr_91: 70", "orr_91"),
+        ("median_pfs: 9, pfs_6: 60", "pfs_6: -1", "all arms: pfs_6"),
         ("transgene: [14, 28]", "transgen: [14, 28]", "transgen"),
         ("doses: [450e6]", "doses: [0.5]", "cell"),
         ("patients: 3}", "patient: 3}", "patient"),
