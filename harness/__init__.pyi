@@ -43,6 +43,7 @@ from harness.simulation.execute import choose_executor as choose_executor
 from harness.calibration.by_dose import ByDose as ByDose
 from harness.calibration.cohort import PredictCohort as PredictCohort
 from harness.calibration.physical import Physical as Physical
+from harness.calibration.regimens import Regimens as Regimens
 from harness.calibration.study import Calibrate as Calibrate
 from harness.exchange.agreement import Agreement as Agreement
 from harness.fitting.study import Fit as Fit

@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from harness.analysis.response import is_responder
-from harness.calibration.declared import Calibration
-from harness.calibration.simulated import patient_columns
+from harness.calibration.observed import RESPONSE
 from harness.calibration.stored import OfPosterior
-from harness.simulation.design import Design
+from harness.calibration.virtual import BANDS, banded, simulate_arms
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
-from harness.studies.assessed import assess
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed
 
 __all__ = ["ByDose", "threshold"]
 
 PLATEAU = 0.9
 """Share of the response at the highest dose that makes a threshold."""
+
+FLAT = 5.0
+"""Points of response over all doses below which nothing is a plateau to rise to."""
 
 MIDDLE = (5, 50, 95)
 
@@ -40,12 +40,15 @@ class ByDose(OfPosterior):
         Cells, ascending.
     draws, patients
         Draws of the posterior, and virtual patients of each at every dose.
+    trial_size
+        Patients at each dose of the trials that a band is of.
     """
 
     kind: Literal["by_dose"] = "by_dose"
     doses: tuple[float, ...]
     draws: int = Field(default=20, ge=2, le=1000)
     patients: int = Field(default=50, ge=10, le=100_000)
+    trial_size: int = Field(default=30, ge=1, le=10_000)
     until: str = "24 months"
     seed: Seed = 1
     engine: EngineName = AUTO
@@ -74,7 +77,10 @@ class ByDose(OfPosterior):
         -------
         Outcome
             Table `by_dose`: candidate, outcome (orr and cr in percent; pfs, its median in months; cmax in
-            copies/ug, median), dose, and median, low and high over draws, the middle 90 %; `thresholds`.
+            copies/ug, median), dose, median, `low` and `high`, the middle 90 % of the draws, `trial_low` and
+            `trial_high`, that of trials of `trial_size` patients at each dose; `thresholds`, with the shares
+            of draws in percent in which it lies below the lowest dose, and in which the response rises by
+            less than `FLAT` points, so that there is none.
             Numbers of each candidate: `rise`, ORR of the highest dose less that of the lowest, in points;
             `threshold` (cells), the median over draws; `threshold_below`, percent of draws in which it
             lies below the lowest dose.
@@ -84,65 +90,46 @@ class ByDose(OfPosterior):
         numbers: dict[str, float] = {}
         notes: dict[str, None] = {}
         for name in self.names(declared):
-            rates, lost, said = self._of(declared, name, executor, progress)
-            failed += lost
-            notes |= dict.fromkeys(said)
+            rng = np.random.default_rng(self.seed)
+            seen = simulate_arms(
+                declared,
+                name,
+                self.some_draws(declared, name, self.draws, rng),
+                self.patients,
+                {f"{dose:g}": dose for dose in self.doses},
+                rng,
+                until=self.until,
+                endpoints=("Cmax",),
+                engine=self.engine,
+                executor=executor,
+                progress=progress,
+            )
+            failed += seen.failed
+            notes |= dict.fromkeys(seen.notes)
             label = declared.candidate(name).label
-            for outcome, values in rates.items():
-                for place, dose in enumerate(self.doses):
-                    low, median, high = np.nanpercentile(
-                        values[:, place], MIDDLE, method="closest_observation"
-                    )
-                    tables.append((name, label, outcome, dose, median, low, high))
-            each = np.array([threshold(self.doses, orr) for orr in rates["orr"]])
-            below = 100 * float((each <= self.doses[0]).mean())
+            for outcome, rows in banded(declared, seen, self.trial_size, rng).items():
+                for dose, row in zip(self.doses, rows, strict=True):
+                    tables.append((name, label, outcome.lower(), dose, *row))
+            known = np.maximum((seen.classes >= 0).sum(axis=2), 1)
+            orr = 100 * ((seen.classes >= 0) & (seen.classes < RESPONSE)).sum(axis=2) / known
+            rise = orr[:, -1] - orr[:, 0]
+            each = np.array([threshold(self.doses, rates) for rates in orr])
+            below, flat = 100 * float((each <= self.doses[0]).mean()), 100 * float((rise < FLAT).mean())
             low, median, high = np.percentile(each, MIDDLE, method="closest_observation")
-            found.append((name, label, median, low, high, below))
+            found.append(
+                (name, label, median, low, high, below, flat, *np.percentile(rise, MIDDLE)[[1, 0, 2]])
+            )
             numbers |= {
-                f"rise_{name}": float(np.median(rates["orr"][:, -1] - rates["orr"][:, 0])),
+                f"rise_{name}": float(np.median(rise)),
                 f"threshold_{name}": float(median),
                 f"threshold_below_{name}": below,
             }
-        columns = ["candidate", "label", "outcome", "dose", "median", "low", "high"]
+        of_thresholds = ["median", "low", "high", "below_lowest", "flat", "rise", "rise_low", "rise_high"]
         framed = {
-            "by_dose": pd.DataFrame(tables, columns=columns),
-            "thresholds": pd.DataFrame(
-                found, columns=["candidate", "label", "median", "low", "high", "below_lowest"]
-            ),
+            "by_dose": pd.DataFrame(tables, columns=["candidate", "label", "outcome", "dose", *BANDS]),
+            "thresholds": pd.DataFrame(found, columns=["candidate", "label", *of_thresholds]),
         }
         return Outcome({**numbers, "failed": float(failed)}, framed, self.size(), failed, tuple(notes))
-
-    def _of(
-        self, declared: Calibration, name: str, executor: Executor, progress: Progress | None
-    ) -> tuple[dict[str, np.ndarray], int, tuple[str, ...]]:
-        """Each outcome of a candidate, (draws, doses)."""
-        draws = self.draws_of(declared, name)
-        rng = np.random.default_rng(self.seed)
-        chosen = draws.iloc[rng.choice(len(draws), self.draws, replace=self.draws > len(draws))]
-        values = {parameter: chosen[parameter].to_numpy() for parameter in chosen}
-        columns = patient_columns(declared, name, values, (self.draws, self.patients), rng)
-        shape = (self.draws, self.patients, len(self.doses))
-        table = {p: np.broadcast_to(array[..., None], shape).reshape(-1) for p, array in columns.items()}
-        table["dose"] = np.broadcast_to(np.array(self.doses), shape).reshape(-1)
-        seen = assess(
-            declared.candidate(name).model,
-            Design(pd.DataFrame(table)),
-            until=self.until,
-            changes=declared.changes(name),
-            endpoints=("Cmax",),
-            engine=self.engine,
-            executor=executor,
-            progress=progress,
-        )
-        category, pfs, cmax = (a.reshape(shape) for a in (seen.category, seen.pfs, seen.more["Cmax"]))
-        known = np.maximum((~np.isnan(category)).sum(axis=1), 1)
-        rates = {
-            "orr": 100 * is_responder(np.where(np.isnan(category), np.inf, category)).sum(axis=1) / known,
-            "cr": 100 * (category == 0).sum(axis=1) / known,
-            "pfs": np.sort(pfs, axis=1)[:, (self.patients - 1) // 2],
-            "cmax": np.nanmedian(cmax, axis=1),
-        }
-        return rates, seen.failed, seen.notes
 
 
 def threshold(doses: tuple[float, ...], rates: np.ndarray) -> float:

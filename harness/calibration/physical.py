@@ -83,8 +83,7 @@ class Physical(OfPosterior):
         failed = 0
         notes: dict[str, None] = {}
         for name in self.names(declared):
-            draws = self.draws_of(declared, name)
-            row, lost, said = self._check(declared, name, draws, executor, progress)
+            row, lost, said = self._check(declared, name, executor, progress)
             rows.append(row)
             labels.append((name, declared.candidate(name).label))
             failed += lost
@@ -102,12 +101,11 @@ class Physical(OfPosterior):
         self,
         declared: Calibration,
         name: str,
-        draws: pd.DataFrame,
         executor: Executor,
         progress: Progress | None,
     ) -> tuple[dict[str, float], int, tuple[str, ...]]:
         rng = np.random.default_rng(self.seed)
-        chosen = draws.iloc[rng.integers(len(draws), size=self.patients)]
+        chosen = self.some_draws(declared, name, self.patients, rng)
         values = {parameter: chosen[parameter].to_numpy() for parameter in chosen}
         columns = patient_columns(declared, name, values, (self.patients,), rng)
         doses = np.repeat([self.dose, self.low], self.patients)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from harness.calibration.declared import Calibration, OfCandidates
@@ -75,3 +76,10 @@ class OfPosterior(OfCandidates):
     def draws_of(self, declared: Calibration, name: str) -> pd.DataFrame:
         """Draws of the posterior of a candidate."""
         return read_draws(declared, name, repository() / "validation" / self.calibrated)
+
+    def some_draws(
+        self, declared: Calibration, name: str, count: int, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """As many of the draws, each at most once where there are enough."""
+        draws = self.draws_of(declared, name)
+        return draws.iloc[rng.choice(len(draws), count, replace=count > len(draws))]

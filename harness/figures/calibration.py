@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for
 from harness.studies.outcome import Outcome
 
-__all__ = ["draw_by_dose", "draw_comparison", "draw_responses"]
+__all__ = ["draw_by_dose", "draw_comparison", "draw_designs", "draw_regimens", "draw_responses"]
 
 COLUMNS = 3
 
@@ -54,23 +54,92 @@ BY_DOSE = {
 
 
 def draw_by_dose(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
-    """ORR, CR, median PFS and Cmax by dose, a line a candidate with the middle 90 % of its posterior."""
+    """ORR, CR, median PFS and Cmax by dose: a row of axes a candidate, a column an outcome.
+
+    The darker band is the middle 90 % of the draws, the lighter one that of trials. Infinite ends of a band
+    of PFS are drawn at the top.
+    """
     table = outcome.tables["by_dose"]
-    drawn = axes_for(axes, len(BY_DOSE), width=4.6, height=3.2, across=2)
-    for each, (name, label) in zip(drawn, BY_DOSE.items(), strict=True):
-        of = table[(table["outcome"] == name) & np.isfinite(table["median"])]
-        for i, (candidate, line) in enumerate(of.groupby("label", sort=False)):
-            style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i // len(COLOURS)]}
-            finite = np.isfinite(line["high"])
-            doses = line["dose"] / 1e6
-            each.fill_between(doses, line["low"], line["high"].where(finite), alpha=0.1, color=style["color"])
-            each.plot(doses, line["median"], label=candidate, linewidth=1.5, **style)
-        each.set_xscale("log")
-        each.set_yscale("log" if name == "cmax" else "linear")
-        each.set_xlabel(MILLIONS)
-        each.set_ylabel(label)
-    drawn[1].legend(fontsize=7, frameon=False)
+    names = list(dict.fromkeys(table["label"]))
+    drawn = axes_for(axes, len(BY_DOSE) * len(names), width=3.0, height=2.3, across=len(BY_DOSE))
+    tops = _tops(table)
+    for row, label in enumerate(names):
+        for column, (name, said) in enumerate(BY_DOSE.items()):
+            each = drawn[row * len(BY_DOSE) + column]
+            line = table[(table["outcome"] == name) & (table["label"] == label)]
+            doses, top = line["dose"] / 1e6, tops[name]
+            for ends, alpha in ((("trial_low", "trial_high"), 0.15), (("low", "high"), 0.3)):
+                low, high = (line[end].clip(upper=top) for end in ends)
+                each.fill_between(doses, low, high, alpha=alpha, color=COLOURS[0], linewidth=0)
+            median = line["median"].where(line["median"] <= top)
+            each.plot(doses, median, color=COLOURS[0], linewidth=1.8)
+            each.set_xscale("log")
+            each.set_yscale("log" if name == "cmax" else "linear")
+            if name != "cmax":
+                each.set_ylim(0, top)
+            else:
+                each.set_ylim(table.loc[table["outcome"] == name, "trial_low"].min() / 2, 2 * top)
+            each.set_title(said if row == 0 else "", fontsize=9, color=INK, loc="left")
+            each.set_xlabel(MILLIONS if row == len(names) - 1 else "")
+        drawn[row * len(BY_DOSE)].set_ylabel(label.replace(", ", ",\n"), fontsize=9)
     return drawn
+
+
+def _tops(table: pd.DataFrame) -> dict[str, float]:
+    """The highest end that each outcome is drawn to."""
+    tops = {"orr": 102.0, "cr": 102.0}
+    for name in ("pfs", "cmax"):
+        ends = table.loc[table["outcome"] == name, ["median", "high", "trial_high"]].to_numpy(float)
+        tops[name] = float(ends[np.isfinite(ends)].max()) * 1.05 if np.isfinite(ends).any() else 1.0
+    return tops
+
+
+def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """ORR, shares in response later and median PFS, an axes each: regimens beside each other, by candidate.
+
+    The thick bar is the middle 90 % of the draws, the thin one that of trials.
+    """
+    table = outcome.tables["regimens"]
+    arms, names = (list(dict.fromkeys(table[column])) for column in ("arm", "label"))
+    later = sorted(
+        (o for o in set(table["outcome"]) if o.startswith("response_")), key=lambda o: float(o[9:])
+    )
+    said = {"orr": "overall response (%)", "pfs": "median PFS (months)"}
+    said |= {each: f"in response at {each[9:]} months (%)" for each in later}
+    shown = ["orr", *later, "pfs"]
+    drawn = axes_for(axes, len(shown), width=3.4, height=0.32 * len(arms) * max(len(names), 2) / 2 + 1.2)
+    for each, name in zip(drawn, shown, strict=True):
+        for i, label in enumerate(names):
+            line = table[(table["outcome"] == name) & (table["label"] == label)].replace(np.inf, np.nan)
+            place = np.arange(len(arms))[::-1] - 0.7 * (i / max(len(names) - 1, 1) - 0.5)
+            colour = COLOURS[i % len(COLOURS)]
+            each.hlines(place, line["trial_low"], line["trial_high"], color=colour, linewidth=1)
+            each.hlines(place, line["low"], line["high"], color=colour, linewidth=3.5)
+            each.plot(line["median"], place, "o", color=colour, markersize=4, label=label)
+        each.set_yticks(np.arange(len(arms))[::-1], arms if each is drawn[0] else [])
+        each.set_xlabel(said[name])
+        each.set_xlim(0, 102 if name != "pfs" else None)
+    drawn[0].legend(fontsize=7, frameon=False, loc="lower left")
+    return drawn
+
+
+def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
+    """Log evidence that a trial is expected to give a candidate over the nearest other one, by design."""
+    table = outcome.tables["designs"]
+    (drawn,) = axes_for(axes, 1, width=7.0, height=0.5 * table["design"].nunique() + 1.2)
+    names, truths = (list(dict.fromkeys(table[column])) for column in ("design", "truth"))
+    labels = outcome.tables["regimens"].drop_duplicates("candidate").set_index("candidate")["label"]
+    least = table.groupby(["design", "truth"])["log_evidence"].min()
+    for i, truth in enumerate(truths):
+        place = np.arange(len(names))[::-1] - 0.6 * (i / max(len(truths) - 1, 1) - 0.5)
+        values = [least[name, truth] for name in names]
+        drawn.plot(values, place, "o", color=COLOURS[i % len(COLOURS)], label=labels[truth])
+    drawn.axvline(0, color=INK, linewidth=0.8)
+    drawn.axvline(np.log(20), color=INK, linewidth=0.8, linestyle=":")
+    drawn.set_yticks(np.arange(len(names))[::-1], names)
+    drawn.set_xlabel("log evidence over the nearest other candidate (dotted: 20 to 1)")
+    drawn.legend(fontsize=7, frameon=False, title="trials drawn from", title_fontsize=7)
+    return [drawn]
 
 
 def draw_comparison(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:

@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from harness.calibration.by_dose import ByDose
+from harness.calibration.regimens import Regimens
 from harness.calibration.study import Calibrate
 from harness.figures import calibration, clocks, fit, maps, patients, population, sensitivity
 from harness.fitting.result import FitResult
@@ -127,6 +128,20 @@ def _by_dose(study: ByDose, outcome: Outcome) -> Iterator[Drawing]:
     )
 
 
+def _regimens(study: Regimens, outcome: Outcome) -> Iterator[Drawing]:
+    yield Drawing(
+        f"Response and progression under {len(study.arms)} regimens, {study.draws} draws of each posterior",
+        calibration.draw_regimens(outcome),
+        "Overall response, share in response later, and median progression-free survival, with 90 % bands.",
+    )
+    if study.designs:
+        yield Drawing(
+            "What a trial would say of the candidates",
+            calibration.draw_designs(outcome),
+            "Log evidence that a trial of each design gives a candidate over the nearest other one.",
+        )
+
+
 def _fit(study: Fit, outcome: Outcome) -> Iterator[Drawing]:
     result = outcome.extra["result"]
     drawn: dict[str, tuple[Callable[[FitResult], Axes | list[Axes]], str]] = {
@@ -147,5 +162,6 @@ DRAWN_BY: dict[str, Callable[[Any, Outcome], Iterator[Drawing]]] = {
     "clocks": _clocks,
     "calibration": _calibration,
     "by_dose": _by_dose,
+    "regimens": _regimens,
     "fit": _fit,
 }

@@ -16,6 +16,7 @@ from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
+from harness.simulation.regimen import Regimen
 from harness.simulation.run import collect
 from harness.studies.outcome import Progress, count_failed
 
@@ -55,11 +56,14 @@ def assess(
     until: str,
     changes: Mapping[str, str] | None = None,
     endpoints: tuple[str, ...] = (),
+    regimens: Mapping[str, Regimen] | None = None,
     engine: str = AUTO,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Assessed:
     """Simulate every row and read off best response, PFS and what else is asked for.
+
+    `regimens` are those that a column `regimen` of the design names.
 
     Raises
     ------
@@ -74,6 +78,7 @@ def assess(
         endpoints=["best_response", "PFS", *endpoints],
         until=until,
         changes=dict(changes or {}),
+        regimens=dict(regimens or {}),
         engine=engine,
     )
     found = collect(planned, executor, progress)
@@ -83,5 +88,8 @@ def assess(
     came = found.columns["PFS"] / month
     pfs = np.where(good, np.where(np.isnan(came), np.inf, came), np.nan)
     category = np.where(good, found.columns["best_response"], np.nan)
-    more = {name: found.columns[name] for name in endpoints}
+    more = {
+        name: found.columns[call.name]
+        for name, call in zip(endpoints, planned.study.endpoints[2:], strict=True)
+    }
     return Assessed(category, pfs, more, failed, planned.notes, planned.study.engine)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from harness.calibration.by_dose import ByDose
 from harness.calibration.physical import Physical
+from harness.calibration.regimens import Regimens
 from harness.calibration.study import Calibrate
 from harness.exchange.agreement import Agreement
 from harness.fitting.study import Fit
@@ -30,6 +31,7 @@ AnyStudy = Annotated[
     | Calibrate
     | Physical
     | ByDose
+    | Regimens
     | Fit
     | Agreement,
     Field(discriminator="kind"),

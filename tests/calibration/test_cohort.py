@@ -9,11 +9,12 @@ from harness.calibration.by_dose import ByDose, threshold
 from harness.calibration.cohort import TABLES, PredictCohort, _score
 from harness.calibration.declared import read_calibration
 from harness.calibration.physical import Physical
+from harness.calibration.regimens import Regimens, expected_evidence
 from harness.calibration.stored import read_draws, rests_on
 from harness.cli.main import run
 from harness.declarations import declare
 from harness.errors import InputError
-from harness.figures.calibration import draw_by_dose
+from harness.figures.calibration import draw_by_dose, draw_regimens
 from harness.models.card import repository
 from harness.simulation.execute import Serial
 
@@ -159,3 +160,38 @@ def test_a_threshold_is_the_dose_at_nine_tenths_of_the_plateau():
     assert threshold(doses, np.array([80.0, 80, 80])) == 10e6
     assert threshold(doses, np.array([80.0, 100, 100])) == pytest.approx(10e6 * 10**0.5)
     assert threshold(doses, np.array([95.0, 80, 100])) == pytest.approx(100e6 * 10**0.5)
+
+
+REGIMENS = {
+    "arms": {"once": {"doses": ["5e7"]}, "twice": {"doses": ["5e7", "5e7@28"]}},
+    "designs": {"both": {"once": 20, "twice": 20}},
+}
+
+
+def test_regimens_have_the_same_patients_and_a_second_infusion_starts_the_clock_anew(folder):
+    given = {"declared": str(FILE), "calibrated": str(folder), "candidates": ["waning"], "until": "13 months"}
+    asked = declare(Regimens, **given, **REGIMENS, months=[6, 12], draws=4, patients=12)
+    outcome = asked.run(Serial())
+    assert tuple(outcome.numbers) == asked.number_names()
+    assert outcome.failed == 0
+    table = outcome.tables["regimens"]
+    assert set(table["outcome"]) == {"orr", "cr", "pfs", "cmax", "response_6", "response_12"}
+    shares = table[table["outcome"] == "response_6"].set_index("arm")["median"]
+    assert shares["twice"] > shares["once"]
+    assert len(draw_regimens(outcome)) == 4
+
+
+def test_a_design_of_no_arm_is_told_in_one_line():
+    with pytest.raises(InputError, match="designs: both: no arm 'onc'; nearest: once"):
+        declare(
+            Regimens, declared="dose/candidates.yaml", arms=REGIMENS["arms"], designs={"both": {"onc": 3}}
+        )
+
+
+def test_evidence_that_a_trial_is_expected_to_give_is_the_divergence_of_two_known_tables():
+    p, q = np.array([0.5, 0.2, 0.1, 0.1, 0.1]), np.array([0.2, 0.2, 0.2, 0.2, 0.2])
+    chances = {name: np.tile(each, (2, 4, 1, 1)) for name, each in (("a", p), ("b", q))}
+    found = expected_evidence(chances, "a", (30,), 4000, np.random.default_rng(1))
+    assert set(found) == {"b"}
+    divergence = 30 * (p * np.log(p / q)).sum()
+    assert found["b"].mean() == pytest.approx(divergence, abs=4 * found["b"].std() / np.sqrt(4000))

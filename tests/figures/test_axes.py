@@ -146,14 +146,26 @@ def candidates():
 @cache
 def over_doses():
     doses = {"dose": [5e7, 4.5e8], "low": [20.0, 60.0], "median": [30.0, 70.0], "high": [40.0, 80.0]}
+    doses |= {"trial_low": doses["low"], "trial_high": doses["high"]}
     outcomes = ("orr", "cr", "pfs", "cmax")
     parts = [pd.DataFrame({"label": "a", "outcome": each, **doses}) for each in outcomes]
     return Outcome({}, {"by_dose": pd.concat(parts, ignore_index=True)})
 
 
+@cache
+def under_regimens():
+    arms = {"arm": ["one", "two"], "low": [20.0, 60.0], "median": [30.0, 70.0], "high": [40.0, 80.0]}
+    arms |= {"trial_low": arms["low"], "trial_high": arms["high"], "candidate": "a", "label": "A"}
+    parts = [pd.DataFrame({"outcome": each, **arms}) for each in ("orr", "cr", "pfs", "cmax", "response_12")]
+    designs = {"design": ["small", "large"], "truth": "a", "other": "b", "log_evidence": [0.1, 2.0]}
+    return Outcome({}, {"regimens": pd.concat(parts, ignore_index=True), "designs": pd.DataFrame(designs)})
+
+
 CALLS = {
     calibration.draw_by_dose: lambda _: (over_doses(),),
     calibration.draw_comparison: lambda _: (candidates(),),
+    calibration.draw_designs: lambda _: (under_regimens(),),
+    calibration.draw_regimens: lambda _: (under_regimens(),),
     calibration.draw_responses: lambda _: (candidates(),),
     clocks.draw_clocks: lambda _: (by_dose(),),
     contours.draw_field: lambda _: (X, Y, FIELD),
