@@ -69,6 +69,11 @@ from harness.fitting.problem import read_problem as read_problem
 from harness.fitting.result import FitResult as FitResult
 from harness.fitting.result import read_result as read_result
 
+# Estimates, carried on
+from harness.simulation.estimates import Estimates as Estimates
+from harness.simulation.estimates import read_estimates as read_estimates
+from harness.studies.uncertain import Uncertain as Uncertain
+
 # Panels
 from harness.validation.suite import PanelResult as PanelResult
 from harness.validation.suite import run_panel as run_panel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from harness.cli.options import (
     Doses,
     Endpoints,
     Engine,
+    From,
     Model,
     Observables,
     Plot,
@@ -26,12 +28,13 @@ from harness.cli.options import (
     Results,
     Scheduler,
     Times,
+    Uncertainty,
     Until,
     Workers,
     parse_changes,
     split_all,
 )
-from harness.cli.studies import doses_of, is_of_curves, say, say_damaged
+from harness.cli.studies import doses_of, is_of_curves, say, say_damaged, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,6 +72,8 @@ def scan(
     regimens: Regimens = None,
     regimen: Regimen = None,
     set_: Changes = None,
+    from_: From = None,
+    uncertainty: Uncertainty = None,
     reading: Readings = None,
     condition: Condition = None,
     until: Until = None,
@@ -97,7 +102,7 @@ def scan(
         check_path(plot, PICTURES, model_files(model))
         if len(axes) > 2:
             raise InputError("plot: a picture shows one or two axes")
-    planned = _plan(
+    planned, drawn = _plans(
         model,
         make_grid(**axes),
         out,
@@ -109,13 +114,15 @@ def scan(
         observable=observable,
         dose=dose,
         set_=set_,
+        from_=from_,
+        uncertainty=uncertainty,
         reading=reading,
         condition=condition,
         until=until,
         times=times,
         engine=engine,
     )
-    _execute(planned, out, plot, tuple(axes), workers, scheduler, resume)
+    _execute(planned, drawn, out, plot, tuple(axes), workers, scheduler, resume)
 
 
 def run(
@@ -133,6 +140,8 @@ def run(
     regimens: Regimens = None,
     regimen: Regimen = None,
     set_: Changes = None,
+    from_: From = None,
+    uncertainty: Uncertainty = None,
     reading: Readings = None,
     condition: Condition = None,
     until: Until = None,
@@ -146,7 +155,7 @@ def run(
     """Run a model over a table, and write one row a run in the same order."""
     from harness.simulation.design import read_design
 
-    planned = _plan(
+    planned, drawn = _plans(
         model,
         read_design(design),
         out,
@@ -158,16 +167,18 @@ def run(
         observable=observable,
         dose=dose,
         set_=set_,
+        from_=from_,
+        uncertainty=uncertainty,
         reading=reading,
         condition=condition,
         until=until,
         times=times,
         engine=engine,
     )
-    _execute(planned, out, None, (), workers, scheduler, resume)
+    _execute(planned, drawn, out, None, (), workers, scheduler, resume)
 
 
-def _plan(
+def _plans(
     model: str,
     design: Design,
     out: Path | None,
@@ -177,6 +188,8 @@ def _plan(
     observable: list[str] | None,
     dose: list[str] | None,
     set_: list[str] | None,
+    from_: str | None,
+    uncertainty: int | None,
     reading: list[str] | None,
     condition: str | None,
     until: str | None,
@@ -186,7 +199,9 @@ def _plan(
     regimen: str | None = None,
     shown: tuple[str, ...] = (),
     inputs: Sequence[Path] = (),
-) -> Plan:
+) -> tuple[Plan, Plan | None]:
+    """The plan, and that of every run with every draw of what --from left open."""
+    from harness.errors import InputError
     from harness.files import TABLES, check_path
     from harness.models.catalog import model_files, select
     from harness.simulation.plan import plan
@@ -197,12 +212,16 @@ def _plan(
         check_path(out, TABLES, [*model_files(model), *inputs, *filter(None, [regimens])])
     changes = parse_changes(set_ or [])
     refuse_set_twice(changes, design.table.columns)
-    card = select(model, reading or (), condition).card
+    selection = select(model, reading or (), condition)
+    card = selection.card
     symbols, curves = card.symbols, is_of_curves(out)
+    estimates = taken(from_, uncertainty, selection, [*changes, *design.table.columns])
+    if uncertainty and curves:
+        raise InputError("uncertainty: goes with a table; simulate writes the band of a curve")
     by_row = regimens if "regimen" in design.table and regimen is None else None
-    return plan(
+    make = partial(
+        plan,
         model,
-        design,
         endpoints=split_all(endpoint) if endpoint else tuple(card.endpoints) if curves else None,
         at=at or (),
         observables=split_all(observable),
@@ -211,16 +230,20 @@ def _plan(
         until=until,
         doses=dose if by_row else doses_of(symbols, regimens, regimen, dose),
         regimens=read_regimens(by_row, symbols) if by_row else None,
-        changes=changes,
         readings=reading or (),
         condition=condition,
         shown=shown,
         engine=engine,
     )
+    planned = make(design, changes={**(estimates.changes() if estimates else {}), **changes})
+    if estimates is None or not uncertainty:
+        return planned, None
+    return planned, make(design * estimates.draws(uncertainty), changes=changes)
 
 
 def _execute(
     planned: Plan,
+    drawn: Plan | None,
     out: Path | None,
     plot: Path | None,
     axes: tuple[str, ...],
@@ -230,19 +253,25 @@ def _execute(
 ) -> None:
     from harness.cli.terminal import if_interrupted, progress_bar
     from harness.errors import InputError
-    from harness.files import first_rows, write_dataset
+    from harness.files import first_rows, write_dataset, write_table
     from harness.simulation.execute import choose_executor
     from harness.simulation.parts import Parts
     from harness.simulation.run import Summary
     from harness.simulation.run import run as run_plan
 
-    streamed = out if out is not None and not is_of_curves(out) else None
+    streamed = out if out is not None and not is_of_curves(out) and drawn is None else None
+    if resume and drawn is not None:
+        raise InputError("resume: not with --uncertainty")
     if resume and streamed is None:
         raise InputError("resume: goes with --out to a .csv or .parquet file")
     executor = choose_executor(workers, scheduler)
     say(planned.notes)
-    with progress_bar("runs", len(planned)) as progress:
-        if streamed is not None:
+    with progress_bar("runs", len(planned) + (len(drawn) if drawn else 0)) as progress:
+        if drawn is not None:
+            result, summary = _with_bands(planned, drawn, executor, progress)
+            if out is not None:
+                write_table(_by_run(result, planned.shown), out)
+        elif streamed is not None:
             with if_interrupted(partial(Parts.left_beside, streamed, planned)):
                 summary = _stream(planned, streamed, executor, progress, resume)
         else:
@@ -285,6 +314,29 @@ def _stream(
         raise InputError(f"{error}; stopped {Parts.left_beside(out, planned)}") from None
 
 
+def _with_bands(
+    planned: Plan, drawn: Plan, executor: Executor, progress: Callable[[int], object]
+) -> tuple[xr.Dataset, Summary]:
+    """Results with the middle 95 % of the draws beside each column, and how all runs ended."""
+    import numpy as np
+
+    from harness.simulation.estimates import middle
+    from harness.simulation.run import Summary
+    from harness.simulation.run import run as run_plan
+
+    result, more = (run_plan(each, executor, progress) for each in (planned, drawn))
+    for name in planned.study.column_names():
+        low, high = middle(more[name].to_numpy().reshape(len(planned), -1).T)
+        for end, values in (("low", low), ("high", high)):
+            result[f"{name}_{end}"] = ("run", np.asarray(values), result[name].attrs)
+    count = len(drawn) // len(planned)
+    say([f"columns _low and _high hold the middle 95 % of {count} draws"])
+    ended, others = Summary.of(result), Summary.of(more)
+    by_status = {name: ended.by_status.get(name, 0) + others.by_status.get(name, 0)
+                 for name in {**ended.by_status, **others.by_status}}  # fmt: skip
+    return result, replace(ended, runs=len(planned) + len(drawn), by_status=by_status)
+
+
 def _by_run(result: xr.Dataset, shown: tuple[str, ...]) -> pd.DataFrame:
     """What a run has one number of, after the columns of the design that are shown; no trajectories."""
     import pandas as pd
@@ -295,12 +347,18 @@ def _by_run(result: xr.Dataset, shown: tuple[str, ...]) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(design), table], axis=1)
 
 
+def _without_end(name: str, planned: Plan) -> str:
+    """The column that a column of the ends of a band belongs to."""
+    shorter = name.removesuffix("_low").removesuffix("_high")
+    return shorter if shorter in planned.study.column_names() else name
+
+
 def _print_rows(table: pd.DataFrame, planned: Plan) -> None:
     from harness.cli.terminal import plain_table, print_table
     from harness.figures.labels import with_unit
 
     names = [name for name in table.select_dtypes("number") if name not in ("run", "reason")]
-    heads = tuple(with_unit(name, planned.unit(name)) for name in names)
+    heads = tuple(with_unit(name, planned.unit(_without_end(name, planned))) for name in names)
     shown = plain_table("run", "status", *heads, right=heads)
     for row in table.head(SHOWN).to_dict("records"):
         shown.add_row(str(row["run"]), row["status"], *(f"{row[name]:.5g}" for name in names))

@@ -21,6 +21,7 @@ from harness.cli.options import (
     Condition,
     Doses,
     Engine,
+    From,
     Model,
     Out,
     Plot,
@@ -32,12 +33,13 @@ from harness.cli.options import (
     Scheduler,
     Seed,
     Times,
+    Uncertainty,
     Until,
     Workers,
     parse_changes,
     split_all,
 )
-from harness.cli.studies import answer, chosen_regimen, is_of_curves
+from harness.cli.studies import answer, carried, chosen_regimen, is_of_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,6 +93,8 @@ def map_(
         ),
     ] = None,
     set_: Changes = None,
+    from_: From = None,
+    uncertainty: Uncertainty = None,
     reading: Readings = None,
     condition: Condition = None,
     posterior: Posterior = None,
@@ -136,8 +140,8 @@ def map_(
         return draw_map(outcome)
 
     answer(
-        study, table="map", out=out, draw=draw, plot=plot, show=_print_numbers, workers=workers,
-        scheduler=scheduler, inputs=filter(None, [regimens]),
+        carried(study, from_, uncertainty, ["dose", parameter]), table="map", out=out, draw=draw, plot=plot,
+        show=_print_numbers, workers=workers, scheduler=scheduler, inputs=filter(None, [regimens]),
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "Doses",
     "Endpoints",
     "Engine",
+    "From",
     "Model",
     "Observables",
     "OtherEngine",
@@ -45,6 +46,7 @@ __all__ = [
     "Scheduler",
     "Seed",
     "Times",
+    "Uncertainty",
     "Until",
     "Workers",
     "parse_changes",
@@ -87,6 +89,23 @@ Changes = Annotated[
         metavar="ID=VALUE",
         help="Parameter, with an optional unit: 'K_12=0.07 1/h', or a change: 10x, '+20 %'. Repeatable.",
         autocompletion=complete_setting,
+    ),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="RESULT[:ID,ID]",
+        help="Estimates to take: result.json of a fit, parameters.csv, the article's with their RSE, or a "
+        ".csv of draws; all, or those that are named. What is set or varied goes over them.",
+    ),
+]
+Uncertainty = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="NUMBER",
+        help="Draws of what the source of --from left open: ends of their middle 95 % beside each number.",
     ),
 ]
 Readings = Annotated[

@@ -11,6 +11,7 @@ from harness.cli.completion import complete_model, complete_omega
 from harness.cli.options import (
     Changes,
     Engine,
+    From,
     OtherEngine,
     Out,
     Plot,
@@ -23,11 +24,12 @@ from harness.cli.options import (
     Scheduler,
     Seed,
     Times,
+    Uncertainty,
     Until,
     Workers,
     parse_changes,
 )
-from harness.cli.studies import answer, chosen_regimen, is_of_curves
+from harness.cli.studies import answer, carried, chosen_regimen, is_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +73,8 @@ def population(
         ),
     ] = "clinical",
     set_: Changes = None,
+    from_: From = None,
+    uncertainty: Uncertainty = None,
     reading: Readings = None,
     posterior: Posterior = None,
     until: Until = "48 months",
@@ -114,7 +118,7 @@ def population(
         _print_population(outcome, study.rule)
 
     answer(
-        study,
+        carried(study, from_, uncertainty, ["dose"]),
         table="runs",
         out=out,
         draw=draw,
@@ -133,6 +137,8 @@ def trial(
     replicates: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="How often it is run; in place of the file's.")
     ] = None,
+    from_: From = None,
+    uncertainty: Uncertainty = None,
     posterior: Posterior = None,
     seed: Seed = None,
     out: Out = None,
@@ -158,8 +164,8 @@ def trial(
         return draw_trial(outcome)
 
     answer(
-        study, table="patients", out=out, draw=draw, plot=plot, show=_print_trial, workers=workers,
-        scheduler=scheduler, inputs=[file],
+        carried(study, from_, uncertainty), table="patients", out=out, draw=draw, plot=plot,
+        show=_print_trial, workers=workers, scheduler=scheduler, inputs=[file],
     )  # fmt: skip
 
 
@@ -278,4 +284,6 @@ def _print_escalation(outcome: Outcome) -> None:
 
 
 def _with_interval(row: pd.Series | dict, name: str) -> str:
-    return f"{row[name]:.1f} ({row['low']:.1f}-{row['high']:.1f})"
+    """A number with its interval, and with what draws of the parameters make of it."""
+    drawn = f"; {row[f'{name}_low']:.1f}-{row[f'{name}_high']:.1f}" if f"{name}_low" in row else ""
+    return f"{row[name]:.1f} ({row['low']:.1f}-{row['high']:.1f}{drawn})"

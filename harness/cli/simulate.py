@@ -12,6 +12,7 @@ from harness.cli.options import (
     Condition,
     Doses,
     Engine,
+    From,
     Model,
     Observables,
     Plot,
@@ -21,12 +22,13 @@ from harness.cli.options import (
     Results,
     Scheduler,
     Times,
+    Uncertainty,
     Until,
     Workers,
     parse_changes,
     split_all,
 )
-from harness.cli.studies import doses_of, say
+from harness.cli.studies import doses_of, say, taken
 
 if TYPE_CHECKING:
     from harness.simulation.simulate import Simulated
@@ -40,6 +42,8 @@ def simulate(
     regimens: Regimens = None,
     regimen: Regimen = None,
     set_: Changes = None,
+    from_: From = None,
+    uncertainty: Uncertainty = None,
     reading: Readings = None,
     condition: Condition = None,
     until: Until = None,
@@ -65,10 +69,12 @@ def simulate(
         check_path(out, TABLES, [*model_files(model), *filter(None, [regimens])])
     if plot is not None:
         check_path(plot, PICTURES, model_files(model))
+    changes = parse_changes(set_ or [])
+    estimates = taken(from_, uncertainty, selection, changes)
     found = simulate_once(
         model,
         doses=doses_of(selection.card.symbols, regimens, regimen, dose),
-        changes=parse_changes(set_ or []),
+        changes=changes,
         readings=reading or [],
         condition=condition,
         until=until,
@@ -76,6 +82,8 @@ def simulate(
         observables=split_all(observable),
         engine=engine,
         executor=choose_executor(workers, scheduler),
+        estimates=estimates,
+        uncertainty=uncertainty or 0,
     )
     say(filter(None, [found.attributes["notes"]]))
     if found.attributes["status"] != "ok":
@@ -96,9 +104,11 @@ def _print_summary(found: Simulated) -> None:
     from harness.models.units import readable
 
     numbers = ("first", "lowest", "highest", with_unit("at", found.symbols.time_unit), "last")
-    table = plain_table("observable", "unit", *numbers, right=numbers)
+    ends = ("last, low", "last, high") if found.low else ()
+    table = plain_table("observable", "unit", *numbers, *ends, right=(*numbers, *ends))
     for name, array in found.values.items():
         top = found.times[array.argmax()]
         cells = [array[0], array.min(), array.max(), top, array[-1]]
+        cells += [band[name][-1] for band in (found.low, found.high) if band]
         table.add_row(name, readable(found.symbols[name].unit), *(f"{cell:.4g}" for cell in cells))
     print_table(table)

@@ -16,12 +16,16 @@ from harness.cli.endings import show_beside
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from harness.models.catalog import Selection
     from harness.models.symbols import SymbolTable
+    from harness.simulation.estimates import Estimates
     from harness.simulation.regimen import DeclaredRegimen, Regimen
     from harness.studies.outcome import Outcome, StudyDeclaration
+    from harness.studies.uncertain import Uncertain
 
 __all__ = [
     "answer",
+    "carried",
     "check_files",
     "chosen_regimen",
     "doses_of",
@@ -29,6 +33,7 @@ __all__ = [
     "run_study",
     "say",
     "say_damaged",
+    "taken",
 ]
 
 
@@ -94,6 +99,38 @@ def doses_of(
     return dose if chosen is None else declared_regimen(name or "", chosen, symbols)
 
 
+def taken(
+    source: str | None, draws: int | None, selection: Selection, given: Iterable[str]
+) -> Estimates | None:
+    """The estimates of --from that a model takes, but for what is given otherwise; None without it."""
+    from harness.errors import InputError
+    from harness.simulation.estimates import estimates_for
+
+    if source is None:
+        if draws:
+            raise InputError("uncertainty: goes with --from, which says of what")
+        return None
+    found = estimates_for(source, selection, tuple(given))
+    say(found.notes(spreads=False))
+    return found
+
+
+def carried(
+    study: StudyDeclaration, source: str | None, draws: int | None, varied: Iterable[str] = ()
+) -> StudyDeclaration | Uncertain:
+    """A study at the estimates of --from, with as many draws of them as --uncertainty asks for."""
+    from harness.errors import InputError
+    from harness.studies.uncertain import Uncertain, at_estimates, estimates_of_study
+
+    if source is None:
+        if draws:
+            raise InputError("uncertainty: goes with --from, which says of what")
+        return study
+    found = estimates_of_study(study, source, tuple(varied))
+    say(found.notes(spreads=hasattr(study, "omegas")))
+    return Uncertain(study, found, draws, getattr(study, "seed", 1)) if draws else at_estimates(study, found)
+
+
 def say(notes: Iterable[str]) -> None:
     """Tell notes, each in a line of standard error."""
     for note in notes:
@@ -107,7 +144,10 @@ def say_damaged(count: int, parts: str) -> None:
 
 
 def run_study(
-    study: StudyDeclaration, workers: int | None, scheduler: str | None = None, label: str = "runs"
+    study: StudyDeclaration | Uncertain,
+    workers: int | None,
+    scheduler: str | None = None,
+    label: str = "runs",
 ) -> Outcome:
     """Run a study under a progress bar; its notes and the count of runs go to standard error."""
     from harness.cli.terminal import progress_bar
@@ -121,7 +161,7 @@ def run_study(
 
 
 def answer(
-    study: StudyDeclaration,
+    study: StudyDeclaration | Uncertain,
     *,
     table: str,
     out: Path | None,

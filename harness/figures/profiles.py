@@ -32,19 +32,28 @@ BEGINNING = 0.02
 NAMED = 6
 """Moments that are told by their time too; of more the lines are shown alone."""
 
+BAND = ("_low", "_high")
+"""Behind the name of an observable: the ends of its band."""
+
 LINE = 34
 """Letters of a line of a label, as many as stand beside an axis."""
 
 
 def draw_profiles(dataset: xr.Dataset, axes: SomeAxes | None = None) -> list[Axes]:
-    """Draw the declared observables that the dataset holds, or its first three, one set of axes each."""
+    """Draw the declared observables that the dataset holds, or its first three, one set of axes each.
+
+    Those that have a band, ``NAME_low`` and ``NAME_high``, with it.
+    """
     declared = [name for name in load_card(dataset.attrs["model"]).plot if name in dataset]
-    names = declared or [str(name) for name in dataset.data_vars][:3]
+    names = declared or [str(name) for name in dataset.data_vars if not str(name).endswith(BAND)][:3]
     drawn = axes_for(axes, len(names))
     time, unit = dataset.time.to_numpy(), dataset.time.attrs["units"]
     for each, name in zip(drawn, names, strict=True):
         values = dataset[name].to_numpy()
         each.plot(time, values, color=COLOURS[0], linewidth=1.8)
+        if all(f"{name}{end}" in dataset for end in BAND):
+            low, high = (dataset[f"{name}{end}"].to_numpy() for end in BAND)
+            each.fill_between(time, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
         _set_scale(each, time, values)
         _mark_moments(each, time, unit)
         each.set_xlabel(with_unit("time", unit))

@@ -27,11 +27,15 @@ ACROSS = 3
 def draw_scan(
     results: pd.DataFrame, planned: Plan, over: tuple[str, ...], axes: SomeAxes | None = None
 ) -> list[Axes]:
-    """Draw the first `MOST` columns of results `over` one or two axes of a grid, one set of axes each."""
+    """Draw the first `MOST` columns of results `over` one or two axes of a grid, one set of axes each.
+
+    Over one axis a column is drawn with its band, where ``NAME_low`` and ``NAME_high`` are there.
+    """
     apart = {"run", "status", "reason", "engine", *over}
     moving = tuple(axis for axis in over if planned.design.table[axis].nunique() > 1)
     over = moving or over[:1]
-    names = [c for c in results if c not in apart and not c.startswith("design_")][:MOST]
+    bands = {c for name in results for c in (f"{name}_low", f"{name}_high") if c in results}
+    names = [c for c in results if c not in {*apart, *bands} and not c.startswith("design_")][:MOST]
     design = planned.design.table
     places = axes_for(axes, len(names), across=ACROSS)
     for place, name in zip(places, names, strict=True):
@@ -40,9 +44,11 @@ def draw_scan(
         grid = [np.unique(design[axis]) for axis in over]
         if len(over) == 1:
             order = np.argsort(design[over[0]].to_numpy(), kind="stable")
-            place.plot(
-                design[over[0]].to_numpy()[order], values[order], color=COLOURS[0], marker=".", linewidth=1.5
-            )
+            across = design[over[0]].to_numpy()[order]
+            place.plot(across, values[order], color=COLOURS[0], marker=".", linewidth=1.5)
+            if f"{name}_low" in bands:
+                low, high = (results[f"{name}_{end}"].to_numpy(float)[order] for end in ("low", "high"))
+                place.fill_between(across, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
             place.set_ylabel(label)
             place.ticklabel_format(axis="y", useOffset=False)
         else:

@@ -30,7 +30,8 @@ def draw_survival(
     Parameters
     ----------
     curves
-        Tables of ``kaplan_meier``, in months.
+        Tables of ``kaplan_meier``, in months. Where they have ``survival_low`` and ``survival_high``, what
+        draws of the parameters make of a curve, these are hatched.
     label
         What survives: the label of the vertical axis.
     """
@@ -42,6 +43,10 @@ def draw_survival(
         time = np.append(curve["time"], end if curve["censored"].iloc[-1] else curve["time"].iloc[-1])
         steps = {c: np.append(curve[c], curve[c].iloc[-1]) for c in ("survival", "lower", "upper")}
         axes.fill_between(time, steps["lower"], steps["upper"], step="post", color=colour, alpha=0.13, lw=0)
+        if "survival_low" in curve:
+            ends = [np.append(curve[c], curve[c].iloc[-1]) for c in ("survival_low", "survival_high")]
+            axes.fill_between(time, ends[0], ends[1], step="post", facecolor="none", edgecolor=colour,
+                              hatch="////", alpha=0.35, lw=0)  # fmt: skip
         axes.step(time, steps["survival"], where="post", label=name, **style)
         marked = curve[curve["censored"] > 0]
         if len(marked) <= MOST_TICKS:

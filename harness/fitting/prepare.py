@@ -19,13 +19,12 @@ from harness.errors import InputError, unknown_name
 from harness.fitting.arms import laid_out
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
 from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter, Synthetic
-from harness.fitting.result import read_result
 from harness.fitting.rows import Shared, share
 from harness.fitting.synthetic import Schedule, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
-from harness.reading import to_numbers
+from harness.simulation.estimates import read_estimates
 from harness.simulation.program import Program
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen, regimen
@@ -52,7 +51,7 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     laid = laid_out(problem, folder, card)
     problem = laid.problem
     symbols, program = card.symbols, make_program(card)
-    carried = _carried(problem, folder, symbols)
+    carried = _carried(problem, folder)
     fixed = {name: _fixed(problem, name, arm, carried, symbols) for name, arm in problem.arms.items()}
     coordinates = _parameters(problem, symbols, next(iter(fixed.values())))
     errors, coordinates = _errors(problem, symbols, coordinates)
@@ -89,25 +88,16 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     return _with_data(without_data, problem, rows)
 
 
-def _carried(problem: FitProblem, folder: Path, symbols: SymbolTable) -> dict[str, str]:
+def _carried(problem: FitProblem, folder: Path) -> dict[str, str]:
     """Values taken from the results of other fits, as 'VALUE UNIT'."""
-    found = {}
+    selection = select(problem.model, problem.readings, problem.condition)
+    found: dict[str, str] = {}
     for path, names in problem.fixed_from.items():
-        estimates = read_result(folder / path).table("estimates")
-        missing = {"parameter", "estimate", "unit"} - set(estimates)
-        if missing:
-            raise InputError(f"{path}: its table of estimates lacks {', '.join(sorted(missing))}")
-        estimates = estimates.set_index("parameter")
+        found |= read_estimates(folder / path, selection, names).changes()
         for name in names:
-            symbols.require_settable(name)
-            if name not in estimates.index:
-                raise unknown_name(f"estimate in {path}", name, estimates.index)
+            selection.card.symbols.require_settable(name)
             if name in problem.parameters:
                 raise InputError(f"{name}: is free and fixed from {path}; one of them")
-            value = to_numbers(estimates.loc[[name], "estimate"])
-            if value.size > 1 or not np.isfinite(value[0]):
-                raise InputError(f"{path}: its estimate of {name} is no number, or there are several")
-            found[name] = f"{float(value[0])!r} {estimates.unit[name]}"
     return found
 
 

@@ -19,8 +19,8 @@ from harness.fitting.profile import DETERMINED, NOT_DETERMINED, ONE_SIDED, Walk,
 __all__ = ["LOWER", "TABLES", "Reached", "number_names", "result_notes", "result_numbers", "result_tables"]
 
 TABLES = (
-    "estimates", "effects", "correlation", "eigenvalues", "waterfall", "profiles", "ridge", "predictions",
-    "residuals",
+    "estimates", "effects", "covariance", "correlation", "eigenvalues", "waterfall", "profiles", "ridge",
+    "predictions", "residuals",
 )  # fmt: skip
 """Tables of a result, by name; a figure of some has the same name."""
 
@@ -61,11 +61,12 @@ class Reached:
 def result_tables(
     objective: Objective, found: Reached, starts: list[dict], profile: bool
 ) -> dict[str, pd.DataFrame]:
-    """Estimates, effects, correlations, eigenvalues, waterfall, profiles and ridge."""
+    """Estimates, effects, covariance, correlations, eigenvalues, waterfall, profiles and ridge."""
     prepared = objective.prepared
     return {
         "estimates": _estimates(prepared, found, profile),
         "effects": _effects(objective, found.x),
+        "covariance": _matrix(prepared, _of_told(found.known)),
         "correlation": _matrix(prepared, found.known.correlation()),
         "eigenvalues": _eigenvalues(prepared, found.known),
         "waterfall": _waterfall(starts),
@@ -89,7 +90,8 @@ def _estimates(prepared: Prepared, found: Reached, profile: bool) -> pd.DataFram
             ends = [crossing(i, side, found.penalised, rise) for side in sides]
         said = ("no profile" if profile else "no profile asked for") if sides is None else verdict(ends)
         rows.append({
-            "parameter": c.name, "kind": c.kind, "unit": c.unit, "table_1": c.declared, "start": c.start,
+            "parameter": c.name, "kind": c.kind, "unit": c.unit, "scale": "log" if c.log else "linear",
+            "table_1": c.declared, "start": c.start,
             "estimate": natural,
             "restricted": natural * known.restricted[i],
             "rse": 100 * (error if c.log else error / abs(natural) if natural else np.nan),
@@ -120,6 +122,12 @@ def _matrix(prepared: Prepared, matrix: np.ndarray) -> pd.DataFrame:
     frame = pd.DataFrame(matrix, columns=prepared.names)
     frame.insert(0, "parameter", prepared.names)
     return frame
+
+
+def _of_told(known: Uncertainty) -> np.ndarray:
+    """The covariance, NaN with a coordinate that has no error."""
+    told = np.isfinite(known.error)
+    return np.where(np.outer(told, told), known.covariance, np.nan)
 
 
 def _eigenvalues(prepared: Prepared, known: Uncertainty) -> pd.DataFrame:

@@ -7,21 +7,25 @@ status, and a run that failed is NaN with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.errors import InputError
 from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.shown import in_lines, listed
 from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER
+from harness.simulation.estimates import Estimates, estimates_for, middle
 from harness.simulation.execute import Executor
-from harness.simulation.plan import plan
+from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import Dose, Regimen
-from harness.simulation.run import collect
+from harness.simulation.run import Found, collect
+from harness.simulation.study import is_ok
 from harness.simulation.times import default_times, parse_until
 
 if TYPE_CHECKING:
@@ -34,13 +38,16 @@ __all__ = ["Simulated", "default_observables", "simulate", "simulate_once"]
 class Simulated:
     """One run as plain arrays: `values` by observable, each of the shape of `times`; `attributes` as told.
 
-    `symbols` has units and names of all of them.
+    `symbols` has units and names of all of them. `low` and `high` are the ends of the middle 95 % of draws of
+    the parameters, where such were made; else they are empty.
     """
 
     symbols: SymbolTable
     times: np.ndarray
     values: Mapping[str, np.ndarray]
     attributes: Mapping[str, str]
+    low: Mapping[str, np.ndarray] = field(default_factory=dict)
+    high: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         told = {name: self.attributes.get(name, "") for name in ("doses", "status", "reason", "notes")}
@@ -52,9 +59,12 @@ class Simulated:
         import xarray as xr
 
         data = {
-            name: ("time", values, {"units": self.symbols[name].unit, "long_name": self.symbols[name].name})
-            for name, values in self.values.items()
-        }
+            f"{name}{end}": (
+                "time", values, {"units": self.symbols[name].unit, "long_name": self.symbols[name].name}
+            )
+            for end, each in (("", self.values), ("_low", self.low), ("_high", self.high))
+            for name, values in each.items()
+        }  # fmt: skip
         time = {"time": ("time", self.times, {"units": self.symbols.time_unit})}
         return xr.Dataset(data, time, dict(self.attributes))
 
@@ -71,6 +81,9 @@ def simulate(
     observables: str | Sequence[str] | None = None,
     engine: str = ROADRUNNER,
     executor: Executor | None = None,
+    estimates: str | Path | Estimates | None = None,
+    uncertainty: int = 0,
+    seed: int = 1,
 ) -> xr.Dataset:
     """Simulate one model once.
 
@@ -97,11 +110,17 @@ def simulate(
         As for :func:`~harness.simulation.plan.plan`.
     executor
         Where it runs; by default in this process.
+    estimates
+        A result to take values of parameters from, as :func:`~harness.simulation.estimates.read_estimates`
+        takes it; `changes` go over them.
+    uncertainty, seed
+        How many draws of what these estimates left open are run too, and the seed of the draws.
 
     Returns
     -------
     xarray.Dataset
-        Dimension ``time``; one variable per observable with ``units`` and ``long_name``. The attributes
+        Dimension ``time``; one variable per observable with ``units`` and ``long_name``; with `uncertainty`
+        also ``NAME_low`` and ``NAME_high``, the ends of the middle 95 % of the draws. The attributes
         ``status`` ('ok' or what went wrong) and ``reason`` tell how the run ended, ``notes`` what to know of
         what was given.
 
@@ -121,6 +140,9 @@ def simulate(
         observables=observables,
         engine=engine,
         executor=executor,
+        estimates=estimates,
+        uncertainty=uncertainty,
+        seed=seed,
     ).labelled()
 
 
@@ -136,6 +158,9 @@ def simulate_once(
     observables: str | Sequence[str] | None,
     engine: str,
     executor: Executor | None = None,
+    estimates: str | Path | Estimates | None = None,
+    uncertainty: int = 0,
+    seed: int = 1,
 ) -> Simulated:
     """As :func:`simulate`, without the labels, which take longer to load than a model to run."""
     selection = select(model, readings, condition)
@@ -145,6 +170,7 @@ def simulate_once(
         times = default_times(card.until if until is None else parse_until(until, symbols.time_unit))
     if observables is None:
         observables = default_observables(card, symbols)
+    taken = None if estimates is None else estimates_for(estimates, selection, tuple(changes or {}))
     planned = plan(
         selection,
         single(),
@@ -153,7 +179,7 @@ def simulate_once(
         times=times,
         until=until,
         doses=doses,
-        changes=changes,
+        changes={**(taken.changes() if taken else {}), **(changes or {})},
         engine=engine,
     )
     found = collect(planned, executor)
@@ -173,7 +199,42 @@ def simulate_once(
         "notes": "; ".join(planned.notes),
     }
     values = dict(zip(study.observables, found.trajectories[0].T, strict=True))
-    return Simulated(symbols, found.times, values, attributes)
+    simulated = Simulated(symbols, found.times, values, attributes)
+    if not uncertainty:
+        return simulated
+    if taken is None:
+        raise InputError("uncertainty: goes with estimates, which say of what")
+    drawn = plan(
+        selection,
+        taken.draws(uncertainty, seed),
+        observables=observables,
+        trajectories=True,
+        times=times,
+        until=until,
+        doses=doses,
+        changes=changes,
+        engine=engine,
+    )
+    return _with_band(simulated, collect(drawn, executor), drawn, taken)
+
+
+def _with_band(simulated: Simulated, found: Found, drawn: Plan, given: Estimates) -> Simulated:
+    """One run with the middle 95 % of others, at the same times."""
+    ran = np.array([is_ok(status) for status in found.status])
+    told = f"bands: the middle 95 % of {ran.sum()} draws of {given.source}"
+    told += f"; {(~ran).sum()} more failed" if not ran.all() else ""
+    if not ran.any() or not np.array_equal(found.times, simulated.times):
+        reason = found.reason[0] if not ran.any() else "the moments of their doses differ"
+        raise InputError(f"uncertainty: no band of {given.source}: {reason}")
+    low, high = middle(found.trajectories[ran])
+    names = drawn.study.observables
+    notes = "; ".join(filter(None, [simulated.attributes["notes"], told]))
+    return replace(
+        simulated,
+        low=dict(zip(names, low.T, strict=True)),
+        high=dict(zip(names, high.T, strict=True)),
+        attributes={**simulated.attributes, "notes": notes},
+    )
 
 
 def default_observables(card: ModelCard, symbols: SymbolTable) -> list[str]:

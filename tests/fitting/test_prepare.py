@@ -145,9 +145,9 @@ RESULT = {
 }  # fmt: skip
 
 OF_RESULTS = [
-    ({}, "no table of the fit 'estimates'"),
+    ({}, "result.json: has no table of estimates"),
     ({"parameter": ["KC50"]}, "its table of estimates lacks estimate, unit"),
-    ({"parameter": ["KC50"], "estimate": [1, 2]}, "table estimates has columns of several lengths"),
+    ({"parameter": ["KC50"], "estimate": [1, 2]}, "its table of estimates has columns of several lengths"),
     (
         {"parameter": ["KC50"], "estimate": [None], "unit": ["dimensionless"]},
         "its estimate of KC50 is no number, or there are several",

@@ -1,0 +1,153 @@
+"""A study at the estimates of another, and once more for each draw of what these left open.
+
+Promise: the answer is that at the estimates; what draws change of it stands beside, as the middle 95 % over
+the draws, never in its place. A draw of which every simulation failed is counted and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import RunFailed
+from harness.models.catalog import select
+from harness.simulation.estimates import Estimates, estimates_for, middle
+from harness.simulation.execute import Executor
+from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+
+__all__ = ["Uncertain", "at_estimates", "estimates_of_study"]
+
+GIVEN = {"dose", "month", "burden_percent", "patient", "replicate", "time"}
+"""Columns that say what a row is of."""
+
+BY_CHANCE = {"low", "high", "left"}
+"""Columns of what chance does beside the parameters: ends of intervals, dropout."""
+
+OF_CURVES = ("survival", "lower", "upper", "at_risk", "events", "censored", "time")
+
+
+def estimates_of_study(study: Any, source: str | Path | Estimates, varied: Sequence[str] = ()) -> Estimates:
+    """Estimates of a source that a study takes: but for what it sets itself, or varies (`varied`).
+
+    Raises
+    ------
+    InputError
+        When the source is none, or does not fit the model of the study.
+    """
+    selection = select(study.model, study.readings, getattr(study, "condition", None))
+    return estimates_for(source, selection, [*study.changes, *varied])
+
+
+def at_estimates(study: Any, found: Estimates) -> Any:
+    """A study with estimates in its `changes`, and in its `omegas` if it has those; its own go over them."""
+    update: dict[str, object] = {"changes": {**found.changes(), **study.changes}}
+    if hasattr(study, "omegas"):
+        update["omegas"] = {**found.omegas(), **study.omegas}
+    return study.model_copy(update=update)
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """A study at estimates, and at as many draws of them.
+
+    Its outcome is that at the estimates with more: `_low` and `_high` beside each column of numbers of tables
+    whose rows are the same in every draw, and the table `uncertainty`, a row a number.
+    """
+
+    study: StudyDeclaration
+    estimates: Estimates
+    draws: int
+    seed: int = 1
+
+    def inputs(self) -> tuple[Path, ...]:
+        """Files that the study reads, and that of the estimates."""
+        source = Path(self.estimates.source)
+        return (*self.study.inputs(), *([source] if source.is_file() else []))
+
+    def size(self) -> int:
+        """How many steps the progress will count."""
+        return self.study.size() * (self.draws + 1)
+
+    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+        """Run the study at the estimates, and at each draw.
+
+        Raises
+        ------
+        InputError
+            When what is declared does not fit the model, or there is no error to draw from.
+        """
+        drawn = self.estimates.each(self.draws, self.seed)
+        base = at_estimates(self.study, self.estimates).run(executor, progress)
+        others, lost = [], 0
+        for each in drawn:
+            try:
+                others.append(at_estimates(self.study, each).run(executor, progress))
+            except RunFailed:
+                lost += 1
+        source = self.estimates.source
+        if not others:
+            raise RunFailed(f"none of {self.draws} draws of {source} can be simulated")
+        notes = [
+            *base.notes,
+            f"{len(others)} draws of {source}: columns _low and _high hold their middle 95 %",
+        ]
+        if lost:
+            notes.append(f"{lost} of {self.draws} draws could not be simulated at all, and are left out")
+        given = {*GIVEN, getattr(getattr(self.study, "burden", None), "parameter", "")}
+        tables = {name: _banded(name, table, others, given) for name, table in base.tables.items()}
+        return replace(
+            base,
+            tables={**tables, "uncertainty": _of_numbers(base, others)},
+            runs=base.runs + sum(other.runs for other in others),
+            failed=base.failed + sum(other.failed for other in others),
+            notes=tuple(notes),
+        )
+
+
+def _of_numbers(base: Outcome, others: Sequence[Outcome]) -> pd.DataFrame:
+    """Each number at the estimates, and its middle 95 % over the draws."""
+    rows = []
+    for name, value in base.numbers.items():
+        low, high = middle(np.array([other.numbers.get(name, np.nan) for other in others], float))
+        rows.append((name, value, low, high))
+    return pd.DataFrame(rows, columns=["number", "value", "low", "high"])
+
+
+def _banded(
+    name: str, table: pd.DataFrame, others: Sequence[Outcome], given: Collection[str]
+) -> pd.DataFrame:
+    """A table with the ends of what draws make of its columns, where they have the same rows."""
+    tables = [other.tables[name] for other in others]
+    if {"survival", "time"} <= set(table):
+        return _survival(table, tables)
+    numeric = [c for c in table.select_dtypes("float") if c not in {*given, *BY_CHANCE}]
+    keys = [c for c in table if c in given]
+    if any(len(each) != len(table) or not each[keys].equals(table[keys]) for each in tables):
+        return table
+    found = table.copy()
+    for column in numeric:
+        values = np.array([each[column].to_numpy(float) for each in tables])
+        found[f"{column}_low"], found[f"{column}_high"] = middle(values)
+    return found
+
+
+def _survival(table: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Steps of survival with the band over the curves of the draws, at the times of each curve."""
+    keys = [c for c in table if c not in OF_CURVES]
+    ends = np.full((2, len(table)), np.nan)
+    curves = [dict(list(each.groupby(keys, sort=False))) for each in tables]
+    for key, rows in table.groupby(keys, sort=False).indices.items():
+        times = table["time"].to_numpy()[rows]
+        at = [
+            curve[key]["survival"].to_numpy()[np.searchsorted(curve[key]["time"], times, side="right") - 1]
+            for curve in curves
+            if key in curve
+        ]
+        if at:
+            ends[:, rows] = middle(np.array(at))
+    return table.assign(survival_low=ends[0], survival_high=ends[1])

@@ -1,0 +1,87 @@
+"""Studies at estimates, and at draws of what these left open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.cli.main import run
+from harness.simulation.estimates import Estimates
+from harness.simulation.execute import Serial
+from harness.studies.map import Map
+from harness.studies.population import Population
+from harness.studies.trial import Trial, TrialArm
+from harness.studies.uncertain import Uncertain, at_estimates, estimates_of_study
+
+KILL = Estimates("a test", ("K_kill_max",), ("1/day",), np.array([0.3]), np.array([True]), np.array([[4.0]]))
+FEW = Population(patients=5, doses=(150e6,), months=(3,), until="5 months")
+
+
+def test_a_study_at_estimates_is_that_with_the_same_changes():
+    by_hand = FEW.model_copy(update={"changes": {"K_kill_max": "0.3 1/day"}}).run(Serial())
+    assert at_estimates(FEW, KILL).run(Serial()).numbers == by_hand.numbers
+
+
+def test_what_a_study_sets_or_varies_goes_over_the_estimates():
+    own = FEW.model_copy(update={"changes": {"K_kill_max": "0.5 1/day"}})
+    found = estimates_of_study(own, KILL)
+    assert found.names == ()
+    assert estimates_of_study(FEW, KILL, ["K_kill_max"]).names == ()
+
+
+def test_spreads_among_the_estimates_are_those_of_the_patients():
+    spread = Estimates(
+        "a test", ("omega_K_kill_max",), ("dimensionless",), np.array([0.0]), np.array([False]),
+        np.zeros((1, 1)),
+    )  # fmt: skip
+    assert at_estimates(FEW, spread).omegas == {"K_kill_max": 0.0}
+
+
+def test_draws_stand_beside_the_answer_at_the_estimates_and_hold_single_runs():
+    outcome = Uncertain(FEW, KILL, draws=3, seed=2).run(Serial())
+    alone = at_estimates(FEW, KILL).run(Serial())
+    assert outcome.numbers == alone.numbers
+    each = [at_estimates(FEW, one).run(Serial()) for one in KILL.each(3, 2)]
+    values = [one.numbers["cr_150"] for one in each]
+    row = outcome.tables["uncertainty"].set_index("number").loc["cr_150"]
+    assert (row.low, row.value, row.high) == (min(values), alone.numbers["cr_150"], max(values))
+    table = outcome.tables["responses"].set_index("outcome")
+    assert (table.percent_low["cr"], table.percent_high["cr"]) == (row.low, row.high)
+    assert "percent_low" in outcome.tables["fractions"]
+    assert {"low_low", "dose_low"}.isdisjoint(outcome.tables["responses"])
+    survival = outcome.tables["survival"]
+    assert (survival.survival_low <= survival.survival_high).all()
+    assert survival.survival_low.notna().all()
+    assert outcome.runs == 4 * 5 == Uncertain(FEW, KILL, 3).size()
+
+
+def test_a_map_and_a_trial_have_bands_too():
+    small = Map(dose="1e8:4e8:log:2", burden={"points": 2}, until="3 months")
+    table = Uncertain(small, KILL, draws=2).run(Serial()).tables["map"]
+    assert (table.M_fall_low <= table.M_fall_high).all()
+    arms = {"one": TrialArm(patients=5, doses=("150e6",))}
+    trial = Trial(arms=arms, visits="0:300:60", replicates=2)
+    found = Uncertain(trial, KILL, draws=2).run(Serial()).tables
+    assert {"orr_one", "median_pfs_one"} <= set(found["uncertainty"].number)
+
+
+LINES = [
+    ["simulate", "clinical", "--times", "0,14,60"],
+    ["scan", "clinical", "--grid", "dose=1e8,2e8", "--endpoint", "Cmax"],
+    ["map", "--points", "2", "--until", "3 months"],
+    ["population", "--patients", "3", "--dose", "1e8", "--month", "2", "--until", "4 months"],
+]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line[0])
+def test_every_command_takes_estimates_and_writes_their_bands(line, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    common = ["--workers", "1", "--out", "a.csv"]
+    source = ["--from", "parameters.csv:K_exp_max", "--uncertainty", "2"]
+    assert run([*line, *common, *source]) == 0, capfd.readouterr().err
+    head = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "_low" in head or line[0] == "population"
+    assert run([*line, *common, "--uncertainty", "2"]) == 2
+    assert "uncertainty: goes with --from" in capfd.readouterr().err
+    assert run([*line, *common, "--from", "none.json"]) == 2
+    assert "no such file; run the fit first" in capfd.readouterr().err
