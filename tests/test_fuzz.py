@@ -162,6 +162,14 @@ def data(path):
     prepare(read_problem(beside), path.parent)
 
 
+def courses(path):
+    """What changes with time, as a fit reads it."""
+    beside = path.parent / "problem.yaml"
+    (path.parent / "data.csv").write_bytes(OBSERVED)
+    beside.write_bytes(PROBLEM + f"courses: {path.name}\n".encode())
+    prepare(read_problem(beside), path.parent)
+
+
 def long_table(path):
     """A long table, as a fit reads it."""
     declared = LongTable(
@@ -199,6 +207,7 @@ KINDS = {
     "design.parquet": (design, parquet()),
     "observed.csv": (lambda path: read_observations(path, {"ET_ratio": "parameter"}), OBSERVED),
     "fitted.csv": (data, OBSERVED),
+    "courses.csv": (courses, b"arm,parameter,time,value,unit\none,Ag_tumor,0,1e4,\none,Ag_tumor,2,5e3,\n"),
     "long.csv": (long_table, LONG),
     "decimal_commas.csv": (
         long_table,

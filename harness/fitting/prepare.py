@@ -17,6 +17,7 @@ import pandas as pd
 from harness.analysis.observations import Observed, in_unit, observed
 from harness.errors import InputError, unknown_name
 from harness.fitting.arms import laid_out
+from harness.fitting.covariates import coefficient_coordinates, individualised
 from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
 from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter, Synthetic
 from harness.fitting.rows import Shared, share
@@ -54,10 +55,17 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
     carried = _carried(problem, folder)
     fixed = {name: _fixed(problem, name, arm, carried, symbols) for name, arm in problem.arms.items()}
     coordinates = _parameters(problem, symbols, next(iter(fixed.values())))
+    coordinates += coefficient_coordinates(problem.covariates)
+    for name in problem.covariates:
+        symbols.require_settable(name)
+    given = {name: (arm.covariates, arm.over_time) for name, arm in problem.arms.items()}
     errors, coordinates = _errors(problem, symbols, coordinates)
     effects, coordinates = _effects(problem, coordinates)
     groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
     shared = share(laid, symbols, fixed)
+    program, fixed = individualised(
+        program, symbols, problem.covariates, given, fixed, tuple(problem.parameters)
+    )
     schedule = _schedule(problem, shared, symbols)
     without_data = Prepared(
         title=problem.title,

@@ -17,6 +17,7 @@ from harness.analysis.observations import Columns
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.faults import describe
+from harness.fitting.covariates import Course, Covariates, coefficient_coordinates
 from harness.fitting.long_table import LongTable
 from harness.models.card import repository
 from harness.reading import read_text, require_file
@@ -99,7 +100,8 @@ class FitArm(Declaration):
     """One simulation and what was observed in it. None of `doses` is the model's own dose.
 
     `observed` is the arm's name in the table, its own by default; `observables` those that are fitted, all
-    by default; `group` what its random effects belong to (a cell line, a cohort).
+    by default; `group` what its random effects belong to (a cell line, a cohort). `covariates` have a value,
+    or one from each time on; so have parameters in `over_time`.
     """
 
     doses: tuple[str, ...] | None = None
@@ -108,6 +110,8 @@ class FitArm(Declaration):
     observed: str | None = None
     observables: tuple[str, ...] | None = None
     group: str | None = None
+    covariates: dict[str, str | Course] = {}
+    over_time: dict[str, Course] = {}
 
 
 class Effect(Declaration):
@@ -158,6 +162,7 @@ class FitProblem(Declaration):
     `columns` says what columns of the table are beyond those of every table of observations; `ignore` names
     arms and observables of it whose rows are left out. A long table, one row a dose or a measurement, brings
     its arms; where `arms` are left out, those of a table of observations are arms as the model declares it.
+    `courses` is a table of what changes with time: arm, parameter or covariate, time and value.
     """
 
     title: str
@@ -168,12 +173,14 @@ class FitProblem(Declaration):
     arms: dict[str, FitArm] = {}
     observations: str | None = None
     table: LongTable | None = None
+    courses: str | None = None
     columns: Columns = {}
     ignore: tuple[str, ...] = ()
     synthetic: Synthetic | None = None
     observables: dict[str, ErrorModel] = Field(min_length=1)
     parameters: dict[str, FreeParameter] = Field(min_length=1)
     effects: dict[str, Effect] = {}
+    covariates: Covariates = {}
     fixed_from: dict[str, tuple[str, ...]] = {}
     optimiser: Optimiser = Optimiser()
     ridge: tuple[str, str] | None = None
@@ -239,7 +246,10 @@ Variant = create_model(
 
 
 def coordinate_names(problem: FitProblem) -> list[str]:
-    """Names of all coordinates: free parameters, estimated sizes of errors, estimated omegas."""
+    """Names of all coordinates: free parameters, coefficients of covariates, sizes of errors, omegas.
+
+    Those alone that are estimated.
+    """
     sizes = [
         f"{kind}_{name}"
         for name, error in problem.observables.items()
@@ -247,7 +257,8 @@ def coordinate_names(problem: FitProblem) -> list[str]:
         if isinstance(getattr(error, kind), Estimated)
     ]
     omegas = [f"omega_{name}" for name, e in problem.effects.items() if isinstance(e.omega, Estimated)]
-    return [*problem.parameters, *sizes, *omegas]
+    coefficients = [each.name for each in coefficient_coordinates(problem.covariates)]
+    return [*problem.parameters, *coefficients, *sizes, *omegas]
 
 
 def problem_names() -> tuple[str, ...]:
@@ -293,7 +304,7 @@ def read_problem(path: str | Path, readers: tuple[Path, ...] = ()) -> FitProblem
         raise InputError(f"{path}: is like itself{' by way of others' * (len(readers) > 1)}")
     given = variant.model_dump(exclude_unset=True, exclude={"like"})
     taken = _from_folder(read_problem(other, readers), Path(os.path.relpath(other.parent, path.parent)))
-    data = {"observations", "synthetic", "table", "columns", "ignore"}
+    data = {"observations", "synthetic", "table", "courses", "columns", "ignore"}
     left = data if {"observations", "synthetic", "table"} & given.keys() else set()
     left |= {"arms"} if "table" in given else set()
     try:
@@ -309,6 +320,8 @@ def _from_folder(problem: FitProblem, folder: Path) -> FitProblem:
     }
     if problem.observations is not None:
         changes["observations"] = str(folder / problem.observations)
+    if problem.courses is not None:
+        changes["courses"] = str(folder / problem.courses)
     if problem.table is not None:
         changes["table"] = problem.table.model_copy(update={"file": str(folder / problem.table.file)})
     if problem.synthetic is not None and problem.synthetic.design is not None:

@@ -77,7 +77,11 @@ class Fit(StudyDeclaration):
         declared = self.declared
         design = declared.synthetic.design if declared.synthetic else None
         table = declared.table.file if declared.table else None
-        named = [name for name in (declared.observations, table, design, *declared.fixed_from) if name]
+        named = [
+            name
+            for name in (declared.observations, table, declared.courses, design, *declared.fixed_from)
+            if name
+        ]
         return self.path, *(self.path.parent / name for name in named), *model_files(declared.model)
 
     def number_names(self) -> tuple[str, ...]:

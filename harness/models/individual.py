@@ -1,0 +1,106 @@
+"""Models whose parameters differ within a population: by covariates, and by values that change with time.
+
+Promise: :func:`with_factors` and :func:`with_courses` return SBML with the same equations, in which a
+parameter is multiplied by a formula, or has one value after the other. Both leave new parameters to set, so
+that one model serves all individuals; rates switch exactly where a value changes (harness.models.switches).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import libsbml
+
+__all__ = ["change_time", "course_value", "with_courses", "with_factors"]
+
+LATER = 1e15
+"""A time that no run reaches, where an individual has fewer changes than others."""
+
+
+def course_value(parameter: str, place: int) -> str:
+    """Id of the value that a parameter has after so many changes."""
+    return f"{parameter}_value_{place}"
+
+
+def change_time(parameter: str, place: int) -> str:
+    """Id of the time of a change; the first one has place 1."""
+    return f"{parameter}_change_{place}"
+
+
+def with_factors(sbml: str, factors: Mapping[str, str], new: Mapping[str, float]) -> str:
+    """Return SBML in which parameters are multiplied by formulas.
+
+    Parameters
+    ----------
+    factors
+        Formula by parameter; it may name other parameters of the model and `new` ones.
+    new
+        Parameters to add, with a value each.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is not a plain one, or a name is taken.
+    """
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
+    for name, value in new.items():
+        _add(model, name, value)
+    for name, formula in factors.items():
+        _require_plain(model, name)
+        individual = f"individual_{name}"
+        for element in model.getListOfAllElements():
+            element.renameSIdRefs(name, individual)
+        _add(model, individual, None)
+        _rule(model, individual, f"{name} * ({formula})")
+    return libsbml.writeSBMLToString(document)
+
+
+def with_courses(sbml: str, changes: Mapping[str, int]) -> str:
+    """Return SBML in which parameters have one value after the other, each with so many changes.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is not a plain one.
+    """
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
+    for name, count in changes.items():
+        _require_plain(model, name)
+        parameter = model.getParameter(name)
+        value = parameter.getValue()
+        pieces = []
+        for place in range(1, count + 1):
+            _add(model, change_time(name, place), LATER)
+            pieces += [course_value(name, place - 1), f"time < {change_time(name, place)}"]
+        for place in range(count + 1):
+            _add(model, course_value(name, place), value)
+        parameter.setConstant(False)
+        parameter.unsetValue()
+        _rule(model, name, f"piecewise({', '.join([*pieces, course_value(name, count)])})")
+    return libsbml.writeSBMLToString(document)
+
+
+def _require_plain(model: libsbml.Model, name: str) -> None:
+    parameter = model.getParameter(name)
+    if parameter is None or model.getRuleByVariable(name) is not None:
+        raise ValueError(f"{name} is no parameter that can be set")
+    if model.getInitialAssignmentBySymbol(name) is not None or not parameter.getConstant():
+        raise ValueError(f"{name} is worked out by the model, or changed by its events")
+
+
+def _add(model: libsbml.Model, name: str, value: float | None) -> None:
+    if model.getElementBySId(name) is not None:
+        raise ValueError(f"the model has {name} already; name it otherwise")
+    parameter = model.createParameter()
+    parameter.setId(name)
+    parameter.setConstant(value is not None)
+    if value is not None:
+        parameter.setValue(value)
+
+
+def _rule(model: libsbml.Model, name: str, formula: str) -> None:
+    rule = model.createAssignmentRule()
+    rule.setVariable(name)
+    rule.setMath(libsbml.parseL3Formula(formula))
