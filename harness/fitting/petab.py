@@ -2,7 +2,7 @@
 
 Promise: the objective is twice the negative log-likelihood that PEtab defines. What is not supported
 (preequilibration, observable parameters, noise other than normal or log-normal with one parameter or number)
-is refused in one line.
+is refused in one line. The model is made ready and tried out as any model of a user's own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,20 @@ from pydantic import BaseModel, Field
 from harness.declarations import read_declaration
 from harness.errors import InputError, unknown_name
 from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared, Size
-from harness.models.card import SolverSettings
+from harness.models.apart import apart
+from harness.models.imported import OwnSolver
+from harness.models.own_file import Normalised
 from harness.reading import inside, parse_number, read_text, to_numbers
 from harness.simulation.program import Program
+from harness.simulation.trial import try_out
 
 if TYPE_CHECKING:
     from petab.v1 import Problem
 
 __all__ = ["prepare_petab"]
+
+POINTS = 201
+"""Times, from 0 to the last measurement, at which the trial of the model is looked at."""
 
 
 def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
@@ -42,12 +49,12 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
         supported.
     """
     problem, model = _read(path)
-    sbml = _with_observables(model, problem)
+    program = _program(model, problem)
     noises = {name: _noise(path, problem, name) for name in problem.observable_df.index}
     coordinates = tuple(_coordinate(name, row, noises) for name, row in _free(problem).iterrows())
     errors = tuple(_error(name, problem, noises[name], coordinates) for name in problem.observable_df.index)
     arms = tuple(
-        _arm(str(condition), rows, problem, sbml)
+        _arm(str(condition), rows, problem, program)
         for condition, rows in problem.measurement_df.groupby("simulationConditionId", sort=False)
     )
     text = problem.measurement_df.to_csv()
@@ -95,8 +102,10 @@ def _read(path: Path) -> tuple[Problem, Path]:
         *((parameters,) if isinstance(parameters, str) else parameters),
         *files.condition_files, *files.measurement_files, *files.observable_files,
     )  # fmt: skip
-    for name in (*tables, *files.sbml_files):
+    for name in tables:
         read_text(inside(path.parent, name, path))
+    model = inside(path.parent, files.sbml_files[0], path)  # it may end the process that reads it
+    apart("harness.models.own_file:require_readable", str(model), model, read_text(model))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -112,7 +121,7 @@ def _read(path: Path) -> tuple[Problem, Path]:
         raise InputError(f"{path}: is no PEtab problem: {said}") from None
     _require_supported(path, problem)
     _require_numbers(path, problem)
-    return problem, path.parent / files.sbml_files[0]
+    return problem, model
 
 
 def _require_numbers(path: Path, problem: Problem) -> None:
@@ -158,15 +167,22 @@ def _require_supported(path: Path, problem: Problem) -> None:
         raise InputError(f"{path}: objectivePriorType is not supported")
 
 
+def _program(path: Path, problem: Problem) -> Program:
+    """The model with the observables in it, made ready and tried out at the nominal values."""
+    text = _with_observables(path, problem)
+    made: Normalised = apart("harness.models.own_file:normalise", str(path), path, text)
+    program = Program(problem.model.model_id, made.sbml, made.sbml, None, OwnSolver())
+    measured = problem.measurement_df["time"].to_numpy(float)
+    times = np.union1d(measured, np.linspace(0, measured.max() or 1.0, POINTS))
+    return replace(program, **vars(try_out(program, times, list(problem.observable_df.index))))
+
+
 def _with_observables(path: Path, problem: Problem) -> str:
-    """The SBML with every observable as a parameter under an assignment rule."""
+    """The SBML with what the problem sets, and every observable as a parameter under an assignment rule."""
     document = libsbml.readSBMLFromFile(str(path))
     model = document.getModel()
-    if model is None or document.getNumErrors(libsbml.LIBSBML_SEV_ERROR):
-        raise InputError(f"{path}: is no SBML, or has no model in it")
-    for name in (*problem.condition_df.columns.drop("conditionName", errors="ignore"), *_in_model(problem)):
-        if model.getElementBySId(str(name)) is None:
-            raise InputError(f"{path}: has no {name}, which the problem sets")
+    for name, value in _given(problem).items():
+        _set(path, model, name, value)
     for name, formula in problem.observable_df["observableFormula"].items():
         tree = libsbml.parseL3Formula(str(formula))
         if tree is None:
@@ -183,6 +199,35 @@ def _with_observables(path: Path, problem: Problem) -> str:
         rule.setVariable(name)
         rule.setMath(tree)
     return libsbml.writeSBMLToString(document)
+
+
+def _given(problem: Problem) -> dict[str, float]:
+    """What the problem sets in the model: parameters at their nominal values, and the first condition."""
+    nominal = problem.parameter_df["nominalValue"][_in_model(problem)]
+    condition = problem.condition_df.drop(columns="conditionName", errors="ignore").iloc[0]
+    return {str(name): float(value) for name, value in (*nominal.items(), *condition.items())}
+
+
+def _set(path: Path, model: libsbml.Model, name: str, value: float) -> None:
+    """Set a parameter, a size or the start of a state, whatever the model itself would start it with."""
+    element = model.getElementBySId(name)
+    if element is None:
+        raise InputError(f"{path}: has no {name}, which the problem sets")
+    rule = model.getRuleByVariable(name)
+    if rule is not None and rule.isAssignment():
+        raise InputError(f"{path}: {name} follows from a rule; the problem cannot set it")
+    model.removeInitialAssignment(name)
+    match element:
+        case libsbml.Parameter():
+            element.setValue(value)
+        case libsbml.Compartment():
+            element.setSize(value)
+        case libsbml.Species() if element.getHasOnlySubstanceUnits():
+            element.setInitialAmount(value)
+        case libsbml.Species():
+            element.setInitialConcentration(value)
+        case _:
+            raise InputError(f"{path}: {name}, which the problem sets, is no parameter, size or state")
 
 
 def _in_model(problem: Problem) -> list[str]:
@@ -242,18 +287,18 @@ def _error(name: str, problem: Problem, noise: str, coordinates: tuple[Coordinat
     return ErrorSizes(name, False, size, Size(), largest or 1.0)
 
 
-def _arm(condition: str, rows: pd.DataFrame, problem: Problem, sbml: str) -> ArmData:
-    settings = SolverSettings(absolute_tolerance_default=1e-12)
+def _arm(condition: str, rows: pd.DataFrame, problem: Problem, program: Program) -> ArmData:
     every = list(problem.observable_df.index)
     times, index = np.unique(rows["time"].to_numpy(float), return_inverse=True)
     place = np.array([every.index(name) for name in rows["observableId"]])
     given = problem.condition_df.loc[condition].drop("conditionName", errors="ignore")
-    fixed = problem.parameter_df["nominalValue"][problem.parameter_df["estimate"] != 1]
+    declared = problem.parameter_df.loc[_in_model(problem)]
+    fixed = declared["nominalValue"][declared["estimate"] != 1]
     return ArmData(
         name=condition,
         group=-1,
-        program=Program(problem.model.model_id, sbml, sbml, None, settings),
-        fixed={str(name): float(value) for name, value in {**fixed, **given}.items()},
+        program=program,
+        fixed={_settable(program, str(n)): float(value) for n, value in {**fixed, **given}.items()},
         regimen=None,
         times=times,
         observables=tuple(every),
@@ -266,3 +311,9 @@ def _arm(condition: str, rows: pd.DataFrame, problem: Problem, sbml: str) -> Arm
         limit=np.full(len(rows), -np.inf),
         own=np.zeros(len(rows)),
     )
+
+
+def _settable(program: Program, name: str) -> str:
+    """What sets a parameter or the start of a state."""
+    start = f"init_{name}"
+    return start if f'<parameter id="{start}"' in program.plain_sbml else name

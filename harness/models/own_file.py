@@ -22,13 +22,12 @@ from harness.models.compile import compile_antimony, one_line
 from harness.models.mathml import TIME
 from harness.models.switches import find_switches
 
-__all__ = ["Normalised", "normalise"]
+__all__ = ["Normalised", "normalise", "require_readable"]
 
 MOST_OBSERVABLES = 200
 LARGEST_SCALE = 300  # of a unit, a power of ten
 State = libsbml.Species | libsbml.Parameter
 
-HARMLESS_ERRORS = {libsbml.MissingXMLEncoding}  # XML without a name of its encoding is UTF-8
 HARMLESS = ("comp", "l3v2extendedmath", "layout", "render", "groups")
 FUNCTIONS = {
     "delay": "a delay",
@@ -82,10 +81,7 @@ def normalise(path: Path, text: str) -> Normalised:
 
 def _as_l3v2(path: Path, text: str) -> libsbml.SBMLDocument:
     """The document flattened, converted, with parameters of single reactions made global."""
-    document = libsbml.readSBMLFromString(text)
-    _require_no_error(path, document, "not SBML that can be read")
-    if document.getModel() is None:
-        raise InputError(f"{path}:1: not SBML that can be read: no model in it")
+    document = _read(path, text)
     _refuse_packages(path, document)
     for reaction in document.getModel().getListOfReactions():  # the conversion forgets which are
         if reaction.isSetFast() and reaction.getFast():
@@ -102,12 +98,30 @@ def _as_l3v2(path: Path, text: str) -> libsbml.SBMLDocument:
     return document
 
 
+def require_readable(path: Path, text: str) -> None:
+    """Refuse what libSBML cannot read, or finds no model in; see :func:`normalise` for all the rest."""
+    _read(path, text)
+
+
+def _read(path: Path, text: str) -> libsbml.SBMLDocument:
+    """The document; XML without a name of its encoding is UTF-8.
+
+    While the log holds any error, that one too, libSBML would check nothing more.
+    """
+    document = libsbml.readSBMLFromString(text)
+    document.getErrorLog().remove(libsbml.MissingXMLEncoding)
+    _require_no_error(path, document, "not SBML that can be read")
+    if document.getModel() is None:
+        raise InputError(f"{path}:1: not SBML that can be read: no model in it")
+    return document
+
+
 def _require_no_error(path: Path, document: libsbml.SBMLDocument, what: str) -> None:
     """Tell the first error that libSBML has found, with its line where the file is SBML itself."""
     log = document.getErrorLog()
     for i in range(log.getNumErrors()):
         error = log.getError(i)
-        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and error.getErrorId() not in HARMLESS_ERRORS:
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
             line = "" if path.suffix.lower() == ".ant" else f":{error.getLine()}"
             raise InputError(f"{path}{line}: {what}: {_specific(error.getMessage())}")
 

@@ -25,6 +25,12 @@ MODEL = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+STARTED = (
+    '<listOfInitialAssignments><initialAssignment symbol="A"><math xmlns="http://www.w3.org/1998/Math/MathML">'
+    "<cn>7</cn></math></initialAssignment></listOfInitialAssignments>"
+)
+
+
 @pytest.fixture
 def problem(tmp_path):
     """Decay of A at a rate of 0.3, observed twofold, without noise; the optimum is known."""
@@ -46,11 +52,69 @@ def problem(tmp_path):
     return tmp_path / "problem.yaml"
 
 
-def test_a_petab_problem_is_fitted_by_the_same_code(problem):
+@pytest.mark.parametrize("encoding", [' encoding="UTF-8"', ""], ids=["encoding", "none"])
+def test_a_petab_problem_is_fitted_by_the_same_code(problem, encoding):
     pytest.importorskip("petab")
+    (problem.parent / "model.xml").write_text(MODEL.replace(' encoding="UTF-8"', encoding), encoding="utf-8")
     result = fit(prepare_petab(problem, starts=2), profile=False)
     assert result.number("estimate_k") == pytest.approx(0.3, rel=1e-5)
     assert result.number("objective") == pytest.approx(7 * np.log(2 * np.pi * 0.25), abs=1e-4)
+
+
+def rewrite(problem, file, old, new):
+    path = problem.parent / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+STARTS = [
+    ("an amount", []),
+    ("a concentration", [("model.xml", 'hasOnlySubstanceUnits="true"', 'hasOnlySubstanceUnits="false"')]),
+    ("none of its own", [("model.xml", 'initialAmount="10" ', "")]),
+    ("one that the model assigns", [("model.xml", "</listOfParameters>", "</listOfParameters>" + STARTED)]),
+]
+
+
+@pytest.mark.parametrize("changes", [changes for _, changes in STARTS], ids=[name for name, _ in STARTS])
+def test_a_condition_sets_the_start_of_a_species_whatever_that_was(problem, changes):
+    """Each condition its own: 10 and 40 in place of what the file has; the data are those of both."""
+    pytest.importorskip("petab")
+    for change in changes:
+        rewrite(problem, *change)
+    times = np.arange(1, 8)
+    rows = "".join(
+        f"twice\tc{i}\t{2 * start * np.exp(-0.3 * t):.12f}\t{t}\n"
+        for i, start in enumerate((10, 40))
+        for t in times
+    )
+    rewrite(problem, "conditions.tsv", "conditionId\nc0\n", "conditionId\tA\nc0\t10\nc1\t40\n")
+    head = "observableId\tsimulationConditionId\tmeasurement\ttime\n"
+    (problem.parent / "measurements.tsv").write_text(head + rows, encoding="utf-8")
+    result = fit(prepare_petab(problem, starts=2), profile=False)
+    assert result.number("estimate_k") == pytest.approx(0.3, rel=1e-5)
+
+
+def test_amounts_in_mol_are_fitted_as_right_as_any(problem):
+    """Michaelis-Menten from 1e-15 mol; the shares at two times are those of Lambert's W at k = 1."""
+    pytest.importorskip("petab")
+    rewrite(problem, "model.xml", 'initialAmount="10"', 'initialAmount="1e-15"')
+    saturated = "<apply><divide/><apply><times/><cn>4e-16</cn><ci>A</ci></apply><apply><plus/><cn>2e-16</cn>"
+    rewrite(problem, "model.xml", "<ci>A</ci>", f"{saturated}<ci>A</ci></apply></apply>")
+    rewrite(problem, "observables.tsv", "2*A\t0.5", "A/1e-15\t0.01")
+    head = "observableId\tsimulationConditionId\tmeasurement\ttime\n"
+    rows = "twice\tc0\t0.388891\t2\ntwice\tc0\t0.040633\t4\n"
+    (problem.parent / "measurements.tsv").write_text(head + rows, encoding="utf-8")
+    result = fit(prepare_petab(problem, starts=2), profile=False)
+    assert result.number("estimate_k") == pytest.approx(1, rel=1e-5)
+
+
+def test_a_size_of_noise_that_is_fixed_is_none_of_the_model_s_parameters(problem):
+    pytest.importorskip("petab")
+    rewrite(problem, "observables.tsv", "\t0.5", "\tsd")
+    rewrite(problem, "parameters.tsv", "0.3\t1\n", "0.3\t1\nsd\tlin\t0.1\t1\t0.5\t0\n")
+    result = fit(prepare_petab(problem, starts=2), profile=False)
+    assert result.number("estimate_k") == pytest.approx(0.3, rel=1e-5)
 
 
 def test_what_is_not_supported_is_refused_in_one_line(problem):
@@ -60,6 +124,12 @@ def test_what_is_not_supported_is_refused_in_one_line(problem):
     with pytest.raises(InputError, match=r"twice: noise '0.1[*]A' is neither a number nor a parameter"):
         prepare_petab(problem)
 
+
+AT_K = '<parameter id="q" value="1" constant="true"/>'
+RULE_OF_K = (
+    '<listOfRules><assignmentRule variable="k"><math xmlns="http://www.w3.org/1998/Math/MathML"><ci>q</ci>'
+    "</math></assignmentRule></listOfRules>"
+)
 
 OF_FILES = [
     ("measurements.tsv", "measurement\t", "measured\t", "requires the columns"),
@@ -83,7 +153,13 @@ OF_FILES = [
     ("problem.yaml", "[model.xml]", "[none.xml]", "none.xml: no such file"),
     ("problem.yaml", "[conditions.tsv]", "[http://a.b/c.tsv]", "which is no place in its own folder"),
     ("problem.yaml", "parameter_file", "parameters", "parameter_file: is missing"),
-    ("model.xml", "<model", "<modl", "SBML model could not be loaded"),
+    ("model.xml", "<model", "<modl", "not SBML that can be read"),
+    ("model.xml", "</listOfParameters>", f"{AT_K.replace('q', 'k')}</listOfParameters>", "conflicts with"),
+    ("model.xml", 'compartment="c"', 'compartment="d"', "the compartment 'd' which is not defined"),
+    ("model.xml", "<ci>A</ci>", "<ci>B</ci>", "uses 'B' that is not the id"),
+    ("model.xml", "<times/>", "<ci>f</ci>", "uses 'f' which is not a function"),
+    ("model.xml", "<ci>A</ci>", "<apply><minus/>" * 5000 + "<ci>A</ci>" + "</apply>" * 5000, "too deeply"),
+    ("model.xml", "</listOfParameters>", f"{AT_K}</listOfParameters>{RULE_OF_K}", "k follows from a rule"),
 ]  # fmt: skip
 
 
@@ -99,7 +175,9 @@ def test_a_broken_petab_problem_is_refused_in_one_line(problem, file, old, new, 
     assert str(refused.value).isprintable()
 
 
-FILES = ("conditions.tsv", "measurements.tsv", "observables.tsv", "parameters.tsv", "problem.yaml")
+FILES = (
+    "conditions.tsv", "measurements.tsv", "observables.tsv", "parameters.tsv", "problem.yaml", "model.xml",
+)  # fmt: skip
 
 
 def damage(problem, count, seed):

@@ -164,13 +164,15 @@ ALGEBRAIC.getModel().createAlgebraicRule().setMath(libsbml.parseL3Formula("S1 + 
 
 
 DECAY = sbml_of("model m()\n compartment c=1; species S in c; S=1; k=0.5; x:=2*S; y:=3*k; S->; k*S\nend")
+SPECIES = DECAY[DECAY.index("<species ") : DECAY.index("</listOfSpecies>")].strip()
 DEEP = DECAY.replace("<ci> k </ci>", "<apply><minus/>" * 5000 + "<ci> k </ci>" + "</apply>" * 5000)
 UNITS = '<listOfUnitDefinitions><unitDefinition id="u"><listOfUnits><unit kind="mole" exponent="1" '
 UNITS += 'scale="400" multiplier="1"/></listOfUnits></unitDefinition></listOfUnitDefinitions>'
 BROKEN = {
     "an undefined symbol": (DECAY.replace("<ci> k </ci>", "<ci> q </ci>"), "q"),
     "an undefined function": (DECAY.replace("<times/>", "<ci> f </ci>"), "f"),
-    "an id given twice": (DECAY.replace('"y"', '"k"'), "k"),
+    "an id given twice": (DECAY.replace('"y"', '"k"'), "conflicts with the previously defined <parameter>"),
+    "a species given twice": (DECAY.replace(SPECIES, 2 * SPECIES), "conflicts with the previously defined"),
     "rules in a circle": (DECAY.replace("> S <", "> y <").replace("> k <", "> x <"), "x"),
     "a missing compartment": (DECAY.replace('compartment="c"', 'compartment="d"'), "'d'"),
     "a species without compartment": (DECAY.replace('compartment="c"', 'compartment=""'), "species S lies"),
@@ -183,10 +185,12 @@ CIRCULAR = {
 }
 
 
+@pytest.mark.parametrize("encoding", [' encoding="UTF-8"', ""], ids=["encoding", "none"])
 @pytest.mark.parametrize("what", BROKEN)
-def test_sbml_that_cannot_be_run_is_told_in_one_line(own, what):
+def test_sbml_that_cannot_be_run_is_told_in_one_line(own, what, encoding):
     text, said = BROKEN[what]
     assert text != DECAY
+    text = text.replace(' encoding="UTF-8"', encoding)
     path = own(text, "own.xml")
     with pytest.raises(InputError) as caught:
         simulate(path, times=[0, 1])
