@@ -50,6 +50,7 @@ from harness.fitting.study import Fit as Fit
 from harness.studies.clocks import Clocks as Clocks
 from harness.studies.escalation import Escalation as Escalation
 from harness.studies.escalation import Toxicity as Toxicity
+from harness.studies.exposure import ExposureResponse as ExposureResponse
 from harness.studies.map import Burden as Burden
 from harness.studies.map import Map as Map
 from harness.studies.outcome import Outcome as Outcome

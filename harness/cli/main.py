@@ -63,6 +63,7 @@ COMMANDS = (
     maps.sensitivity,
     population.population,
     population.trial,
+    population.exposure,
     population.escalate,
     patients.patients,
     data.data,

@@ -1,4 +1,5 @@
-"""Commands on virtual patients: population at several doses, trial, and dose escalation."""
+"""Commands on virtual patients: population at several doses, trial, exposure and response, and dose
+escalation."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from harness.studies.outcome import Outcome
 
-__all__ = ["escalate", "population", "trial"]
+__all__ = ["escalate", "exposure", "population", "trial"]
 
 
 def population(
@@ -169,6 +170,89 @@ def trial(
     )  # fmt: skip
 
 
+def exposure(
+    patients: Annotated[int, typer.Option(metavar="NUMBER", help="Virtual patients at each dose.")] = 500,
+    dose: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CELLS", help="A dose; repeatable. 150 and 450e6 cells by default."),
+    ] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CALL",
+            help="An exposure: day_90=value_at(transgene, at=90). Repeatable. That, Cmax and AUC28 by default.",
+        ),
+    ] = None,
+    omega: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID=VALUE",
+            help="Another spread: Tumor_0=0.8 gives burden one. Repeatable.",
+            autocompletion=complete_omega,
+        ),
+    ] = None,
+    rule: Rule = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="clinical, or an extension: clinical_waning, clinical_extinction.",
+            autocompletion=complete_model,
+        ),
+    ] = "clinical",
+    set_: Changes = None,
+    reading: Readings = None,
+    until: Until = "48 months",
+    seed: Seed = 1,
+    out: Out = None,
+    plot: Plot = None,
+    engine: Engine = "auto",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Exposure and response among virtual patients, crude and with burden and dose held.
+
+    Patients of different doses are different ones.
+    """
+    from harness.declarations import declare
+    from harness.errors import InputError
+    from harness.studies.exposure import ExposureResponse
+
+    calls = dict(text.partition("=")[::2] for text in endpoint or [])
+    unnamed = [text for text in endpoint or [] if "=" not in text.partition("(")[0]]
+    if unnamed:
+        raise InputError(
+            f"--endpoint: '{unnamed[0]}' has no name; write NAME=CALL, such as peak={unnamed[0]}"
+        )
+    given = {
+        "doses": _cells(model, dose) if dose else None,
+        "exposures": calls or None,
+        "rule": rule,
+        "until": until,
+    }
+    study = declare(
+        ExposureResponse,
+        patients=patients,
+        model=model,
+        omegas=parse_changes(omega or [], "--omega"),
+        changes=parse_changes(set_ or []),
+        readings=reading or [],
+        seed=seed,
+        engine=engine,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+    def draw(outcome: Outcome) -> list[Axes]:
+        from harness.figures.exposure import draw_exposure
+
+        return draw_exposure(outcome)
+
+    answer(
+        study, table="runs", out=out, draw=draw, plot=plot, show=_print_exposure, workers=workers,
+        scheduler=scheduler,
+    )  # fmt: skip
+
+
 def escalate(
     file: Annotated[
         Path,
@@ -258,6 +342,26 @@ def _print_trial(outcome: Outcome) -> None:
     if "power" in numbers:
         power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
         print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")
+
+
+def _print_exposure(outcome: Outcome) -> None:
+    """Each ratio by what is held, and how exposures go with burden and dose."""
+    from harness.cli.terminal import plain_table, print_table
+
+    ratios = outcome.tables["associations"]
+    held = list(ratios["held"].unique())
+    table = plain_table("outcome", "ratio", "by e-fold", *held, right=tuple(held))
+    for (what, kind, name), group in ratios.groupby(["outcome", "ratio", "exposure"], sort=False):
+        cells = [
+            f"{r.estimate:.2f} ({r.low:.2f}-{r.high:.2f})" if r.reason == "" else "-"
+            for r in group.itertuples()
+        ]
+        table.add_row(str(what), str(kind), str(name), *cells)
+    print_table(table)
+    for reason in dict.fromkeys(filter(None, ratios["reason"])):
+        print(f"- {reason}")
+    for row in outcome.tables["confounding"].dropna().itertuples(index=False):
+        print(f"rank correlation of {row[0]} with {row[1]}: {row[2]:.2f}")
 
 
 def _print_escalation(outcome: Outcome) -> None:

@@ -15,8 +15,8 @@ COMMANDS = typer.main.get_command(app_of([])).commands
 HEADS = ["--dose", "--regimens, --regimen", "--times", "--workers, --scheduler", "--out"]
 
 OWN_WORDS = {
-    "--dose": {"map", "population"},  # the axis of a map, the doses of a population
-    "--endpoint": {"map"},  # beside those of a map, not in their place
+    "--dose": {"map", "population", "exposure"},  # the axis of a map, the doses of a population
+    "--endpoint": {"map", "exposure"},  # beside those of a map, not in their place
     "--observable": {"sensitivity"},  # or its logarithm
     "--out": {
         "simulate",
@@ -32,7 +32,7 @@ OWN_WORDS = {
         "predict",
     },
     "--plot": {"patients"},  # one of four
-    "--model": {"map", "population", "predict"},
+    "--model": {"map", "population", "predict", "exposure"},
     "--reading": {"validate", "report"},
     "--resume": {"fit"},
     "--check": {"build", "docs"},

@@ -20,6 +20,7 @@ from harness.figures import (
     clocks,
     contours,
     escalation,
+    exposure,
     fit,
     maps,
     panel,
@@ -39,6 +40,7 @@ from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate
 from harness.studies.escalation import Escalation
+from harness.studies.exposure import ExposureResponse
 from harness.studies.map import Map
 from harness.studies.outcome import Outcome
 from harness.studies.population import Population
@@ -100,6 +102,11 @@ def escalated():
     fields = {"doses": [50e6, 450e6], "patients": 10, "trials": 10}
     curve = {"at": 20000, "probability": 0.2, "slopes": [1]}
     return declare(Escalation, **fields, toxicity=curve).run(Serial())
+
+
+@cache
+def exposed():
+    return declare(ExposureResponse, patients=12, until="12 months").run(Serial())
 
 
 @cache
@@ -171,6 +178,7 @@ CALLS = {
     contours.draw_field: lambda _: (X, Y, FIELD),
     contours.draw_lines: lambda _: (X, Y, FIELD, (2.0, 4.0)),
     escalation.draw_escalation: lambda _: (escalated(), 0.3),
+    exposure.draw_exposure: lambda _: (exposed(),),
     fit.draw_correlation: lambda _: (fitted(),),
     fit.draw_predictions: lambda _: (fitted(),),
     fit.draw_profiles: lambda _: (fitted(),),
