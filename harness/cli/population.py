@@ -180,7 +180,7 @@ def exposure(
         list[str] | None,
         typer.Option(
             metavar="NAME=CALL",
-            help="An exposure: day_90=value_at(transgene, at=90). Repeatable. That, Cmax and AUC28 by default.",
+            help="An exposure: day_90=value_at(transgene, at=90). Repeatable. By default that, Cmax, AUC28.",
         ),
     ] = None,
     omega: Annotated[
