@@ -44,7 +44,8 @@ class Regrowth:
     risen
         Sum of the rises of the first pool so far, in e-folds.
     lost
-        Places of the pools that were lost at a look, or low at one and back at another.
+        Places of the pools that were lost at a look, or low at one and back at another. One that changes
+        there at a pace that its tolerance sees well passes through 0 or is filled, and is not lost.
     hidden
         Those of them whose rate says that they grow where they are lost, by an e-fold a look or more: an
         implicit method may damp that growth, at any tolerance that does not see the pool.
@@ -81,12 +82,13 @@ class Regrowth:
             self._note_lost(amounts, rates)
 
     def _note_lost(self, amounts: np.ndarray, rates: np.ndarray) -> None:
-        for amount, growth in zip(np.abs(amounts), rates * np.sign(amounts), strict=True):
+        for amount, growth in zip(np.abs(amounts), rates * np.where(amounts < 0, -1, 1), strict=True):
             back = amount > BACK * self._tolerances
-            gone = self._present & (amount <= GONE * self._tolerances)
+            near = self._present & (np.abs(growth) * self._looks[0] <= LOW * self._tolerances)
+            gone = near & (amount <= GONE * self._tolerances)
             self.lost |= set(np.flatnonzero(gone | (back & self._low)).tolist())
             self.hidden |= set(np.flatnonzero(gone & (growth * self._looks[0] > amount)).tolist())
-            self._low = (self._low | (self._present & (amount <= LOW * self._tolerances))) & ~back
+            self._low = (self._low | (near & (amount <= LOW * self._tolerances))) & ~back
             self._present = self._present | back
 
     def begin(self, amounts: Sequence[float] | np.ndarray) -> None:

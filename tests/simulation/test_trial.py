@@ -119,6 +119,32 @@ def test_an_amount_that_is_negative_for_some_values_is_believed_when_a_tighter_r
     np.testing.assert_allclose(found.S, 4 * np.exp(-0.1 * np.array([0, 10])) - 3, rtol=1e-5)
 
 
+STEADY = {
+    "an amount": "substanceOnly species S; S -> ; k",
+    "a concentration": "species S; S -> ; k",
+    "a concentration in 2": "species S in C; C = 2; S -> ; k",
+    "a rate rule": "S' = -k; species A; A = 1; A -> ; 0.1*A",
+    "beside a decay": "substanceOnly species S, A; S -> ; k; A = 1; A -> ; 0.1*A",
+}
+
+
+@pytest.mark.parametrize("state", STEADY)
+@pytest.mark.parametrize(("k", "changes"), [(1, {}), (0, {"k": 1})], ids=["of the file", "of other values"])
+@settings(derandomize=True, deadline=None, max_examples=8)
+@given(start=st.integers(1, 8), part=st.integers(1, 24))
+def test_an_amount_that_passes_through_0_when_pools_are_looked_at_is_not_lost(
+    tmp_path_factory, state, k, changes, start, part
+):
+    """A steady loss, S = start - time, of which 48 parts are looked at; 0 is reached at the end of one."""
+    path = tmp_path_factory.getbasetemp() / "steady_loss.ant"
+    path.write_text(f"model m()\n {STEADY[state]}; S = {start}; k = {k}\nend\n", encoding="utf-8")
+    amount = start * (2 if "in C" in STEADY[state] else 1)
+    end = 48 * amount / part
+    found = simulate(str(path), times=[0, end], changes=changes)
+    assert found.attrs["status"] == "ok"
+    assert float(found.S[-1]) == pytest.approx(amount - end, rel=1e-5)
+
+
 POLE = "model m()\n species S; S = 1; K = 1e-2; S -> ; S/(K + S)\nend\n"
 
 
