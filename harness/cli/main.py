@@ -63,6 +63,7 @@ COMMANDS = (
     maps.sensitivity,
     population.population,
     population.trial,
+    population.compare,
     population.exposure,
     population.escalate,
     patients.patients,

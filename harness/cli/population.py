@@ -1,5 +1,4 @@
-"""Commands on virtual patients: population at several doses, trial, exposure and response, and dose
-escalation."""
+"""Commands on virtual patients: population, trial, comparison, exposure and response, dose escalation."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from harness.studies.outcome import Outcome
 
-__all__ = ["escalate", "exposure", "population", "trial"]
+__all__ = ["compare", "escalate", "exposure", "population", "trial"]
 
 
 def population(
@@ -253,6 +252,36 @@ def exposure(
     )  # fmt: skip
 
 
+def compare(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML file: arms with their regimens and changes.")
+    ],
+    seed: Seed = None,
+    out: Out = None,
+    plot: Plot = None,
+    engine: OtherEngine = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Products or regimens on the same virtual patients: differences, and the power of a trial."""
+    from harness.declarations import declare, read_declaration
+    from harness.studies.compare import Compare
+
+    given = {"seed": seed, "engine": engine}
+    declared = read_declaration(file, Compare).model_dump()
+    study = declare(Compare, **declared | {name: value for name, value in given.items() if value is not None})
+
+    def draw(outcome: Outcome) -> list[Axes]:
+        from harness.figures.compare import draw_compare
+
+        return draw_compare(outcome)
+
+    answer(
+        study, table="runs", out=out, draw=draw, plot=plot, show=_print_compare, workers=workers,
+        scheduler=scheduler, inputs=[file],
+    )  # fmt: skip
+
+
 def escalate(
     file: Annotated[
         Path,
@@ -342,6 +371,31 @@ def _print_trial(outcome: Outcome) -> None:
     if "power" in numbers:
         power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
         print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")
+
+
+def _print_compare(outcome: Outcome) -> None:
+    """Differences from the first arm, the outcomes of each arm, and the power of a trial."""
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.compare import SAID, in_words
+
+    for name in ("differences", "arms"):
+        table = outcome.tables[name]
+        arms = [str(arm) for arm in table["arm"].unique()]
+        first = outcome.tables["arms"]["arm"].iloc[0]
+        head = f"from {first}" if name == "differences" else "outcome"
+        shown = plain_table(head, *arms, right=tuple(arms))
+        for what, group in table.groupby("outcome", sort=False):
+            cells = [in_words(str(what), *row) for row in group.iloc[:, 2:5].itertuples(index=False)]
+            shown.add_row(SAID[str(what)][name == "differences"], *cells)
+        print_table(shown)
+    for (arm, what), rows in (
+        outcome.tables["power"].groupby(["arm", "outcome"], sort=False)
+        if len(outcome.tables["power"])
+        else ()
+    ):
+        powers = ", ".join(f"{row.power:.0f} % with {row.patients}" for row in rows.itertuples())
+        test = "ORR" if what == "orr" else "progression-free survival"
+        print(f"power to tell {arm} from {first} by {test}: {powers} patients an arm")
 
 
 def _print_exposure(outcome: Outcome) -> None:

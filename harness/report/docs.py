@@ -18,6 +18,7 @@ from harness.declarations import Declaration, read_declaration
 from harness.files import write_whole
 from harness.fitting.problem import FitProblem
 from harness.models.card import ModelCard, repository
+from harness.studies.compare import Compare
 from harness.studies.escalation import Escalation
 from harness.studies.trial import Trial
 from harness.validation.spec import PanelSpec, panel_names, read_panel
@@ -48,6 +49,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "fit": FitProblem,
     "trial": Trial,
     "escalation": Escalation,
+    "compare": Compare,
 }
 
 

@@ -18,6 +18,7 @@ from harness.errors import InputError
 from harness.figures import (
     calibration,
     clocks,
+    compare,
     contours,
     escalation,
     exposure,
@@ -39,6 +40,7 @@ from harness.simulation.execute import Serial
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate
+from harness.studies.compare import Compare
 from harness.studies.escalation import Escalation
 from harness.studies.exposure import ExposureResponse
 from harness.studies.map import Map
@@ -102,6 +104,13 @@ def escalated():
     fields = {"doses": [50e6, 450e6], "patients": 10, "trials": 10}
     curve = {"at": 20000, "probability": 0.2, "slopes": [1]}
     return declare(Escalation, **fields, toxicity=curve).run(Serial())
+
+
+@cache
+def compared():
+    arms = {"one": {"doses": ["50e6"]}, "two": {"doses": ["450e6"]}}
+    few = {"patients": 10, "draws": 100, "sizes": [5], "trials": 5, "until": "8 months"}
+    return declare(Compare, arms=arms, **few).run(Serial())
 
 
 @cache
@@ -175,6 +184,7 @@ CALLS = {
     calibration.draw_regimens: lambda _: (under_regimens(),),
     calibration.draw_responses: lambda _: (candidates(),),
     clocks.draw_clocks: lambda _: (by_dose(),),
+    compare.draw_compare: lambda _: (compared(),),
     contours.draw_field: lambda _: (X, Y, FIELD),
     contours.draw_lines: lambda _: (X, Y, FIELD, (2.0, 4.0)),
     escalation.draw_escalation: lambda _: (escalated(), 0.3),
