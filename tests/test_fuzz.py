@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
+from harness.analysis.digitised import read_digitised
 from harness.analysis.observations import read_observations
 from harness.archives.omex import read_archive
 from harness.declarations import read_declaration
+from harness.fitting.arms import laid_out
 from harness.fitting.long_table import LongTable, read_long_table
 from harness.fitting.prepare import prepare
-from harness.fitting.problem import read_problem
+from harness.fitting.problem import FitProblem, read_problem
 from harness.fitting.result import read_result
 from harness.models.card import ModelCard, repository
 from harness.models.catalog import load_card
@@ -164,10 +167,8 @@ def data(path):
 
 def courses(path):
     """What changes with time, as a fit reads it."""
-    beside = path.parent / "problem.yaml"
     (path.parent / "data.csv").write_bytes(OBSERVED)
-    beside.write_bytes(PROBLEM + f"courses: {path.name}\n".encode())
-    prepare(read_problem(beside), path.parent)
+    laid_out(WELLS.model_copy(update={"courses": path.name}), path.parent, VITRO)
 
 
 def long_table(path):
@@ -201,12 +202,15 @@ def panel(path):
         study.size()
 
 
+WELLS = FitProblem.model_validate(yaml.safe_load(PROBLEM))
 TRIAL = (FILES["examples"] / "trial.yaml").read_bytes()
 KINDS = {
     "design.csv": (design, DESIGN),
     "design.parquet": (design, parquet()),
     "observed.csv": (lambda path: read_observations(path, {"ET_ratio": "parameter"}), OBSERVED),
     "fitted.csv": (data, OBSERVED),
+    "figure.json": (read_digitised, (FILES["examples"] / "tables" / "figure.json").read_bytes()),
+    "figure.csv": (read_digitised, b"a,,b c,\nX,Y,X,Y\n0.5,1e3,1,2\n7,-2,,\n"),
     "courses.csv": (courses, b"arm,parameter,time,value,unit\none,Ag_tumor,0,1e4,\none,Ag_tumor,2,5e3,\n"),
     "long.csv": (long_table, LONG),
     "decimal_commas.csv": (

@@ -29,6 +29,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "escalate": ("cart escalate examples/escalation.yaml --trials 500 --plot escalation.png",),
     "patients": ("cart patients --out fits --plot patients.png",),
     "data": ("cart data examples/tables/patients.csv examples/tables/patients.yaml",),
+    "digitized": (
+        "cart digitized figure3a.json --panel fig3 --observable transgene --map '450 million=450e6'",
+    ),
     "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
     "calibrate": ("cart calibrate --candidate waning --size small --out waning",),
     "predict": ("cart predict examples/cohort.yaml --model waning --out predicted",),

@@ -186,7 +186,7 @@ class PanelSpec(Declaration):
             return None
         path = self.folder / self.observations
         table = read_observations(path, self.columns)
-        for column, names in (("arm", self._arms()), ("observable", self._observables())):
+        for column, names in (("arm", self.arms()), ("observable", self.observables())):
             for row, name in enumerate(table[column], start=1):
                 if name not in names:
                     raise InputError(
@@ -198,13 +198,14 @@ class PanelSpec(Declaration):
         """All that may read the table of observations."""
         return [*(target.measure for target in self.targets), *self.axes, self.scan_axes]
 
-    def _arms(self) -> set[str]:
+    def arms(self) -> set[str]:
         """Arms of the table that are drawn, scored or still empty; a condition of the model is one."""
         arms = self._named("arm")
         many = [getattr(reader, name, ()) for reader in self._readers() for name in ("arms", "conditions")]
         return arms.union(self.slots, *many)
 
-    def _observables(self) -> set[str]:
+    def observables(self) -> set[str]:
+        """Observables that are drawn or scored."""
         return self._named("observable")
 
     def _named(self, field: str) -> set[str]:

@@ -17,7 +17,8 @@ HEADS = ["--dose", "--regimens, --regimen", "--times", "--workers, --scheduler",
 OWN_WORDS = {
     "--dose": {"map", "population", "exposure"},  # the axis of a map, the doses of a population
     "--endpoint": {"map", "exposure"},  # beside those of a map, not in their place
-    "--observable": {"sensitivity"},  # or its logarithm
+    "--observable": {"sensitivity", "digitized"},  # or its logarithm; what an axis of a figure shows
+    "--at": {"digitized"},  # the one time of a figure whose axis is none
     "--out": {
         "simulate",
         "scan",
@@ -30,6 +31,7 @@ OWN_WORDS = {
         "export",
         "calibrate",
         "predict",
+        "digitized",
     },
     "--plot": {"patients"},  # one of four
     "--model": {"map", "population", "predict", "exposure"},
