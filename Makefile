@@ -8,6 +8,7 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(VERSION))
 CONSTRAINTS := $(firstword $(wildcard constraints-$(VERSION).txt) constraints.txt)
 INSTALL := -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 READY := $(VENV)/.ready
+RUNS := $(VENV)/.runs
 BIN := $(VENV)/bin
 REPORT := build/report.html
 AMICI := build/amici
@@ -27,15 +28,25 @@ help:
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
 
-# petab-gui carries a benchmark problem of PEtab, which a test fits; what its windows need is left out.
+# The report needs no tests and no checks of style, and few of all modules: each is byte-compiled when it is first imported.
+$(RUNS): pyproject.toml $(CONSTRAINTS)
+	@test -n "$(INTERPRETER)"
+	$(INTERPRETER) -m venv $(VENV)
+	$(BIN)/python $(INSTALL) --no-compile --editable '.[exchange,fast]'
+	@touch $@
+
+# petab-gui carries a benchmark problem of PEtab, which a test fits; what its windows need is left out. Warnings are errors
+# in the tests, those of a module that is byte-compiled too: none may be left to be.
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@test -n "$(INTERPRETER)"
 	$(INTERPRETER) -m venv $(VENV)
 	$(BIN)/python $(INSTALL) --editable '.[test]'
 	$(BIN)/python $(INSTALL) --no-deps petab-gui
-	@touch $@
+	-@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
+	@touch $@ $(RUNS)
 
-reproduce: $(READY)
+reproduce: export PYTHONWARNINGS = ignore::SyntaxWarning # of packages, when they are byte-compiled
+reproduce: $(RUNS)
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/cart report --out $(REPORT)
 

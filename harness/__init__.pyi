@@ -80,6 +80,7 @@ from harness.studies.uncertain import Uncertain as Uncertain
 # Panels
 from harness.validation.suite import PanelResult as PanelResult
 from harness.validation.suite import run_panel as run_panel
+from harness.validation.suite import run_panels as run_panels
 from harness.validation.suite import score_table as score_table
 
 # Errors

@@ -102,7 +102,7 @@ def _run(
     from harness.cli.terminal import progress_bar
     from harness.simulation.execute import choose_executor
     from harness.validation.spec import panel_names, read_panel
-    from harness.validation.suite import not_reached, run_panel, steps, under_readings
+    from harness.validation.suite import not_reached, run_panels, steps, under_readings
 
     # A broken specification is told before any work.
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
@@ -111,7 +111,7 @@ def _run(
     executor = choose_executor(workers, scheduler)
     say(line for spec in declared for line in not_reached(spec, readings or ()))
     with progress_bar("steps", count) as progress:
-        return [run_panel(spec.panel, readings or (), executor, progress) for spec in specs]
+        return run_panels([spec.panel for spec in specs], readings or (), executor, progress)
 
 
 def _print_scores(results: list[PanelResult]) -> int:

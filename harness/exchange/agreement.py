@@ -77,6 +77,8 @@ class Agreement(StudyDeclaration):
 
     DECLARED: ClassVar[tuple[str, ...]] = ("cases",)
 
+    SECONDS_A_STEP: ClassVar[float] = 0.5
+
     kind: Literal["agreement"] = "agreement"
     models: tuple[str, ...] = ()
     tools: tuple[str, ...] = USUAL

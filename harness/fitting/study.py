@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class Fit(StudyDeclaration):
     parameter, without which there is no verdict. `engine` runs the simulations: by default the kernel and its
     derivatives, and RoadRunner where they do not agree on a sample of starts.
     """
+
+    SECONDS_A_STEP: ClassVar[float] = 1.0
 
     kind: Literal["fit"] = "fit"
     problem: str

@@ -121,10 +121,12 @@ class Outcome:
 class StudyDeclaration(Declaration, ABC):
     """Base of the declarations of studies; `kind` tells them apart.
 
-    `DECLARED` are those of its numbers that the declaration fixes, whatever the models do.
+    `DECLARED` are those of its numbers that the declaration fixes, whatever the models do. `SECONDS_A_STEP`
+    is what a step takes, about: many studies are begun with the longest.
     """
 
     DECLARED: ClassVar[tuple[str, ...]] = ()
+    SECONDS_A_STEP: ClassVar[float] = 1e-3
 
     kind: str
 

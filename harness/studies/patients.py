@@ -7,6 +7,7 @@ implausible is shown with the size of the random effects it takes, and once more
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,8 @@ class Patients(PatientsDeclaration):
     engine
         What runs the simulations, fits and draws alike: by default the kernel, with its derivatives.
     """
+
+    SECONDS_A_STEP: ClassVar[float] = 3e-3
 
     def inputs(self) -> tuple[Path, ...]:
         return *super().inputs(), PatientFits(self).path

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pandas as pd
+import xarray as xr
 
-from harness.errors import InputError, RunFailed, unknown_name
+from harness.errors import RunFailed, unknown_name
 from harness.models.card import Reading
 from harness.models.catalog import load_card, model_names
 from harness.shown import in_lines, listed
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Progress, StudyDeclaration
 from harness.validation.curves import Curve, Evidence, NoData, readings_that_fit
+from harness.validation.side_by_side import named, run_studies
 from harness.validation.spec import PanelSpec, Target, read_panel
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Verdict",
     "not_reached",
     "run_panel",
+    "run_panels",
     "score_table",
     "steps",
     "under_readings",
@@ -91,12 +93,28 @@ def run_panel(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> PanelResult:
-    """Run and score one panel.
+    """Run and score one panel; otherwise as :func:`run_panels`.
+
+    Raises
+    ------
+    InputError
+        When the specification or a table of it is missing or broken, or a reading is unknown.
+    """
+    return run_panels([name], readings, executor, progress)[0]
+
+
+def run_panels(
+    names: Sequence[str],
+    readings: Sequence[str] = (),
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> list[PanelResult]:
+    """Run and score panels, their studies beside one another.
 
     Parameters
     ----------
-    name
-        Name of a folder of ``validation/``.
+    names
+        Names of folders of ``validation/``.
     readings
         Readings under which everything is run that knows them and does not name another way itself.
     executor, progress
@@ -107,9 +125,16 @@ def run_panel(
     InputError
         When the specification or a table of it is missing or broken, or a reading is unknown.
     """
-    spec = under_readings(read_panel(name), readings)
-    evidence = _evidence(spec, executor or Serial(), progress)
-    return PanelResult(spec, evidence, [score(evidence, target) for target in spec.targets])
+    specs = [under_readings(read_panel(name), readings) for name in names]
+    given = [(spec.observed(), _curves(spec)) for spec in specs]
+    studies = {_place(spec, f"studies.{name}"): s for spec in specs for name, s in spec.studies.items()}
+    found = run_studies(studies, executor or Serial(), progress)
+    results = []
+    for spec, (table, curves) in zip(specs, given, strict=True):
+        outcomes = {name: found[_place(spec, f"studies.{name}")] for name in spec.studies}
+        evidence = Evidence(spec.folder, spec.curves, curves, outcomes, table, spec.slots)
+        results.append(PanelResult(spec, evidence, [score(evidence, target) for target in spec.targets]))
+    return results
 
 
 def score_table(results: Sequence[PanelResult]) -> pd.DataFrame:
@@ -180,31 +205,23 @@ def steps(spec: PanelSpec) -> int:
     """How many steps the studies of a panel count; refuses a study that cannot be run."""
     total = 0
     for name, study in spec.studies.items():
-        with _named(spec, f"studies.{name}"):
+        with named(_place(spec, f"studies.{name}")):
             total += study.size()
     return total
 
 
-@contextmanager
-def _named(spec: PanelSpec, field: str) -> Iterator[None]:
-    """Name the file and the field in an error of what is run."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{spec.folder / 'spec.yaml'}: {field}: {error}") from None
+def _place(spec: PanelSpec, field: str) -> str:
+    """A file and a field of it, as errors name them."""
+    return f"{spec.folder / 'spec.yaml'}: {field}"
 
 
-def _evidence(spec: PanelSpec, executor: Executor, progress: Progress | None) -> Evidence:
-    table = spec.observed()
+def _curves(spec: PanelSpec) -> dict[str, xr.Dataset]:
     read = {pair for target in spec.targets if target.measure for pair in target.measure.reads()}
-    curves, outcomes = {}, {}
+    curves = {}
     for name, curve in spec.curves.items():
-        with _named(spec, f"curves.{name}"):
+        with named(_place(spec, f"curves.{name}")):
             curves[name] = curve.simulate(also=sorted(symbol for owner, symbol in read if owner == name))
-    for name, study in spec.studies.items():
-        with _named(spec, f"studies.{name}"):
-            outcomes[name] = study.run(executor, progress)
-    return Evidence(spec.folder, spec.curves, curves, outcomes, table, spec.slots)
+    return curves
 
 
 def score(evidence: Evidence, target: Target) -> Score:

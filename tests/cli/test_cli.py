@@ -188,7 +188,7 @@ def test_an_interrupt_is_one_line_and_exit_code_130(cart, monkeypatch):
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.validation.suite.run_panel", interrupt)
+    monkeypatch.setattr("harness.validation.suite.run_panels", interrupt)
     code, _, err = cart("validate", "fig2b")
     assert code == 130
     assert "interrupted" in err
