@@ -159,9 +159,9 @@ class Compare(VirtualPatients):
         fixed = symbols.parse_all(self._selection().changes, self.changes)
         if self.read_month * self.month() > parse_until(self.until, symbols.time_unit):
             raise InputError(f"read_month: month {self.read_month:g} lies after the end, {self.until}")
-        refuse_set_twice(self.changes, [name for arm in self.arms.values() for name in arm.changes])
+        changed = self.changed()
+        refuse_set_twice(self.changes, changed)
         table, parts = symbols.at(fixed), []
-        changed = list(dict.fromkeys(name for arm in self.arms.values() for name in arm.changes))
         for name, arm in self.arms.items():
             part = patients.copy()
             for symbol in changed:
@@ -184,6 +184,10 @@ class Compare(VirtualPatients):
             readings=self.chosen_readings(),
             engine=self.engine,
         )
+
+    def changed(self) -> tuple[str, ...]:
+        """Parameters that some arm changes."""
+        return tuple(dict.fromkeys(name for arm in self.arms.values() for name in arm.changes))
 
     def _regimens(self) -> dict[str, Regimen]:
         symbols = self.symbols()

@@ -105,3 +105,6 @@ def test_the_example_runs_from_the_command_line(tmp_path, capsys):
     assert "an assumption of whoever declares it" in shown.err
     assert plot.stat().st_size > 0
     assert set(pd.read_csv(out).design) == {"3+3", "boin"}
+    told = ["escalate", str(file), "--trials", "5", "--from", "parameters.csv", "--uncertainty", "2"]
+    assert run(told) == 0
+    assert "over the draws" in capsys.readouterr().out
