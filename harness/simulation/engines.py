@@ -110,7 +110,8 @@ def _kernel(program: Program, relative_tolerance: float | None) -> Kernel:
     if importlib.util.find_spec("numba") is None:
         raise InputError("the kernel needs numba, which is not installed (pip install 'cart-pkpd[fast]')")
     try:
-        from harness.simulation.kernel.kernel import LOOSER, Kernel
+        from harness.simulation.kernel.kernel import Kernel
+        from harness.simulation.kernel.written import LOOSER
 
         return Kernel(program, relative_tolerance and LOOSER * relative_tolerance)
     except InputError as error:

@@ -14,34 +14,18 @@ from types import ModuleType
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.models.equations import read_equations
-from harness.simulation.accuracy import Accuracy
 from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
 from harness.simulation.form import Stopped
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import Batch, Run, make_batch
 from harness.simulation.kernel.store import load_kernel
-from harness.simulation.kernel.text import Layout, kernel_text
+from harness.simulation.kernel.text import Layout
+from harness.simulation.kernel.written import AGREE, FINER, FLOOR, LOOSER, Control, write_kernel
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 
 __all__ = ["Integrated", "Kernel"]
 
-LOOSER = 50.0
-"""The kernel's relative tolerance over that of the program, which is for CVODE: the largest error of the two
-methods is then about the same (docs/engine.md has the measurement)."""
-SHARE = 1e-20
-"""Absolute tolerance over what a state reaches, where a card gives none: a step is held to its relative
-error, so that a run that stays far below that is as accurate."""
-OF_LOGARITHMS = 3.0
-"""Tolerance of a logarithm, which is a relative one of its amount, over that of the other states."""
-MANY, ORDER = 440, 5
-"""Steps at the kernel's own tolerance, for a run and each of its doses, from which errors may have grown.
-And the order of the method: a finer tolerance takes more for the same course."""
-FINER, AGREE, FLOOR = 1e-2, 1e-4, 1e-6
-"""Such a run is made again at this share of the tolerance, and is the engine's when any value differs by more
-than that: of the value, or of its declared floor, or of this share of the largest one."""
 FAR = "took steps enough for errors to grow, and they did"
 SAID = {
     stepper.TOO_MANY: "took too many steps",
@@ -102,19 +86,12 @@ class Kernel:
 
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         self._program = program
-        own = LOOSER * program.solver.relative_tolerance
-        self._given, self._tolerance = relative_tolerance, relative_tolerance or own
-        self._controls: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
-        regrows = program.solver.regrows is not None or bool(program.reach)
-        self._many = MANY * max(own / self._tolerance, 1.0) ** (1 / ORDER) if regrows else np.inf
-        plain, solved = read_equations(program.plain_sbml), read_equations(program.solver_sbml)
-        text, self.layout = kernel_text(plain, solved, program.solver.logarithms, program.dosed)
-        beyond = [name for name in program.switches.names if name not in self.layout.parameters]
-        if beyond:
-            raise InputError(f"{program.model}: when its rates switch depends on {beyond[0]}")
-        self._defaults = np.array([*plain.constants.values(), 0.0])
-        self._species = plain.species
-        self._module = load_kernel(text, self._run_nothing)
+        self._written = write_kernel(program)
+        self.layout, self._defaults = self._written.layout, self._written.defaults
+        self._given, self._tolerance = relative_tolerance, relative_tolerance or self._written.tolerance
+        self._controls: dict[float, Control] = {}
+        self._many = self._written.many(self._tolerance)
+        self._module = load_kernel(self._written.text, self._run_nothing)
 
     def run_many(
         self,
@@ -342,33 +319,17 @@ class Kernel:
         )
         module.integrate(
             batch.values, batch.rows, batch.times, again, batch.count, batch.stops, batch.given, batch.inflow,
-            batch.kinds, batch.rule, batch.most, self._clock, picked, batch.watched, tolerance,
+            batch.kinds, batch.rule, batch.most, self._written.clock, picked, batch.watched, tolerance,
             *self._control(tolerance), frozen, record, found.times, found.values, found.redoses, found.codes,
             found.steps,
         )  # fmt: skip
         return found
 
-    @cached_property
-    def _clock(self) -> int:
-        """Place of the parameter that doses set to their time; -1 for none."""
-        clock = self._program.dose.clock if self._program.dose else None
-        return self.layout.parameters.index(clock) if clock else -1
-
-    def _control(self, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """By state: absolute tolerance, whether the relative one counts its size, and lowest value."""
+    def _control(self, tolerance: float) -> Control:
+        """Error control of the states, kept by tolerance."""
         if tolerance not in self._controls:
-            self._controls[tolerance] = self._controlled(tolerance)
+            self._controls[tolerance] = self._written.control(tolerance)
         return self._controls[tolerance]
-
-    def _controlled(self, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        program, states = self._program, self.layout.states
-        accuracy = Accuracy(program.solver, tolerance, program.reach, frozenset(program.signed), SHARE)
-        logged = np.array([name in self.layout.logarithms for name in states])
-        absolute = [accuracy.absolute(name) for name in states]
-        # The relative tolerance of a logarithm does not grow with it: it is its amount that is accurate.
-        tolerances = np.where(logged, (OF_LOGARITHMS - 1) * tolerance, absolute)
-        lowest = [accuracy.lowest(n) if n in self._species else -np.inf for n in states]
-        return tolerances, np.where(logged, 0.0, 1.0), np.array(lowest)
 
     def _run_nothing(self, module: ModuleType) -> None:
         """Have numba compile what it has not in its cache."""
