@@ -45,7 +45,7 @@ ADJUSTED = {"crude": (), "burden": ("burden",), "burden and dose": ("burden", "d
 """What is held, by name."""
 
 
-class Estimate(NamedTuple):
+class Association(NamedTuple):
     """A ratio with its 95 % interval and p; NaN with a reason where the patients do not determine it."""
 
     estimate: float = np.nan
@@ -206,7 +206,7 @@ class ExposureResponse(VirtualPatients):
                 ]
                 for outcome in ("response", "complete", "progression"):
                     if still:
-                        found = Estimate(reason=f"{still[0]} is the same for everybody")
+                        found = Association(reason=f"{still[0]} is the same for everybody")
                     elif outcome == "progression":
                         found = _hazard_ratio(used, pfs, progressed)
                     else:
@@ -275,37 +275,37 @@ def _quartile(values: pd.Series) -> np.ndarray:
     return np.searchsorted(edges, values.to_numpy(), side="left")
 
 
-def _odds_ratio(logarithms: np.ndarray, outcome: np.ndarray) -> Estimate:
+def _odds_ratio(logarithms: np.ndarray, outcome: np.ndarray) -> Association:
     """Odds ratio by e-fold of the first column, (n, columns), with its 95 % interval and p; or why not."""
     import statsmodels.api as sm
     from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
     if outcome.all() or not outcome.any():
-        return Estimate(reason="all patients have the same outcome")
+        return Association(reason="all patients have the same outcome")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             fitted = sm.Logit(outcome.astype(float), sm.add_constant(logarithms)).fit(disp=0)
         except (Warning, PerfectSeparationError, np.linalg.LinAlgError) as error:
-            return Estimate(reason=f"the patients do not determine it: {str(error).splitlines()[0]}")
+            return Association(reason=f"the patients do not determine it: {str(error).splitlines()[0]}")
     ends = fitted.conf_int()[1]
     estimate, low, high = np.exp([fitted.params[1], *ends]).tolist()
-    return Estimate(estimate, low, high, float(fitted.pvalues[1]))
+    return Association(estimate, low, high, float(fitted.pvalues[1]))
 
 
-def _hazard_ratio(logarithms: np.ndarray, time: np.ndarray, event: np.ndarray) -> Estimate:
+def _hazard_ratio(logarithms: np.ndarray, time: np.ndarray, event: np.ndarray) -> Association:
     """Hazard ratio by e-fold of the first column, with its 95 % interval and p; or why not."""
     from lifelines import CoxPHFitter
     from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
     if not event.any():
-        return Estimate(reason="nobody progressed")
+        return Association(reason="nobody progressed")
     table = pd.DataFrame(logarithms, columns=[f"x{i}" for i in range(logarithms.shape[1])])
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
             fitted = CoxPHFitter().fit(table.assign(time=time, event=event), "time", "event").summary.iloc[0]
         except (ConvergenceWarning, ConvergenceError) as error:
-            return Estimate(reason=f"the patients do not determine it: {str(error).splitlines()[0]}")
+            return Association(reason=f"the patients do not determine it: {str(error).splitlines()[0]}")
     low, high = (float(fitted[f"exp(coef) {end} 95%"]) for end in ("lower", "upper"))
-    return Estimate(float(fitted["exp(coef)"]), low, high, float(fitted["p"]))
+    return Association(float(fitted["exp(coef)"]), low, high, float(fitted["p"]))
