@@ -7,9 +7,6 @@ import numpy as np
 class Config:
     LLJIT: int
     LLVM_BACKEND: int
-    ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES: int
-    @staticmethod
-    def getValue(key: int) -> object: ...
     @staticmethod
     def setValue(key: int, value: object) -> None: ...
 

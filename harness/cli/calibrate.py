@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import Engine, Plot, Scheduler, Seed, Workers
-from harness.cli.studies import check_files, run_study
+from harness.cli.studies import check_files, run_study, say
 
 if TYPE_CHECKING:
+    from harness.calibration.study import Calibrate
     from harness.studies.outcome import Outcome
 
 __all__ = ["calibrate", "predict"]
@@ -33,12 +34,17 @@ def calibrate(
     ] = None,
     plot: Plot = None,
     plot_comparison: Annotated[Path | None, typer.Option(help="Picture: evidence and prediction.")] = None,
+    further: Annotated[
+        bool,
+        typer.Option("--further", help="Also all that follows from it, in folders and pictures of --out."),
+    ] = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Fit mechanisms to one trial by simulation, compare them, and predict another."""
     from harness.calibration.study import Calibrate
     from harness.declarations import declare
+    from harness.errors import InputError
     from harness.figures.calibration import draw_comparison, draw_responses
     from harness.figures.style import write_figure
     from harness.files import check_folder, write_table
@@ -47,6 +53,8 @@ def calibrate(
     given["declared"] = "dose/candidates.yaml" if file is None else str(file.absolute())
     if out is not None:
         given["kept"] = str((out / KEPT).absolute())
+    if further and out is None:
+        raise InputError("--further needs --out, the folder that it is written to")
     study = declare(Calibrate, **given)
     study.number_names()  # what is wrong with the file is told before anything is written
     pictures = {draw_responses: plot, draw_comparison: plot_comparison}
@@ -58,10 +66,35 @@ def calibrate(
     if out is not None:
         for name in outcome.tables:
             write_table(outcome.written(name), out / f"{name}.csv")
+    if further and out is not None:
+        pictures = {draw_responses: plot or out / "responses.png"}
+        pictures[draw_comparison] = plot_comparison or out / "comparison.png"
     for draw, path in pictures.items():
         if path is not None:
             write_figure(draw(outcome), path)
     _print(outcome)
+    if further and out is not None:
+        _further(study, out.absolute(), workers, scheduler)
+
+
+def _further(study: Calibrate, out: Path, workers: int | None, scheduler: str | None) -> None:
+    """Answer what rests on the posteriors in `out`, each study in a folder of its own, unless it is kept."""
+    from harness.calibration.further import FURTHER, further_studies, is_kept, keep
+    from harness.figures.studies import draw_study
+    from harness.figures.style import write_figure
+    from harness.models.card import repository
+
+    path = repository() / "validation" / FURTHER
+    for name, each in further_studies(path, study.budget, out, study.declared, study.read()).items():
+        if is_kept(each, out, out / name):
+            say([f"{name}: as it was"])
+            continue
+        if (out / name).exists():
+            say([f"{name}: of another declaration, posterior or version; answered again"])
+        outcome = run_study(each, workers, scheduler, label=name)
+        for i, drawing in enumerate(draw_study(name, each, outcome)):
+            write_figure(drawing.axes, out / f"{name}{f'_{i}' if i else ''}.png")
+        keep(each, outcome, out, out / name)
 
 
 def predict(

@@ -142,6 +142,12 @@ def test_physical_checks_are_read_off_virtual_patients_of_the_posterior(folder):
     assert 5 < outcome.numbers["tmax_waning"] < 25
     assert outcome.numbers["cmax_by_burden_waning"] > 0
     assert outcome.numbers["cells_95_waning"] > 1e8
+    bridge = outcome.tables["bridge"].set_index(["vector_copies", "white_cells"])
+    cells = outcome.numbers["highest_in_blood_waning"]
+    assert bridge["copies"][5.0, 1000.0] == pytest.approx(5 * cells / ((cells + 1000) * 6.6e-6))
+    assert bridge["above"][1.0, 3000.0] == outcome.numbers["above_most_copies_waning"]
+    assert bridge["above"].groupby("vector_copies").first().is_monotonic_decreasing
+    assert (bridge["copies"] < bridge.index.get_level_values(0) / 6.6e-6).all()
 
 
 def test_by_dose_the_patients_of_a_draw_are_the_same_and_a_threshold_is_read_off(folder):

@@ -13,7 +13,7 @@ def test_every_candidate_has_a_posterior_of_these_data_priors_and_models():
     declared = read_calibration(FOLDER / "dose" / "candidates.yaml")
     for name in declared.candidates:
         draws = read_draws(declared, name, FOLDER / STORED)
-        assert len(draws) == (100 if declared.priors(name) else 1)
+        assert len(draws) == (200 if declared.priors(name) else 1)
         assert set(draws) == set(declared.priors(name))
 
 

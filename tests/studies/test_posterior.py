@@ -6,7 +6,9 @@ import pytest
 from harness.declarations import declare
 from harness.errors import InputError
 from harness.simulation.execute import Serial
+from harness.studies.compare import Compare
 from harness.studies.escalation import Escalation
+from harness.studies.exposure import ExposureResponse
 from harness.studies.map import Map
 from harness.studies.population import Population
 from harness.studies.trial import Trial
@@ -86,6 +88,8 @@ def test_a_map_is_the_middle_of_the_draws(file):
 STUDIES = {
     Population: {"patients": 3, "doses": [1e8]},
     Trial: {"arms": {"a": {"patients": 3, "doses": ["1e8"]}}, "visits": "28,56", "replicates": 1},
+    Compare: {"arms": {"a": {"doses": ["1e8"]}, "b": {"doses": ["2e8"]}}, "patients": 10},
+    ExposureResponse: {"patients": 3},
     Escalation: {"patients": 3, "doses": [1e8], "toxicity": {"at": 1e5, "probability": 0.3, "slopes": [1]}},
 }
 
