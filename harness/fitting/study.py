@@ -5,6 +5,7 @@ Promise: the numbers are those of :func:`harness.fitting.tables.number_names`; t
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,15 @@ from pydantic import Field
 from harness.fitting.engine import with_engine
 from harness.fitting.fit import fit, steps
 from harness.fitting.kept import Nothing
+from harness.fitting.petab import prepare_petab
+from harness.fitting.petab_files import files_of
 from harness.fitting.prepare import prepare
 from harness.fitting.prepared import Prepared
 from harness.fitting.problem import FitProblem, coordinate_names, find_problem, read_problem
 from harness.fitting.result import FitResult
 from harness.fitting.tables import number_names
 from harness.models.catalog import model_files
+from harness.reading import read_text
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.kept import KeptParts
@@ -30,7 +34,7 @@ __all__ = ["Fit"]
 
 
 class Fit(StudyDeclaration):
-    """Fit the problem of a name ``PANEL/NAME`` or of a file.
+    """Fit the problem of a name ``PANEL/NAME`` or of a file, which may be that of a PEtab problem.
 
     `starts` goes over the number that the problem declares; `profile` follows the profile likelihood of each
     parameter, without which there is no verdict. `engine` runs the simulations: by default the kernel and its
@@ -66,8 +70,13 @@ class Fit(StudyDeclaration):
         return self._with_engine[1]
 
     @cached_property
+    def is_petab(self) -> bool:
+        """Whether the file is that of a PEtab problem, which says which version of PEtab it is of."""
+        return bool(re.search("^format_version:", read_text(self.path), re.MULTILINE))
+
+    @cached_property
     def _checked(self) -> Prepared:
-        prepared = prepare(self.declared, self.path.parent)
+        prepared = prepare_petab(self.path) if self.is_petab else prepare(self.declared, self.path.parent)
         return replace(prepared, starts=self.starts or prepared.starts)
 
     @cached_property
@@ -76,6 +85,8 @@ class Fit(StudyDeclaration):
 
     def inputs(self) -> tuple[Path, ...]:
         """The problem, its table, the results that it takes values from, and the files of its model."""
+        if self.is_petab:
+            return files_of(self.path)
         declared = self.declared
         design = declared.synthetic.design if declared.synthetic else None
         table = declared.table.file if declared.table else None
@@ -87,7 +98,7 @@ class Fit(StudyDeclaration):
         return self.path, *(self.path.parent / name for name in named), *model_files(declared.model)
 
     def number_names(self) -> tuple[str, ...]:
-        return number_names(coordinate_names(self.declared))
+        return number_names(self._checked.names if self.is_petab else coordinate_names(self.declared))
 
     def size(self) -> int:
         """Starts, sides of profiles and rows of the map: what the progress counts."""
@@ -97,7 +108,9 @@ class Fit(StudyDeclaration):
         self, executor: Executor, progress: Progress | None = None, kept: KeptParts | Nothing | None = None
     ) -> FitResult:
         """The result itself, which can be saved; finished parts go to `kept`."""
-        declared = self.declared.model_dump(mode="json", exclude_defaults=True)
+        declared: dict = {"petab": self.path.name}
+        if not self.is_petab:
+            declared = self.declared.model_dump(mode="json", exclude_defaults=True)
         return fit(self.prepared, executor, progress, profile=self.profile, kept=kept, problem=declared)
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:

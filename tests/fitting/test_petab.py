@@ -146,7 +146,7 @@ OF_FILES = [
     ("parameters.tsv", "0.3\t1", "0.3\t0", "no parameter is estimated"),
     ("parameters.tsv", "0.01", "low", "is no PEtab problem|is not a finite number"),
     ("conditions.tsv", "conditionId\nc0", "conditionId\tq\nc0\t1", "has no q, which the problem sets"),
-    ("conditions.tsv", "conditionId\nc0", "conditionId\tA\nc0\tmany", "table: A: only finite numbers"),
+    ("conditions.tsv", "conditionId\nc0", "conditionId\tA\nc0\tmany", "A: 'many' is neither a finite num"),
     ("problem.yaml", "[model.xml]", "[../model.xml]", "names '../model.xml', which is no place"),
     ("problem.yaml", "[model.xml]", "[/dev/zero]", "names '/dev/zero', which is no place"),
     ("problem.yaml", "[model.xml]", "[]", "sbml_files"),

@@ -1,0 +1,305 @@
+"""What PEtab can say of conditions, observables, noise and priors, on a reaction with a closed form.
+
+Case by case as the test suite of PEtab has them (the package petabtests, version 1); the right values are
+worked out here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.cli.main import run
+from harness.errors import InputError
+from harness.fitting.objective import Objective
+from harness.fitting.petab import prepare_petab
+from harness.models.compile import compile_antimony
+
+pytest.importorskip("petab")
+
+MODEL = """model conversion
+  compartment c; species A in c, B in c; c = 1; a0 = 1; b0 = 1; k1 = 0; k2 = 0; shift = 0
+  A = a0; B = b0
+  forward: A -> B; c*k1*A
+  back: B -> A; c*k2*B
+end
+"""
+USUAL = {"a0": 1.0, "b0": 0.0, "k1": 0.8, "k2": 0.6}
+
+
+def amounts(t, a0=1.0, b0=0.0, k1=0.8, k2=0.6):
+    """Concentrations of A and B at a time."""
+    steady = k2 / (k1 + k2) * (a0 + b0)
+    a = steady + (a0 - steady) * np.exp(-(k1 + k2) * t)
+    return a, a0 + b0 - a
+
+
+def at(t, **given):
+    return amounts(t, **given)[0]
+
+
+@pytest.fixture
+def problem(tmp_path):
+    """Write a problem; rows of its tables are lists of cells, parameters a mapping to nominal values."""
+
+    def table(name, head, rows):
+        lines = ["\t".join(map(str, row)) for row in (head, *rows)]
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def write(measured, conditions=(("conditionId",), ("c0",)), observables=None, parameters=None, more=None):
+        (tmp_path / "model.ant").write_text(MODEL, encoding="utf-8")
+        sbml = compile_antimony(tmp_path / "model.ant", dimensionless=False)
+        (tmp_path / "model.xml").write_text(sbml, encoding="utf-8")
+        table("conditions.tsv", conditions[0], conditions[1:])
+        names = max(measured, key=len)
+        heads = ["observableId", "simulationConditionId", "time", "measurement", *list(names)[4:]]
+        table("measurements.tsv", heads, [list(row.values()) for row in measured])
+        heads, *rows = observables or (
+            ("observableId", "observableFormula", "noiseFormula"),
+            ("a", "A", "0.5"),
+        )
+        table("observables.tsv", heads, rows)
+        heads = ["parameterId", "parameterScale", "lowerBound", "upperBound", "nominalValue", "estimate"]
+        further = more or {}
+        columns = sorted({column for given in further.values() for column in given} - {"parameterScale"})
+        rows = []
+        for name, value in {**USUAL, **(parameters or {})}.items():
+            if value is None:
+                continue
+            own = further.get(name, {})
+            scale = own.get("parameterScale", "lin")
+            cells = [name, scale, "0" if scale == "lin" else "0.001", "10", value, own.get("estimate", 1)]
+            rows.append([*cells, *(own.get(column, "") for column in columns if column != "estimate")])
+        table("parameters.tsv", [*heads, *(c for c in columns if c != "estimate")], rows)
+        (tmp_path / "problem.yaml").write_text(
+            "format_version: 1\nparameter_file: parameters.tsv\nproblems:\n"
+            "- condition_files: [conditions.tsv]\n"
+            "  measurement_files: [measurements.tsv]\n  observable_files: [observables.tsv]\n"
+            "  sbml_files: [model.xml]\n",
+            encoding="utf-8",
+        )
+        return prepare_petab(tmp_path / "problem.yaml")
+
+    return write
+
+
+def row(value, t, observable="a", condition="c0", **more):
+    return {"observable": observable, "condition": condition, "time": t, "measurement": value, **more}
+
+
+def nominal(prepared):
+    return np.array([c.scaled(c.declared) for c in prepared.coordinates])
+
+
+def likelihood(prepared):
+    return -Objective(prepared).value(nominal(prepared)) / 2
+
+
+def normal(*triples):
+    """Log-likelihood of measurements, predictions and standard deviations."""
+    return sum(stats.norm(y, sd).logpdf(m) for m, y, sd in triples)
+
+
+TWO = (row(0.7, 0), row(0.1, 10))
+HEAD = ("observableId", "observableFormula", "noiseFormula")
+
+
+def test_one_condition(problem):
+    assert likelihood(problem(TWO)) == pytest.approx(normal((0.7, 1, 0.5), (0.1, at(10), 0.5)), abs=1e-6)
+
+
+def test_replicates(problem):
+    made = problem((*TWO, row(0.2, 10)))
+    expected = normal((0.7, 1, 0.5), (0.1, at(10), 0.5), (0.2, at(10), 0.5))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+def test_conditions_set_parameters_and_leave_others_to_the_model(problem):
+    """Where a cell is empty the model's own value holds: b0 is 1 in it."""
+    conditions = (("conditionId", "a0", "b0"), ("c0", 0.8, ""), ("c1", 0.9, 0.5))
+    made = problem(
+        [row(0.7, 10), row(0.2, 10, condition="c1")], conditions, parameters={"a0": None, "b0": None}
+    )
+    expected = normal((0.7, at(10, a0=0.8, b0=1.0), 0.5), (0.2, at(10, a0=0.9, b0=0.5), 0.5))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+def test_numbers_and_parameters_of_observables_row_by_row(problem):
+    observables = (HEAD, ("a", "observableParameter1_a * A + observableParameter2_a", "0.5"))
+    measured = [row(0.7, 0, given="0.5;2"), row(0.1, 10, given="scale;2"), row(0.3, 10, given="0.5;2")]
+    measured = [{**r, "observableParameters": r.pop("given")} for r in measured]
+    made = problem(measured, observables=observables, parameters={"scale": 3.0})
+    expected = normal((0.7, 2.5, 0.5), (0.1, 3 * at(10) + 2, 0.5), (0.3, 0.5 * at(10) + 2, 0.5))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_observable_may_have_parameters_that_are_not_in_the_model(problem):
+    observables = (HEAD, ("a", "scale * A + offset", "1"))
+    made = problem(TWO, observables=observables, parameters={"scale": 0.5, "offset": 2.0})
+    expected = normal((0.7, 2.5, 1), (0.1, 0.5 * at(10) + 2, 1))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_condition_may_put_a_parameter_in_the_place_of_one_of_the_model(problem):
+    conditions = (("conditionId", "shift"), ("c0", "shift_0"), ("c1", "shift_1"))
+    observables = (HEAD, ("a", "A + shift", "1"))
+    measured = [row(2.1, 10), row(3.2, 10, condition="c1")]
+    made = problem(measured, conditions, observables, {"shift_0": 2.0, "shift_1": 3.0})
+    expected = normal((2.1, at(10) + 2, 1), (3.2, at(10) + 3, 1))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("transformation", ["log", "log10"])
+def test_errors_on_logarithms(problem, transformation):
+    heads = ("observableId", "observableFormula", "observableTransformation", "noiseFormula")
+    made = problem(
+        [row(0.2, 10), row(0.8, 10, "b")],
+        observables=(heads, ("a", "A", "lin", 0.5), ("b", "B", transformation, 0.6)),
+    )
+    unit = 1.0 if transformation == "log" else np.log(10)
+    expected = normal((0.2, at(10), 0.5)) + stats.lognorm(0.6 * unit, scale=amounts(10)[1]).logpdf(0.8)
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("cell", "start"), [(2.0, 2.0), ("par", 7.0)])
+def test_a_condition_sets_the_start_of_a_species(problem, cell, start):
+    parameters = {"par": 7.0} if cell == "par" else {}
+    made = problem(TWO, (("conditionId", "B"), ("c0", cell)), parameters=parameters)
+    expected = normal((0.7, 1, 0.5), (0.1, at(10, b0=start), 0.5))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_condition_sets_a_compartment(problem):
+    """Concentrations start as they are in it; the reactions are of it, so that nothing else changes."""
+    observables = (HEAD, ("a", "A * c", "0.5"))
+    made = problem(TWO, (("conditionId", "c"), ("c0", 3)), observables)
+    assert likelihood(made) == pytest.approx(normal((0.7, 3, 0.5), (0.1, 3 * at(10), 0.5)), abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["lin", "log10"])
+def test_numbers_and_parameters_of_noise(problem, scale):
+    observables = (HEAD, ("a", "A", "noiseParameter1_a + noiseParameter2_a"), ("b", "B", "noiseParameter1_b"))
+    measured = [
+        {**row(0.7, 0), "noiseParameters": "0.5;2"},
+        {**row(0.1, 10), "noiseParameters": "1;0.5"},
+        {**row(0.3, 10, "b"), "noiseParameters": "sd"},
+    ]
+    further = {"sd": {"parameterScale": scale}}
+    made = problem(measured, observables=observables, parameters={"sd": 5.0}, more=further)
+    expected = normal((0.7, 1, 2.5), (0.1, at(10), 1.5), (0.3, amounts(10)[1], 5))
+    assert likelihood(made) == pytest.approx(expected, abs=1e-6)
+    assert {c.name: c.kind for c in made.coordinates}["sd"] == "error"
+
+
+def test_noise_may_be_a_multiple_of_a_parameter_or_one_that_is_given(problem):
+    observables = (HEAD, ("a", "A", "2 * sd"), ("b", "B", "known"))
+    parameters, further = {"sd": 0.4, "known": 0.3}, {"known": {"estimate": 0}}
+    made = problem(
+        [row(0.7, 0), row(0.3, 10, "b")], observables=observables, parameters=parameters, more=further
+    )
+    assert likelihood(made) == pytest.approx(normal((0.7, 1, 0.8), (0.3, amounts(10)[1], 0.3)), abs=1e-6)
+
+
+PRIORS = {
+    ("lin", "normal", "0.5;0.2"): stats.norm(0.5, 0.2),
+    ("lin", "parameterScaleNormal", "0.5;0.2"): stats.norm(0.5, 0.2),
+    ("log", "logNormal", "-1;0.4"): stats.lognorm(0.4, scale=np.exp(-1)),
+    ("log10", "logNormal", "-1;0.4"): stats.lognorm(0.4, scale=np.exp(-1)),
+    ("log10", "uniform", "0;20"): stats.uniform(0, 20),
+    ("lin", "parameterScaleUniform", "-1;11"): stats.uniform(-1, 12),
+}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_a_prior_is_honoured_up_to_a_constant(problem, prior):
+    scale, kind, given = prior
+    more = {"k1": {"parameterScale": scale, "objectivePriorType": kind, "objectivePriorParameters": given}}
+    made = problem(TWO, more=more)
+    objective, place = Objective(made), made.names.index("k1")
+    found = []
+    for value in (0.3, 0.8):
+        x = nominal(made)
+        x[place] = made.coordinates[place].scaled(value)
+        found.append(objective.penalised(x) - objective.value(x) + 2 * PRIORS[prior].logpdf(value))
+    assert found[0] == pytest.approx(found[1], abs=1e-9)
+
+
+def test_a_normal_prior_on_a_decadic_scale_is_one_of_the_exponent(problem):
+    more = {
+        "k1": {
+            "parameterScale": "log10",
+            "objectivePriorType": "parameterScaleNormal",
+            "objectivePriorParameters": "-0.5;0.3",
+        }
+    }
+    made = problem(TWO, more=more)
+    objective, x = Objective(made), nominal(made)
+    expected = ((np.log10(0.8) + 0.5) / 0.3) ** 2
+    assert objective.penalised(x) - objective.value(x) == pytest.approx(expected, rel=1e-9)
+
+
+def of_k1(scale, kind, given):
+    return {
+        "more": {
+            "k1": {"parameterScale": scale, "objectivePriorType": kind, "objectivePriorParameters": given}
+        }
+    }
+
+
+BY_SD = {"observables": (HEAD, ("a", "A", "sd")), "parameters": {"sd": 1.0}}
+BEFORE = [{**row(0.1, 1), "preequilibrationConditionId": "c0"}]
+A_BY_FORMULA = "observableParameter1_a * A"
+REFUSED = [
+    (BEFORE, {}, "preequilibrationConditionId is not supported"),
+    ([row(0.1, "inf")], {}, "steady states are not supported"),
+    (TWO, of_k1("log10", "normal", "0;1"), "objectivePriorType normal on scale log10 is not supported"),
+    (TWO, of_k1("lin", "laplace", "0;1"), "objectivePriorType laplace on scale lin is not supported"),
+    (TWO, of_k1("lin", "uniform", "1;2"), "a uniform prior within the bounds is not supported"),
+    (TWO, of_k1("lin", "normal", "1"), "objectivePriorParameters are two numbers|deviation|no PEtab problem"),
+    (TWO, {"observables": (HEAD, ("a", "A", "0.5 + 0.1 * A"))}, "is neither a number nor a parameter"),
+    (TWO, {"observables": (HEAD, ("a", "A", "0.5 +"))}, "noise '0.5 [+]' is no formula|no PEtab problem"),
+    (TWO, {"observables": (HEAD, ("a", "A", "0"))}, "noise '0' must be positive"),
+    (TWO, {"observables": (HEAD, ("a", A_BY_FORMULA, "1"))}, "wants 1 parameters|no PEtab problem"),
+    (TWO, {"observables": (HEAD, ("a", "A", "k1"))}, "k1 is noise and in the model"),
+    (TWO, {"conditions": (("conditionId", "k1"), ("c0", 1))}, "k1 is estimated, and set by conditions"),
+    (TWO, {"parameters": {"unused": 1.0}}, "has no unused, which the problem sets"),
+    (
+        TWO,
+        {"conditions": (("conditionId", "shift"), ("c0", "many"))},
+        "shift: 'many' is neither a finite number nor a parameter",
+    ),
+    (
+        TWO,
+        {**BY_SD, "conditions": (("conditionId", "sd"), ("c0", 1))},
+        "noise 'sd' differs by condition",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("measured", "fields", "said"), REFUSED)
+def test_what_is_not_supported_is_named_in_one_line(problem, measured, fields, said):
+    with pytest.raises(InputError, match=said) as refused:
+        problem(measured, **fields)
+    assert str(refused.value).isprintable()
+
+
+def test_another_version_is_named(problem, tmp_path):
+    problem(TWO)
+    path = tmp_path / "problem.yaml"
+    path.write_text(path.read_text().replace("format_version: 1", "format_version: 2.0.0"))
+    with pytest.raises(InputError, match=r"PEtab version 2[.]0[.]0 is not supported; version 1 is"):
+        prepare_petab(path)
+
+
+def test_the_command_fits_a_problem_from_any_folder(problem, tmp_path, monkeypatch, capfd):
+    problem([row(at(t), t) for t in (0, 0.5, 1, 2, 5)], more={n: {"estimate": int(n == "k1")} for n in USUAL})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    line = ["fit", "../problem.yaml", "--starts", "1", "--out", "found", "--engine", "roadrunner"]
+    assert run(line) == 0, capfd.readouterr().err
+    said = capfd.readouterr().out
+    assert "k1" in said
+    assert " 0.8 " in said
+    assert (elsewhere / "found" / "result.json").exists()
