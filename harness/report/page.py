@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page, scores first, then each panel, the ledger, checks and parameters.
+"""The report: one self-contained HTML page, what holds in words, each panel with its scores, ledger, checks.
 
 Promise: the page needs no network, reads in light and dark and in print, and its figures are SVG with text
 alternatives.
@@ -26,6 +26,7 @@ from harness.models.card import repository
 from harness.models.catalog import load_card, model_names
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
+from harness.report.summary import sentences
 from harness.studies.outcome import Outcome
 from harness.validation.ledger import read_ledger
 from harness.validation.suite import PanelResult, Verdict
@@ -63,6 +64,7 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
     environment.filters["number"] = _number
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
+    ledger = read_ledger()
     return environment.get_template("page.html").render(
         results=results,
         readings=readings,
@@ -77,7 +79,8 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
         evidence_kinds=("data", "text", "golden", "internal"),
         checks={card.id: check_model(card) for card in cards},
         cards=cards,
-        ledger=read_ledger(),
+        ledger=ledger,
+        sentences=sentences(results, ledger),
         parameters=[row for row in read_parameters() if row.status != "constant"],
         versions={"Python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         commit=_commit(),

@@ -21,7 +21,7 @@ def page(results):
 class Tags(HTMLParser):
     """Collects tags, and what is opened and never closed."""
 
-    VOID = frozenset({"meta", "br", "link", "path", "use", "rect", "line", "image"})
+    VOID = frozenset({"meta", "br", "input", "link", "path", "use", "rect", "line", "image"})
 
     def __init__(self):
         super().__init__()
