@@ -26,8 +26,10 @@ from harness.models.card import repository
 from harness.models.catalog import load_card, model_names
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
+from harness.report.credibility import factors, use_lines
 from harness.report.summary import sentences
 from harness.studies.outcome import Outcome
+from harness.validation.credibility import read_use
 from harness.validation.ledger import read_ledger
 from harness.validation.suite import PanelResult, Verdict
 
@@ -64,7 +66,9 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
     environment.filters["number"] = _number
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
-    ledger = read_ledger()
+    ledger, use = read_ledger(), read_use()
+    checks = {card.id: check_model(card) for card in cards}
+    parameters = [row for row in read_parameters() if row.status != "constant"]
     return environment.get_template("page.html").render(
         results=results,
         readings=readings,
@@ -77,11 +81,13 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
         by_id={score.target.id: score for score in scores},
         total=len(scores),
         evidence_kinds=("data", "text", "golden", "internal"),
-        checks={card.id: check_model(card) for card in cards},
+        checks=checks,
+        use=use_lines(use),
+        factors=factors(results, checks, parameters, len(ledger), use),
         cards=cards,
         ledger=ledger,
         sentences=sentences(results, ledger),
-        parameters=[row for row in read_parameters() if row.status != "constant"],
+        parameters=parameters,
         versions={"Python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         commit=_commit(),
     )

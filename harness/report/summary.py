@@ -32,8 +32,8 @@ def sentences(results: Sequence[PanelResult], ledger: Mapping[str, Discrepancy])
 
     What models beyond the article do has a sentence of its own, and counts in none of the others.
     """
-    every = results
-    results = [result for result in every if not result.spec.figure.startswith(BEYOND)]
+    beyond = [result for result in results if result.spec.figure.startswith(BEYOND)]
+    results = [result for result in results if not result.spec.figure.startswith(BEYOND)]
     scores = [score for result in results for score in result.scores]
     found = [
         _holds(results),
@@ -50,7 +50,7 @@ def sentences(results: Sequence[PanelResult], ledger: Mapping[str, Discrepancy])
         _causes(scores, ledger),
         _unscored(results),
         _agreement(scores),
-        _beyond([result for result in every if result not in results]),
+        _beyond(beyond),
     ]
     return [sentence for sentence in found if sentence]
 
