@@ -111,6 +111,13 @@ def test_what_makes_no_sense_is_told(changed, says):
         declare(Compare, **FIELDS | changed).run(Serial())
 
 
+def test_the_doses_of_the_other_example_differ_by_a_posterior():
+    declared = yaml.safe_load((repository() / "examples" / "which_dose.yaml").read_text("utf-8"))
+    found = declare(Compare, **declared | {"patients": 60, "sizes": [], "draws": 100}).run(Serial())
+    assert found.numbers["difference_orr_at_50"] < 0
+    assert found.numbers["difference_Cmax_at_800"] > 1
+
+
 def test_the_example_runs_from_the_command_line(tmp_path, capsys):
     declared = yaml.safe_load((repository() / "examples" / "compare.yaml").read_text("utf-8"))
     file = tmp_path / "compare.yaml"
