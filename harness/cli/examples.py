@@ -33,6 +33,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "cart digitized figure3a.json --panel fig3 --observable transgene --map '450 million=450e6'",
     ),
     "fit": ("cart fit fig2b/moving_volume --starts 4 --out fitted",),
+    "translate": ("cart translate examples/tables/patients.yaml --to nlmixr2 --out for_nlmixr2",),
     "calibrate": ("cart calibrate --candidate waning --size small --out waning",),
     "predict": ("cart predict examples/cohort.yaml --model waning --out predicted",),
     "validate": ("cart validate fig2b", "cart validate fig3 --reading as_run --out scores.csv"),

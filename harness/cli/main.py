@@ -29,6 +29,7 @@ from harness.cli import (
     patients,
     population,
     simulate,
+    translate,
     validate,
 )
 from harness.cli.endings import as_interrupts, fill_closed_streams
@@ -72,6 +73,7 @@ COMMANDS = (
     data.data,
     digitized.digitized,
     fit.fit,
+    translate.translate,
     calibrate.calibrate,
     calibrate.predict,
     validate.validate,

@@ -75,13 +75,14 @@ class Fit(StudyDeclaration):
         return bool(re.search("^format_version:", read_text(self.path), re.MULTILINE))
 
     @cached_property
-    def _checked(self) -> Prepared:
+    def checked(self) -> Prepared:
+        """The problem, checked, whatever runs it."""
         prepared = prepare_petab(self.path) if self.is_petab else prepare(self.declared, self.path.parent)
         return replace(prepared, starts=self.starts or prepared.starts)
 
     @cached_property
     def _with_engine(self) -> tuple[Prepared, str]:
-        return with_engine(self._checked, self.engine)
+        return with_engine(self.checked, self.engine)
 
     def inputs(self) -> tuple[Path, ...]:
         """The problem, its table, the results that it takes values from, and the files of its model."""
@@ -98,11 +99,11 @@ class Fit(StudyDeclaration):
         return self.path, *(self.path.parent / name for name in named), *model_files(declared.model)
 
     def number_names(self) -> tuple[str, ...]:
-        return number_names(self._checked.names if self.is_petab else coordinate_names(self.declared))
+        return number_names(self.checked.names if self.is_petab else coordinate_names(self.declared))
 
     def size(self) -> int:
         """Starts, sides of profiles and rows of the map: what the progress counts."""
-        return steps(self._checked, self.profile)
+        return steps(self.checked, self.profile)
 
     def result(
         self, executor: Executor, progress: Progress | None = None, kept: KeptParts | Nothing | None = None

@@ -32,6 +32,7 @@ OWN_WORDS = {
         "calibrate",
         "predict",
         "digitized",
+        "translate",
     },
     "--plot": {"patients"},  # one of four
     "--model": {"map", "population", "predict", "exposure"},
