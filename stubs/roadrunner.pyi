@@ -7,6 +7,9 @@ import numpy as np
 class Config:
     LLJIT: int
     LLVM_BACKEND: int
+    ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES: int
+    @staticmethod
+    def getValue(key: int) -> object: ...
     @staticmethod
     def setValue(key: int, value: object) -> None: ...
 

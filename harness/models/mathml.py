@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 TIME = "time"
+AVOGADRO = 6.02214179e23
+"""As SBML defines it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def read_math(element: ElementTree.Element) -> Expression:
     if kind == "csymbol":
         if element.attrib["definitionURL"].endswith("/time"):
             return Expression("name", value=TIME)
+        if element.attrib["definitionURL"].endswith("/avogadro"):
+            return Expression("number", value=AVOGADRO)
         raise InputError(f"mathematics: '{_text(element)}' has no plain formula")
     if kind == "piecewise":
         return _piecewise(element)
@@ -139,6 +143,22 @@ def _quotient(a: Expression, b: Expression) -> Expression:
     return _of("if", _of("lt", ratio, 0.0), _of("ceiling", ratio), _of("floor", ratio))
 
 
+def _root_of_square(x: Expression, more: float) -> Expression:
+    return _of("power", _of("plus", _of("times", x, x), more), 0.5)
+
+
+def _arcsinh(x: Expression) -> Expression:
+    return _of("ln", _of("plus", x, _root_of_square(x, 1.0)))
+
+
+def _arccosh(x: Expression) -> Expression:
+    return _of("ln", _of("plus", x, _root_of_square(x, -1.0)))
+
+
+def _arctanh(x: Expression) -> Expression:
+    return _of("times", 0.5, _of("ln", _of("divide", _of("plus", 1.0, x), _of("minus", 1.0, x))))
+
+
 COMPOSED: Mapping[str, Callable[..., Expression]] = {
     "max": lambda *given: reduce(lambda a, b: _of("if", _of("geq", a, b), a, b), given),
     "min": lambda *given: reduce(lambda a, b: _of("if", _of("leq", a, b), a, b), given),
@@ -148,6 +168,18 @@ COMPOSED: Mapping[str, Callable[..., Expression]] = {
     "sec": lambda x: _of("divide", 1.0, _of("cos", x)),
     "csc": lambda x: _of("divide", 1.0, _of("sin", x)),
     "cot": lambda x: _of("divide", 1.0, _of("tan", x)),
+    "sech": lambda x: _of("divide", 1.0, _of("cosh", x)),
+    "csch": lambda x: _of("divide", 1.0, _of("sinh", x)),
+    "coth": lambda x: _of("divide", 1.0, _of("tanh", x)),
+    "arcsec": lambda x: _of("arccos", _of("divide", 1.0, x)),
+    "arccsc": lambda x: _of("arcsin", _of("divide", 1.0, x)),
+    "arccot": lambda x: _of("arctan", _of("divide", 1.0, x)),
+    "arcsinh": _arcsinh,
+    "arccosh": _arccosh,
+    "arctanh": _arctanh,
+    "arcsech": lambda x: _arccosh(_of("divide", 1.0, x)),
+    "arccsch": lambda x: _arcsinh(_of("divide", 1.0, x)),
+    "arccoth": lambda x: _arctanh(_of("divide", 1.0, x)),
 }
 """What is written in terms of others."""
 

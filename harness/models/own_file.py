@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import libsbml
-import roadrunner
 
 from harness.errors import InputError
 from harness.models.compile import compile_antimony, one_line
+from harness.models.loading import load
 from harness.models.mathml import TIME
+from harness.models.ruled import free_ruled, mathematics
 from harness.models.switches import find_switches
 
 __all__ = ["Normalised", "normalise", "require_readable"]
@@ -31,7 +32,6 @@ State = libsbml.Species | libsbml.Parameter
 HARMLESS = ("comp", "l3v2extendedmath", "layout", "render", "groups")
 FUNCTIONS = {
     "delay": "a delay",
-    "rateOf": "rateOf",
     **dict.fromkeys(("normal", "uniform", "exponential", "poisson"), "random numbers"),
 }
 UNCHECKED = (  # of no account for the numbers
@@ -65,10 +65,12 @@ def normalise(path: Path, text: str) -> Normalised:
     document = _as_l3v2(path, text)
     model = document.getModel()
     _refuse(path, model)
+    _refuse_jumps(path, model)
     _refuse_without_value(path, model)
     states = list(_states(model))
     changing = _changing(path, model, states)
     _add_starts(model, states)
+    free_ruled(model)
     _add_concentrations(model)
     text = libsbml.writeSBMLToString(document)
     _require_loads(path, text)
@@ -89,6 +91,11 @@ def _as_l3v2(path: Path, text: str) -> libsbml.SBMLDocument:
     for category in UNCHECKED:
         document.setConsistencyChecks(category, False)
     document.checkConsistency()
+    if document.getErrorLog().contains(libsbml.DanglingUnitReference):  # of no account for the numbers
+        document.getErrorLog().removeAll(libsbml.DanglingUnitReference)
+        _require_no_error(path, document, "not valid SBML")
+        document.setConsistencyChecks(libsbml.LIBSBML_CAT_IDENTIFIER_CONSISTENCY, False)
+        document.checkConsistency()
     _require_no_error(path, document, "not valid SBML")
     _convert(path, document, "flatten comp")
     level, version = document.getLevel(), document.getVersion()
@@ -109,6 +116,7 @@ def _read(path: Path, text: str) -> libsbml.SBMLDocument:
     While the log holds any error, that one too, libSBML would check nothing more.
     """
     document = libsbml.readSBMLFromString(text)
+    document.setLocationURI(f"file:{path.resolve()}")  # where an external model is looked for
     document.getErrorLog().remove(libsbml.MissingXMLEncoding)
     _require_no_error(path, document, "not SBML that can be read")
     if document.getModel() is None:
@@ -135,7 +143,7 @@ def _specific(message: str) -> str:
 def _require_loads(path: Path, text: str) -> None:
     """Refuse what libRoadRunner does not load, in its own words."""
     try:
-        roadrunner.RoadRunner(text)
+        load(text)
     except Exception as error:  # it raises RuntimeError, and others for what it does not foresee
         said = one_line(str(error).split("; In ")[0])
         raise InputError(f"{path}: libRoadRunner cannot load it: {said}") from None
@@ -185,6 +193,16 @@ def _refuse(path: Path, model: libsbml.Model) -> None:
             raise InputError(f"{path}: uses {said}, which is not supported")
 
 
+def _refuse_jumps(path: Path, model: libsbml.Model) -> None:
+    """Refuse an event that sets a compartment in which a concentration has a rate: an amount would jump."""
+    set_ = {a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()}
+    for species in model.getListOfSpecies():
+        rule, place = model.getRuleByVariable(species.getId()), species.getCompartment()
+        if place in set_ and rule is not None and rule.isRate() and not species.getHasOnlySubstanceUnits():
+            said = f"an event sets {place}, in which the concentration {species.getId()} has a rate rule"
+            raise InputError(f"{path}: {said}; make it an amount (hasOnlySubstanceUnits)")
+
+
 def _refuse_without_value(path: Path, model: libsbml.Model) -> None:
     """Refuse a symbol without a value that a formula reads; a species that none reads starts at 0."""
     read = set(re.findall(r"[A-Za-z_]\w*", " ".join(_formulas(model))))
@@ -204,14 +222,7 @@ def _refuse_without_value(path: Path, model: libsbml.Model) -> None:
 
 
 def _formulas(model: libsbml.Model) -> Iterator[str]:
-    elements = [*model.getListOfRules(), *model.getListOfInitialAssignments()]
-    elements += [reaction.getKineticLaw() for reaction in model.getListOfReactions()]
-    elements += list(model.getListOfFunctionDefinitions())
-    for event in model.getListOfEvents():
-        elements += [event.getTrigger(), *event.getListOfEventAssignments()]
-    for element in elements:
-        if element is not None and element.isSetMath():
-            yield libsbml.formulaToL3String(element.getMath())
+    return (libsbml.formulaToL3String(element.getMath()) for element in mathematics(model))
 
 
 def _states(model: libsbml.Model) -> Iterator[State]:
@@ -231,16 +242,16 @@ def _assigned(model: libsbml.Model, element: libsbml.SBase) -> bool:
 
 
 def _changing(path: Path, model: libsbml.Model, states: list[State]) -> tuple[str, ...]:
-    """States, and what assignment rules give."""
-    changed = {
-        a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()
-    }
-    names = [e.getId() for e in states if not _is_fixed(model, e) or e.getId() in changed]
-    given: list[State] = [*model.getListOfSpecies(), *model.getListOfParameters()]
-    names += [element.getId() for element in given if _assigned(model, element)]
+    """States, what assignment rules give, and what events set; all that has a value where nothing changes."""
+    set_ = {a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()}
+    ruled = {rule.getVariable() for rule in model.getListOfRules()}
+    given = [*model.getListOfSpecies(), *model.getListOfParameters(), *model.getListOfCompartments()]
+    names = [e.getId() for e in states if not _is_fixed(model, e) or e.getId() in set_]
+    names += [e.getId() for e in given if e.getId() in ruled | set_]
+    names = names or [element.getId() for element in given]
     if not names:
-        raise InputError(f"{path}: nothing in it changes; there is nothing to simulate")
-    return tuple(names[:MOST_OBSERVABLES])
+        raise InputError(f"{path}: nothing is defined in it; there is nothing to simulate")
+    return tuple(dict.fromkeys(names))[:MOST_OBSERVABLES]
 
 
 def _is_fixed(model: libsbml.Model, element: State) -> bool:

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     PARAMETER = "parameter"
     SPECIES = "species"
     STATE = "state"  # a parameter under a rate rule
+    FLUX = "flux"  # the rate of a reaction
+    STOICHIOMETRY = "stoichiometry"  # of a species in a reaction, where it has an id
     RULE = "rule"  # given by an assignment rule: a rate, a ratio, an observable
     CLOCK = "clock"  # a parameter that holds the time of the last dose
 
@@ -109,9 +111,9 @@ class SymbolTable(Mapping[str, Symbol]):
 
     def require_settable(self, name: str, also: Iterable[str] = ()) -> Symbol:
         """Symbol by id, refused when a user may not set it; `also` are names that are known beside them."""
-        if name not in self:
+        symbol = self.symbols.get(name)
+        if symbol is None or symbol.kind is Kind.FLUX:
             raise self.unknown("parameter", name, self.offered(), also)
-        symbol = self.symbols[name]
         if symbol.kind is Kind.CLOCK:
             raise InputError(f"{name} is the time of the last dose of {self.model}: only doses set it")
         if not symbol.settable:
@@ -189,7 +191,9 @@ def _symbols(sbml: str, item: str, others: tuple[tuple[str, str], ...]) -> Symbo
     model = libsbml.readSBMLFromString(sbml).getModel()
     if model is None:
         return None
-    symbols = {s.id: s for s in (*_compartments(model), *_species(model), *_parameters(model))}
+    symbols = {
+        s.id: s for s in (*_compartments(model), *_species(model), *_parameters(model), *_fluxes(model))
+    }
     of_symbol = dict(others)
     for name in of_symbol:
         if name not in symbols:
@@ -214,8 +218,16 @@ def _with_clock(table: SymbolTable, clock: str) -> SymbolTable:
 def _compartments(model: libsbml.Model) -> Iterator[Symbol]:
     for element in model.getListOfCompartments():
         unit = unit_of(model, element.getUnits() or model.getVolumeUnits())
-        kind = Kind.RULE if model.getRuleByVariable(element.getId()) else Kind.COMPARTMENT
+        kind = _kind(model, element, Kind.COMPARTMENT)
         yield Symbol(element.getId(), description(element), unit, kind, element.getSize())
+
+
+def _kind(model: libsbml.Model, element: libsbml.SBase, without: Kind) -> Kind:
+    """Kind of a compartment or a parameter, by its rule; `without` one, that."""
+    rule = model.getRuleByVariable(element.getId())
+    if rule is None:
+        return without
+    return Kind.STATE if rule.isRate() else Kind.RULE
 
 
 def _species(model: libsbml.Model) -> Iterator[Symbol]:
@@ -226,12 +238,20 @@ def _species(model: libsbml.Model) -> Iterator[Symbol]:
 
 def _parameters(model: libsbml.Model) -> Iterator[Symbol]:
     for element in model.getListOfParameters():
-        rule = model.getRuleByVariable(element.getId())
-        kind = Kind.PARAMETER
-        if rule is not None:
-            kind = Kind.STATE if rule.isRate() else Kind.RULE
+        kind = _kind(model, element, Kind.PARAMETER)
         unit = unit_of(model, element.getUnits())
         yield Symbol(element.getId(), description(element), unit, kind, element.getValue())
+
+
+def _fluxes(model: libsbml.Model) -> Iterator[Symbol]:
+    extent, time = (unit_of(model, unit) for unit in (model.getExtentUnits(), model.getTimeUnits()))
+    for element in model.getListOfReactions():
+        unit = f"{extent}/{time}" if extent and time else ""
+        yield Symbol(element.getId(), description(element), unit, Kind.FLUX, math.nan)
+        for reference in (*element.getListOfReactants(), *element.getListOfProducts()):
+            if reference.isSetId():
+                about = reference.getId(), description(reference)
+                yield Symbol(*about, "dimensionless", Kind.STOICHIOMETRY, reference.getStoichiometry())
 
 
 def description(element: libsbml.SBase) -> str:

@@ -12,8 +12,9 @@ Promises:
 - A run whose errors may have grown, because a pool has regrown, is integrated again at a finer tolerance
   (see harness.simulation.regrowth).
 - A run that fails is tried again, more accurately.
-- A run that fails then (an error of the integrator, a value that is not finite, a negative amount) is NaN
-  with a status and a reason. It is never dropped and never raised.
+- A run that fails then (an error of the integrator, a state that is not finite, a negative amount) is NaN
+  with a status and a reason. It is never dropped and never raised. An observable that has no finite value at
+  some time (0/0) is no failure: the value stays what it is, and the reason names it.
 """
 
 from __future__ import annotations
@@ -398,6 +399,7 @@ class Engine:
         return Trajectory(
             *found,
             Status.OK,
+            _without_value(*found, observables),
             doses=(*own, *timeline.given()),
             redoses=tuple(timeline.redoses),
             reached=self._reached(),
@@ -473,6 +475,18 @@ class Engine:
         if key not in self._forms:
             self._forms[key] = Form(self._program, logarithms, infusion)
         return self._forms[key]
+
+
+def _without_value(times: np.ndarray, values: np.ndarray, observables: Sequence[str]) -> str:
+    """What observables are not finite at some time, which is no failure of the run; empty for none."""
+    if np.isfinite(values).all():
+        return ""
+    said = []
+    for place in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
+        when = times[~np.isfinite(values[:, place])]
+        others = f" and {when.size - 1} other times" if when.size > 1 else ""
+        said.append(f"{observables[place]} has no finite value at {when[0]:g}{others}")
+    return "; ".join(said[:5])
 
 
 def _agree(loose: Trajectory, tight: Trajectory) -> bool:

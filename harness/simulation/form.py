@@ -19,6 +19,7 @@ import numpy as np
 import roadrunner
 
 from harness.analysis.moments import apart
+from harness.models.loading import load
 from harness.models.solver_form import log_state
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
@@ -86,7 +87,7 @@ class Form:
         self._program = program
         self._logged = logarithms
         with quiet():
-            self._engine = roadrunner.RoadRunner(program.sbml(logarithms, infusion))
+            self._engine = load(program.sbml(logarithms, infusion))
         self._engine.integrator.maximum_num_steps = STEPS
         # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
         # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
@@ -192,6 +193,8 @@ class Form:
         guarded = list(dict.fromkeys(name for name in followed if name not in observables))
         self._asked = tuple(observables)
         names = [*observables, *guarded]
+        vital = {*self._held, *(f"{name}'" for name in self._held)}
+        self._vital = [i for i, name in enumerate(names) if name in vital]
         self._signs = [i for i, name in enumerate(names) if name in self.amounts]
         self._followed = [i for i, name in enumerate(names) if name in accuracy.reach]
         read = ["time", *names]
@@ -255,8 +258,10 @@ class Form:
         return np.array([self._model[name] for name in names])
 
     def _verify(self, rows: np.ndarray) -> None:
-        if not np.isfinite(rows).all():
-            name = self._read[1 + int(np.argwhere(~np.isfinite(rows))[0, 1])]
+        # An observable may have no value at some time (0/0); a state that has none, or no rate, is lost.
+        lost = ~np.isfinite(rows[:, self._vital])
+        if lost.any():
+            name = self._read[1 + self._vital[int(np.argwhere(lost)[0, 1])]]
             raise Stopped(Status.NOT_FINITE, f"{name} is not finite")
         if not self._signs:
             return

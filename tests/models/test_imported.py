@@ -8,6 +8,8 @@ import libsbml
 import numpy as np
 import pytest
 import roadrunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.exchange.tools import run_tool
@@ -15,6 +17,8 @@ from harness.exchange.use import use_of
 from harness.models.card import repository
 from harness.models.catalog import load_card
 from harness.models.imported import import_model
+from harness.models.loading import load
+from harness.models.ruled import free_ruled
 from harness.models.symbols import read_symbols
 from harness.simulation.design import grid
 from harness.simulation.execute import Processes
@@ -39,6 +43,15 @@ MODELS = {
     "a_function": "function f(x,y)\n x*y\nend\nmodel m()\n S->; f(k,S); k=0.4; S=7\nend",
     "submodels": "model a()\n S->; k*S; S=4; k=0.2\nend\nmodel *m()\n A: a(); B: a();\nend",
     "values_below_zero": "model m()\n x=-2; k=-0.3; x'=k*x; S=1; S->; 0.1*S+0.3\nend",
+    "species_under_rules": "model m()\n compartment c=2; species A in c, B in c, T in c, U in c;"
+    " substanceOnly species W in c; A=10; B=0; k=0.1; U=4; U'=-0.3*U; W=3; W'=-W*U; T:=A+B;"
+    " J: A->B; k*A*c\nend",
+    "a_volume_alone": "model m()\n compartment V=1; V'=0.1\nend",
+    "set_by_events_alone": "model m()\n k=1; at (time>=2): k=3; at (time>=4): k=k/2\nend",
+    "nothing_changes": "model m()\n k=1; q=2\nend",
+    "named_as_what_runs_it": "model m()\n S->; reset*S; S=3; reset=0.1; simulate=2; simulate'=-simulate\nend",
+    "a_rate_that_is_read": "model m()\n S=10; k=0.3; S'=-k*S; T=1; J: T->; k*T; v:=rateOf(S);"
+    " w:=rateOf(T)\nend",
     "a_python_keyword": "model m()\n lambda=0.4; S=3; S->; lambda*S\nend",
 }
 TIMES = np.linspace(0, 10, 51)
@@ -72,7 +85,7 @@ def test_an_own_model_gives_the_numbers_of_roadrunner_and_of_copasi(own, name):
     assert found.attrs["status"] == "ok"
     original = sbml_of(MODELS[name])
     symbols = [o for o in load_card(path).observables if not o.startswith("conc_")]
-    judge = roadrunner.RoadRunner(original)
+    judge = load(original)
     judge.integrator.relative_tolerance, judge.integrator.absolute_tolerance = 1e-9, 1e-13
     judge.selections = symbols
     expected = np.array(judge.simulate(0, 10, 51))
@@ -80,7 +93,7 @@ def test_an_own_model_gives_the_numbers_of_roadrunner_and_of_copasi(own, name):
     np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
     model = basico.import_sbml(original)
     species = basico.get_species(model=model)
-    for symbol in [s for s in symbols if s in species.index]:
+    for symbol in [] if species is None else [s for s in symbols if s in species.index]:
         table = basico.run_time_course_with_output(
             [f"[{symbol}]"], values=TIMES.tolist(), start_time=0, use_initial_values=True, r_tol=1e-9,
             a_tol=1e-13, model=model,
@@ -149,6 +162,74 @@ def test_symbols_without_units_say_nothing_about_units(own):
     assert symbols["x"].unit == ""
 
 
+def test_species_under_rules_in_a_volume_that_grows(own):
+    path = own(
+        "model m()\n compartment V=1; V'=0.1; species A in V, R in V, Q in V; A=10; R=5; R'=0.2; Q:=2*A;"
+        " J: -> A; 0.5; at (time >= 4): R = 1; v := rateOf(R)\nend\n"
+    )
+    read = ["V", "A", "conc_A", "R", "conc_R", "Q", "J", "v"]
+    found = simulate(path, times=[0, 2, 10], changes={"init_R": 6}, observables=read)
+    volume, amount, rate = np.array([1, 1.2, 2]), np.array([10, 11, 15]), np.array([6, 6.4, 2.2])
+    right = [
+        volume,
+        amount,
+        amount / volume,
+        rate * volume,
+        rate,
+        2 * amount,
+        np.full(3, 0.5),
+        np.full(3, 0.2),
+    ]
+    rows = np.searchsorted(found.time, [0, 2, 10], "right") - 1
+    for name, values in zip(read, right, strict=True):
+        np.testing.assert_allclose(found[name][rows], values, rtol=1e-6, err_msg=name)
+
+
+SIDES = st.lists(st.tuples(st.sampled_from(["product", "reactant"]), st.sampled_from([None, "set", "grows"])),
+                 min_size=1, max_size=4)  # fmt: skip
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(sides=SIDES)
+def test_a_species_named_several_times_changes_by_the_sum_of_its_stoichiometries(sides):
+    document = libsbml.readSBMLFromString(sbml_of("model m()\n species S; S=0; J: -> X; 2\nend"))
+    model, net = document.getModel(), 0.0
+    reaction = model.getReaction(0)
+    for i, (side, kind) in enumerate(sides):
+        reference = reaction.createProduct() if side == "product" else reaction.createReactant()
+        reference.setSpecies("S")
+        reference.setConstant(kind is None)
+        reference.setStoichiometry(3)
+        reference.setId(f"n{i}")
+        if kind is not None:
+            rule = model.createAssignmentRule() if kind == "set" else model.createRateRule()
+            rule.setVariable(f"n{i}")
+            rule.setMath(libsbml.parseL3Formula("1 + 1" if kind == "set" else "4"))
+        net += {None: 3, "set": 2, "grows": 5}[kind] * (1 if side == "product" else -1)
+    free_ruled(model)
+    engine = roadrunner.RoadRunner(libsbml.writeSBMLToString(document))
+    assert engine.simulate(times=[0, 1], selections=["S"])[1, 0] == pytest.approx(2 * net, abs=1e-6)
+
+
+def test_a_ratio_of_nothings_has_no_value_then_and_the_run_lives(own):
+    path = own("model m()\n k=0.5; x=0; x'=k; ratio := x/time; never := 0/(k-k); fine := 2*x\nend\n")
+    found = simulate(path, times=[0, 1, 2], observables=["ratio", "never", "fine"])
+    assert found.attrs["status"] == "ok"
+    assert found.attrs["reason"] == (
+        "ratio has no finite value at 0; never has no finite value at 0 and 2 other times"
+    )
+    np.testing.assert_allclose(found.ratio, [np.nan, 0.5, 0.5])
+    np.testing.assert_allclose(found.fine, [0, 1, 2], atol=1e-9)
+    table = run(plan(path, grid(k=[1, 2]), endpoints=["highest(fine)", "highest(ratio)"], until=2))
+    np.testing.assert_allclose(table["highest_fine"], [4, 8], rtol=1e-6)
+    assert np.isnan(table["highest_ratio"]).all()
+
+
+def test_a_state_without_a_value_still_ends_the_run(own):
+    found = simulate(own("model m()\n x=0; x'=1/(x-x)\nend\n"), times=[0, 1])
+    assert found.attrs["status"] == "not finite"
+
+
 FUTURE = '<sbml xmlns="http://www.sbml.org/sbml/level9/version9/core" level="9" version="9"/>'
 QUAL = (
     '<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1" xmlns:qual='
@@ -199,6 +280,13 @@ def test_sbml_that_cannot_be_run_is_told_in_one_line(own, what, encoding):
     assert str(caught.value).isprintable()
 
 
+def test_a_unit_that_is_none_is_let_pass_and_what_is_wrong_beside_it_is_not(own):
+    dangling = DECAY.replace("<model ", '<model areaUnits="none_such" ')
+    assert simulate(own(dangling, "own.xml"), times=[0, 1]).attrs["status"] == "ok"
+    with pytest.raises(InputError, match="q"):
+        simulate(own(dangling.replace("<ci> k </ci>", "<ci> q </ci>"), "own.xml"), times=[0, 1])
+
+
 @pytest.mark.parametrize("what", CIRCULAR)
 def test_an_antimony_model_that_contains_itself_does_not_end_the_process(own, what):
     path = own(CIRCULAR[what])
@@ -240,7 +328,7 @@ def test_a_file_that_another_imports_is_read_again(own):
     [
         ("model m()\n S->; k*delay(S,1); S=4; k=0.2\nend\n", "own.ant", "uses a delay, which"),
         ("model m()\n S->; k*S; S=4\nend\n", "own.ant", "k has no value"),
-        ("model m()\n k=1\nend\n", "own.ant", "nothing in it changes"),
+        ("model m()\nend\n", "own.ant", "nothing is defined in it"),
         ("model m()\n S->; = k*S\nend\n", "own.ant", "own.ant:2: syntax error"),
         (libsbml.writeSBMLToString(FAST), "own.xml", "is fast, which is not supported"),
         (libsbml.writeSBMLToString(ALGEBRAIC), "own.xml", "algebraic rule, which is not supported"),

@@ -211,12 +211,25 @@ def test_what_is_written_as_math_ml_is_read_as_the_same_formula(expression):
         (apply("sec", "<cn>1</cn>"), 1 / math.cos(1)),
         (apply("csc", "<cn>1</cn>"), 1 / math.sin(1)),
         (apply("cot", "<cn>1</cn>"), 1 / math.tan(1)),
+        (apply("sech", "<cn>1</cn>"), 1 / math.cosh(1)),
+        (apply("csch", "<cn>1</cn>"), 1 / math.sinh(1)),
+        (apply("coth", "<cn>1</cn>"), 1 / math.tanh(1)),
+        (apply("arcsec", "<cn>3</cn>"), math.acos(1 / 3)),
+        (apply("arccsc", "<cn>3</cn>"), math.asin(1 / 3)),
+        (apply("arccot", "<cn>3</cn>"), math.atan(1 / 3)),
+        (apply("arcsinh", "<cn>3</cn>"), math.asinh(3)),
+        (apply("arccosh", "<cn>3</cn>"), math.acosh(3)),
+        (apply("arctanh", "<cn>0.3</cn>"), math.atanh(0.3)),
+        (apply("arcsech", "<cn>0.3</cn>"), math.acosh(1 / 0.3)),
+        (apply("arccsch", "<cn>0.3</cn>"), math.asinh(1 / 0.3)),
+        (apply("arccoth", "<cn>3</cn>"), math.atanh(1 / 3)),
         (apply("ceiling", "<cn>1.2</cn>"), 2),
         (apply("arctan", "<cn>1</cn>"), math.pi / 4),
     ],
 )
 def test_what_has_a_known_value_is_read_with_it(formula, value):
-    functions = {name: getattr(math, name) for name in ("log", "sin", "cos", "tan", "atan", "ceil", "floor")}
+    functions = {name: getattr(math, name) for name in ("log", "sin", "cos", "tan", "ceil", "floor")}
+    functions |= {name: getattr(math, name) for name in ("asin", "acos", "atan", "sinh", "cosh", "tanh")}
     assert eval(write(read(formula), PYTHON), functions) == pytest.approx(value, rel=1e-12)
 
 
