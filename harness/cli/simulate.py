@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,8 +37,18 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 
+Task = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Task of an archive (.omex) or a SED-ML file to run, with its changes, times and read-outs.",
+    ),
+]
+
+
 def simulate(
     model: Model,
+    task: Task = None,
     dose: Doses = None,
     regimens: Regimens = None,
     regimen: Regimen = None,
@@ -59,6 +70,10 @@ def simulate(
     from harness.files import PICTURES, TABLES, check_path, write_dataset
     from harness.models.catalog import model_files, select
 
+    inputs = list(model_files(model))
+    if Path(model).suffix.lower() in (".omex", ".sedml") or task is not None:
+        inputs.append(Path(model))
+        model, times, observable = _of_task(model, task, until, times, observable)
     selection = select(
         model, reading or [], condition
     )  # a wrong name is told before what simulates is loaded
@@ -66,9 +81,9 @@ def simulate(
     from harness.simulation.simulate import simulate_once
 
     if out is not None:
-        check_path(out, TABLES, [*model_files(model), *filter(None, [regimens])])
+        check_path(out, TABLES, [*inputs, *filter(None, [regimens])])
     if plot is not None:
-        check_path(plot, PICTURES, model_files(model))
+        check_path(plot, PICTURES, inputs)
     changes = parse_changes(set_ or [])
     estimates = taken(from_, uncertainty, selection, changes)
     found = simulate_once(
@@ -96,6 +111,20 @@ def simulate(
 
         write_profiles(found.labelled(), plot)
     show_beside([out, plot], lambda: _print_summary(found))
+
+
+def _of_task(
+    path: str, task: str | None, until: str | None, times: str | None, observable: list[str] | None
+) -> tuple[str, Any, list[str] | None]:
+    """Model, times and observables of an archive or a task; what is given goes over what the task says."""
+    from harness.archives.runnable import SUFFIXES, open_runnable
+    from harness.errors import InputError
+
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise InputError(f"--task is of an archive (.omex) or a SED-ML file (.sedml), not of {path}")
+    found = open_runnable(Path(path), task)
+    own = times is None and until is None
+    return found.model, found.times if own else times, observable or list(found.observables) or None
 
 
 def _print_summary(found: Simulated) -> None:

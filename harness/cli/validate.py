@@ -10,6 +10,7 @@ import typer
 from harness.cli.completion import complete_panel
 from harness.cli.options import Out, Scheduler, Workers
 from harness.cli.studies import check_files, say
+from harness.errors import InputError
 
 if TYPE_CHECKING:
     from harness.validation.suite import PanelResult, Score
@@ -34,6 +35,10 @@ Readings = Annotated[
 
 def validate(
     panels: Panels = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare the numbers that an archive (.omex) expects, instead."),
+    ] = None,
     reading: Readings = None,
     out: Out = None,
     workers: Workers = None,
@@ -42,6 +47,10 @@ def validate(
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
     from harness.files import write_table
 
+    if archive is not None:
+        if panels or reading:
+            raise InputError("--archive has its own numbers; it goes with no panel and no --reading")
+        raise typer.Exit(_compare(archive, out))
     check_files(out, inputs=_inputs())
     results = _run(panels, reading, workers, scheduler)
     failed = _print_scores(results)
@@ -50,6 +59,25 @@ def validate(
 
         write_table(score_table(results), out)
     raise typer.Exit(failed)
+
+
+def _compare(archive: Path, out: Path | None) -> int:
+    """Print how the expected numbers of an archive compare; 1 when one is beyond its tolerance."""
+    from harness.archives.expected import compare_archive
+    from harness.cli.terminal import plain_table, print_table
+    from harness.files import write_table
+
+    check_files(out, inputs=[archive])
+    found = compare_archive(archive)
+    if out is not None:
+        write_table(found, out)
+    table = plain_table("curve", "observable", "over tolerance", "time", right=("over tolerance", "time"))
+    for row in found.itertuples():
+        table.add_row(row.curve, row.observable, f"{row.over_tolerance:.3g}", f"{row.time:.4g}")
+    print_table(table)
+    largest = found.over_tolerance.max()
+    print(f"{len(found)} columns; largest {largest:.3g} of the tolerance")
+    return int(not largest <= 1)
 
 
 def report(

@@ -10,6 +10,10 @@ import roadrunner
 
 __all__ = ["load"]
 
+roadrunner.Logger.disableLogging()
+# It compiles a model in half the time of the default, and the runs have the same bits.
+roadrunner.Config.setValue(roadrunner.Config.LLVM_BACKEND, roadrunner.Config.LLJIT)
+
 
 def load(sbml: str) -> roadrunner.RoadRunner:
     """Compile a model; its symbols are read by item (``model["reset"]``) alone."""

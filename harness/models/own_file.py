@@ -29,6 +29,10 @@ MOST_OBSERVABLES = 200
 LARGEST_SCALE = 300  # of a unit, a power of ten
 State = libsbml.Species | libsbml.Parameter
 
+HARMLESS_ERRORS = {  # of no account for the numbers: a unit that is none, a modifier that is not listed
+    libsbml.DanglingUnitReference: libsbml.LIBSBML_CAT_IDENTIFIER_CONSISTENCY,
+    libsbml.UndeclaredSpeciesRef: libsbml.LIBSBML_CAT_GENERAL_CONSISTENCY,
+}
 HARMLESS = ("comp", "l3v2extendedmath", "layout", "render", "groups")
 FUNCTIONS = {
     "delay": "a delay",
@@ -91,11 +95,12 @@ def _as_l3v2(path: Path, text: str) -> libsbml.SBMLDocument:
     for category in UNCHECKED:
         document.setConsistencyChecks(category, False)
     document.checkConsistency()
-    if document.getErrorLog().contains(libsbml.DanglingUnitReference):  # of no account for the numbers
-        document.getErrorLog().removeAll(libsbml.DanglingUnitReference)
-        _require_no_error(path, document, "not valid SBML")
-        document.setConsistencyChecks(libsbml.LIBSBML_CAT_IDENTIFIER_CONSISTENCY, False)
-        document.checkConsistency()
+    for error, category in HARMLESS_ERRORS.items():
+        if document.getErrorLog().contains(error):
+            document.getErrorLog().removeAll(error)
+            _require_no_error(path, document, "not valid SBML")
+            document.setConsistencyChecks(category, False)  # else libSBML looks no further than that
+            document.checkConsistency()
     _require_no_error(path, document, "not valid SBML")
     _convert(path, document, "flatten comp")
     level, version = document.getLevel(), document.getVersion()

@@ -16,7 +16,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
-import roadrunner
 
 from harness.analysis.moments import apart
 from harness.models.loading import load
@@ -25,10 +24,6 @@ from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
 __all__ = ["Form", "Status", "Stopped", "quiet"]
-
-roadrunner.Logger.disableLogging()
-# It compiles a model in half the time of the default, and the runs have the same bits.
-roadrunner.Config.setValue(roadrunner.Config.LLVM_BACKEND, roadrunner.Config.LLJIT)
 
 MOMENT, SHARE = 1e-9, 1e-8
 """A pool that is empty, or nearly, and that is being filled starts, as a logarithm, from what flows in during
@@ -107,8 +102,8 @@ class Form:
 
     def start(self, values: Mapping[str, float]) -> None:
         """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
-        self._engine.resetToOrigin()
-        self._set(values)
+        self._engine.resetToOrigin()  # an event at time 0 has happened by now, and happens again by the reset
+        self._set({**self._program.before_events, **values})
         self._engine.reset()
 
     def logarithms(self, state: Mapping[str, float]) -> dict[str, float]:
@@ -166,14 +161,24 @@ class Form:
     def drained(self, reach: Mapping[str, float], end: float) -> set[str]:
         """Species that the model goes on taking from when nothing of them is left, in any of some states.
 
-        The states are drawn up to what each reaches (`reach`), always the same, at times to `end`. A species
-        from which nothing is taken at 0 stays at or above 0 in the exact solution, whatever else happens.
+        The states are drawn up to what each reaches (`reach`), always the same, at times to `end`; those that
+        may be below 0, as all that are no species, are drawn there, too. A species from which nothing is
+        taken at 0 stays at or above 0 in the exact solution, whatever else happens.
         """
+        signed = set(reach) - set(self.amounts)
+        while more := self._drained_beside(signed, reach, end) - signed:
+            signed |= more
+        return signed & set(self.amounts)
+
+    def _drained_beside(self, negative: set[str], reach: Mapping[str, float], end: float) -> set[str]:
+        """The same, when `negative` are all that may be below 0."""
         draw = np.random.default_rng(1)
         found: set[str] = set()
         names = [name for name in self._states if name in reach]
         for _ in range(DRAWS):
             shares = 10 ** draw.uniform(-3, 0, len(names))
+            signed = [name in negative for name in names]
+            shares[signed] *= draw.choice([-1.0, 1.0], sum(signed))
             state = {n: share * reach[n] for n, share in zip(names, shares.tolist(), strict=True)}
             self.set_state(state)
             self._model.setTime(float(draw.uniform(0, end)))

@@ -185,6 +185,23 @@ def test_species_under_rules_in_a_volume_that_grows(own):
         np.testing.assert_allclose(found[name][rows], values, rtol=1e-6, err_msg=name)
 
 
+def test_an_event_at_the_start_happens_once(own):
+    path = own(
+        "model m()\n x=3; y=0; at (x>2), t0=false, priority=10: x=7;"
+        " at (x>2), t0=false, priority=5, fromTrigger=true: y=x\nend\n"
+    )
+    for _ in range(2):  # nothing of the first run is left
+        found = simulate(path, times=[0, 1], changes={})
+        np.testing.assert_array_equal([found.x, found.y], [[7, 7], [3, 3]])
+    np.testing.assert_array_equal(simulate(path, times=[0, 1], changes={"x": 4}).y, [4, 4])
+
+
+def test_what_is_below_nothing_may_take_others_there(own):
+    found = simulate(own("model m()\n S1=1; S2=1; S1->; 2; ->S2; S1\nend\n"), times=[0, 1, 4])
+    assert found.attrs["status"] == "ok"
+    np.testing.assert_allclose(found.S2, [1, 1, -11], rtol=1e-5)
+
+
 SIDES = st.lists(st.tuples(st.sampled_from(["product", "reactant"]), st.sampled_from([None, "set", "grows"])),
                  min_size=1, max_size=4)  # fmt: skip
 
