@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from harness.analysis.survival import median_of_all
 from harness.calibration.declared import TRIAL, Calibration
+from harness.calibration.designs import EFFECTS, design_rows
 from harness.calibration.drawn import draw_trials
 from harness.calibration.fitted import Fitted, reweighed
 from harness.calibration.likelihood import log_responses, probabilities
@@ -23,7 +24,7 @@ from harness.calibration.simulated import SimulatedPoints
 from harness.calibration.stored import rests_on
 from harness.models.catalog import load_card
 
-__all__ = ["blind_intervals", "comparison", "equal_draws", "left_out", "posterior", "responses"]
+__all__ = ["blind_intervals", "comparison", "designs", "equal_draws", "left_out", "posterior", "responses"]
 
 MIDDLE = (0.05, 0.5, 0.95)
 """Quantiles of an interval."""
@@ -33,6 +34,9 @@ GIVEN = 200
 
 COHORTS = 2000
 """Trials drawn for an interval."""
+
+JUDGES, TRIALS = 400, 200
+"""Draws of each posterior, and trials drawn, for what a design is expected to say."""
 
 NEAR = 0.5
 """Months about a published median within which a drawn one counts as it."""
@@ -169,6 +173,28 @@ def blind_intervals(
             rows.append((*_row(each, median.name, "median_pfs", median.median, drawn), log_p))
     columns = ["candidate", "arm", "outcome", "observed", "median", "low", "high", "inside", "log_p"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def designs(declared: Calibration, found: Sequence[Fitted]) -> pd.DataFrame:
+    """What trials of the declared designs would say of candidates and benchmarks, as :func:`design_rows`."""
+    effects = declared.block.trial_sd * EFFECTS
+    chances = {}
+    for each in found:
+        rng = np.random.default_rng([declared.seed, 6])
+        cumulative = each.weighted.cumulative[rng.choice(len(each.draws), JUDGES, p=each.weighted.weights)]
+        chances[each.name] = np.stack(
+            [probabilities(cumulative, np.full(JUDGES, effect), declared.lapse) for effect in effects]
+        )
+    return design_rows(
+        {
+            name: {declared.doses.index(dose): n for dose, n in design.items()}
+            for name, design in declared.designs.items()
+        },
+        chances,
+        {each.name: each.label for each in found},
+        TRIALS,
+        declared.seed,
+    )
 
 
 def equal_draws(declared: Calibration, each: Fitted) -> pd.DataFrame:

@@ -136,6 +136,8 @@ class Calibration(Declaration):
         End of the follow-up.
     lapse
         Share of patients whose reported category says nothing: it could be any.
+    designs
+        Trials that could decide between the candidates, by name: patients at each of the doses.
     sizes
         By name.
     """
@@ -152,6 +154,7 @@ class Calibration(Declaration):
     doses: tuple[float, ...]
     until: str
     lapse: float = Field(gt=0, lt=0.5)
+    designs: dict[str, dict[float, Count]] = {}
     sizes: dict[str, Sizes]
 
     @field_validator("doses")
@@ -166,6 +169,13 @@ class Calibration(Declaration):
         for name, median in self.medians.items():
             if beyond := sorted(set(median.weights) - set(self.doses)):
                 raise ValueError(f"medians: {name}: {beyond[0]:g} is none of the doses")
+        return self
+
+    @model_validator(mode="after")
+    def _designs_are_at_doses(self) -> Calibration:
+        for name, design in self.designs.items():
+            if beyond := sorted(set(design) - set(self.doses)):
+                raise ValueError(f"designs: {name}: {beyond[0]:g} is none of the doses")
         return self
 
     def priors(self, name: str) -> dict[str, CandidatePrior]:

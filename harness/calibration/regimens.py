@@ -12,10 +12,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
-from scipy.special import gammaln, logsumexp, xlogy
-from scipy.stats import norm
 
 from harness.calibration.declared import Calibration
+from harness.calibration.designs import EFFECTS, design_rows
 from harness.calibration.drawn import class_chances
 from harness.calibration.stored import OfPosterior
 from harness.calibration.virtual import BANDS, VirtualArms, banded, simulate_arms
@@ -28,13 +27,7 @@ from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed
 from harness.studies.virtual_patients import CHANGE
 
-__all__ = ["Regimens", "expected_evidence"]
-
-EFFECTS = norm.ppf((np.arange(8) + 0.5) / 8)
-"""Effects of a trial, in SD, that stand for all."""
-
-DECIDED = np.log(20.0)
-"""Log evidence from which a trial counts as having decided."""
+__all__ = ["Regimens"]
 
 
 class Regimens(OfPosterior):
@@ -122,7 +115,16 @@ class Regimens(OfPosterior):
             chances[name] = np.stack(of_effects)
         tables = {
             "regimens": pd.DataFrame(rows, columns=["candidate", "label", "arm", "outcome", *BANDS]),
-            "designs": self._designs(chances),
+            "designs": design_rows(
+                {
+                    name: {list(self.arms).index(arm): n for arm, n in design.items()}
+                    for name, design in self.designs.items()
+                },
+                chances,
+                {name: declared.candidate(name).label for name in chances},
+                self.trials,
+                self.seed,
+            ),
         }
         return Outcome({**numbers, "failed": float(failed)}, tables, self.size(), failed, tuple(notes))
 
@@ -154,40 +156,3 @@ class Regimens(OfPosterior):
             progress=progress,
         )
         return seen, calls
-
-    def _designs(self, chances: dict[str, np.ndarray]) -> pd.DataFrame:
-        rows = []
-        for name, design in self.designs.items():
-            places = [list(self.arms).index(arm) for arm in design]
-            of_arms = {candidate: each[:, :, places] for candidate, each in chances.items()}
-            for truth in chances:
-                rng = np.random.default_rng([self.seed, 1])
-                found = expected_evidence(of_arms, truth, tuple(design.values()), self.trials, rng)
-                for other, ahead in found.items():
-                    rows.append((name, truth, other, ahead.mean(), 100 * (ahead > DECIDED).mean()))
-        return pd.DataFrame(rows, columns=["design", "truth", "other", "log_evidence", "decided"])
-
-
-def expected_evidence(
-    chances: dict[str, np.ndarray], truth: str, sizes: tuple[int, ...], trials: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Log evidence of a candidate over each other one in trials that are drawn from it, (trials,).
-
-    `chances` are, by candidate, the probabilities of the classes, (effects, draws, arms, classes); `sizes`
-    are patients of each arm. Trials are drawn from every second draw, and judged by the others.
-    """
-    from_ = chances[truth][:, ::2]
-    effect, draw = rng.integers(from_.shape[0], size=trials), rng.integers(from_.shape[1], size=trials)
-    p = from_[effect, draw]
-    p = p / p.sum(axis=-1, keepdims=True)
-    counts = np.stack([rng.multinomial(n, p[:, arm]) for arm, n in enumerate(sizes)], axis=1)
-    found = {name: _log_probability(counts, each[:, 1::2]) for name, each in chances.items()}
-    return {name: found[truth] - value for name, value in found.items() if name != truth}
-
-
-def _log_probability(counts: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Of each table of counts, (trials, arms, classes), averaged over effects and draws."""
-    every = p.reshape(-1, *p.shape[2:])
-    of_each = xlogy(counts[:, None], every[None]).sum(axis=(-2, -1))
-    coefficient = (gammaln(counts.sum(axis=-1) + 1) - gammaln(counts + 1).sum(axis=-1)).sum(axis=-1)
-    return coefficient + logsumexp(of_each, axis=1) - np.log(len(every))

@@ -24,7 +24,7 @@ from harness.studies.outcome import Outcome, Progress
 
 __all__ = ["TABLES", "Calibrate"]
 
-TABLES = ("comparison", "posterior", "responses", "left_out", "blind")
+TABLES = ("comparison", "posterior", "responses", "left_out", "designs", "blind")
 """Beside these, the draws of each candidate that has parameters, by :func:`draws_table`."""
 
 
@@ -81,7 +81,8 @@ class Calibrate(OfCandidates):
             Tables, in percent and months: `comparison`, one row a candidate or benchmark; `posterior`, one
             row
             a parameter; `responses`, rates by dose with their middle 90 %; `left_out`, one row a cohort that
-            was not fitted; `blind`, the trial that is predicted, with 90 % intervals; and draws of each
+            was not fitted; `blind`, the trial that is predicted, with 90 % intervals; `designs`, what trials
+            would say of the candidates; and draws of each
             posterior, equally weighted.
         """
         declared = self.read()
@@ -97,6 +98,7 @@ class Calibrate(OfCandidates):
             "posterior": compared.posterior(declared, found),
             "responses": compared.responses(declared, found),
             "left_out": compared.left_out(declared, found, observed),
+            "designs": compared.designs(declared, found),
             "blind": compared.blind_intervals(declared, found, blind, read_blind_medians(declared)),
         }
         tables |= {

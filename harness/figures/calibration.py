@@ -97,7 +97,8 @@ def _tops(table: pd.DataFrame) -> dict[str, float]:
 def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """ORR, shares in response later and median PFS, an axes each: regimens beside each other, by candidate.
 
-    The thick bar is the middle 90 % of the draws, the thin one that of trials.
+    The thick bar is the middle 90 % of the draws, the thin one that of trials. What is infinite is drawn at
+    the right end.
     """
     table = outcome.tables["regimens"]
     arms, names = (list(dict.fromkeys(table[column])) for column in ("arm", "label"))
@@ -105,21 +106,23 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         (o for o in set(table["outcome"]) if o.startswith("response_")), key=lambda o: float(o[9:])
     )
     said = {"orr": "overall response (%)", "pfs": "median PFS (months)"}
-    said |= {each: f"in response at {each[9:]} months (%)" for each in later}
+    said |= {each: f"in response, month {each[9:]} (%)" for each in later}
     shown = ["orr", *later, "pfs"]
-    drawn = axes_for(axes, len(shown), width=3.4, height=0.32 * len(arms) * max(len(names), 2) / 2 + 1.2)
+    drawn = axes_for(axes, len(shown), width=2.9, height=0.13 * len(arms) * (len(names) + 1.5) + 1.2)
+    tops = {name: 102.0 if name != "pfs" else _tops(table)["pfs"] for name in shown}
     for each, name in zip(drawn, shown, strict=True):
         for i, label in enumerate(names):
-            line = table[(table["outcome"] == name) & (table["label"] == label)].replace(np.inf, np.nan)
+            line = table[(table["outcome"] == name) & (table["label"] == label)]
+            ends = line[["low", "high", "trial_low", "trial_high", "median"]].clip(upper=tops[name])
             place = np.arange(len(arms))[::-1] - 0.7 * (i / max(len(names) - 1, 1) - 0.5)
             colour = COLOURS[i % len(COLOURS)]
-            each.hlines(place, line["trial_low"], line["trial_high"], color=colour, linewidth=1)
-            each.hlines(place, line["low"], line["high"], color=colour, linewidth=3.5)
-            each.plot(line["median"], place, "o", color=colour, markersize=4, label=label)
+            each.hlines(place, ends["trial_low"], ends["trial_high"], color=colour, linewidth=1)
+            each.hlines(place, ends["low"], ends["high"], color=colour, linewidth=3)
+            each.plot(ends["median"], place, "o", color=colour, markersize=4, label=label)
         each.set_yticks(np.arange(len(arms))[::-1], arms if each is drawn[0] else [])
         each.set_xlabel(said[name])
-        each.set_xlim(0, 102 if name != "pfs" else None)
-    drawn[0].legend(fontsize=7, frameon=False, loc="lower left")
+        each.set_xlim(0, tops[name])
+    drawn[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return drawn
 
 
@@ -128,7 +131,7 @@ def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     table = outcome.tables["designs"]
     (drawn,) = axes_for(axes, 1, width=7.0, height=0.5 * table["design"].nunique() + 1.2)
     names, truths = (list(dict.fromkeys(table[column])) for column in ("design", "truth"))
-    labels = outcome.tables["regimens"].drop_duplicates("candidate").set_index("candidate")["label"]
+    labels = table.drop_duplicates("truth").set_index("truth")["label"]
     least = table.groupby(["design", "truth"])["log_evidence"].min()
     for i, truth in enumerate(truths):
         place = np.arange(len(names))[::-1] - 0.6 * (i / max(len(truths) - 1, 1) - 0.5)

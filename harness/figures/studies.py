@@ -118,6 +118,12 @@ def _calibration(study: Calibrate, outcome: Outcome) -> Iterator[Drawing]:
         calibration.draw_comparison(outcome),
         "Log evidence of the responses, and log probability of the blind trial with its standard error.",
     )
+    if len(outcome.tables["designs"]):
+        yield Drawing(
+            f"What a trial at other doses would say of the candidates (size {study.budget})",
+            calibration.draw_designs(outcome),
+            "Log evidence that a trial of each design gives a candidate over the nearest other one.",
+        )
 
 
 def _by_dose(study: ByDose, outcome: Outcome) -> Iterator[Drawing]:

@@ -201,6 +201,7 @@ def test_all_candidates_meet_their_models(declared):
         ("blind_trial: KarMMa", "blind_trial: KarMMb", "KarMMb"),
         ("doses: [50e6, 150e6, 300e6", "doses: [50e6, 100e6, 300e6", "1.5e"),
         ("lapse: 0.02", "lapse: 0", "lapse"),
+        ('"60 at 450e6": {450e6: 60}', '"60 at 450e6": {440e6: 60}', "designs: 60 at 450e6: 4.4e"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(tmp_path, old, new, said):

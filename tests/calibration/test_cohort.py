@@ -8,8 +8,9 @@ from scipy.stats import norm
 from harness.calibration.by_dose import ByDose, threshold
 from harness.calibration.cohort import TABLES, PredictCohort, _score
 from harness.calibration.declared import read_calibration
+from harness.calibration.designs import expected_evidence
 from harness.calibration.physical import Physical
-from harness.calibration.regimens import Regimens, expected_evidence
+from harness.calibration.regimens import Regimens
 from harness.calibration.stored import read_draws, rests_on
 from harness.cli.main import run
 from harness.declarations import declare

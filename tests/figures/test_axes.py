@@ -173,7 +173,13 @@ def under_regimens():
     arms = {"arm": ["one", "two"], "low": [20.0, 60.0], "median": [30.0, 70.0], "high": [40.0, 80.0]}
     arms |= {"trial_low": arms["low"], "trial_high": arms["high"], "candidate": "a", "label": "A"}
     parts = [pd.DataFrame({"outcome": each, **arms}) for each in ("orr", "cr", "pfs", "cmax", "response_12")]
-    designs = {"design": ["small", "large"], "truth": "a", "other": "b", "log_evidence": [0.1, 2.0]}
+    designs = {
+        "design": ["small", "large"],
+        "truth": "a",
+        "label": "A",
+        "other": "b",
+        "log_evidence": [0.1, 2.0],
+    }
     return Outcome({}, {"regimens": pd.concat(parts, ignore_index=True), "designs": pd.DataFrame(designs)})
 
 
