@@ -28,6 +28,9 @@ __all__ = ["BANDS", "VirtualArms", "banded", "simulate_arms"]
 MIDDLE = (5, 50, 95)
 """Percentiles of a band."""
 
+TRIALS = 20
+"""Trials that are drawn of each draw."""
+
 BANDS = ("median", "low", "high", "trial_low", "trial_high")
 """Columns of a number in a table: the middle and the ends of the draws, and the ends of trials."""
 
@@ -93,15 +96,15 @@ def banded(
     `orr` and `cr` (%), `pfs` (its median, months) and the median of each further endpoint; a further endpoint
     that is a response is the share of responders (%). The effect of a trial is one for all of its arms.
     """
-    trials = len(found.classes)
-    effect = declared.block.trial_sd * rng.standard_normal(trials)
+    of = np.repeat(np.arange(len(found.classes)), TRIALS)
+    effect = declared.block.trial_sd * rng.standard_normal(len(of))
     of_draws: dict[str, list[np.ndarray]] = {}
     of_trials: dict[str, list[np.ndarray]] = {}
     for arm in range(found.classes.shape[1]):
         classes = found.classes[:, arm]
-        picked, reported = draw_trials(classes, effect, size, declared.lapse, rng)
+        picked, reported = draw_trials(classes[of], effect, size, declared.lapse, rng)
         values = {"pfs": found.pfs[:, arm], **{n: v[:, arm] for n, v in found.more.items()}}
-        drawn = {n: np.take_along_axis(v, picked, axis=1) for n, v in values.items()}
+        drawn = {n: np.take_along_axis(v[of], picked, axis=1) for n, v in values.items()}
         for into, seen, rest in ((of_draws, classes, values), (of_trials, reported, drawn)):
             for name, number in _numbers(seen, rest).items():
                 into.setdefault(name, []).append(number)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, axes_for
+from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_by_dose", "draw_comparison", "draw_designs", "draw_regimens", "draw_responses"]
@@ -74,6 +74,7 @@ def draw_by_dose(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
             median = line["median"].where(line["median"] <= top)
             each.plot(doses, median, color=COLOURS[0], linewidth=1.8)
             each.set_xscale("log")
+            each.set_xticks([10, 100, 1000], ["10", "100", "1000"])
             each.set_yscale("log" if name == "cmax" else "linear")
             if name != "cmax":
                 each.set_ylim(0, top)
@@ -129,19 +130,31 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
 def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Log evidence that a trial is expected to give a candidate over the nearest other one, by design."""
     table = outcome.tables["designs"]
-    (drawn,) = axes_for(axes, 1, width=7.0, height=0.5 * table["design"].nunique() + 1.2)
+    (drawn,) = axes_for(axes, 1, width=7.5, height=0.55 * table["design"].nunique() + 1.3)
     names, truths = (list(dict.fromkeys(table[column])) for column in ("design", "truth"))
     labels = table.drop_duplicates("truth").set_index("truth")["label"]
     least = table.groupby(["design", "truth"])["log_evidence"].min()
     for i, truth in enumerate(truths):
         place = np.arange(len(names))[::-1] - 0.6 * (i / max(len(truths) - 1, 1) - 0.5)
         values = [least[name, truth] for name in names]
-        drawn.plot(values, place, "o", color=COLOURS[i % len(COLOURS)], label=labels[truth])
+        style: Style = {"color": COLOURS[i % len(COLOURS)], "marker": "osD"[i // len(COLOURS) % 3]}
+        drawn.plot(values, place, linestyle="", markersize=6, label=labels[truth], **style)
     drawn.axvline(0, color=INK, linewidth=0.8)
     drawn.axvline(np.log(20), color=INK, linewidth=0.8, linestyle=":")
+    drawn.set_xscale("symlog", linthresh=3)
+    drawn.set_xlim(min(-0.5, 1.2 * least.min()), max(4.0, 1.6 * least.max()))
+    drawn.set_xticks([0, 1, 2, 3, 10, 30], ["0", "1", "2", "3", "10", "30"])
+    drawn.minorticks_off()
     drawn.set_yticks(np.arange(len(names))[::-1], names)
-    drawn.set_xlabel("log evidence over the nearest other candidate (dotted: 20 to 1)")
-    drawn.legend(fontsize=7, frameon=False, title="trials drawn from", title_fontsize=7)
+    drawn.set_xlabel("log evidence over the nearest other (dotted: 20 to 1)")
+    drawn.legend(
+        title="trials drawn from",
+        title_fontsize=8,
+        fontsize=8,
+        frameon=False,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+    )
     return [drawn]
 
 
