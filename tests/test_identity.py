@@ -17,9 +17,10 @@ from pydantic import BaseModel
 
 from harness import identity
 from harness.analysis.gives import gives
+from harness.fitting.effects import EffectPlace
 from harness.fitting.prepare import prepare
-from harness.fitting.prepared import EffectPlace, Size
 from harness.fitting.problem import find_problem, read_problem
+from harness.fitting.sizes import Size
 from harness.fitting.study import Fit
 from harness.identity import key_of
 from harness.models import card, catalog, provenance
@@ -118,7 +119,7 @@ def _another_array(values):
 
 def made_fit_of_groups():
     """One with what few problems have: random effects, a ridge."""
-    made, omega = made_fit("fig2b/moving_volume"), EffectPlace(0, Size(0.3))
+    made, omega = made_fit("fig2b/moving_volume"), EffectPlace("K_g", 0, Size(0.3))
     return dataclasses.replace(made, effects=(omega,), groups=("a",), ridge=tuple(made.names[:2]))
 
 

@@ -21,7 +21,7 @@ from harness.fitting.prepared import Prepared
 from harness.fitting.profile import Walk
 from harness.fitting.result import FitResult, as_columns, plain_numbers
 from harness.fitting.tables import LOWER, Reached, result_notes, result_numbers, result_tables
-from harness.fitting.tasks import MapRow, Side, Start, Task, run_tasks
+from harness.fitting.tasks import MapRow, Side, Start, Task, cores_of, run_tasks
 from harness.identity import versions
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.kept import KeptParts
@@ -77,7 +77,7 @@ def fit(
     _require_predictions(prepared, np.array(lowest["x"]))
     found = work.optimum(lowest, profile)
     table_1 = work.at_table_1()
-    objective = Objective(prepared)
+    objective = Objective(prepared, threads=work.threads)
     tables = {
         **result_tables(objective, found, starts, profile),
         "predictions": prediction_table(objective, found.x, found.known),
@@ -131,6 +131,7 @@ class _Work:
         kept: KeptParts | Nothing,
     ) -> None:
         self.prepared, self.executor, self.progress, self.kept = prepared, executor, progress, kept
+        self.threads = cores_of(executor)
         self.runs = self.failed = 0
 
     def run(self, tasks: Sequence[Task]) -> list[dict]:
@@ -151,14 +152,14 @@ class _Work:
             coordinate = self.prepared.coordinates[place]
             if np.isfinite(coordinate.declared):
                 x[place] = coordinate.scaled(coordinate.declared)
-        free = tuple(self.prepared.places("error", "omega").tolist())
+        free = tuple(self.prepared.places("error", "omega", "correlation").tolist())
         return self.run([Start("table_1", tuple(x.tolist()), free)])[0]
 
     def optimum(self, best: dict, profile: bool) -> Reached:
         """The optimum, its profiles and its map; begun anew from a lower point on one of them."""
         x, value = np.array(best["x"]), best["penalised"]
         for attempt in range(ATTEMPTS):
-            objective = Objective(self.prepared)
+            objective = Objective(self.prepared, threads=self.threads)
             known = uncertainty(objective, x)
             sides = self.profiles(x, known, attempt) if profile else {}
             ridge, walks = self.ridge(x, attempt)

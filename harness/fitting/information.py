@@ -322,60 +322,54 @@ def _linearised(objective: Objective, x: np.ndarray, effects: np.ndarray, held: 
     """
     objective = objective.near(x, effects)
     prepared = objective.prepared
-    natural = prepared.natural(x)
-    every = np.arange(x.size)
+    every, arms = np.arange(x.size), tuple(range(len(prepared.arms)))
     parameters = np.isin(every, prepared.places("parameter"))
+    model = Model.of(prepared, prepared.joined(arms), prepared.natural(x))
+    predicted = objective.predict(arms, x, effects)
+    spread = model.spread(predicted)
+
+    def rows(at: np.ndarray) -> np.ndarray:
+        return objective.information_rows(arms, at, _rescaled(prepared, effects, x, at), model, spread)
+
+    mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)) * ~held, 2)
+    slope = np.nan_to_num(objective.by_effects(arms, x, effects, model, spread))
+    size = np.where(model.logarithmic, 1.0, np.abs(np.nan_to_num(predicted)))
+    doubt = np.outer(objective.accuracy * size / spread, parameters / prepared.sizes(x)) * ~held
+    belongs, spreads = prepared.belongs(arms), _spread_changes(prepared, x)
     found = []
-    for group in dict.fromkeys(arm.group for arm in prepared.arms):
-        arms = prepared.members(group)
-        model = Model.of(prepared, prepared.joined(arms), natural)
-        spread = model.spread(objective.predict(arms, x, effects))
-
-        def rows(
-            at: np.ndarray, arms: tuple[int, ...] = arms, model: Model = model, spread: np.ndarray = spread
-        ) -> np.ndarray:
-            moved = _rescaled(prepared, effects, x, at)
-            return objective.information_rows(arms, at, moved, model, spread)
-
-        mean, level = np.split(np.nan_to_num(objective.differences(rows, x, every)) * ~held, 2)
-        slope = _by_effects(objective, group, x, effects, model, spread)
-        size = np.where(model.logarithmic, 1.0, np.abs(np.nan_to_num(objective.predict(arms, x, effects))))
-        doubt = np.outer(objective.accuracy * size / spread, parameters / prepared.sizes(x)) * ~held
-        found.append(_group(prepared, mean, doubt, level, slope))
+    for group in dict.fromkeys(belongs.tolist()):
+        own = belongs == group
+        found.append(_group(mean[own], doubt[own], level[own], slope[own], spreads))
     return found
 
 
 def _group(
-    prepared: Prepared, mean: np.ndarray, doubt: np.ndarray, level: np.ndarray, slope: np.ndarray
+    mean: np.ndarray, doubt: np.ndarray, level: np.ndarray, slope: np.ndarray, spreads: dict[int, np.ndarray]
 ) -> _Group:
     """One group from m_i/s and from the derivatives of sqrt(2) ln s, both (n, k), and Z/s, (n, effects)."""
     changes = np.stack([np.diag(np.sqrt(2) * column) for column in level.T])  # dV = 2 s^2 d ln s, over s^2
-    for k, effect in enumerate(prepared.effects):
-        if effect.omega.place is not None:
-            changes[effect.omega.place] += 2 * np.outer(slope[:, k], slope[:, k])
+    for place, change in spreads.items():
+        changes[place] += slope @ change @ slope.T
     return _Group(mean, doubt, np.linalg.inv(np.eye(len(mean)) + slope @ slope.T), changes)
 
 
+def _spread_changes(prepared: Prepared, x: np.ndarray) -> dict[int, np.ndarray]:
+    """Derivatives of the covariance of the effects by omegas and correlations, in units of independent ones.
+
+    By place of coordinate, each of shape (effects, effects): 2 at one place for an omega alone.
+    """
+    found, step = {}, 1e-5
+    root = prepared.factor(x) if prepared.effects else np.empty((0, 0))
+    for place in prepared.places("omega", "correlation"):
+        moved = np.where(np.arange(x.size) == place, step, 0.0)
+        up, down = (prepared.factor(x + side * moved) for side in (1, -1))
+        half = np.linalg.solve(root, (up @ up.T - down @ down.T) / (2 * step))
+        found[int(place)] = np.linalg.solve(root, half.T).T
+    return found
+
+
 def _rescaled(prepared: Prepared, effects: np.ndarray, x: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Standard normal effects that leave omega u as it is where omega changes from `x` to `at`."""
-    before, now = prepared.natural(x), prepared.natural(at)
-    ratio = [effect.omega.at(before) / effect.omega.at(now) for effect in prepared.effects]
-    return effects * np.array(ratio) if ratio else effects
-
-
-def _by_effects(
-    objective: Objective, group: int, x: np.ndarray, effects: np.ndarray, model: Model, spread: np.ndarray
-) -> np.ndarray:
-    """Derivatives of the means over their standard deviations by the group's effects; shape (n, effects)."""
-    prepared = objective.prepared
-    arms, natural = prepared.members(group), prepared.natural(x)
-    columns = []
-    for k, effect in enumerate(prepared.effects):
-        step = np.zeros_like(effects)
-        step[group, k] = objective.step / effect.omega.at(natural)
-        sides = [
-            objective.information_rows(arms, x, effects + sign * step, model, spread)[: spread.size]
-            for sign in (1, -1)
-        ]
-        columns.append((sides[0] - sides[1]) / (2 * step[group, k]))
-    return np.nan_to_num(np.stack(columns, axis=-1)) if columns else np.empty((spread.size, 0))
+    """Standard normal effects that leave L u as it is where L changes from `x` to `at`."""
+    if not prepared.effects:
+        return effects
+    return effects @ np.linalg.solve(prepared.factor(at), prepared.factor(x)).T

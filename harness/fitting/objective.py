@@ -12,10 +12,10 @@ S(u^) + ln det H(u^), where u^ minimises S and H = I + J'J is half the (expected
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
+from harness.fitting.effects import of_size
 from harness.fitting.likelihood import TINY, Model, constant, residuals
 from harness.fitting.prepared import Prepared
 from harness.fitting.simulations import Near, Simulations
@@ -32,6 +32,8 @@ class Objective:
         The fit.
     simulations
         What gives the observables of its arms; by default runs of their own.
+    threads
+        On how many threads these are made; no number depends on it.
 
     Attributes
     ----------
@@ -39,11 +41,12 @@ class Objective:
         Step of the differences, in ln units.
     """
 
-    def __init__(self, prepared: Prepared, simulations: Simulations | Near | None = None) -> None:
+    def __init__(
+        self, prepared: Prepared, simulations: Simulations | Near | None = None, threads: int = 1
+    ) -> None:
         self.prepared = prepared
-        self.simulations = simulations or Simulations(prepared)
-        shape = (max(len(prepared.groups), 1), len(prepared.effects))
-        self._effects = np.zeros(shape)
+        self.simulations = simulations or Simulations(prepared, threads)
+        self._effects = np.zeros((max(len(prepared.groups), 1), len(prepared.effects)))
         self._parameters = prepared.places("parameter").tolist()
         self._every = tuple(range(len(prepared.arms)))
 
@@ -84,20 +87,22 @@ class Objective:
         at
             Times by arm that can be read out there; by default those of all observations.
         by
-            Places of the parameters that can change there; by default all that are fitted.
+            Places in the point of an arm of what can change there; by default all.
         """
         if isinstance(self.simulations, Near):
             return self
         wanted = {i: arm.times for i, arm in enumerate(self.prepared.arms)} if at is None else at
-        by = [self._parameters.index(place) for place in (self._parameters if by is None else by)]
-        acted_on = [self._parameters.index(place) for place in self._acted_on if twice]
+        by = list(range(len(self.prepared.varied))) if by is None else by
+        arms = tuple(wanted)
+        asked = [(i, wanted[i], point) for i, point in zip(arms, self._points(arms, x, effects), strict=True)]
         found = {}
-        for i, point in self._points(tuple(wanted), x, effects).items():
-            expansion = self.simulations.expansion(i, wanted[i], point, by, acted_on)
+        for i, expansion in zip(
+            arms, self.simulations.expansions(asked, by, self._acted_on if twice else ()), strict=True
+        ):
             if expansion is None:
                 return self
             found[i, wanted[i].tobytes()] = expansion
-        near = Objective(self.prepared, Near(by, found))
+        near = Objective(self.prepared, Near(by, found, self.prepared))
         near._effects = effects.copy()
         return near
 
@@ -116,26 +121,21 @@ class Objective:
         the best effects move, which follows from their being stationary (implicit function theorem).
         """
         effects = self.effects(x)
-        by = [place for place in self._parameters if place in free or place in self._acted_on]
-        near = self.near(x, effects, twice=bool(self.prepared.effects), by=by)
+        by = {i for i, place in enumerate(self._parameters) if place in free} | set(self._acted_on)
+        near = self.near(x, effects, twice=bool(self.prepared.effects), by=sorted(by))
         if not self.prepared.effects:
             return self._by_chain(near, x, effects, free)
-        count = effects.size
+        count, shape = effects.size, effects.shape
 
         def with_gradients(at: np.ndarray, shifted: np.ndarray) -> np.ndarray:
             return np.concatenate([near._rows_at(at, shifted), near._gradients(at, shifted).ravel()])
 
         by_x = near.differences(lambda at: with_gradients(at, effects), x, free)
-        by_u = _slope(
-            lambda u: with_gradients(x, effects + u), np.zeros(effects.shape[1]), near._effect_steps(x)
-        )
-        moves = np.stack([
-            -np.linalg.solve(by_u[-count:].reshape(*effects.shape, -1)[g], part)
-            for g, part in enumerate(by_x[-count:].reshape(*effects.shape, -1))
-        ])  # fmt: skip
-        total = by_x[:-count].copy()
-        for g, rows in enumerate(self._rows_of_groups(total.shape[0])):
-            total[rows] += by_u[:-count][rows] @ moves[g]
+        by_u = _slope(lambda u: with_gradients(x, effects + u), near._effect_steps(x))
+        moves = -np.linalg.solve(by_u[-count:].reshape(*shape, -1), by_x[-count:].reshape(*shape, -1))
+        belongs = self._groups_of_rows(by_x.shape[0] - count)
+        total, own = by_x[:-count].copy(), belongs >= 0
+        total[own] += np.einsum("rk,rkf->rf", by_u[:-count][own], moves[belongs[own]])
         return total
 
     def _by_chain(self, near: Objective, x: np.ndarray, effects: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -194,26 +194,20 @@ class Objective:
 
     def predict(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """Predictions of the observations of some arms, shape (n,); NaN where the run failed."""
-        found = []
-        for i, point in self._points(arms, x, effects).items():
-            data = self.prepared.arms[i]
-            values = self.simulations.values(i, data.times, point)
-            found.append(values[data.time_index, data.observable_index])
-        return np.concatenate(found)
+        return self.simulations.observations(arms, self._points(arms, x, effects))
 
     def curve(self, arm: int, times: np.ndarray, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """The observables of an arm at any times, shape (times, observables)."""
         return self.simulations.values(arm, times, self.point(arm, x, effects))
 
     def point(self, arm: int, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """The parameters of an arm, random effects among them, on their scales; shape (parameters,)."""
-        return self._points((arm,), x, effects)[arm]
+        """The parameters of an arm, random effects among them, on their scales; shape (varied,)."""
+        return self._points((arm,), x, effects)[0]
 
     def effects(self, x: np.ndarray) -> np.ndarray:
         """Random effects that minimise the sum of squares at a point: standard normal, (groups, effects)."""
         if self.prepared.effects:
-            for group in range(len(self.prepared.groups)):
-                self._effects[group] = self._best_effects(group, x, self._effects[group])
+            self._effects = self._best_effects(x, self._effects)
         return self._effects.copy()
 
     def information_rows(
@@ -234,19 +228,19 @@ class Objective:
         level = np.where(one_sided, 0.0, np.sqrt(2) * np.log(model.breadth(seen, predicted)))
         return np.where(np.isfinite(predicted), [mean, level], np.nan).ravel()
 
-    def _points(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> dict[int, np.ndarray]:
-        points = dict.fromkeys(arms, x[self._parameters])
-        natural = self.prepared.natural(x) if self.prepared.effects else x
-        for k, effect in enumerate(self.prepared.effects):
-            place, size = self._parameters.index(effect.place), effect.omega.at(natural)
-            for i in arms:
-                points[i] = points[i].copy()
-                shift = size * effects[self.prepared.arms[i].group, k]
-                if self.prepared.coordinates[effect.place].log:
-                    points[i][place] += shift
-                else:
-                    points[i][place] *= np.exp(shift)
-        return points
+    def by_effects(
+        self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
+    ) -> np.ndarray:
+        """Derivatives of the first of the information rows by the effects of the groups; (n, effects)."""
+        if not self.prepared.effects:
+            return np.empty((spread.size, 0))
+        found = _slope(
+            lambda u: self.information_rows(arms, x, effects + u, at, spread), self._effect_steps(x)
+        )
+        return found[: spread.size]
+
+    def _points(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        return self.prepared.points(arms, x, effects)
 
     def _residuals(
         self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray
@@ -262,105 +256,139 @@ class Objective:
             parts += [effects.ravel(), self._roots_of_determinants(x, effects)]
         return np.concatenate(parts)
 
-    def _rows_of_groups(self, count: int) -> list[np.ndarray]:
-        """Which of `count` rows belong to each group."""
-        shape = self._effects.shape
-        arms = np.concatenate([np.full(arm.value.size, arm.group) for arm in self.prepared.arms])
-        priors = np.full(count - 2 * arms.size - self._effects.size - shape[0], -1)
-        groups = np.arange(shape[0])
-        belongs = np.concatenate([arms, arms, priors, np.repeat(groups, shape[1]), groups])
-        return [np.flatnonzero(belongs == group) for group in groups]
+    def _groups_of_rows(self, count: int) -> np.ndarray:
+        """Group of each of `count` rows, -1 for those of priors."""
+        groups, effects = self._effects.shape
+        of_arms = self.prepared.belongs(self._every)
+        priors = np.full(count - 2 * of_arms.size - self._effects.size - groups, -1)
+        every = np.arange(groups)
+        return np.concatenate([of_arms, of_arms, priors, np.repeat(every, effects), every])
 
     def _gradients(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """Half the gradient of each group's sum of squares by its effects, shape (groups, effects)."""
-        steps = self._effect_steps(x)
-        found = []
-        for group, u in enumerate(effects):
-            slope = _slope(partial(self._group_rows, group, x), u, steps)
-            found.append(slope.T @ self._group_rows(group, x, u))
-        return np.stack(found)
+        rows, belongs = self._of_observations(self._every, x, effects)
+        slope = self._slopes(self._every, x, effects)
+        return effects + _by_group(slope * rows[:, np.newaxis], belongs, len(effects))
 
     def _priors(self, x: np.ndarray) -> np.ndarray:
         priors = [(x[i], c.prior) for i, c in enumerate(self.prepared.coordinates) if c.prior]
         return np.array([(value - mean) / sd for value, (mean, sd) in priors])
 
-    def _near_group(self, group: int, x: np.ndarray, u: np.ndarray) -> Objective:
-        """The objective near a point, for one group and its random effects alone."""
-        effects = self._effects.copy()
-        effects[group] = u
-        at = {i: self.prepared.arms[i].times for i in self.prepared.members(group)}
-        return self.near(x, effects, at=at, by=self._acted_on)
-
     @property
     def _acted_on(self) -> list[int]:
-        """Places of the parameters that have random effects."""
-        return [effect.place for effect in self.prepared.effects]
+        """Places, in the point of an arm, of the parameters that have random effects."""
+        return sorted({effect.position for effect in self.prepared.effects})
 
-    def _group_rows(self, group: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Residuals of a group's observations and of its random effects u, shape (effects,)."""
-        effects = self._effects.copy()
-        effects[group] = u
-        return np.concatenate([*self._residuals(self.prepared.members(group), x, effects), u])
+    def _of_observations(
+        self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both residuals of each observation of some arms in a row, and the group of each."""
+        belongs = self.prepared.belongs(arms)
+        return np.concatenate(self._residuals(arms, x, effects)), np.concatenate([belongs, belongs])
 
-    def _group_information(self, group: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """H of a group at u, shape (effects, effects)."""
-        arms, effects = self.prepared.members(group), self._effects.copy()
+    def _squares(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Sum of squares of each group, its effects among them; shape (groups,), of groups of these arms."""
+        rows, belongs = self._of_observations(arms, x, effects)
+        return _by_group(rows**2, belongs, len(effects)) + (effects**2).sum(axis=1)
 
-        def with_effects(v: np.ndarray) -> np.ndarray:
-            effects[group] = v
-            return effects
+    def _slopes(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Derivatives of the residuals of observations by the effects of their group, (rows, effects)."""
 
+        def rows(u: np.ndarray) -> np.ndarray:
+            return np.concatenate(self._residuals(arms, x, effects + u))
+
+        return _slope(rows, self._effect_steps(x))
+
+    def _informations(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """H of each group, of groups of these arms; shape (groups, effects, effects)."""
         model = Model.of(self.prepared, self.prepared.joined(arms), self.prepared.natural(x))
-        spread = model.spread(self.predict(arms, x, with_effects(u)))
-        slope = _slope(
-            lambda v: self.information_rows(arms, x, with_effects(v), model, spread), u, self._effect_steps(x)
+        spread = model.spread(self.predict(arms, x, effects))
+        slope = np.nan_to_num(
+            _slope(
+                lambda u: self.information_rows(arms, x, effects + u, model, spread), self._effect_steps(x)
+            )
         )
-        slope = np.nan_to_num(slope)
-        return np.eye(u.size) + slope.T @ slope
+        belongs = self.prepared.belongs(arms)
+        squares = slope[:, :, np.newaxis] * slope[:, np.newaxis, :]
+        found = _by_group(squares, np.concatenate([belongs, belongs]), len(effects))
+        return found + np.eye(effects.shape[1])
 
     def _effect_steps(self, x: np.ndarray) -> np.ndarray:
         """Steps of standard normal effects that move their parameters by the step."""
-        natural = self.prepared.natural(x)
-        return np.array([self.step / effect.omega.at(natural) for effect in self.prepared.effects])
+        natural, varied = self.prepared.natural(x), self.prepared.varied
+        found = []
+        for effect in self.prepared.effects:
+            coordinate = varied[effect.position]
+            at = effect.position
+            value = (
+                x[self._parameters[at]] if at < len(self._parameters) else coordinate.scaled(coordinate.start)
+            )
+            size = of_size(effect, coordinate.log, value, coordinate.size(value))
+            found.append(self.step * size / effect.omega.at(natural))
+        return np.array(found)
 
-    def _best_effects(self, group: int, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Effects of a group that minimise its sum of squares, by Fisher scoring from `u` on."""
-        rows = self._group_rows(group, x, u)
+    def _best_effects(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Effects of every group that minimise its sum of squares, by Fisher scoring from where they are."""
+        effects = effects.copy()
+        arms, active = self._every, np.ones(len(effects), bool)
+        squares = self._squares(arms, x, effects)
         for _ in range(40):
-            near = self._near_group(group, x, u)
-            slope = _slope(partial(near._group_rows, group, x), u, near._effect_steps(x))
-            step = -np.linalg.solve(near._group_information(group, x, u), slope.T @ rows)
-            step *= min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
-            u, rows, moved = self._downhill(group, x, u, rows, step)
-            if moved < 1e-3:
+            near = self.near(x, effects, at={i: self.prepared.arms[i].times for i in arms}, by=self._acted_on)
+            rows, belongs = self._of_observations(arms, x, effects)
+            slope = near._slopes(arms, x, effects)
+            gradient = effects + _by_group(slope * rows[:, np.newaxis], belongs, len(effects))
+            step = -np.linalg.solve(near._informations(arms, x, effects), gradient[..., np.newaxis])[..., 0]
+            longest = np.abs(step).max(axis=1, keepdims=True)
+            step *= np.minimum(1.0, 2.0 / np.maximum(longest, 1e-300)) * active[:, np.newaxis]
+            effects, squares, length = self._downhill(x, effects, squares, step, active)
+            active &= length >= 1e-3
+            if not active.any():
                 break
-        return u
+            arms = tuple(i for i in self._every if active[self.prepared.arms[i].group])
+        return effects
 
     def _downhill(
-        self, group: int, x: np.ndarray, u: np.ndarray, rows: np.ndarray, step: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """The first of the step, its half, its quarter... that does not raise the sum of squares."""
+        self, x: np.ndarray, effects: np.ndarray, squares: np.ndarray, step: np.ndarray, active: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The first of each step, its half, its quarter... that does not raise the sum of squares.
+
+        Returns effects, sums of squares and how far each group moved, 0 for one whose steps all do.
+        """
+        effects, squares, length = effects.copy(), squares.copy(), np.zeros(len(effects))
+        left = active.copy()
         for _ in range(12):
-            tried = self._group_rows(group, x, u + step)
-            if tried @ tried <= rows @ rows:
-                return u + step, tried, float(np.abs(step).max())
-            if np.abs(step).max() < 1e-4:
+            arms = tuple(i for i in self._every if left[self.prepared.arms[i].group])
+            tried = self._squares(arms, x, effects + step * left[:, np.newaxis])
+            better = left & (tried <= squares)
+            effects[better] += step[better]
+            squares[better], length[better] = tried[better], np.abs(step[better]).max(axis=1)
+            left &= ~better & (np.abs(step).max(axis=1) >= 1e-4)
+            if not left.any():
                 break
             step = step / 2
-        return u, rows, 0.0
+        return effects, squares, length
 
     def _roots_of_determinants(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """Root of ln det H of each group, which is not negative: H is never below the unit matrix."""
-        determinants = [
-            np.linalg.slogdet(self._near_group(group, x, u)._group_information(group, x, u))[1]
-            for group, u in enumerate(effects)
-        ]
+        near = self.near(x, effects, by=self._acted_on)
+        determinants = np.linalg.slogdet(near._informations(self._every, x, effects))[1]
         return np.sqrt(np.maximum(determinants, 0.0))
 
 
-def _slope(function: Callable[[np.ndarray], np.ndarray], u: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Central differences of a function of the random effects of a group; shape (values, effects)."""
-    sides = [np.where(np.arange(u.size) == k, steps[k], 0.0) for k in range(u.size)]
+def _by_group(rows: np.ndarray, belongs: np.ndarray, groups: int) -> np.ndarray:
+    """Sums of rows by group, shape (groups, ...)."""
+    found = np.zeros((groups, *rows.shape[1:]))
+    np.add.at(found, belongs, rows)
+    return found
+
+
+def _slope(function: Callable[[np.ndarray], np.ndarray], steps: np.ndarray) -> np.ndarray:
+    """Central differences of a function of a shift of random effects, which every group has alike.
+
+    Shape (values, effects).
+    """
+    sides = np.diag(steps)
     return np.stack(
-        [(function(u + d) - function(u - d)) / (2 * steps[k]) for k, d in enumerate(sides)], axis=-1
+        [(function(side) - function(-side)) / (2 * step) for side, step in zip(sides, steps, strict=True)],
+        axis=-1,
     )

@@ -99,7 +99,7 @@ class _Problem:
 
         Squares of the rows hold ln s^2, whose curvature by ln s a Gauss-Newton step does not see: it would
         overshoot twofold. Rows that are always 0 have no part in objective and gradient, but bring it in. The
-        same holds for omegas, with one unit a group.
+        same holds for omegas, with one unit a group, and for correlations r, with r/(1 - r^2) of it.
         """
         prepared = self.objective.prepared
         jacobian = self.jacobian(values)
@@ -108,8 +108,9 @@ class _Problem:
         count = prepared.observations
         level = slice(count, 2 * count)
         missing = self.rows(values)[level, np.newaxis] * jacobian[level]
-        omegas = np.isin(self.free, prepared.places("omega")) * np.sqrt(len(prepared.groups))
-        return np.concatenate([jacobian, missing, np.diag(omegas)])
+        r = np.where(np.isin(self.free, prepared.places("correlation")), values, 0.0)
+        of_effects = np.isin(self.free, prepared.places("omega")) + r / (1 - r**2)
+        return np.concatenate([jacobian, missing, np.diag(of_effects * np.sqrt(len(prepared.groups)))])
 
     @property
     def missing_rows(self) -> int:

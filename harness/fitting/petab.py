@@ -18,7 +18,8 @@ import pandas as pd
 from harness.errors import InputError
 from harness.fitting.petab_files import read_petab, texts_of
 from harness.fitting.petab_model import Conditions, Observable, observables_of, place_names
-from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared, Size
+from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared
+from harness.fitting.sizes import Size
 from harness.reading import parse_number
 
 if TYPE_CHECKING:

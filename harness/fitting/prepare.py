@@ -18,9 +18,19 @@ from harness.analysis.observations import Observed, in_unit, observed
 from harness.errors import InputError, unknown_name
 from harness.fitting.arms import laid_out
 from harness.fitting.covariates import coefficient_coordinates, individualised
-from harness.fitting.prepared import ArmData, Coordinate, EffectPlace, ErrorSizes, Prepared, Size
-from harness.fitting.problem import Estimated, FitArm, FitProblem, FreeParameter, Synthetic
+from harness.fitting.effects import EffectPlace, Pair
+from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared
+from harness.fitting.problem import (
+    Effect,
+    Estimated,
+    FitArm,
+    FitProblem,
+    FreeParameter,
+    Synthetic,
+    pairs_of,
+)
 from harness.fitting.rows import Shared, share
+from harness.fitting.sizes import Size
 from harness.fitting.synthetic import Schedule, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
@@ -32,6 +42,9 @@ from harness.simulation.regimen import Regimen, regimen
 from harness.simulation.times import parse_times
 
 __all__ = ["prepare"]
+
+CLOSE = 0.995
+"""Correlation of two random effects up to which one is looked for."""
 
 
 def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
@@ -60,7 +73,7 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
         symbols.require_settable(name)
     given = {name: (arm.covariates, arm.over_time) for name, arm in problem.arms.items()}
     errors, coordinates = _errors(problem, symbols, coordinates)
-    effects, coordinates = _effects(problem, coordinates)
+    effects, pairs, held, coordinates = _effects(problem, symbols, coordinates)
     groups = tuple(dict.fromkeys(arm.group for arm in problem.arms.values() if arm.group is not None))
     shared = share(laid, symbols, fixed)
     program, fixed = individualised(
@@ -79,6 +92,8 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
         time_unit=symbols.time_unit,
         checksum="",
         effects=effects,
+        pairs=pairs,
+        held=held,
         groups=groups,
         method=problem.optimiser.method,
         loss=problem.optimiser.loss,
@@ -170,15 +185,49 @@ def _errors(
 
 
 def _effects(
-    problem: FitProblem, coordinates: tuple[Coordinate, ...]
-) -> tuple[tuple[EffectPlace, ...], tuple[Coordinate, ...]]:
-    every = list(coordinates)
-    places = {coordinate.name: i for i, coordinate in enumerate(coordinates)}
-    found = tuple(
-        EffectPlace(places[name], _size(effect.omega, f"omega_{name}", "dimensionless", "omega", every))
-        for name, effect in problem.effects.items()
+    problem: FitProblem, symbols: SymbolTable, coordinates: tuple[Coordinate, ...]
+) -> tuple[tuple[EffectPlace, ...], tuple[Pair, ...], tuple[Coordinate, ...], tuple[Coordinate, ...]]:
+    """Effects, their correlations, parameters that have one and are not free, and all coordinates."""
+    every, held = list(coordinates), []
+    free = [c.name for c in coordinates if c.kind == "parameter"]
+    found = []
+    for name, effect in problem.effects.items():
+        unit = symbols.require_settable(name).unit
+        if name not in free:
+            held.append(_held(name, symbols))
+        low, high = _logit_bounds(name, effect, unit)
+        omega = _size(
+            effect.omega, f"omega_{name}", unit if effect.distribution == "normal" else "dimensionless",
+            "omega", every,
+        )  # fmt: skip
+        position = free.index(name) if name in free else len(free) + len(held) - 1
+        found.append(EffectPlace(name, position, omega, effect.distribution, low, high))
+    order, pairs = list(problem.effects), []
+    for first, second in pairs_of(problem):
+        name = f"correlation_{first}_{second}"
+        every.append(
+            Coordinate(name, "dimensionless", "correlation", False, -CLOSE, CLOSE, 0.0, float("nan"))
+        )
+        pairs.append(Pair(order.index(first), order.index(second), Size(place=len(every) - 1)))
+    return tuple(found), tuple(pairs), tuple(held), tuple(every)
+
+
+def _held(name: str, symbols: SymbolTable) -> Coordinate:
+    """A parameter that has a random effect and is not estimated."""
+    symbol = symbols.require_settable(name)
+    return Coordinate(
+        name, symbol.unit, "held", False, -np.inf, np.inf, symbol.value, symbol.value
+    )  # its value is that of each arm
+
+
+def _logit_bounds(name: str, effect: Effect, unit: str) -> tuple[float, float]:
+    low, high = (
+        default if text is None else parse_quantity(text, unit, f"{end} of the effect on {name}")
+        for end, text, default in (("low", effect.low, 0.0), ("high", effect.high, 1.0))
     )
-    return found, tuple(every)
+    if not low < high:
+        raise InputError(f"effects: {name}: low must be below high, not {low:g} and {high:g}")
+    return low, high
 
 
 def _size(given: str | Estimated | None, name: str, unit: str, kind: str, every: list[Coordinate]) -> Size:

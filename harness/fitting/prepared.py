@@ -11,13 +11,15 @@ from functools import cached_property
 
 import numpy as np
 
+from harness.fitting.effects import EffectPlace, Pair, factor, moved
+from harness.fitting.sizes import Size
 from harness.identity import key_of
 from harness.shown import in_lines, listed
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
 
-__all__ = ["ArmData", "Coordinate", "EffectPlace", "ErrorSizes", "Observations", "Prepared", "Size"]
+__all__ = ["ArmData", "Coordinate", "ErrorSizes", "Observations", "Prepared"]
 
 SMALL = 1e-2
 """Part of its start below which a coordinate on a linear scale counts as next to 0."""
@@ -27,7 +29,8 @@ SMALL = 1e-2
 class Coordinate:
     """One coordinate of the fit; `low`, `high`, `start` and `declared` are natural values, in `unit`.
 
-    `kind` is parameter (of the model), error (a size of an error model) or omega (of a random effect).
+    `kind` is parameter (of the model), error (a size of an error model), omega (of a random effect) or
+    correlation (of two of them); held for a parameter that has a random effect alone, which is no coordinate.
     `declared` is the model's own value, such as Table 1's, NaN for what no model declares. `prior` is mean
     and sd on the scale of the coordinate.
     """
@@ -65,19 +68,6 @@ class Coordinate:
 
 
 @dataclass(frozen=True)
-class Size:
-    """A number that is given, or `factor` times the coordinate at place `place` that estimates it."""
-
-    value: float = 0.0
-    place: int | None = None
-    factor: float = 1.0
-
-    def at(self, natural: np.ndarray) -> float:
-        """Its value, given the natural values of all coordinates."""
-        return self.value if self.place is None else self.factor * float(natural[self.place])
-
-
-@dataclass(frozen=True)
 class ErrorSizes:
     """The error model of one observable: on logarithms or not, and its two sizes, 0 where it has none.
 
@@ -90,14 +80,6 @@ class ErrorSizes:
     additive: Size
     relative: Size
     reference: float
-
-
-@dataclass(frozen=True)
-class EffectPlace:
-    """A log-normal random effect: the coordinate it acts on, and its standard deviation."""
-
-    place: int
-    omega: Size
 
 
 @dataclass(frozen=True)
@@ -142,8 +124,9 @@ class ArmData(Observations):
 class Prepared:
     """A checked fit. `key` is the same for the same content; `checksum` is that of the data alone.
 
-    `engine` runs the simulations. `left_out` counts the rows of the table that are not fitted, by arm and
-    observable of the table.
+    `held` are parameters that have a random effect and are not estimated; `pairs` the correlations of
+    effects. `engine` runs the simulations. `left_out` counts the rows of the table that are not fitted, by
+    arm and observable of the table.
     """
 
     title: str
@@ -154,6 +137,8 @@ class Prepared:
     time_unit: str
     checksum: str
     effects: tuple[EffectPlace, ...] = ()
+    held: tuple[Coordinate, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     groups: tuple[str, ...] = ()
     method: str = "least_squares"
     loss: str = "linear"
@@ -177,8 +162,8 @@ class Prepared:
 
     @property
     def names_of_parameters(self) -> list[str]:
-        """Names of the coordinates that are parameters of the model."""
-        return [self.coordinates[i].name for i in self.places("parameter")]
+        """Names of the parameters of the model that change from run to run."""
+        return [c.name for c in self.varied]
 
     @property
     def names(self) -> list[str]:
@@ -231,6 +216,60 @@ class Prepared:
     @cached_property
     def _logs(self) -> np.ndarray:
         return np.array([c.log for c in self.coordinates], bool)
+
+    @cached_property
+    def varied(self) -> tuple[Coordinate, ...]:
+        """What the point of an arm holds: the free parameters, then those that have an effect alone."""
+        return (*(self.coordinates[i] for i in self.places("parameter")), *self.held)
+
+    def factor(self, x: np.ndarray) -> np.ndarray:
+        """L of the random effects at a point: b = L u, shape (effects, effects)."""
+        key = x.tobytes()
+        if key not in self._factors:
+            self._factors.clear()  # one point is asked for many times in a row
+            self._factors[key] = factor(self.effects, self.pairs, self.natural(x))
+        return self._factors[key]
+
+    @cached_property
+    def _factors(self) -> dict[bytes, np.ndarray]:
+        return {}
+
+    def points(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Parameters of some arms on their scales, with their random effects; shape (arms, varied).
+
+        `effects` are standard normal and independent, shape (groups, effects).
+        """
+        places, own = self._of_arms
+        found = np.empty((len(arms), len(self.varied)))
+        found[:, : places.size] = x[places]
+        found[:, places.size :] = own[list(arms)]
+        if self.effects:
+            b = (effects @ self.factor(x).T)[self._groups[list(arms)]]
+            for k, effect in enumerate(self.effects):
+                at, log = effect.position, self.varied[effect.position].log
+                found[:, at] = moved(effect, log, found[:, at], b[:, k])
+        return found
+
+    @cached_property
+    def _groups(self) -> np.ndarray:
+        return np.array([arm.group for arm in self.arms], int)
+
+    @cached_property
+    def _of_arms(self) -> tuple[np.ndarray, np.ndarray]:
+        """Places of the free parameters, and values of those that are held on their scales, (arms, held)."""
+        own = [[c.scaled(arm.fixed.get(c.name, c.start)) for c in self.held] for arm in self.arms]
+        return self.places("parameter"), np.array(own, float).reshape(len(self.arms), len(self.held))
+
+    def belongs(self, arms: tuple[int, ...]) -> np.ndarray:
+        """Groups of the observations of some arms, shape (n,)."""
+        if arms not in self._belongs:
+            parts = [np.full(self.arms[i].value.size, self.arms[i].group) for i in arms]
+            self._belongs[arms] = np.concatenate(parts)
+        return self._belongs[arms]
+
+    @cached_property
+    def _belongs(self) -> dict[tuple[int, ...], np.ndarray]:
+        return {}
 
     def members(self, group: int) -> tuple[int, ...]:
         """Places of the arms of a group."""

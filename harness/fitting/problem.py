@@ -35,6 +35,7 @@ __all__ = [
     "Variant",
     "coordinate_names",
     "find_problem",
+    "pairs_of",
     "problem_names",
     "read_problem",
     "require_groups",
@@ -115,9 +116,22 @@ class FitArm(Declaration):
 
 
 class Effect(Declaration):
-    """A log-normal random effect of a free parameter over groups, with standard deviation `omega`."""
+    """A random effect of a parameter, free or not, over groups, with standard deviation `omega`.
+
+    It is log-normal; or normal, with `omega` in the unit of the parameter; or logit, which keeps the
+    parameter between `low` and `high`, 0 and 1 unless they are given.
+    """
 
     omega: str | Estimated
+    distribution: Literal["log-normal", "normal", "logit"] = "log-normal"
+    low: str | None = None
+    high: str | None = None
+
+    @model_validator(mode="after")
+    def _bounds_go_with_a_logit(self) -> Effect:
+        if self.distribution != "logit" and (self.low, self.high) != (None, None):
+            raise ValueError("low and high go with the distribution logit")
+        return self
 
 
 class Synthetic(Declaration):
@@ -180,6 +194,7 @@ class FitProblem(Declaration):
     observables: dict[str, ErrorModel] = Field(min_length=1)
     parameters: dict[str, FreeParameter] = Field(min_length=1)
     effects: dict[str, Effect] = {}
+    correlated: tuple[tuple[str, ...], ...] = ()
     covariates: Covariates = {}
     fixed_from: dict[str, tuple[str, ...]] = {}
     optimiser: Optimiser = Optimiser()
@@ -193,9 +208,7 @@ class FitProblem(Declaration):
             raise ValueError("table: its subjects are the arms, and its own columns say what is in it")
         if self.synthetic is not None and not self.arms:
             raise ValueError("arms: synthetic data need one or more")
-        for name in self.effects:
-            if name not in self.parameters:
-                raise ValueError(str(unknown_name("free parameter for effect", name, self.parameters)))
+        _require_blocks(self)
         if self.arms:
             require_groups(self)
         for name in self.ridge or ():
@@ -230,6 +243,25 @@ def require_groups(problem: FitProblem) -> None:
         raise InputError("random effects need two groups or more")
 
 
+def _require_blocks(problem: FitProblem) -> None:
+    """Refuse a block of correlated effects that names one of no effect, one alone, or one twice."""
+    named = [name for block in problem.correlated for name in block]
+    for name in named:
+        if name not in problem.effects:
+            raise ValueError(str(unknown_name("effect for correlated", name, problem.effects)))
+        if named.count(name) > 1:
+            raise ValueError(f"correlated: {name} is named twice")
+    if any(len(block) < 2 for block in problem.correlated):
+        raise ValueError("correlated: a block has two effects or more")
+
+
+def pairs_of(problem: FitProblem) -> list[tuple[str, str]]:
+    """Pairs of correlated effects, in the order of the effects: for each the ones before it."""
+    order = list(problem.effects)
+    blocks = [sorted(block, key=order.index) for block in problem.correlated]
+    return [(first, second) for block in blocks for i, second in enumerate(block) for first in block[:i]]
+
+
 class _Like(Declaration):
     like: str
     title: str
@@ -246,7 +278,8 @@ Variant = create_model(
 
 
 def coordinate_names(problem: FitProblem) -> list[str]:
-    """Names of all coordinates: free parameters, coefficients of covariates, sizes of errors, omegas.
+    """Names of all coordinates: free parameters, coefficients of covariates, sizes of errors, omegas, their
+    correlations.
 
     Those alone that are estimated.
     """
@@ -258,7 +291,8 @@ def coordinate_names(problem: FitProblem) -> list[str]:
     ]
     omegas = [f"omega_{name}" for name, e in problem.effects.items() if isinstance(e.omega, Estimated)]
     coefficients = [each.name for each in coefficient_coordinates(problem.covariates)]
-    return [*problem.parameters, *coefficients, *sizes, *omegas]
+    correlations = [f"correlation_{first}_{second}" for first, second in pairs_of(problem)]
+    return [*problem.parameters, *coefficients, *sizes, *omegas, *correlations]
 
 
 def problem_names() -> tuple[str, ...]:

@@ -14,7 +14,6 @@ import numpy as np
 
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
-from harness.fitting.prepared import Prepared
 
 __all__ = ["DETERMINED", "NOT_DETERMINED", "ONE_SIDED", "Walk", "crossing", "verdict", "walk"]
 
@@ -34,14 +33,14 @@ class Walk:
     failed: int
 
 
-def walk(prepared: Prepared, x: np.ndarray, place: int, sign: int, error: float, rise: float) -> Walk:
+def walk(objective: Objective, x: np.ndarray, place: int, sign: int, error: float, rise: float) -> Walk:
     """Follow the profile from the optimum `x` to its crossing of `rise`, to the bound, or for POINTS points.
 
     The first step is a quarter of the distance at which a parabola of standard error `error` would cross;
     steps grow while the profile is flat and shrink where it is steep. Points are added around the crossing
     until one lies within a tenth of `rise` of it.
     """
-    objective = Objective(prepared)
+    prepared = objective.prepared
     low, high = prepared.bounds
     end = (low, high)[sign > 0][place]
     free = np.array([i for i in range(x.size) if i != place], int)

@@ -7,8 +7,11 @@ gives derivatives on the steps of one run, and what lies next to it is their Tay
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -41,6 +44,8 @@ change of M-protein by its production, at most 2e-7 is left (a test)."""
 
 KEPT = 20_000
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Expansion:
@@ -70,7 +75,7 @@ class Expansion:
 
 
 class Simulations:
-    """Runs of the arms of one prepared fit.
+    """Runs of the arms of one prepared fit, on several threads where the engine is the kernel.
 
     What changes from run to run is a `point`: the parameters of the fit as one arm has them, its random
     effects among them, on the scales of their coordinates; shape (parameters,).
@@ -87,31 +92,89 @@ class Simulations:
 
     step, accuracy = STEP, ACCURACY
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, threads: int = 1) -> None:
         self.prepared = prepared
         self.runs = self.failed = 0
-        self._free = [prepared.coordinates[i] for i in prepared.places("parameter")]
-        self._contents = [
+        self._threads = threads if prepared.engine == KERNEL else 1
+        self._free = prepared.varied
+        contents = [
             (arm.program.key, arm.regimen, arm.observables, *arm.fixed.items()) for arm in prepared.arms
         ]
+        numbers = {content: place for place, content in enumerate(dict.fromkeys(contents))}
+        self._contents = [numbers[content] for content in contents]
+        self._logs = np.array([c.log for c in self._free], bool)
+        self._names = [c.name for c in self._free]
         self._kept: dict[tuple, np.ndarray] = {}
         self._expanded: dict[tuple, Expansion | None] = {}
 
     def values(self, arm: int, times: np.ndarray, point: np.ndarray) -> np.ndarray:
         """Observables of an arm at some times, shape (times, observables); NaN when the run failed."""
-        key = self._contents[arm], times.tobytes(), point.tobytes()
+        key = self._key(arm, times, point)
         if key not in self._kept:
-            run = self.trajectory(arm, times, point)
-            self.runs += 1
-            self.failed += not np.isfinite(run.values).all()
-            _keep(self._kept, key, run.at(times))
+            self._take(key, self.trajectory(arm, times, point), times)
         return self._kept[key]
+
+    def observations(self, arms: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+        """Observables at the observations of some arms, one arm after the other; shape (n,).
+
+        `points` are those of the arms, shape (arms, varied).
+        """
+        data = [self.prepared.arms[i] for i in arms]
+        keys = [self._key(i, d.times, p) for i, d, p in zip(arms, data, points, strict=True)]
+        new = {key: at for at, key in enumerate(keys) if key not in self._kept}
+        parts = self._batches([arms[at] for at in new.values()])
+        batches = [[list(new.values())[i] for i in part] for part in parts]
+        for part, runs in zip(
+            batches, self._together(self._trajectories, [([arms[i] for i in p], points[p]) for p in batches]),
+            strict=True,
+        ):  # fmt: skip
+            for at, run in zip(part, runs, strict=True):
+                self._take(keys[at], run, data[at].times)
+        found = [self._kept[key] if key in self._kept else self.values(i, d.times, p)
+                 for key, i, d, p in zip(keys, arms, data, points, strict=True)]  # fmt: skip
+        return np.concatenate([v[d.time_index, d.observable_index] for v, d in zip(found, data, strict=True)])
+
+    def _key(self, arm: int, times: np.ndarray, point: np.ndarray) -> tuple:
+        return self._contents[arm], times.tobytes(), point.tobytes()
+
+    def _take(self, key: tuple, run: Trajectory, times: np.ndarray) -> None:
+        """Keep and count a run."""
+        self.runs += 1
+        self.failed += not np.isfinite(run.values).all()
+        _keep(self._kept, key, run.at(times))
+
+    def _together(self, function: Callable[..., T], wanted: Sequence[tuple]) -> list[T]:
+        """A function of each of some arguments, at once as far as there are threads."""
+        if self._threads == 1 or len(wanted) == 1:
+            return [function(*each) for each in wanted]
+        for arm in self.prepared.arms:  # made here once, not by each thread
+            engine_of(arm.program, self.prepared.engine, TOLERANCE)
+        return list(_threads_of(self._threads).map(lambda each: function(*each), wanted))
 
     def trajectory(self, arm: int, times: np.ndarray, point: np.ndarray) -> Trajectory:
         """One simulation of an arm, made anew and not counted."""
         data, settings = self.prepared.arms[arm], self._settings(arm, point)
         engine = engine_of(data.program, self.prepared.engine, TOLERANCE)
         return engine.run_many([(settings, data.regimen)], [times], data.observables, NO_TIMES)[0]
+
+    def _batches(self, arms: Sequence[int]) -> list[list[int]]:
+        """Places of arms that one call of the engine runs, as many for each thread."""
+        of_program: dict[tuple, list[int]] = {}
+        for place, arm in enumerate(arms):
+            data = self.prepared.arms[arm]
+            of_program.setdefault((data.program.key, data.observables), []).append(place)
+        return [
+            places[start :: self._threads]
+            for places in of_program.values()
+            for start in range(min(self._threads, len(places)))
+        ]
+
+    def _trajectories(self, arms: Sequence[int], points: np.ndarray) -> list[Trajectory]:
+        """Simulations of arms of one program at their own times, made anew and not counted."""
+        data = [self.prepared.arms[i] for i in arms]
+        runs = [(self._settings(i, p), d.regimen) for i, d, p in zip(arms, data, points, strict=True)]
+        engine = engine_of(data[0].program, self.prepared.engine, TOLERANCE)
+        return engine.run_many(runs, [d.times for d in data], data[0].observables, NO_TIMES)
 
     def expansion(
         self, arm: int, times: np.ndarray, point: np.ndarray, by: Sequence[int], twice: Sequence[int]
@@ -120,19 +183,36 @@ class Simulations:
 
         The places of `twice` are among the others. None where the engine has no derivatives of this run.
         """
+        return self.expansions([(arm, times, point)], by, twice)[0]
+
+    def expansions(
+        self, wanted: Sequence[tuple[int, np.ndarray, np.ndarray]], by: Sequence[int], twice: Sequence[int]
+    ) -> list[Expansion | None]:
+        """As :meth:`expansion` for several arms, times and points."""
         if self.prepared.engine != KERNEL:
-            return None
-        key = self._contents[arm], times.tobytes(), point.tobytes(), *by, None, *twice
-        if key not in self._expanded:
-            _keep(self._expanded, key, self._expand(arm, times, point, by, twice))
-        return self._expanded[key]
+            return [None] * len(wanted)
+        keys = [(*self._key(*each), *by, None, *twice) for each in wanted]
+        there = {key: self._expanded[key] for key in keys if key in self._expanded}
+        new = {key: each for key, each in zip(keys, wanted, strict=True) if key not in there}
+        if not by:  # sizes of errors alone
+            made: list[Expansion | None] = [self._constant(*each) for each in new.values()]
+        else:
+            found = self._together(partial(self._expand, by=by, twice=twice), list(new.values()))
+            self.runs += sum(runs for runs, _ in found)
+            made = [each for _, each in found]
+        for key, expansion in zip(new, made, strict=True):
+            _keep(self._expanded, key, expansion)
+        there |= zip(new, made, strict=True)
+        return [there[key] for key in keys]
+
+    def _constant(self, arm: int, times: np.ndarray, point: np.ndarray) -> Expansion:
+        values = self.values(arm, times, point)
+        return Expansion(np.empty(0), values, np.empty((0, values.size)), np.empty((0, 0)))
 
     def _expand(
         self, arm: int, times: np.ndarray, point: np.ndarray, by: Sequence[int], twice: Sequence[int]
-    ) -> Expansion | None:
-        if not by:  # sizes of errors alone
-            values = self.values(arm, times, point)
-            return Expansion(np.empty(0), values, np.empty((0, values.size)), np.empty((0, 0)))
+    ) -> tuple[int, Expansion | None]:
+        """Simulations that it took, and the derivatives; None where the engine has none of this run."""
         data, count, at = self.prepared.arms[arm], len(by), np.array(by, int)
         units = [c.size(value) for c, value in zip(self._free, point, strict=True)]
         steps = (CURVED if twice else NEARBY) * np.array(units)
@@ -144,8 +224,7 @@ class Simulations:
             kernel = engine_of(data.program, KERNEL, TOLERANCE)
             found, values, moved = kernel.follow(base, others, times, data.observables)
         except Stopped:
-            return None
-        self.runs += 1 + len(others)
+            return 0, None
         rows = after_moment(found, times)
         values, moved = values[rows], (moved - values)[:, rows].reshape(len(moves), -1)
         slopes, curvature = moved[:count], np.zeros((count, count * bool(twice), moved.shape[1]))
@@ -155,12 +234,12 @@ class Simulations:
         slopes = slopes / steps[at, np.newaxis]
         if twice:
             slopes = slopes - steps[at, np.newaxis] * curvature[np.arange(count), np.arange(count)]
-        return Expansion(point[at], values, slopes, curvature.reshape(count, -1))
+        return 1 + len(others), Expansion(point[at], values, slopes, curvature.reshape(count, -1))
 
     def _settings(self, arm: int, point: np.ndarray) -> dict[str, float]:
         """What the engine is given for an arm."""
-        free = {c.name: c.natural(value) for c, value in zip(self._free, point, strict=True)}
-        return {**self.prepared.arms[arm].fixed, **free}
+        natural = np.where(self._logs, np.exp(np.minimum(point, 709.0)), point).tolist()
+        return {**self.prepared.arms[arm].fixed, **dict(zip(self._names, natural, strict=True))}
 
 
 class Near:
@@ -177,12 +256,49 @@ class Near:
     step, accuracy = NEARBY, ROUNDED
     runs = failed = 0
 
-    def __init__(self, by: Sequence[int], expansions: Mapping[tuple[int, bytes], Expansion]) -> None:
-        self._by, self._expansions = np.array(by, int), expansions
+    def __init__(
+        self, by: Sequence[int], expansions: Mapping[tuple[int, bytes], Expansion], prepared: Prepared
+    ) -> None:
+        self._by, self._expansions, self._prepared = np.array(by, int), expansions, prepared
+        self._joined: dict[tuple[int, ...], tuple[np.ndarray, ...]] = {}
 
     def values(self, arm: int, times: np.ndarray, point: np.ndarray) -> np.ndarray:
         """As :meth:`Simulations.values`, for one of the arms and times that there is a polynomial of."""
         return self._expansions[arm, times.tobytes()].at(point[self._by])
+
+    def observations(self, arms: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+        """As :meth:`Simulations.observations`: one polynomial for all observations."""
+        if arms not in self._joined:
+            self._joined[arms] = self._join(arms)
+        owner, start, values, slopes, curvature = self._joined[arms]
+        move = (points[:, self._by] - start)[owner]
+        if curvature.size:
+            slopes = slopes + np.einsum("nk,nkl->nl", move, curvature)
+        return values + (move * slopes).sum(axis=1)
+
+    def _join(self, arms: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+        """Arm of each observation; starts by arm; values, slopes and curvature by observation."""
+        owner, start, values, slopes, curvature = ([] for _ in range(5))
+        for place, i in enumerate(arms):
+            data = self._prepared.arms[i]
+            each = self._expansions[i, data.times.tobytes()]
+            at = data.time_index * each.values.shape[1] + data.observable_index
+            owner.append(np.full(at.size, place))
+            start.append(each.start)
+            values.append(each.values.ravel()[at])
+            slopes.append(each.slopes[:, at].T)
+            if each.curvature.size:
+                count = each.start.size
+                curvature.append(each.curvature.reshape(count, count, -1)[:, :, at].transpose(2, 0, 1))
+        return (
+            np.concatenate(owner), np.array(start), np.concatenate(values), np.concatenate(slopes),
+            np.concatenate(curvature) if curvature else np.empty(0),
+        )  # fmt: skip
+
+
+@cache
+def _threads_of(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count)
 
 
 def _keep(among: dict, key: tuple, found: object) -> None:

@@ -44,15 +44,15 @@ def simulate_observations(
         When the model cannot be run at the truth.
     """
     rows = []
+    scaled = np.array([c.scaled(value) for c, value in zip(prepared.coordinates, truth, strict=True)])
+    drawn = np.array([
+        np.random.default_rng([seed, 0, group]).standard_normal(len(prepared.effects))
+        for group in range(max(len(prepared.groups), 1))
+    ])  # fmt: skip
     for place, arm in enumerate(prepared.arms):
-        settings = {
-            **arm.fixed,
-            **{c.name: v for c, v in zip(prepared.coordinates, truth, strict=True) if c.kind == "parameter"},
-        }
-        drawn = np.random.default_rng([seed, 0, max(arm.group, 0)]).standard_normal(len(prepared.effects))
-        for effect, u in zip(prepared.effects, drawn, strict=True):
-            settings[prepared.coordinates[effect.place].name] *= np.exp(effect.omega.at(truth) * u)
-        settings = {name: float(value) for name, value in settings.items()}
+        point = prepared.points((place,), scaled, drawn)[0]
+        free = {c.name: c.natural(value) for c, value in zip(prepared.varied, point, strict=True)}
+        settings = {name: float(value) for name, value in {**arm.fixed, **free}.items()}
         run = engine_of(arm.program).run(settings, arm.regimen, arm.times, arm.observables)
         if not np.isfinite(run.values).all():
             raise InputError(f"synthetic data, arm {arm.name}: the model fails at the truth: {run.reason}")

@@ -108,13 +108,16 @@ def _estimates(prepared: Prepared, found: Reached, profile: bool) -> pd.DataFram
 
 def _effects(objective: Objective, x: np.ndarray) -> pd.DataFrame:
     prepared = objective.prepared
-    effects, natural = objective.effects(x), prepared.natural(x)
-    rows = [
-        (group, prepared.names[effect.place], effects[g, k],
-         natural[effect.place] * np.exp(effect.omega.at(natural) * effects[g, k]))
-        for k, effect in enumerate(prepared.effects)
-        for g, group in enumerate(prepared.groups)
-    ]  # fmt: skip
+    if not prepared.effects:
+        return pd.DataFrame(columns=["group", "parameter", "effect_in_sd", "value"])
+    effects, root = objective.effects(x), prepared.factor(x)
+    in_sd = effects @ root.T / np.sqrt((root**2).sum(axis=1))
+    rows = []
+    for k, effect in enumerate(prepared.effects):
+        for g, group in enumerate(prepared.groups):
+            point = objective.point(prepared.members(g)[0], x, effects)
+            value = prepared.varied[effect.position].natural(point[effect.position])
+            rows.append((group, effect.name, in_sd[g, k], value))
     return pd.DataFrame(rows, columns=["group", "parameter", "effect_in_sd", "value"])
 
 
@@ -171,7 +174,7 @@ def result_numbers(
 ) -> dict[str, float]:
     """The numbers of :func:`number_names`, from the table of estimates and the objective at the optimum."""
     n, k = prepared.observations, len(prepared.coordinates)
-    sizes = prepared.places("error", "omega").size
+    sizes = prepared.places("error", "omega", "correlation").size
     lowest = min(start["penalised"] for start in starts)
     values, _ = found.known.eigen()
     numbers = {

@@ -19,10 +19,10 @@ from harness.fitting.optimise import minimise
 from harness.fitting.prepared import Prepared
 from harness.fitting.profile import walk
 from harness.identity import key_of
-from harness.simulation.execute import Executor
+from harness.simulation.execute import Executor, Processes
 from harness.simulation.kept import KeptParts
 
-__all__ = ["MapRow", "Side", "Start", "Task", "run_tasks"]
+__all__ = ["MapRow", "Side", "Start", "Task", "cores_of", "run_tasks"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Start:
     x: tuple[float, ...]
     free: tuple[int, ...]
 
-    def run(self, prepared: Prepared, number: int) -> dict:
-        objective = Objective(prepared)
+    def run(self, prepared: Prepared, number: int, threads: int = 1) -> dict:
+        objective = Objective(prepared, threads=threads)
         found = minimise(objective, np.array(self.x), np.array(self.free, int), prepared.method, number)
         return {
             "x": found.x.tolist(), "penalised": found.value, "value": objective.value(found.x),
@@ -54,8 +54,9 @@ class Side:
     error: float
     rise: float
 
-    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002 - one form of all tasks
-        found = walk(prepared, np.array(self.x), self.place, self.sign, self.error, self.rise)
+    def run(self, prepared: Prepared, number: int, threads: int = 1) -> dict:  # noqa: ARG002 - one form
+        objective = Objective(prepared, threads=threads)
+        found = walk(objective, np.array(self.x), self.place, self.sign, self.error, self.rise)
         return {
             "points": found.points.tolist(), "values": found.values.tolist(),
             "runs": found.runs, "failed": found.failed,
@@ -73,8 +74,8 @@ class MapRow:
     across: int
     along: tuple[float, ...]
 
-    def run(self, prepared: Prepared, number: int) -> dict:  # noqa: ARG002 - one form of all tasks
-        objective = Objective(prepared)
+    def run(self, prepared: Prepared, number: int, threads: int = 1) -> dict:  # noqa: ARG002 - one form
+        objective = Objective(prepared, threads=threads)
         others = np.array([i for i in range(len(self.x)) if i not in (self.place, self.across)], int)
         nearest = int(np.abs(np.array(self.along) - self.x[self.across]).argmin())
         points: list[list[float]] = [[]] * len(self.along)
@@ -94,9 +95,14 @@ class MapRow:
 Task = Start | Side | MapRow
 
 
-def _run(prepared: Prepared, numbered: tuple[int, Task]) -> tuple[int, dict]:
+def cores_of(executor: Executor) -> int:
+    """Cores of this machine that an executor may use."""
+    return executor.workers if isinstance(executor, Processes) else 1
+
+
+def _run(prepared: Prepared, threads: int, numbered: tuple[int, Task]) -> tuple[int, dict]:
     number, task = numbered
-    return number, task.run(prepared, number)
+    return number, task.run(prepared, number, threads)
 
 
 def run_tasks(
@@ -106,7 +112,10 @@ def run_tasks(
     progress: Callable[[int], object],
     kept: KeptParts | Nothing,
 ) -> list[dict]:
-    """What the tasks give, in their order; what is kept already, of the same task, is not made again."""
+    """What the tasks give, in their order; what is kept already, of the same task, is not made again.
+
+    Where there are fewer tasks than cores, each has its arms simulated on several.
+    """
     found: dict[int, dict] = {}
     for number, task in enumerate(tasks):
         there = kept.get(task.name, key_of(task))
@@ -114,7 +123,8 @@ def run_tasks(
             found[number] = json.loads(there)
             progress(1)
     waiting = [(number, task) for number, task in enumerate(tasks) if number not in found]
-    for number, result in executor.map(partial(_run, prepared), waiting):
+    threads = max(1, cores_of(executor) // max(len(waiting), 1))
+    for number, result in executor.map(partial(_run, prepared, threads), waiting):
         task = tasks[number]
         kept.put(task.name, json.dumps(result).encode(), key_of(task))
         found[number] = result

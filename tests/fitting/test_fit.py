@@ -164,7 +164,7 @@ def test_a_lower_point_on_the_map_of_two_parameters_is_adopted(prepared, monkeyp
     made = prepared(ridge=["K_kill_max", "KC50"], optimiser={"starts": 1})
     lowest = fit(made, profile=False).number("objective")
 
-    def stay(start: Start, problem, number: int) -> dict:  # noqa: ARG001 - in place of a method
+    def stay(start: Start, problem, number: int, threads: int) -> dict:  # noqa: ARG001 - in place of a method
         value = Objective(problem).penalised(np.array(start.x))
         return {"x": start.x, "penalised": value, "value": value, "converged": False, "said": "", "runs": 1,
                 "failed": 0}  # fmt: skip
@@ -283,8 +283,8 @@ def test_observations_that_are_all_censored_are_told(prepared):
 def test_starts_that_disagree_are_told_with_how_far_they_ended(prepared, monkeypatch):
     run = Start.run
 
-    def stay(start: Start, problem, number: int) -> dict:
-        found = run(start, problem, number)
+    def stay(start: Start, problem, number: int, threads: int) -> dict:
+        found = run(start, problem, number, threads)
         return found if number % 2 == 0 else {**found, "penalised": found["penalised"] + 3.0 * number}
 
     monkeypatch.setattr(Start, "run", stay)
@@ -295,8 +295,8 @@ def test_starts_that_disagree_are_told_with_how_far_they_ended(prepared, monkeyp
 def test_starts_that_end_apart_at_one_objective_are_told(prepared, monkeypatch):
     run = Start.run
 
-    def move(start: Start, problem, number: int) -> dict:
-        found = run(start, problem, number)
+    def move(start: Start, problem, number: int, threads: int) -> dict:
+        found = run(start, problem, number, threads)
         moved = [found["x"][0], found["x"][1] + number, *found["x"][2:]]
         return {**found, "x": moved, "penalised": found["penalised"] + 0.01 * number}
 

@@ -90,13 +90,23 @@ def test_a_wrong_parameter_is_refused_in_one_line(prepared, name, low, high, sai
     assert said in str(refused.value)
 
 
+GROUPED = {"arms": {"a": {"group": "a"}, "b": {"group": "b"}}}
 OF_PROBLEMS = [
     ({"observables": {"viabilty": {"model": "log", "relative": "0.1"}}}, "nearest: viability"),
     ({"observables": {"viability": {"model": "log", "additive": "1"}}}, "has the size relative, no other"),
     ({"observables": {"viability": {"model": "additive", "additive": "1 hour"}}}, "does not convert to"),
     ({"observables": {"viability": {"model": "additive", "additive": "0"}}}, "must be positive, not 0"),
     ({"effects": {"K_kill_max": {"omega": "0.5"}}}, "with random effects every arm names its group"),
-    ({"effects": {"MV": {"omega": "0.5"}}}, "no free parameter for effect 'MV'"),
+    ({"effects": {"MVX": {"omega": "0.5"}}, **GROUPED}, "no parameter in in_vitro 'MVX'"),
+    ({"effects": {"KC50": {"omega": "1", "low": "0"}}, **GROUPED}, "low and high go with the distribution"),
+    ({"effects": {"KC50": {"omega": "1 hour", "distribution": "normal"}}, **GROUPED}, "does not convert"),
+    (
+        {"effects": {"KC50": {"omega": "1", "distribution": "logit", "low": "2"}}, **GROUPED},
+        "effects: KC50: low must be below high, not 2 and 1",
+    ),
+    ({"correlated": [["KC50", "MV"]]}, "no effect for correlated 'KC50'"),
+    ({"effects": {"KC50": {"omega": "1"}}, "correlated": [["KC50"]], **GROUPED}, "two effects or more"),
+    ({"effects": {"KC50": {"omega": "1"}}, "correlated": [["KC50", "KC50"]], **GROUPED}, "named twice"),
     ({"arms": {"a": {"doses": ["1e6"]}}}, "model in_vitro takes no dose"),
     ({"optimiser": {"loss": "huber"}}, "loss huber: viability needs an additive or log error, given"),
     ({"optimiser": {"loss": "huber", "method": "minimize"}}, "goes with method least_squares"),

@@ -27,7 +27,8 @@ Run = tuple[Mapping[str, float], Regimen | None]
 class Batch:
     """Arrays of some runs, by run in their first dimension; the kernel's `integrate` says what each holds.
 
-    `courses` are the courses of the runs; `refused` says by place why the kernel cannot follow a run.
+    `courses` are the courses of the runs; `refused` says by place why the kernel cannot follow a run; `rooms`
+    keeps what :meth:`room` has worked out.
     """
 
     values: np.ndarray
@@ -43,6 +44,7 @@ class Batch:
     watched: np.ndarray
     courses: list[Timeline] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
+    rooms: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, count: int, defaults: np.ndarray, rows: int, stops: int) -> Batch:
@@ -63,16 +65,25 @@ class Batch:
 
     def repeated(self, count: int) -> Batch:
         """The same run, of which there is one, so many times."""
-        return self.picked(np.zeros(count, int))
+        return replace(self.picked(np.zeros(count, int)), rooms=self.rooms)
+
+    def at(self, values: np.ndarray) -> Batch:
+        """The same runs with other parameters, which have no part in their course; shape as `values`."""
+        return replace(self, values=values)
 
     def picked(self, places: np.ndarray) -> Batch:
         """Runs at some places."""
         arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         of_them: dict[str, Any] = {name: value[places] for name, value in arrays.items()}
-        return replace(self, **of_them)
+        return replace(self, rooms={}, **of_them)
 
     def room(self, again: np.ndarray) -> int:
         """Rows of output that a run can have: those asked for, and those of every moment of a dose."""
+        if len(again) not in self.rooms:
+            self.rooms[len(again)] = self._room(again)
+        return self.rooms[len(again)]
+
+    def _room(self, again: np.ndarray) -> int:
         planned = np.arange(self.stops.shape[1]) < self.count[:, np.newaxis]
         moments = np.count_nonzero(planned & (self.kinds != stepper.VISIT), axis=1) + self.most
         return self.times.shape[1] + int(moments.max(initial=0)) * (len(again) + 2)

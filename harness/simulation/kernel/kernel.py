@@ -7,6 +7,7 @@ so. Runs do not depend on each other.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +27,8 @@ from harness.simulation.regimen import Dose, Regimen
 
 __all__ = ["Integrated", "Kernel"]
 
+MOST_COURSES = 1024
+"""Regimens with output times of which the course is kept."""
 FAR = "took steps enough for errors to grow, and they did"
 SAID = {
     stepper.TOO_MANY: "took too many steps",
@@ -35,6 +38,10 @@ SAID = {
     stepper.FILLS: "met an empty pool that fills",
     stepper.OTHER_COURSE: "left the course of the first run",
 }
+
+
+ONE_AT_A_TIME = threading.Lock()
+"""RoadRunner's instance is one; the kernel itself runs on any number of threads."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ class Kernel:
         self._given, self._tolerance = relative_tolerance, relative_tolerance or self._written.tolerance
         self._controls: dict[float, Control] = {}
         self._many = self._written.many(self._tolerance)
+        self._courses: dict[tuple, Batch] = {}
         self._module = load_kernel(self._written.text, self._run_nothing)
 
     def run_many(
@@ -101,7 +109,7 @@ class Kernel:
         again: np.ndarray = NO_TIMES,
     ) -> list[Trajectory]:
         """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`."""
-        batch = make_batch(runs, times, self._program, self.layout, self._defaults)
+        batch = self._planned(runs, times)
         found = self.integrate(batch, observables, again)
         grown = self._made_finer(batch, found, observables, again)
         trajectories = []
@@ -173,10 +181,9 @@ class Kernel:
         settings, regimen = run
         batch = self._batch(run, times)
         values = np.repeat(batch.values, len(others), axis=0)
-        places = {name: i for i, name in enumerate(self.layout.parameters)}
         for row, other in zip(values, others, strict=True):
             for name, value in self._program.with_first_dose({**settings, **other}, regimen).items():
-                row[places[name]] = value
+                row[self._places[name]] = value
         return self._follow(batch, values, observables, again)
 
     def slopes(
@@ -225,11 +232,36 @@ class Kernel:
         Stopped
             When the kernel cannot follow it.
         """
-        times = np.asarray(times, float)
-        batch = make_batch([run], [times], self._program, self.layout, self._defaults)
+        batch = self._planned([run], [np.asarray(times, float)])
         if 0 in batch.refused:
             raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {batch.refused[0]}")
         return batch
+
+    def _planned(self, runs: Sequence[Run], times: Sequence[np.ndarray]) -> Batch:
+        """Runs as arrays; what does not depend on their parameters is made once for regimens and times.
+
+        A rule for more doses and rates that switch make a course of its own for each.
+        """
+        regimens = [regimen for _, regimen in runs]
+        if self._program.switches.atoms or any(regimen and regimen.redosing for regimen in regimens):
+            return make_batch(runs, times, self._program, self.layout, self._defaults)
+        key = (*regimens, *(each.tobytes() for each in times))
+        if key not in self._courses:
+            if len(self._courses) >= MOST_COURSES:
+                self._courses.clear()
+            self._courses[key] = make_batch(runs, times, self._program, self.layout, self._defaults)
+        planned = self._courses[key]
+        values = np.tile(self._defaults, (len(runs), 1))
+        for row, (settings, regimen) in zip(values, runs, strict=True):
+            for name, value in self._program.with_first_dose(settings, regimen).items():
+                row[self._places[name]] = value
+        values[:, -1] = planned.values[:, -1]  # what flows in at the start
+        return planned.at(values)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Place of each parameter."""
+        return {name: i for i, name in enumerate(self.layout.parameters)}
 
     def _follow(
         self, batch: Batch, values: np.ndarray, observables: Sequence[str], again: np.ndarray
@@ -276,7 +308,8 @@ class Kernel:
     def _by_engine(
         self, run: Run, times: np.ndarray, observables: Sequence[str], again: np.ndarray, why: str
     ) -> Trajectory:
-        found = self._engine.run(*run, times, observables, again)
+        with ONE_AT_A_TIME:
+            found = self._engine.run(*run, times, observables, again)
         said = f"by RoadRunner, the kernel {why}"
         return replace(found, reason=f"{said}; {found.reason}" if found.reason else said)
 

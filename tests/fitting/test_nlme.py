@@ -1,0 +1,140 @@
+"""Random effects against R's nlme, on data sets that it comes with (nlme/README.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from harness.fitting.objective import Objective
+from harness.fitting.study import Fit
+from harness.simulation.execute import Serial
+
+HERE = Path(__file__).parent / "nlme"
+
+
+def study(tmp_path, name: str, engine: str, parameters: dict, effects: dict, size: str, **fields) -> Fit:
+    """A data set as a problem: values of R are where it starts; effects are 'OMEGA' or 'OMEGA normal'."""
+    (observable,) = fields["table"]["observables"].values()
+    problem = {
+        "title": name,
+        "model": str(HERE / f"{name}.ant"),
+        "observables": {observable: {"model": "additive", "additive": {"start": size}}},
+        "parameters": parameters,
+        "effects": {
+            parameter: {
+                "omega": {"start": text.split()[0]},
+                "distribution": text.partition(" ")[2] or "log-normal",
+            }
+            for parameter, text in effects.items()
+        },
+        "optimiser": {"starts": 1},
+        **fields,
+        "table": {"file": str(HERE / f"{name}.csv"), **fields["table"]},
+    }
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(problem, sort_keys=False), encoding="utf-8")
+    return Fit(problem=str(path), profile=False, engine=engine)
+
+
+def free(start: float, low: float, high: float, scale: str = "log") -> dict[str, str]:
+    return {"start": repr(float(start)), "low": repr(low), "high": repr(high), "scale": scale}
+
+
+ORTHODONT = {
+    "parameters": {
+        "b0": free(24.023148148, 0, 1000, "linear"),
+        "b1": free(0.660185185, 0, 50, "linear"),
+    },
+    "effects": {"b0": "2.0906362136 normal", "b1": "0.2149245575 normal"},
+    "size": "1.3100396125",
+    "table": {"observables": {1: "distance"}},
+}
+THEOPH = {
+    "parameters": {
+        "K_e": free(np.exp(-2.45470376), 0.005, 1),
+        "K_a": free(np.exp(0.465733857), 0.1, 20),
+        "Cl": free(np.exp(-3.227222626), 0.001, 1),
+    },
+    "effects": {"K_a": "0.6435776808", "Cl": "0.1669281273"},
+    "size": "0.7092541428",
+    "table": {"observables": {1: "conc"}, "parameters": {"DOSE": "Dose"}},
+}
+INDOMETH = {
+    "parameters": {
+        "A1": free(2.8276029262, 0, 1000, "linear"),
+        "k1": free(np.exp(0.7732529286), 0.5, 20),
+        "A2": free(0.4610196555, 0, 1000, "linear"),
+        "k2": free(np.exp(-1.3450040737), 0.02, 1),
+    },
+    "effects": {"A1": "0.5713500159 normal", "k1": "0.1581214454", "A2": "0.1115283443 normal"},
+    "size": "0.08149631129",
+    "table": {"observables": {1: "conc"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "published", "within"),
+    [("theoph", THEOPH, 354.0428782, 0.06), ("indometh", INDOMETH, -109.1847151, 1e-3)],
+)
+def test_the_objective_at_the_estimates_of_nlme_is_its_likelihood(tmp_path, name, fields, published, within):
+    """Linearised around the effects there; Laplace's approximation around them here."""
+    made = study(tmp_path, name, "roadrunner", **fields).prepared
+    assert Objective(made).value(made.start) == pytest.approx(published, abs=within)
+
+
+def test_correlated_normal_effects_have_the_likelihood_of_lme_where_the_model_is_linear(tmp_path):
+    made = study(tmp_path, "orthodont", "roadrunner", **ORTHODONT, correlated=[["b0", "b1"]]).prepared
+    x = made.start
+    x[made.names.index("correlation_b0_b1")] = 0.5210
+    assert Objective(made).value(x) == pytest.approx(439.2116013, abs=2e-5)
+
+
+@pytest.mark.slow
+def test_an_intercept_a_slope_and_their_correlation_are_found_as_lme_finds_them(tmp_path):
+    moved = {**ORTHODONT, "effects": {"b0": "1 normal", "b1": "0.5 normal"}, "size": "3"}
+    result = study(tmp_path, "orthodont", "kernel", **moved, correlated=[["b0", "b1"]]).result(Serial())
+    found = result.table("estimates").set_index("parameter")
+    assert result.number("objective") == pytest.approx(439.2116013, abs=1e-3)
+    assert result.number("AIC") == pytest.approx(451.2116013, abs=1e-3)
+    assert found.estimate["b0"] == pytest.approx(24.023148148, rel=1e-5)
+    assert found.estimate["b1"] == pytest.approx(0.660185185, rel=1e-4)
+    assert found.rse["b0"] == pytest.approx(100 * 0.42558775 / 24.023148148, rel=0.02)
+    assert found.rse["b1"] == pytest.approx(100 * 0.0705778721 / 0.660185185, rel=0.02)
+    assert found.estimate["omega_b0"] == pytest.approx(2.0906362136, rel=2e-3)
+    assert found.estimate["omega_b1"] == pytest.approx(0.2149245575, rel=0.015)
+    assert found.estimate["correlation_b0_b1"] == pytest.approx(0.521, abs=5e-3)
+    assert found.estimate["additive_distance"] == pytest.approx(1.3100396125, rel=2e-3)
+    effects = result.table("effects").set_index(["group", "parameter"])
+    assert effects.value["M10", "b0"] == pytest.approx(24.023148 + 4.9565796, abs=0.01)
+    assert effects.value["F10", "b1"] == pytest.approx(0.660185 - 0.2521446, abs=3e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlated", [False, True])
+def test_theophylline_is_fitted_as_nlme_does(tmp_path, correlated):
+    """The two approximations move estimates by a quarter of their errors at most."""
+    block = {"correlated": [["K_a", "Cl"]]} if correlated else {}
+    result = study(tmp_path, "theoph", "kernel", **THEOPH, **block).result(Serial())
+    found = result.table("estimates").set_index("parameter")
+    assert result.number("objective") == pytest.approx(354.0428782, abs=0.1)
+    errors = {"K_e": 0.05249037306, "K_a": 0.19856377895, "Cl": 0.06001018723}
+    for name, error in errors.items():
+        apart = np.log(found.estimate[name] / float(THEOPH["parameters"][name]["start"]))
+        assert abs(apart) < 0.25 * error
+        assert found.rse[name] / 100 == pytest.approx(error, rel=0.06)
+    assert found.estimate["omega_K_a"] == pytest.approx(0.6435776808, rel=0.03)
+    assert found.estimate["omega_Cl"] == pytest.approx(0.1669281273, rel=0.01)
+    assert found.estimate["additive_conc"] == pytest.approx(0.7092541428, rel=0.01)
+    if correlated:
+        assert found.estimate["correlation_K_a_Cl"] == pytest.approx(-0.002, abs=0.05)
+
+
+@pytest.mark.slow
+def test_indometacin_has_a_lower_point_than_the_one_that_nlme_ends_at(tmp_path):
+    """At the estimates of nlme the objectives agree; from there it goes down by 3, to no spread of k1."""
+    result = study(tmp_path, "indometh", "kernel", **INDOMETH).result(Serial())
+    assert result.number("objective") < -109.1847151 - 2
+    assert result.number("estimate_omega_k1") < 0.05
