@@ -106,8 +106,8 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     later = sorted(
         (o for o in set(table["outcome"]) if o.startswith("response_")), key=lambda o: float(o[9:])
     )
-    said = {"orr": "overall response (%)", "pfs": "median PFS (months)"}
-    said |= {each: f"in response, month {each[9:]} (%)" for each in later}
+    said = {"orr": with_unit("overall response", "percent"), "pfs": with_unit("median PFS", "month")}
+    said |= {each: with_unit(f"in response, month {each[9:]}", "percent") for each in later}
     shown = ["orr", *later, "pfs"]
     drawn = axes_for(axes, len(shown), width=2.9, height=0.13 * len(arms) * (len(names) + 1.5) + 1.2)
     tops = {name: 102.0 if name != "pfs" else _tops(table)["pfs"] for name in shown}

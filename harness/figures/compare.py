@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.figures.labels import with_unit
+from harness.figures.labels import MILLIONS, with_unit
 from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, Style, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["SAID", "draw_compare", "in_words"]
 
 SAID = {
-    "orr": ("ORR (%)", "ORR (points)"),
-    "cr": ("CR (%)", "CR (points)"),
-    "orr_month": ("response at the month (%)", "response at the month (points)"),
-    "median_pfs": ("median PFS (months)", "median PFS (months)"),
-    "Cmax": ("Cmax, geometric mean", "Cmax (ratio)"),
-    "cells": ("cells used, mean (10⁶)", "cells used (10⁶)"),
+    "orr": (with_unit("ORR", "percent"), with_unit("ORR", "points")),
+    "cr": (with_unit("CR", "percent"), with_unit("CR", "points")),
+    "orr_month": (
+        with_unit("response at the month", "percent"),
+        with_unit("response at the month", "points"),
+    ),
+    "median_pfs": (with_unit("median PFS", "month"), with_unit("median PFS", "month")),
+    "Cmax": ("Cmax, geometric mean", with_unit("Cmax", "ratio")),
+    "cells": (MILLIONS.replace("dose", "cells used, mean"), MILLIONS.replace("dose", "cells used")),
 }
 """Outcomes in words, and their differences."""
 
@@ -53,7 +56,7 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
                 error = [[row.difference - row.low], [row.high - row.difference]]
                 label = arm if place == 0 else None
                 each.errorbar([row.difference], [-place + shift], xerr=error, label=label, **style)
-    _finish(drawn[0], [SAID[name][0].removesuffix(" (%)") for name in ("orr", "cr", "orr_month")], 0.0)
+    _finish(drawn[0], ["ORR", "CR", "response at the month"], 0.0)
     drawn[0].set_xlabel(with_unit(f"less {first}", "points"))
     drawn[0].legend(frameon=False, fontsize=8)
     drawn[1].set_xscale("log")

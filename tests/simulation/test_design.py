@@ -135,7 +135,8 @@ def test_a_file_is_read_with_units_in_its_heading(tmp_path, clinical, suffix):
     ("name", "content", "said"),
     [
         ("absent.csv", None, "no such file"),
-        ("design.xlsx", b"", "a .csv or .parquet file"),
+        ("design.xlsx", b"", "is no workbook that can be read"),
+        ("design.ods", b"", "a .csv, .xlsx or .parquet file"),
         ("empty.csv", b"", "cannot be read"),
         ("broken.parquet", b"PAR1 and nothing", "cannot be read"),
         ("binary.csv", b"\xff\xfe\x00\x01", "cannot be read"),
