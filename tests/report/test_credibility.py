@@ -6,12 +6,12 @@ from harness.errors import InputError
 from harness.models.provenance import read_parameters
 from harness.report.credibility import factors, use_lines
 from harness.validation.credibility import Use, read_use
-from harness.validation.suite import Verdict, run_panel
+from harness.validation.suite import Verdict
 
 
-@pytest.fixture(scope="module")
-def results():
-    return [run_panel("fig2a"), run_panel("fig2b"), run_panel("extension")]
+@pytest.fixture
+def results(of_article_and_beyond):
+    return of_article_and_beyond
 
 
 def found(results, use=Use()):  # noqa: B008 - nothing changes it

@@ -6,12 +6,12 @@ import pytest
 
 from harness.report.summary import sentences
 from harness.validation.ledger import read_ledger
-from harness.validation.suite import Verdict, run_panel
+from harness.validation.suite import Verdict
 
 
-@pytest.fixture(scope="module")
-def results():
-    return [run_panel("fig2a"), run_panel("fig2b"), run_panel("extension")]
+@pytest.fixture
+def results(of_article_and_beyond):
+    return of_article_and_beyond
 
 
 def with_verdict(results, verdict):
