@@ -13,6 +13,7 @@ from harness.cli.studies import check_files, say
 from harness.errors import InputError
 
 if TYPE_CHECKING:
+    from harness.simulation.execute import Executor
     from harness.validation.suite import PanelResult, Score
 
 __all__ = ["docs", "report", "validate"]
@@ -46,13 +47,14 @@ def validate(
 ) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
     from harness.files import write_table
+    from harness.simulation.execute import choose_executor
 
     if archive is not None:
         if panels or reading:
             raise InputError("--archive has its own numbers; it goes with no panel and no --reading")
         raise typer.Exit(_compare(archive, out))
     check_files(out, inputs=_inputs())
-    results = _run(panels, reading, workers, scheduler)
+    results = _run(panels, reading, choose_executor(workers, scheduler))
     failed = _print_scores(results)
     if out is not None:
         from harness.validation.suite import score_table
@@ -90,11 +92,13 @@ def report(
     """Score the panels, print the table, and write one HTML page with the figures."""
     from harness.files import check_path
     from harness.report.page import write_page
+    from harness.simulation.execute import choose_executor
 
     check_path(out, (".html",), _inputs())
-    results = _run(panels, reading, workers, scheduler)
+    executor = choose_executor(workers, scheduler)
+    results = _run(panels, reading, executor)
     failed = _print_scores(results)
-    write_page(results, out, tuple(reading or ()))
+    write_page(results, out, tuple(reading or ()), executor)
     print(f"report: {out}")
     raise typer.Exit(failed)
 
@@ -124,11 +128,8 @@ def _inputs() -> list[Path]:
     return [path for folder in folders for path in (repository() / folder).rglob("*") if path.is_file()]
 
 
-def _run(
-    panels: list[str] | None, readings: list[str] | None, workers: int | None, scheduler: str | None
-) -> list[PanelResult]:
+def _run(panels: list[str] | None, readings: list[str] | None, executor: Executor) -> list[PanelResult]:
     from harness.cli.terminal import progress_bar
-    from harness.simulation.execute import choose_executor
     from harness.validation.spec import panel_names, read_panel
     from harness.validation.suite import not_reached, run_panels, steps, under_readings
 
@@ -136,7 +137,6 @@ def _run(
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
     specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
     count = sum(steps(spec) for spec in specs)
-    executor = choose_executor(workers, scheduler)
     say(line for spec in declared for line in not_reached(spec, readings or ()))
     with progress_bar("steps", count) as progress:
         return run_panels([spec.panel for spec in specs], readings or (), executor, progress)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,13 +24,14 @@ from harness.figures.scan_panel import describe_scan, draw_scan_axes
 from harness.figures.studies import draw_study
 from harness.figures.style import svg
 from harness.files import write_whole
-from harness.models.card import repository
+from harness.models.card import ModelCard, repository
 from harness.models.catalog import load_card, model_names
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
 from harness.report.credibility import factors, use_lines
 from harness.report.summary import sentences
-from harness.studies.outcome import Outcome
+from harness.simulation.execute import Executor, Serial
+from harness.studies.outcome import Outcome, StudyDeclaration
 from harness.validation.credibility import read_use
 from harness.validation.ledger import read_ledger
 from harness.validation.suite import PanelResult, Verdict
@@ -52,28 +55,43 @@ class Picture:
     svg: str
 
 
-def write_page(results: Sequence[PanelResult], path: Path, readings: Sequence[str] = ()) -> None:
+def write_page(
+    results: Sequence[PanelResult],
+    path: Path,
+    readings: Sequence[str] = (),
+    executor: Executor | None = None,
+) -> None:
     """Render the page to a file, whole or not at all."""
-    page = render_page(results, readings)
+    page = render_page(results, readings, executor)
     write_whole(path, lambda p: p.write_text(page, encoding="utf-8"))
 
 
-def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) -> str:
-    """Render the page to text. `readings` are those that everything was run under."""
+def render_page(
+    results: Sequence[PanelResult], readings: Sequence[str] = (), executor: Executor | None = None
+) -> str:
+    """Render the page to text; figures are drawn, and models checked, where `executor` has them done.
+
+    `readings` are those that everything was run under.
+    """
     environment = Environment(
         loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["number"] = _number
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
+    parts = _parts(results, cards)
+    made = dict((executor or Serial()).map(_made, parts.items()))
     ledger, use = read_ledger(), read_use()
-    checks = {card.id: check_model(card) for card in cards}
+    checks = {card.id: made["check", card.id] for card in cards}
     parameters = [row for row in read_parameters() if row.status != "constant"]
     return environment.get_template("page.html").render(
         results=results,
         readings=readings,
-        figures={r.spec.panel: _figures(r) for r in results},
-        residuals={r.spec.panel: _residuals(r) for r in results},
+        figures={
+            r.spec.panel: [p for key in parts if key[:2] == ("figures", r.spec.panel) for p in made[key]]
+            for r in results
+        },
+        residuals={r.spec.panel: made["residuals", r.spec.panel] for r in results},
         tables={r.spec.panel: _tables(r) for r in results},
         studies={r.spec.panel: _studies(r) for r in results},
         counts={verdict: sum(score.verdict is verdict for score in scores) for verdict in Verdict},
@@ -93,6 +111,25 @@ def render_page(results: Sequence[PanelResult], readings: Sequence[str] = ()) ->
     )
 
 
+Key = tuple[str, ...]
+
+
+def _parts(results: Sequence[PanelResult], cards: Sequence[ModelCard]) -> dict[Key, Callable[[], Any]]:
+    """What takes long on the page, each part apart from the others, in its order within a panel."""
+    parts: dict[Key, Callable[[], Any]] = {}
+    for result in results:
+        panel, outcomes = result.spec.panel, result.evidence.outcomes
+        parts["figures", panel] = partial(_figures_of_panel, result)
+        for name, study in result.spec.studies.items():
+            parts["figures", panel, name] = partial(_figures_of_study, name, study, outcomes[name])
+        parts["residuals", panel] = partial(_residuals, result)
+    return parts | {("check", card.id): partial(check_model, card) for card in cards}
+
+
+def _made(part: tuple[Key, Callable[[], Any]]) -> tuple[Key, Any]:
+    return part[0], part[1]()
+
+
 def _number(value: object) -> str:
     """A number to four digits; anything else as it is, and nothing for what is missing."""
     if isinstance(value, float | np.floating):
@@ -103,7 +140,7 @@ def _number(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _figures(result: PanelResult) -> list[Picture]:
+def _figures_of_panel(result: PanelResult) -> list[Picture]:
     pictures = []
     if result.spec.axes:
         pictures.append(Picture("", svg(draw_panel(result), describe(result))))
@@ -111,10 +148,14 @@ def _figures(result: PanelResult) -> list[Picture]:
     if scan:
         drawn = svg(draw_scan_axes(result, scan), describe_scan(result, scan))
         pictures.append(Picture(scan.title, drawn))
-    for name, study in result.spec.studies.items():
-        for drawing in draw_study(name, study, result.evidence.outcomes[name]):
-            pictures.append(Picture(drawing.title, svg(drawing.axes, drawing.description)))
     return pictures
+
+
+def _figures_of_study(name: str, study: StudyDeclaration, outcome: Outcome) -> list[Picture]:
+    return [
+        Picture(drawing.title, svg(drawing.axes, drawing.description))
+        for drawing in draw_study(name, study, outcome)
+    ]
 
 
 def _residuals(result: PanelResult) -> Picture | None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from harness.report.page import _number, render_page, write_page
+from harness.simulation.execute import Processes
 from harness.validation.suite import run_panel
 
 
@@ -16,6 +17,10 @@ def results():
 @pytest.fixture(scope="module")
 def page(results):
     return render_page(results)
+
+
+def test_the_page_is_the_same_whoever_draws_its_figures(results, page):
+    assert render_page(results, executor=Processes(2)) == page
 
 
 class Tags(HTMLParser):

@@ -471,8 +471,9 @@ def _stepper() -> str:
 
 
 _HELPERS = """
-compiled = numba.njit(error_model="numpy", nogil=True, fastmath={"contract"})
-exact = numba.njit(error_model="numpy", nogil=True)
+inner = {"error_model": "numpy", "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+compiled = numba.njit(fastmath={"contract"}, **inner)
+exact = numba.njit(**inner)
 entry = numba.njit(error_model="numpy", nogil=True, cache=True)
 
 
