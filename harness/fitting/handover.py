@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import InputError
-from harness.fitting.prepared import ArmData, Prepared, Size
+from harness.fitting.prepared import ArmData, Prepared
+from harness.fitting.sizes import Size
 from harness.models.equations import Equations, read_equations
 from harness.models.mathml import Expression
 from harness.simulation.regimen import Dose
@@ -77,6 +78,12 @@ def parts_of(prepared: Prepared) -> Handover:
     for c in prepared.coordinates:
         if c.prior:
             raise InputError(f"{c.name}: has a prior, which has no place in other tools; take it out")
+    for effect in prepared.effects:
+        if effect.kind != "log-normal" or effect.name not in prepared.names:
+            said = "of a parameter that is not estimated" if effect.kind == "log-normal" else effect.kind
+            raise InputError(f"{effect.name}: its random effect is {said}, which is not handed over")
+    if prepared.pairs:
+        raise InputError("correlated: correlations of random effects are not handed over")
     for group in range(len(prepared.groups)):
         if len(prepared.members(group)) > 1:
             raise InputError(

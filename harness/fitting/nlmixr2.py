@@ -73,7 +73,7 @@ def _ini(parts: Handover) -> Iterator[str]:
             if size.place is None and size.value:
                 yield f"{size_name(prepared, size, kind, error.observable)} <- fix({size.value!r})"
     for effect in prepared.effects:
-        name, omega = prepared.coordinates[effect.place].name, effect.omega
+        name, omega = effect.name, effect.omega
         start = omega.value if omega.place is None else prepared.coordinates[omega.place].start
         variance = repr(float(start) ** 2)
         yield f"eta_{name} ~ {variance if omega.place is not None else f'fix({variance})'}"
@@ -81,7 +81,7 @@ def _ini(parts: Handover) -> Iterator[str]:
 
 def _model(parts: Handover) -> Iterator[str]:
     prepared, equations = parts.prepared, parts.equations
-    with_effect = {effect.place for effect in prepared.effects}
+    with_effect = {prepared.names.index(effect.name) for effect in prepared.effects}
     for place in parts.parameters:
         c = prepared.coordinates[place]
         eta = f"eta_{c.name}" if place in with_effect else ""

@@ -142,13 +142,13 @@ class _Stream:
             omega = effect.omega
             start = omega.value if omega.place is None else prepared.coordinates[omega.place].start
             fixed = " FIX" if omega.place is None else ""
-            yield f"{float(start) ** 2!r}{fixed} ; {prepared.coordinates[effect.place].name}"
+            yield f"{float(start) ** 2!r}{fixed} ; {effect.name}"
         if not prepared.effects:
             yield "0 FIX"
 
     def _pk(self) -> Iterator[str]:
         prepared = self._parts.prepared
-        etas = {effect.place: k for k, effect in enumerate(prepared.effects, start=1)}
+        etas = {prepared.names.index(e.name): k for k, e in enumerate(prepared.effects, start=1)}
         if not etas:
             etas = {self._parts.parameters[0]: 1}  # NONMEM wants one, of variance 0 here
         for place in self._parts.parameters:
