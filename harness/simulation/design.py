@@ -49,6 +49,8 @@ MOST = 10_000_000
 class Design:
     """A table of runs; `units` names the unit of a column where it is not the model's own.
 
+    A column such as ``K_el_e@28`` is the value of a parameter from that time on.
+
     `a * b` has every row of `a` with every row of `b`, which varies faster; it raises
     :class:`~harness.errors.InputError` when they share a column.
     """
@@ -102,7 +104,7 @@ class Design:
         return Design(pd.DataFrame(columns, index=range(len(self))))
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
-        symbol = symbols.require_settable(name, also=SPECIAL)
+        symbol = symbols.require_settable(name.partition("@")[0], also=SPECIAL)
         numbers = self._numbers(name, symbol.unit, symbol.unit, values)
         _refuse(name, values, numbers < 0, "must not be negative")
         if symbol.is_volume:
@@ -265,7 +267,7 @@ def read_design(path: str | Path) -> Design:
     table = readers[path.suffix.lower()](require_file(path))
     names, units = {}, {}
     for column in table.columns:
-        found = re.fullmatch(r"\s*(\w+)\s*(?:\[(.+)\])?\s*", str(column))
+        found = re.fullmatch(r"\s*(\w+(?:@[^@\[\]]+?)?)\s*(?:\[(.+)\])?\s*", str(column))
         if found is None:
             raise InputError(f"{path}: column '{column}' is no name, with or without [unit]")
         names[column] = found[1]

@@ -36,6 +36,7 @@ from harness.simulation.engines import (
     require_engine,
     usable,
 )
+from harness.simulation.over_time import over_time_of
 from harness.simulation.own_code import text_of
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
@@ -74,7 +75,8 @@ class Plan:
     """A checked study and its design, ready for any executor.
 
     `shown` are columns of the design that a streamed file repeats; `notes` sentences on what was given that
-    whoever gave it must know.
+    whoever gave it must know. `columns` are those of the design that the columns of the study stand for,
+    where these have other names.
     """
 
     study: Study
@@ -83,6 +85,7 @@ class Plan:
     shown: tuple[str, ...] = ()
     chunk: int = CHUNK
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.design)
@@ -103,7 +106,7 @@ class Plan:
     def chunks(self) -> Iterator[Chunk]:
         """Consecutive rows of the design."""
         table = self.design.table
-        values = table[list(self.study.columns)].to_numpy(float)
+        values = table[list(self.columns or self.study.columns)].to_numpy(float)
         days = table["days"].to_numpy(float) if "days" in table else None
         regimens = table["regimen"].to_numpy(object) if "regimen" in table else None
         for start in range(0, len(table), self.chunk):
@@ -131,7 +134,7 @@ class Plan:
             if call.name == column:
                 return call.unit
         if column in self.shown:
-            return self.symbols[column].unit
+            return self.symbols[column.partition("@")[0]].unit
         if column in REDOSES:
             return dict(zip(REDOSES, ("dimensionless", self.symbols.time_unit), strict=True))[column]
         return self.symbols[column.rpartition("_")[0]].unit
@@ -220,10 +223,11 @@ def plan(
     own = _own_times(card, symbols, end)
     default_dose = _default_dose(card, symbols, fixed)
     _require_whole_multiples(card, checked, {"": given, **(regimens or {})}, default_dose)
+    over_time = over_time_of(make_program(card), columns, fixed, symbols)
     study = Study(
-        program=make_program(card),
-        columns=columns,
-        fixed={name: value for name, value in fixed.items() if name not in columns},
+        program=over_time.program,
+        columns=over_time.names,
+        fixed={name: value for name, value in over_time.fixed.items() if name not in over_time.names},
         regimen=given,
         regimens={name: each for name, each in (regimens or {}).items() if name in _named(checked)},
         end=end,
@@ -240,7 +244,7 @@ def plan(
     notes = (*study.program.doubts, *_notes(card, study, checked))
     if grid is not None and not trajectories:
         notes += (NOT_SHOWN,)
-    planned = Plan(study, checked, symbols, tuple(shown), notes=notes)
+    planned = Plan(study, checked, symbols, tuple(shown), notes=notes, columns=columns)
     return _with_engine(planned, require_engine(engine))
 
 
