@@ -14,13 +14,25 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import InputError
+from harness.fitting.effects import EffectPlace
 from harness.fitting.prepared import ArmData, Prepared
 from harness.fitting.sizes import Size
 from harness.models.equations import Equations, read_equations
 from harness.models.mathml import Expression
 from harness.simulation.regimen import Dose
 
-__all__ = ["FAR", "Handover", "bounded", "parts_of", "size_name", "start_of"]
+__all__ = [
+    "FAR",
+    "Block",
+    "Handover",
+    "blocks_of",
+    "bounded",
+    "individual",
+    "parts_of",
+    "size_name",
+    "start_of",
+    "typical",
+]
 
 FAR = 1e30
 """A limit beyond all values, where a censored value has none on that side."""
@@ -55,11 +67,6 @@ class Handover:
         """State that doses go into; empty where there is none."""
         return self.prepared.arms[0].program.dosed
 
-    @property
-    def parameters(self) -> list[int]:
-        """Places of the coordinates that are parameters of the model."""
-        return self.prepared.places("parameter").tolist()
-
 
 def parts_of(prepared: Prepared) -> Handover:
     """Take a fit apart.
@@ -78,12 +85,6 @@ def parts_of(prepared: Prepared) -> Handover:
     for c in prepared.coordinates:
         if c.prior:
             raise InputError(f"{c.name}: has a prior, which has no place in other tools; take it out")
-    for effect in prepared.effects:
-        if effect.kind != "log-normal" or effect.name not in prepared.names:
-            said = "of a parameter that is not estimated" if effect.kind == "log-normal" else effect.kind
-            raise InputError(f"{effect.name}: its random effect is {said}, which is not handed over")
-    if prepared.pairs:
-        raise InputError("correlated: correlations of random effects are not handed over")
     for group in range(len(prepared.groups)):
         if len(prepared.members(group)) > 1:
             raise InputError(
@@ -101,6 +102,9 @@ def parts_of(prepared: Prepared) -> Handover:
         _require_start(equations, first.dose.parameter, first.dose.species)
         for given in own:
             given[first.dose.parameter] = 0.0  # it is an event in the data
+    for given in own:
+        for c in prepared.held:
+            given[typical(c.name)] = given.pop(c.name)
     columns = tuple(name for name in own[0] if len({given[name] for given in own}) > 1)
     constants = {name: value for name, value in own[0].items() if name not in columns}
     rows = [
@@ -183,6 +187,67 @@ def size_name(prepared: Prepared, size: Size, kind: str, observable: str) -> str
             raise InputError(f"{observable}: its error is a multiple of {prepared.names[size.place]}")
         return prepared.coordinates[size.place].name
     return f"{kind}_{observable}" if size.value else ""
+
+
+def typical(name: str) -> str:
+    """What a parameter is called, for all subjects alike, that is fixed and has a random effect."""
+    return f"typical_{name}"
+
+
+def individual(effect: EffectPlace, value: str, eta: str, exp: str, log: str) -> str:
+    """What a random effect makes of a typical value, as text; `exp` and `log` are the functions' names."""
+    match effect.kind:
+        case "normal":
+            return f"{value} + {eta}"
+        case "log-normal":
+            return f"{value}*{exp}({eta})"
+        case _:
+            low, width = repr(effect.low), repr(effect.high - effect.low)
+            odds = f"{log}(({value} - ({low}))/({effect.high!r} - {value}))"
+            return f"({low}) + {width}/(1 + {exp}(-({odds} + {eta})))"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Random effects that are correlated, or one alone: their places, and their covariance at the start.
+
+    `given` where none of it is estimated.
+    """
+
+    places: tuple[int, ...]
+    covariance: np.ndarray
+    given: bool
+
+    def lower(self) -> list[list[float]]:
+        """Rows of the lower triangle."""
+        return [self.covariance[i, : i + 1].tolist() for i in range(len(self.places))]
+
+
+def blocks_of(prepared: Prepared) -> list[Block]:
+    """Blocks of the random effects, each as far as correlations reach.
+
+    Raises
+    ------
+    InputError
+        When of one block some sizes are given and others estimated.
+    """
+    root = prepared.factor(prepared.start)
+    every = root @ root.T
+    blocks: list[set[int]] = [{place} for place in range(len(prepared.effects))]
+    for pair in prepared.pairs:
+        joined = [block for block in blocks if block & {pair.first, pair.second}]
+        blocks = [block for block in blocks if block not in joined] + [set().union(*joined)]
+    found = []
+    for places in sorted(tuple(sorted(block)) for block in blocks):
+        sizes = [prepared.effects[place].omega for place in places]
+        sizes += [pair.size for pair in prepared.pairs if pair.first in places]
+        given = [size.place is None for size in sizes]
+        if any(given) and not all(given):
+            raise InputError(
+                f"effects of {prepared.effects[places[0]].name}: some sizes of the block are given"
+            )
+        found.append(Block(places, every[np.ix_(places, places)], all(given)))
+    return found
 
 
 def bounded(low: float, start: float, high: float, log: bool) -> tuple[str, str, str]:

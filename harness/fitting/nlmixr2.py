@@ -11,8 +11,18 @@ from collections.abc import Iterator
 import pandas as pd
 
 from harness.errors import InputError
-from harness.fitting.handover import FAR, Handover, bounded, size_name, start_of
-from harness.fitting.prepared import ErrorSizes, Size
+from harness.fitting.handover import (
+    FAR,
+    Handover,
+    blocks_of,
+    bounded,
+    individual,
+    size_name,
+    start_of,
+    typical,
+)
+from harness.fitting.prepared import ErrorSizes
+from harness.fitting.sizes import Size
 from harness.models.mathml import RXODE2, write
 
 __all__ = ["nlmixr2_data", "nlmixr2_text"]
@@ -72,25 +82,26 @@ def _ini(parts: Handover) -> Iterator[str]:
         for kind, size in (("additive", error.additive), ("relative", error.relative)):
             if size.place is None and size.value:
                 yield f"{size_name(prepared, size, kind, error.observable)} <- fix({size.value!r})"
-    for effect in prepared.effects:
-        name, omega = effect.name, effect.omega
-        start = omega.value if omega.place is None else prepared.coordinates[omega.place].start
-        variance = repr(float(start) ** 2)
-        yield f"eta_{name} ~ {variance if omega.place is not None else f'fix({variance})'}"
+    for block in blocks_of(prepared):
+        etas = " + ".join(f"eta_{prepared.effects[place].name}" for place in block.places)
+        values = ", ".join(repr(value) for row in block.lower() for value in row)
+        values = f"c({values})" if len(block.places) > 1 else values
+        yield f"{etas} ~ {f'fix({values})' if block.given else values}"
 
 
 def _model(parts: Handover) -> Iterator[str]:
     prepared, equations = parts.prepared, parts.equations
-    with_effect = {prepared.names.index(effect.name) for effect in prepared.effects}
-    for place in parts.parameters:
-        c = prepared.coordinates[place]
-        eta = f"eta_{c.name}" if place in with_effect else ""
-        if c.log:
-            yield f"{c.name} <- exp(t_{c.name}{f' + {eta}' if eta else ''})"
-        else:
-            yield f"{c.name} <- t_{c.name}{f' * exp({eta})' if eta else ''}"
     for name, value in parts.constants.items():
         yield f"{name} <- {value!r}"
+    effects = {effect.name: effect for effect in prepared.effects}
+    for c in prepared.varied:
+        base = typical(c.name) if c.kind == "held" else f"exp(t_{c.name})" if c.log else f"t_{c.name}"
+        effect = effects.get(c.name)
+        if effect and effect.kind == "log-normal" and c.log:
+            base = f"exp(t_{c.name} + eta_{c.name})"
+        elif effect:
+            base = individual(effect, base, f"eta_{c.name}", "exp", "log")
+        yield f"{c.name} <- {base}"
     for name, formula in start_of(equations).items():
         yield f"{name}(0) <- {write(formula, RXODE2)}"
     for name, formula in equations.formulas.items():

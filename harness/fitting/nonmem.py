@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import InputError
-from harness.fitting.handover import FAR, Handover, bounded, start_of
-from harness.fitting.prepared import ErrorSizes, Size
+from harness.fitting.handover import FAR, Handover, blocks_of, bounded, individual, start_of, typical
+from harness.fitting.prepared import ErrorSizes
+from harness.fitting.sizes import Size
 from harness.models.mathml import COMPARISONS, TIME, Dialect, Expression, write
 
 __all__ = ["nonmem_data", "nonmem_text"]
@@ -84,7 +85,7 @@ def _names(parts: Handover) -> _Names:
         taken.update({found, f"{found}E"})
         return found
 
-    free = [parts.prepared.coordinates[place].name for place in parts.parameters]
+    free = [c.name for c in parts.prepared.varied]
     constants = {name: spell(name) for name in (*parts.columns, *parts.constants, *free)}
     return _Names(constants, {name: spell(name) for name in parts.equations.formulas})
 
@@ -138,30 +139,32 @@ class _Stream:
 
     def _omega(self) -> Iterator[str]:
         prepared = self._parts.prepared
-        for effect in prepared.effects:
-            omega = effect.omega
-            start = omega.value if omega.place is None else prepared.coordinates[omega.place].start
-            fixed = " FIX" if omega.place is None else ""
-            yield f"{float(start) ** 2!r}{fixed} ; {effect.name}"
+        for block in blocks_of(prepared):
+            rows = [" ".join(map(repr, row)) for row in block.lower()]
+            names = ", ".join(prepared.effects[place].name for place in block.places)
+            head = f"BLOCK({len(rows)})" if len(rows) > 1 else rows.pop()
+            yield "\n".join([f"{head}{' FIX' * block.given} ; {names}", *rows])
         if not prepared.effects:
             yield "0 FIX"
 
     def _pk(self) -> Iterator[str]:
         prepared = self._parts.prepared
-        etas = {prepared.names.index(e.name): k for k, e in enumerate(prepared.effects, start=1)}
-        if not etas:
-            etas = {self._parts.parameters[0]: 1}  # NONMEM wants one, of variance 0 here
-        for place in self._parts.parameters:
-            c = prepared.coordinates[place]
-            theta = f"THETA({self._thetas.index(place) + 1})"
-            eta = f"ETA({etas[place]})" if place in etas else ""
-            name = self._names.constants[c.name]
-            if c.log:
-                yield f"  {name} = EXP({theta}{f' + {eta}' if eta else ''})"
-            else:
-                yield f"  {name} = {theta}{f'*EXP({eta})' if eta else ''}"
+        order = [place for block in blocks_of(prepared) for place in block.places]
+        effects = {prepared.effects[place].name: k for k, place in enumerate(order, start=1)}
         for name, value in self._parts.constants.items():
             yield f"  {self._names.constants[name]} = {value!r}"
+        for c in prepared.varied:
+            if c.kind == "held":
+                base = self._names.constants[typical(c.name)]
+            else:
+                theta = f"THETA({self._thetas.index(prepared.names.index(c.name)) + 1})"
+                base = f"EXP({theta})" if c.log else theta
+            if c.name in effects:
+                effect = prepared.effects[order[effects[c.name] - 1]]
+                base = individual(effect, base, f"ETA({effects[c.name]})", "EXP", "LOG")
+            elif not effects:
+                effects, base = {"": 1}, f"{base}*EXP(ETA(1))"  # NONMEM wants one, of variance 0 here
+            yield _wrapped(f"  {self._names.constants[c.name]} = {base}")
         for i, formula in enumerate(start_of(self._parts.equations).values(), start=1):
             yield from self._assign(f"A_0({i})", formula, "", "TIME")
 

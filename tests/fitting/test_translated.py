@@ -45,19 +45,19 @@ class Nlmixr2:
         self.theta, self.omega = {}, {}
         ini = re.search(r"ini\(\{(.*?)\n  \}\)", text, re.DOTALL)[1]
         for line in filter(None, map(str.strip, ini.splitlines())):
-            name, sign, value = re.fullmatch(r"(\w+) (<-|~) (.*)", line).groups()
+            name, sign, value = re.fullmatch(r"([\w +]+) (<-|~) (.*)", line).groups()
             numbers = [float(n) for n in re.findall(r"-?[\d.]+(?:e[+-]?\d+)?", value)]
             if sign == "~":
-                self.omega[name] = numbers[0]
+                self.omega[name] = numbers if len(numbers) > 1 else numbers[0]
             else:
                 self.theta[name] = numbers if "fix" not in value else [numbers[0]] * 3
         self.lines = re.search(r"model\(\{(.*?)\n  \}\)", text, re.DOTALL)[1].replace("^", "**").splitlines()
         self.states = re.findall(r"d/dt\((\w+)\)", text)
 
-    def at(self, states, columns, t=0.0):
+    def at(self, states, columns, t=0.0, etas=None):
         """Values of all names, starts and rates; `states` by name, None for those at the start."""
         found = {**MATHS, "t": t, **columns, **{name: start for name, (_, start, _) in self.theta.items()}}
-        found |= dict.fromkeys(self.omega, 0.0)
+        found |= dict.fromkeys(re.findall(r"eta_\w+", "\n".join(self.lines)), 0.0) | (etas or {})
         start, rates, self.endpoints = {}, {}, {}
         for line in filter(None, map(str.strip, self.lines)):
             if "~" in line:
@@ -103,7 +103,7 @@ class Nonmem:
         self.columns = " ".join(self.blocks["$INPUT"]).split()
         self.theta = [[float(n) for n in re.findall(NUMBER, line)] for line in self.blocks["$THETA"] if line]
         self.theta = [three if len(three) == 3 else three * 3 for three in self.theta]
-        self.omega = [float(re.search(NUMBER, line)[0]) for line in self.blocks["$OMEGA"] if line]
+        self.omega = [line for line in self.blocks["$OMEGA"] if line]
         self.states = re.findall(r"COMP=\((\w+)\)", text)
         assert max(map(len, text.splitlines())) <= 160
         names = set(re.findall(r"^\s*([A-Z]\w*) =", text, re.MULTILINE))
@@ -151,7 +151,7 @@ class Nonmem:
             text = text.replace(sign, python)
         return text.replace(".AND.", " and ").replace(".OR.", " or ")
 
-    def at(self, states, columns, t=0.0):
+    def at(self, states, columns, t=0.0, etas=None):
         count = len(self.states)
         found = {
             **MATHS,
@@ -161,7 +161,11 @@ class Nonmem:
             "A_0": [None] * (count + 1),
             "DADT": [None] * (count + 1),
         }
-        found |= {"THETA": [None, *(start for _, start, _ in self.theta)], "ETA": [0.0] * 9, "EPS": [0.0] * 2}
+        found |= {
+            "THETA": [None, *(start for _, start, _ in self.theta)],
+            "ETA": etas or [0.0] * 9,
+            "EPS": [0.0] * 2,
+        }
         self.execute("$PK", found)
         start = found["A_0"][1:]
         found["A"] = [None, *(start if states is None else states)]
@@ -248,7 +252,7 @@ def test_parameters_bounds_and_omegas_are_those_of_the_fit(six, tool, tmp_path):
         elif c.kind == "error":
             expected.append([c.low, c.start, c.high])
     np.testing.assert_allclose(found, expected, rtol=1e-12)
-    omegas = list(reader.omega.values()) if tool == "nlmixr2" else reader.omega
+    omegas = list(reader.omega.values()) if tool == "nlmixr2" else list(map(float, reader.omega))
     np.testing.assert_allclose(omegas, [c.start**2 for c in six.coordinates if c.kind == "omega"])
 
 
@@ -332,11 +336,51 @@ def test_conditions_changes_with_time_and_given_sizes_are_written(tmp_path, prep
             assert (found["A"] if tool == "nlmixr2" else found[0]) == pytest.approx(-100 * rate)
         values = list(reader.theta.values()) if tool == "nlmixr2" else reader.theta
         assert values == [[10, 100, 1000], [2, 2, 2], [0.1, 0.1, 0.1]]
-        assert (reader.omega == {}) if tool == "nlmixr2" else (reader.omega == [0])
+        assert (reader.omega == {}) if tool == "nlmixr2" else (reader.omega == ["0 FIX"])
         seen = table[table["EVID"] == 0].iloc[0]
         names = reader.at(None, {}, 1.0)[0]
         expected = -2 * stats.norm(100, math.hypot(2, 10)).logpdf(99)
         assert reader.deviance(seen, names) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_effects_of_every_kind_and_their_covariance_are_those_of_the_fit(prepared, tmp_path, tool):
+    """A log-normal and a normal one that are correlated, and a logit one of a parameter that is fixed."""
+    arms = {
+        line: {"condition": line, "group": line, "changes": {"ET_ratio": "3"}} for line in ("Daudi", "JeKo")
+    }
+    made = prepared(
+        arms=arms, condition=None, correlated=[["KC50", "K_kill_max"]],
+        effects={
+            "K_kill_max": {"omega": {"start": "0.4"}},
+            "KC50": {"omega": {"start": "0.3"}, "distribution": "normal"},
+            "hill_kill": {"omega": "0.5", "distribution": "logit", "low": "0.5", "high": "2"},
+        },
+    )  # fmt: skip
+    reader, table = written(made, tool, tmp_path)
+    names = [effect.name for effect in made.effects]
+    u = np.array([[0.7, -0.4, 1.1], [0.2, 0.3, -0.8]])
+    b = u @ made.factor(made.start).T
+    for i in range(2):
+        point = Objective(made).point(i, made.start, u)
+        columns = columns_of(table, i + 1)
+        if tool == "nlmixr2":
+            etas = {f"eta_{name}": b[i, k] for k, name in enumerate(names)}
+        else:
+            etas = [None] * 4
+            for name, value in zip(names, b[i], strict=True):
+                line = next(line for line in reader.blocks["$PK"] if f" {name.upper()} =" in line)
+                etas[int(re.search(r"\bETA\((\d)\)", line)[1])] = value
+        found = reader.at(None, columns, etas=etas)[0]
+        for c, value in zip(made.varied, point, strict=True):
+            assert found[c.name if tool == "nlmixr2" else c.name.upper()] == pytest.approx(c.natural(value))
+    covariance = made.factor(made.start) @ made.factor(made.start).T
+    text = (tmp_path / TOOLS[tool].model).read_text()
+    joined = [names.index(name) for name in ("K_kill_max", "KC50")]
+    block = covariance[np.ix_(sorted(joined), sorted(joined))]
+    for value in (block[0, 0], block[1, 0], block[1, 1]):
+        assert repr(float(value)) in text
+    assert "fix(0.25)" in text or "0.25 FIX" in text
 
 
 def test_what_other_tools_have_no_place_for_is_named(prepared, tmp_path):
