@@ -65,6 +65,8 @@ from harness.studies.trial import Trial as Trial
 from harness.studies.trial import TrialArm as TrialArm
 
 # Fits
+from harness.fitting.diagnostics import compare_fits as compare_fits
+from harness.fitting.diagnostics import diagnose as diagnose
 from harness.fitting.fit import fit as fit
 from harness.fitting.prepare import prepare as prepare
 from harness.fitting.problem import FitProblem as FitProblem

@@ -13,6 +13,7 @@ from harness.cli.options import Engine, Scheduler, Workers
 from harness.cli.studies import say, say_damaged
 
 if TYPE_CHECKING:
+    from harness.fitting.prepared import Prepared
     from harness.fitting.result import FitResult
 
 __all__ = ["fit"]
@@ -40,6 +41,17 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder for result.json, tables and figures.")
     ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for diagnostics: goodness of fit, individuals, predictive check, forest, tables.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RESULT", help="result.json of another fit of the same data. Repeatable."),
+    ] = None,
     engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -52,7 +64,9 @@ def fit(
     from harness.declarations import declare
     from harness.errors import InputError
     from harness.files import check_folder
+    from harness.fitting.diagnostics import DIAGNOSTICS
     from harness.fitting.kept import kept_in
+    from harness.fitting.result import read_result
     from harness.fitting.study import Fit
     from harness.fitting.tables import TABLES
     from harness.identity import key_of
@@ -66,6 +80,9 @@ def fit(
     if out is not None:
         written = [f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".png", ".svg")]
         check_folder(out, ["result.json", *written], study.inputs())
+    if plots is not None:
+        check_folder(plots, [f"{name}.csv" for name in (*DIAGNOSTICS, "comparison")], study.inputs())
+    others = {str(path): read_result(path) for path in against or ()}
     say(filter(None, [study.said]))
     with kept_in(out, key_of(study.prepared, profile), resume) if out else nullcontext() as kept:
 
@@ -81,6 +98,10 @@ def fit(
             kept.clear()
             say_damaged(kept.damaged, "parts")
     _print(result)
+    if plots is not None:
+        _plot(study.prepared, result, plots)
+    if others:
+        _print_comparison({**others, "this fit": result}, plots)
     print(
         f"cart: {result.runs} runs: {result.runs - result.failed} ok, {result.failed} failed", file=sys.stderr
     )
@@ -96,6 +117,37 @@ def _write(result: FitResult, out: Path) -> None:
         if len(table):
             write_table(table, out / f"{name}.csv")
     write_figures(result, out)
+
+
+def _plot(prepared: Prepared, result: FitResult, folder: Path) -> None:
+    """Figures and tables of the diagnostics."""
+    from harness.figures.diagnostics import write_diagnostics
+    from harness.files import write_table
+    from harness.fitting.diagnostics import DIAGNOSTICS, diagnose
+
+    folder.mkdir(parents=True, exist_ok=True)
+    found = diagnose(prepared, result)
+    for name in DIAGNOSTICS:
+        write_table(found.table(name), folder / f"{name}.csv")
+    write_diagnostics(found, folder)
+    for row in found.table("shrinkage").itertuples():
+        print(f"shrinkage of the {row.kind} of {row.name}: {row.shrinkage:.1f} %")
+
+
+def _print_comparison(results: dict[str, FitResult], folder: Path | None) -> None:
+    """Fits of the same data, the lowest AIC first."""
+    from harness.cli.terminal import plain_table, print_table
+    from harness.files import write_table
+    from harness.fitting.diagnostics import compare_fits
+
+    table = compare_fits(results)
+    heads = tuple(name for name in table if name != "fit")
+    shown = plain_table("fit", *heads, right=heads)
+    for _, row in table.iterrows():
+        shown.add_row(row["fit"], *("-" if row[name] != row[name] else f"{row[name]:.5g}" for name in heads))
+    print_table(shown)
+    if folder is not None:
+        write_table(table, folder / "comparison.csv")
 
 
 def _print(result: FitResult) -> None:

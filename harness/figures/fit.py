@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+NAMED = 14
+"""Arms that are named; of more the legend would be all that there is to see."""
+
+
 def draw_predictions(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]:
     """Observations, curves and 95 % bands, one set of axes an observable; censored ones as triangles.
 
@@ -65,7 +69,8 @@ def draw_predictions(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
             place.set_ylim(seen["observed"].min() - margin, seen["observed"].max() + margin)
         place.set_xlabel(with_unit("time", result.time_unit))
         place.set_ylabel(with_unit(name, unit))
-    _legend(places[0])
+    if curves["arm"].nunique() <= NAMED:
+        _legend(places[0])
     return places
 
 

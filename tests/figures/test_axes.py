@@ -20,6 +20,7 @@ from harness.figures import (
     clocks,
     compare,
     contours,
+    diagnostics,
     escalation,
     exposure,
     fit,
@@ -81,6 +82,19 @@ def fitted():
             "estimates": {
                 "parameter": ["p", "q"], "unit": ["1/day", "1/day"], "estimate": [1.5, 1.5],
                 "table_1": [1.0, 2.0], "profile_rise": [3.84, 3.84], "verdict": ["determined"] * 2,
+                "low": [1.2, None], "high": [1.9, None], "profile_low": [1.1, None],
+                "profile_high": [2.0, None],
+            },
+            "diagnostics": {
+                **rows, "group": [""] * 3, "unit": ["percent"] * 3, "observed": [9.0, 7.0, 1.0],
+                "censored": [False, False, True], "PRED": [9.0, 8.0, 7.0], "IPRED": [9.0, 7.5, 7.0],
+                "IWRES": [0.0, -1.0, None], "CWRES": [0.0, -1.0, None], "NPDE": [0.0, -1.0, None],
+            },
+            "vpc": {
+                "observable": ["viability"] * 6, "unit": ["percent"] * 6, "time": [1.0, 3.0] * 3,
+                "count": [3] * 6, "percentile": [5, 5, 50, 50, 95, 95], "observed": [1.0, 2, 3, 4, 5, 6],
+                "low": [0.5, 1, 2, 3, 4, 5], "middle": [1.0, 2, 3, 4, 5, 6], "high": [2.0, 3, 4, 5, 6, 7],
+                "below": [0.0, 30.0] * 3, "below_low": [0.0, 10.0] * 3, "below_high": [5.0, 40.0] * 3,
             },
         },
     )  # fmt: skip
@@ -195,6 +209,10 @@ CALLS = {
     contours.draw_lines: lambda _: (X, Y, FIELD, (2.0, 4.0)),
     escalation.draw_escalation: lambda _: (escalated(), 0.3),
     exposure.draw_exposure: lambda _: (exposed(),),
+    diagnostics.draw_forest: lambda _: (fitted(),),
+    diagnostics.draw_goodness: lambda _: (fitted(),),
+    diagnostics.draw_individuals: lambda _: (fitted(),),
+    diagnostics.draw_predictive_check: lambda _: (fitted(),),
     fit.draw_correlation: lambda _: (fitted(),),
     fit.draw_predictions: lambda _: (fitted(),),
     fit.draw_profiles: lambda _: (fitted(),),
