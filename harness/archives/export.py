@@ -14,10 +14,8 @@ from pathlib import Path
 
 from harness.errors import InputError, unknown_name
 from harness.exchange import convert, listing, matlab, rhs
-from harness.exchange.sedml import Plot, TimeCourse, sedml_text
 from harness.exchange.use import Use, plain_id
 from harness.files import check_path, write_whole
-from harness.models.card import is_path
 from harness.models.catalog import model_files
 from harness.models.equations import read_equations
 
@@ -29,7 +27,8 @@ class Format:
     """A format: the suffix of its file (empty for a folder) and what writes it.
 
     `text` gives the content of a file from a use; `fill` writes a folder or an archive. A format with
-    `fixed` is declared for the whole scale of a model, and takes no changes or doses.
+    `fixed` is declared for the whole scale of a model, and takes no changes or doses; one of no scale of this
+    project takes them.
     """
 
     suffix: str
@@ -38,12 +37,11 @@ class Format:
     fixed: bool = False
 
 
-def _sedml(use: Use) -> str:
-    """SED-ML for one curve, of the file that `--format sbml-l3v2` writes under its default name."""
-    name = plain_id(Path(use.card.id).stem)
-    course = TimeCourse(use.until, 360)
-    plots = [Plot(observable, observable, (name,)) for observable in use.card.plot]
-    return sedml_text({name: f"{name}.xml"}, course, use.card.observables, plots)
+def _sedml(use: Use, path: Path) -> None:
+    from harness.archives.own import write_own_sedml
+
+    check_path(path.with_suffix(".xml"), (".xml",), model_files(use.card.id))
+    write_own_sedml(use, path)
 
 
 def _rxode2(use: Use) -> str:
@@ -55,15 +53,22 @@ def _rxode2(use: Use) -> str:
 
 
 def _omex(use: Use, path: Path) -> None:
-    from harness.archives.omex import write_archive
+    from harness.archives.omex import archive_names, write_archive
+    from harness.archives.own import write_own_archive
 
-    write_archive(use.card.scale, path)
+    if use.card.scale in archive_names():
+        write_archive(use.card.scale, path)
+    else:
+        write_own_archive(use, path)
 
 
 def _petab(use: Use, folder: Path) -> None:
-    from harness.exchange.petab import write_problem
+    from harness.exchange.petab import problem_names, write_own_problem, write_problem
 
-    write_problem(use.card.id, folder)
+    if use.card.scale in problem_names():
+        write_problem(use.card.id, folder)
+    else:
+        write_own_problem(use, folder)
 
 
 def _testsuite(use: Use, folder: Path) -> None:
@@ -89,7 +94,7 @@ FORMATS: dict[str, Format] = {
     "matlab": Format(".m", lambda use: matlab.matlab_text(read_equations(use.sbml()))),
     "latex": Format(".tex", listing.latex_text),
     "markdown": Format(".md", listing.markdown_text),
-    "sedml": Format(".sedml", _sedml),
+    "sedml": Format(".sedml", fill=_sedml),
     "testsuite": Format("", fill=_testsuite),
     "omex": Format(".omex", fill=_omex, fixed=True),
     "petab": Format("", fill=_petab, fixed=True),
@@ -122,12 +127,13 @@ def export(use: Use, name: str, path: Path) -> None:
         When the format is unknown, cannot hold the use, or the path cannot be written.
     """
     chosen = _choose(name)
-    if chosen.fixed and (use.changes or use.regimen is not None):
+    own = use.card.scale in ("own", "library")
+    if chosen.fixed and own and name == "biomodels":
+        raise InputError(f"format {name} is declared for the models of this project, not for {use.card.id}")
+    if chosen.fixed and not own and (use.changes or use.regimen is not None):
         raise InputError(
             f"format {name} is declared as a whole; it takes no --dose, --set, --reading or --condition"
         )
-    if chosen.fixed and is_path(use.card.id):
-        raise InputError(f"format {name} is declared for the models of this project, not for {use.card.id}")
     if chosen.text is not None:
         check_path(path, (chosen.suffix.lower(),), model_files(use.card.id))
         text = chosen.text(use)

@@ -35,7 +35,7 @@ from harness.validation.curves import Evidence
 from harness.validation.spec import Axes, Curve, PanelSpec, read_panel
 from harness.validation.suite import PanelResult
 
-__all__ = ["archive_names", "archive_panel", "fill_folder", "read_archive", "write_archive"]
+__all__ = ["archive_names", "archive_panel", "fill_folder", "pack", "read_archive", "write_archive"]
 
 FORMATS = {
     ".xml": EntryFormat.SBML_L3V2,
@@ -91,15 +91,21 @@ def write_archive(scale: str, path: Path) -> None:
     """Write the archive of one scale to an .omex file."""
     with tempfile.TemporaryDirectory() as folder:
         fill_folder(scale, Path(folder))
-        with Omex() as omex:
-            for file in sorted(Path(folder).iterdir()):
-                os.utime(file, (MOMENT, MOMENT))
-                master = file.name == f"{_archives()[scale].panel}.sedml"
-                entry = ManifestEntry(location=f"./{file.name}", format=FORMATS[file.suffix], master=master)
-                omex.add_entry(file, entry)
-            built = Path(folder) / "built.omex"
-            omex.to_omex(built)
-            write_whole(path, lambda p: _same_bytes(built, p))
+        pack(Path(folder), f"{_archives()[scale].panel}.sedml", path)
+
+
+def pack(folder: Path, master: str, path: Path) -> None:
+    """Pack the files of a folder into an archive; `master` is the one to run."""
+    with Omex() as omex, tempfile.TemporaryDirectory() as beside:
+        for file in sorted(folder.iterdir()):
+            os.utime(file, (MOMENT, MOMENT))
+            # As a media type is written in OMEX, and as BioSimulators asks: http, not https.
+            kind = FORMATS[file.suffix].value.replace("https://purl.org/", "http://purl.org/")
+            entry = ManifestEntry(location=f"./{file.name}", format=kind, master=file.name == master)
+            omex.add_entry(file, entry)
+        built = Path(beside) / "built.omex"
+        omex.to_omex(built)
+        write_whole(path, lambda p: _same_bytes(built, p))
 
 
 def _same_bytes(source: Path, target: Path) -> None:

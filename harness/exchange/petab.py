@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from petab import v1
+from petab.v2.petab1to2 import petab1to2
 from pydantic import RootModel
 
 from harness.analysis.observations import observed, read_observations
@@ -27,11 +29,15 @@ from harness.errors import InputError, unknown_name
 from harness.exchange.use import Use, use_of
 from harness.models.card import repository
 from harness.models.provenance import read_parameters
+from harness.models.symbols import Kind
 
-__all__ = ["problem_names", "write_problem"]
+__all__ = ["problem_names", "write_own_problem", "write_problem"]
 
 BOUNDS = 100.0
 """Parameters are searched between their nominal value over this and times this."""
+
+OWN_TIMES, OWN_NOISE = 20, 0.05
+"""Of a template of a model of one's own: times, and the noise over the largest value of an observable."""
 
 
 class Measured(Declaration):
@@ -93,26 +99,75 @@ def write_problem(scale: str, folder: Path) -> Path:
     if scale not in _problems():
         raise unknown_name("PEtab problem", scale, _problems())
     problem = _problems()[scale]
-    uses = list(_uses(problem))
+    # In alphabetical order: pyPESTO 0.7 pairs the rows of this table with conditions that PEtab has sorted.
+    uses = sorted(_uses(problem), key=lambda each: each.name)
+    model = uses[0].use.card.sbml_path().read_text("utf-8")
+    return _write(problem, uses, model, _conditions(uses), _parameters(problem), folder)
+
+
+def write_own_problem(use: Use, folder: Path) -> Path:
+    """Write a template for a model of no scale of this project; return its YAML file.
+
+    One condition, its observables simulated at the nominal point at even times, with a placeholder of a
+    noise, and each parameter above 0 that may be set. What is changed and dosed stands in the model's file.
+
+    Raises
+    ------
+    InputError
+        When it has nothing to read out or to estimate, or PEtab's lint finds a fault in it.
+    """
+    times = np.linspace(0, use.until, OWN_TIMES + 1)[1:]
+    expected = use.expected(times, tuple(use.read_outs)).drop(columns="time")
+    sizes = {name: float(np.abs(values).max()) for name, values in expected.items()}
+    measured = {
+        str(name): Measured(scale="lin", noise=OWN_NOISE * size) for name, size in sizes.items() if size > 0
+    }
+    parameters = (n for n in use.symbols.offered() if use.symbols[n].kind is Kind.PARAMETER)
+    offered = (name for name in parameters if not name.startswith("init_"))
+    values = {name: use.changes.get(name, use.symbols[name].value) for name in offered}
+    estimated = {name: value for name, value in values.items() if value > 0}
+    if not measured or not estimated:
+        raise InputError(f"{use.card.id}: PEtab needs something above 0 to read out, and to estimate")
+    problem = Problem(
+        model=use.card.id, conditions={"as_it_is": Condition()}, observables=measured, times=tuple(times)
+    )
+    uses = [ConditionUse("as_it_is", "as_it_is", use)]
+    conditions = pd.DataFrame({"conditionId": ["as_it_is"]})
+    rows = [_parameter(name, value) for name, value in estimated.items()]
+    return _write(problem, uses, use.sbml(), conditions, pd.DataFrame(rows), folder)
+
+
+def _write(
+    problem: Problem,
+    uses: list[ConditionUse],
+    model: str,
+    conditions: pd.DataFrame,
+    parameters: pd.DataFrame,
+    folder: Path,
+) -> Path:
+    """Write the files of a problem, and the same as version 2 beside; return the YAML file of version 1."""
     measurements = pd.DataFrame(_measurements(problem, uses))
     simulated = measurements.rename(columns={"measurement": "simulation"})
-    simulated["simulation"] = _simulated(uses, measurements)
+    simulated["simulation"] = _simulated(uses, measurements, tuple(problem.observables))
     if problem.observations is None:
         measurements["measurement"] = simulated["simulation"]
     tables = {
-        "conditions": _conditions(uses),
+        "conditions": conditions,
         "observables": _observables(problem),
         "measurements": measurements,
         "simulated": simulated,
-        "parameters": _parameters(problem),
+        "parameters": parameters,
         "visualization": _visualization(problem),
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
-    (folder / "model.xml").write_text(uses[0].use.card.sbml_path().read_text("utf-8"), encoding="utf-8")
+    (folder / "model.xml").write_text(model, encoding="utf-8")
     path = folder / "problem.yaml"
     path.write_text(_index(), encoding="utf-8")
     _require_clean(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what version 1 left open, which is said in the docs
+        petab1to2(path, folder / "v2")
     return path
 
 
@@ -171,13 +226,15 @@ def _measurements(problem: Problem, uses: list[ConditionUse]) -> Iterator[dict[s
             }  # fmt: skip
 
 
-def _simulated(uses: list[ConditionUse], measurements: pd.DataFrame) -> np.ndarray:
+def _simulated(
+    uses: list[ConditionUse], measurements: pd.DataFrame, observables: tuple[str, ...]
+) -> np.ndarray:
     """Value of the model at each row of the measurements, at the nominal point."""
     found = np.full(len(measurements), np.nan)
     for each in uses:
         rows = (measurements.simulationConditionId == each.name).to_numpy()
         times = np.unique(measurements.time[rows])
-        table = each.use.expected(times).set_index("time")
+        table = each.use.expected(times, observables).set_index("time")
         for row in np.flatnonzero(rows):
             name = measurements.observableId[row].removeprefix("observed_")
             found[row] = table.loc[measurements.time[row], name]
@@ -187,18 +244,22 @@ def _simulated(uses: list[ConditionUse], measurements: pd.DataFrame) -> np.ndarr
 def _parameters(problem: Problem) -> pd.DataFrame:
     """Parameters that the article estimated, on a logarithmic scale, around their nominal values."""
     rows = [
-        {
-            "parameterId": row.id,
-            "parameterScale": "log10",
-            "lowerBound": float(f"{row.value / BOUNDS:.6g}"),
-            "upperBound": float(f"{row.value * BOUNDS:.6g}"),
-            "nominalValue": row.value,
-            "estimate": 1,
-        }
+        _parameter(row.id, row.value)
         for row in read_parameters()
         if row.scale == problem.model and row.status == "estimated"
     ]
     return pd.DataFrame(rows)
+
+
+def _parameter(name: str, value: float) -> dict[str, object]:
+    return {
+        "parameterId": name,
+        "parameterScale": "log10",
+        "lowerBound": float(f"{value / BOUNDS:.6g}"),
+        "upperBound": float(f"{value * BOUNDS:.6g}"),
+        "nominalValue": value,
+        "estimate": 1,
+    }
 
 
 def _visualization(problem: Problem) -> pd.DataFrame:

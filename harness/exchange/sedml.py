@@ -17,7 +17,13 @@ from harness.errors import InputError
 __all__ = ["Plot", "TimeCourse", "sedml_text"]
 
 NAMESPACE = "http://www.sbml.org/sbml/level3/version2/core"
-PARAMETER = "/sbml:sbml/sbml:model/sbml:listOfParameters/sbml:parameter[@id='{}']"
+TARGET = "/sbml:sbml/sbml:model/sbml:{}/sbml:{}[@id='{}']"
+LISTS = {
+    "parameter": "listOfParameters",
+    "species": "listOfSpecies",
+    "compartment": "listOfCompartments",
+    "reaction": "listOfReactions",
+}
 ALGORITHM = "KISAO:0000019"  # CVODE
 TOLERANCES = {"KISAO:0000209": "1e-10", "KISAO:0000211": "1e-18"}  # relative, absolute
 
@@ -41,7 +47,11 @@ class Plot:
 
 
 def sedml_text(
-    sources: Mapping[str, str], course: TimeCourse, observables: Sequence[str], plots: Sequence[Plot] = ()
+    sources: Mapping[str, str],
+    course: TimeCourse,
+    observables: Sequence[str],
+    plots: Sequence[Plot] = (),
+    elements: Mapping[str, str] | None = None,
 ) -> str:
     """Write a SED-ML document.
 
@@ -50,7 +60,9 @@ def sedml_text(
     sources
         SBML file of each curve, by the curve's id.
     observables
-        Parameters of the models that each curve reports beside time.
+        Symbols of the models that each curve reports beside time.
+    elements
+        What those are that are no parameters: species, compartment or reaction.
 
     Raises
     ------
@@ -71,7 +83,7 @@ def sedml_text(
         parameter.setKisaoID(kisao)
         parameter.setValue(value)
     for curve, source in sources.items():
-        _add_curve(document, curve, source, observables)
+        _add_curve(document, curve, source, {name: _target(name, elements or {}) for name in observables})
     for number, plot in enumerate(plots, start=1):
         _add_plot(document, f"plot_{number}", plot)
     text = libsedml.writeSedMLToString(document)
@@ -81,7 +93,12 @@ def sedml_text(
     return text
 
 
-def _add_curve(document: libsedml.SedDocument, curve: str, source: str, observables: Sequence[str]) -> None:
+def _target(name: str, elements: Mapping[str, str]) -> str:
+    element = elements.get(name, "parameter")
+    return TARGET.format(LISTS[element], element, name)
+
+
+def _add_curve(document: libsedml.SedDocument, curve: str, source: str, targets: Mapping[str, str]) -> None:
     model = document.createModel()
     model.setId(f"model_{curve}")
     model.setSource(source)
@@ -93,7 +110,7 @@ def _add_curve(document: libsedml.SedDocument, curve: str, source: str, observab
     report = document.createReport()
     report.setId(curve)
     report.setName(curve)
-    for name in ("time", *observables):
+    for name in ("time", *targets):
         generator = document.createDataGenerator()
         generator.setId(_generator(curve, name))
         generator.setName(name)
@@ -103,7 +120,7 @@ def _add_curve(document: libsedml.SedDocument, curve: str, source: str, observab
         if name == "time":
             variable.setSymbol("urn:sedml:symbol:time")
         else:
-            variable.setTarget(PARAMETER.format(name))
+            variable.setTarget(targets[name])
         generator.setMath(libsedml.parseFormula(variable.getId()))
         entry = report.createDataSet()
         entry.setId(f"column_{curve}_{name}")

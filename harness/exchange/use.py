@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import libsbml
 import numpy as np
 import pandas as pd
 
@@ -26,6 +27,10 @@ from harness.simulation.regimen import Regimen
 __all__ = ["Use", "plain_id", "use_of"]
 
 
+READ_OUT = ("parameter", "species", "compartment", "reaction")
+"""Elements of SBML that every exchange format can name; a stoichiometry is none."""
+
+
 @dataclass(frozen=True)
 class Use:
     """One use of a model to `until`; `regimen` is in absolute amounts, None for the model's own dose."""
@@ -41,12 +46,28 @@ class Use:
         """Symbols of the model."""
         return self.card.symbols
 
+    @property
+    def read_outs(self) -> dict[str, str]:
+        """Observables that every tool reads alike, each with the element of SBML that it is.
+
+        Of a species whose id means a concentration that is its concentration, not its amount.
+        """
+        model = libsbml.readSBMLFromString(self.sbml()).getModel()
+        found = {}
+        for observable in self.card.observables:
+            concentration = f"conc_{observable}"
+            name = concentration if model.getElementBySId(concentration) is not None else observable
+            element = model.getElementBySId(name)
+            if element is not None and element.getElementName() in READ_OUT:
+                found[name] = element.getElementName()
+        return found
+
     def sbml(self, version: str = "l3v2") -> str:
         """The use as one SBML text: l3v2, l3v1 or solver."""
         return dosed_sbml(self.card, self.changes, self.regimen, version)
 
-    def expected(self, times: np.ndarray) -> pd.DataFrame:
-        """Time and the declared observables, by the engine at a relative tolerance of 1e-10.
+    def expected(self, times: np.ndarray, observables: Sequence[str] | None = None) -> pd.DataFrame:
+        """Time and the declared observables, or others, by the engine at a relative tolerance of 1e-10.
 
         Raises
         ------
@@ -54,10 +75,11 @@ class Use:
             When the run fails; an export has no expected numbers then.
         """
         engine = Engine(make_program(self.card), relative_tolerance=1e-10)
-        run = engine.run(self.changes, self.regimen, times, self.card.observables)
+        observables = self.card.observables if observables is None else observables
+        run = engine.run(self.changes, self.regimen, times, observables)
         if run.status is not Status.OK:
             raise RunFailed(f"{self.card.id}: the simulation failed: {run.status}: {run.reason}")
-        table = pd.DataFrame(run.at(times), columns=list(self.card.observables))
+        table = pd.DataFrame(run.at(times), columns=list(observables))
         table.insert(0, "time", times)
         return table
 

@@ -1,16 +1,21 @@
 """The archives run in COPASI and in tellurium to the numbers they expect, curve by curve."""
 
+import posixpath
+import re
 import warnings
 import zipfile
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from harness.archives.expected import compare_archive
+from harness.archives.export import export
 from harness.archives.omex import archive_names, archive_panel, read_archive, write_archive
 from harness.errors import InputError
 from harness.exchange.agreement import absolute_tolerances
-from harness.exchange.use import plain_id
+from harness.exchange.use import plain_id, use_of
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +52,98 @@ def test_the_manifest_lists_itself_and_every_file(archives, scale):
     rdf = (folder / "metadata.rdf").read_text("utf-8")
     assert "dcterms:creator" in rdf
     assert "doi:10.1002/psp4.12598" in rdf
+
+
+MEDIA = re.compile(r"http://purl\.org/NET/mediatypes/[a-z0-9_\-+.]+/[a-z0-9_\-+.;]+", re.I)
+COMBINE = re.compile(r"http://identifiers\.org/combine\.specifications/[\w.\-]+")
+
+
+def rules_of_biosimulators(file):
+    """What biosimulators-utils 0.2.3 asks of an archive of SBML and SED-ML, as far as its files are ours."""
+    with zipfile.ZipFile(file) as archive:
+        texts = {name: archive.read(name) for name in archive.namelist()}
+    contents = [child.attrib for child in ET.fromstring(texts["manifest.xml"])]
+    locations = [posixpath.normpath(content["location"]) for content in contents]
+    assert len(set(locations)) == len(locations)
+    assert set(texts) | {"."} == {*locations, "."}
+    for content in contents:
+        assert MEDIA.fullmatch(content["format"]) or COMBINE.fullmatch(content["format"]), content
+    masters = [content["location"] for content in contents if content.get("master") == "true"]
+    assert len(masters) == 1
+    assert masters[0].endswith(".sedml")
+    for name, text in texts.items():
+        if name.endswith(".png"):
+            assert text.startswith(b"\x89PNG\r\n\x1a\n")
+        if name.endswith(".sedml"):
+            _rules_of_sedml(texts, text.decode())
+
+
+def _rules_of_sedml(texts, text):
+    """Every id once, every reference met, and every target one element of its model, by declared prefixes."""
+    root = ET.fromstring(text)
+    space = root.tag.partition("}")[0] + "}"
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(set(ids)) == len(ids)
+    models = {m.get("id"): ET.fromstring(texts[m.get("source")]) for m in root.iter(f"{space}model")}
+    tasks = {t.get("id"): models[t.get("modelReference")] for t in root.iter(f"{space}task")}
+    prefix = dict(re.findall(r'xmlns:(\w+)="([^"]+)"', text))
+    generators = {generator.get("id") for generator in root.iter(f"{space}dataGenerator")}
+    for variable in root.iter(f"{space}variable"):
+        model = tasks[variable.get("taskReference")]
+        if variable.get("target"):
+            path = variable.get("target").removeprefix("/sbml:sbml/")
+            assert len(model.findall(path, prefix)) == 1, path
+        else:
+            assert variable.get("symbol") == "urn:sedml:symbol:time"
+    for element in root.iter():
+        for reference in ("dataReference", "xDataReference", "yDataReference"):
+            assert element.get(reference, next(iter(generators))) in generators
+
+
+@pytest.mark.parametrize("scale", archive_names())
+def test_an_archive_keeps_the_rules_of_biosimulators(archives, scale):
+    rules_of_biosimulators(archives[scale][0])
+
+
+def test_an_archive_of_a_model_of_ones_own_keeps_them_too_and_expects_what_it_gives(tmp_path):
+    own = tmp_path / "own.ant"
+    own.write_text(
+        "model m()\n compartment C=2; species A in C, T in C; A=3; k=0.5; dose=1; J: A->; C*k*A; T:=2*A;"
+        " D=dose; D'=-D\nend\n",
+        encoding="utf-8",
+    )
+    use = use_of(str(own), changes={"k": 0.25}, until=10)
+    export(use, "omex", tmp_path / "own.omex")
+    rules_of_biosimulators(tmp_path / "own.omex")
+    compared = compare_archive(tmp_path / "own.omex")
+    assert set(compared.observable) == {"conc_A", "conc_T", "D"}
+    assert compared.over_tolerance.max() < 1
+    read_archive(tmp_path / "own.omex", tmp_path / "unpacked")
+    expected = pd.read_csv(tmp_path / "unpacked" / "expected_own.csv")
+    np.testing.assert_allclose(expected.conc_T, 6 * np.exp(-0.25 * expected.time), rtol=1e-7)
+
+
+def test_sedml_of_a_model_of_ones_own_runs_in_tellurium_from_the_sbml_beside_it(tmp_path, monkeypatch):
+    own = tmp_path / "own.ant"
+    own.write_text(
+        "model m()\n compartment C=2; species A in C; A=3; k=0.5; A->; C*k*A\nend\n", encoding="utf-8"
+    )
+    export(use_of(str(own), until=10), "sedml", tmp_path / "course.sedml")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tellurium.sedml.tesedml import SEDMLCodeFactory
+
+        monkeypatch.chdir(tmp_path)
+        factory = SEDMLCodeFactory(
+            str(tmp_path / "course.sedml"), workingDir=str(tmp_path), createOutputs=False, saveOutputs=False
+        )
+        values = factory.executePython()["dataGenerators"]
+    times = np.ravel(values["own_time"])
+    np.testing.assert_allclose(np.ravel(values["own_conc_A"]), 3 * np.exp(-0.5 * times), rtol=1e-5)
+    other = tmp_path / "other.ant"
+    other.write_text("model m()\n x=1; x'=x\nend\n", encoding="utf-8")
+    with pytest.raises(InputError, match="is another model"):
+        export(use_of(str(other)), "sedml", tmp_path / "course.sedml")
 
 
 def run_in_copasi(model, observables):

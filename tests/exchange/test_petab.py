@@ -5,10 +5,12 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from petab import v1
+import roadrunner
+from petab import v1, v2
 
 from harness.errors import InputError
-from harness.exchange.petab import problem_names, write_problem
+from harness.exchange.petab import problem_names, write_own_problem, write_problem
+from harness.exchange.use import use_of
 from harness.models.provenance import read_parameters
 
 
@@ -64,6 +66,80 @@ def test_parameters_are_those_that_the_article_estimated(problem):
     table = pd.read_csv(path.parent / "parameters.tsv", sep="\t")
     estimated = {r.id: r.value for r in read_parameters() if r.scale == name and r.status == "estimated"}
     assert dict(zip(table.parameterId, table.nominalValue, strict=True)) == estimated
+
+
+NEGATIVE_LOG_LIKELIHOOD = {"clinical": 523.9, "in_vitro": 60.7, "xenograft": 2049.8}
+"""Of PEtab's own calculation, at the nominal point."""
+
+
+def likelihood(path, simulated):
+    found = v1.Problem.from_yaml(path)
+    return -v1.calculate.calculate_llh(
+        found.measurement_df, simulated, found.observable_df, found.parameter_df
+    )
+
+
+def test_conditions_stand_in_the_order_in_which_petab_sorts_them(problem):
+    """PyPESTO 0.7 pairs the rows of one table with the other by their place, and else runs the wrong ones."""
+    folder = problem[1].parent
+    conditions = pd.read_csv(folder / "conditions.tsv", sep="\t").conditionId.tolist()
+    measured = pd.read_csv(folder / "measurements.tsv", sep="\t").simulationConditionId
+    asked = v1.Problem.from_yaml(problem[1]).get_simulation_conditions_from_measurement_df()
+    assert conditions == measured.unique().tolist() == asked.simulationConditionId.tolist()
+
+
+def test_libroadrunner_gives_the_likelihood_of_petab(problem):
+    """As pyPESTO runs it: the values of a condition set, a reset, a run."""
+    name, path = problem
+    simulated = pd.read_csv(path.parent / "simulated.tsv", sep="\t")
+    assert likelihood(path, simulated) == pytest.approx(NEGATIVE_LOG_LIKELIHOOD[name], abs=0.1)
+    engine = roadrunner.RoadRunner(str(path.parent / "model.xml"))
+    engine.integrator.relative_tolerance, engine.integrator.absolute_tolerance = 1e-10, 1e-18
+    conditions = pd.read_csv(path.parent / "conditions.tsv", sep="\t").set_index("conditionId")
+    for condition, rows in simulated.groupby("simulationConditionId", sort=False):
+        for symbol, value in conditions.loc[condition].items():
+            engine.model[symbol] = value
+        engine.reset()
+        times = np.unique([0, *rows.time])
+        names = [each.removeprefix("observed_") for each in rows.observableId]
+        read = list(dict.fromkeys(names))
+        found = np.array(engine.simulate(times=times.tolist(), selections=read))
+        places = np.searchsorted(times, rows.time), [read.index(each) for each in names]
+        simulated.loc[rows.index, "simulation"] = found[places]
+    assert likelihood(path, simulated) == pytest.approx(NEGATIVE_LOG_LIKELIHOOD[name], abs=0.1)
+
+
+@pytest.mark.slow
+def test_pypesto_gives_the_likelihood_of_petab(problem):
+    rr = pytest.importorskip("pypesto.objective.roadrunner")
+    name, path = problem
+    found = v1.Problem.from_yaml(path)
+    objective = rr.PetabImporterRR(found).create_problem().objective
+    assert objective(np.array(found.x_nominal_free_scaled)) == pytest.approx(
+        NEGATIVE_LOG_LIKELIHOOD[name], rel=1e-3
+    )
+
+
+def test_version_2_stands_beside_and_says_the_same(problem):
+    _, path = problem
+    first, second = v1.Problem.from_yaml(path), v2.Problem.from_yaml(path.parent / "v2" / "problem.yaml")
+    assert {p.id for p in second.parameters} >= set(first.x_free_ids)
+    assert len(second.measurements) == len(first.measurement_df)
+    assert not second.validate().has_errors()
+
+
+def test_a_model_of_ones_own_becomes_a_template(tmp_path):
+    own = tmp_path / "own.ant"
+    own.write_text(
+        "model m()\n compartment C=2; species S in C; S=3; k=0.5; S->; C*k*S; y:=2*S\nend\n", encoding="utf-8"
+    )
+    (tmp_path / "out").mkdir()
+    path = write_own_problem(use_of(str(own), changes={"k": 0.25}, until=10), tmp_path / "out")
+    found = v1.Problem.from_yaml(path)
+    assert dict(zip(found.x_free_ids, found.x_nominal_free, strict=True)) == {"k": 0.25}
+    assert set(found.observable_df.observableFormula) == {"conc_S", "y"}
+    rows = found.measurement_df.query("observableId == 'observed_conc_S'")
+    np.testing.assert_allclose(rows.measurement, 3 * np.exp(-0.25 * rows.time), rtol=1e-6)
 
 
 def test_an_unknown_scale_is_told_with_the_nearest(tmp_path):
