@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
@@ -25,6 +24,7 @@ from harness.reading import WORKBOOKS, read_texts, require_file, to_numbers
 from harness.shown import in_lines, listed
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy.stats import qmc
 
 __all__ = [
@@ -45,7 +45,7 @@ MOST = 10_000_000
 """Rows of a grid: more than any machine here runs in a day."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class Design:
     """A table of runs; `units` names the unit of a column where it is not the model's own.
 
@@ -56,13 +56,37 @@ class Design:
     """
 
     table: pd.DataFrame
-    units: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str]
+
+    def __init__(self, table: pd.DataFrame | None = None, units: Mapping[str, str] | None = None) -> None:
+        """A design of a table; without one, of one run without columns."""
+        if table is not None:
+            object.__setattr__(self, "table", table)
+        object.__setattr__(self, "units", units or {})
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        """The table of one run, made when it is asked for: pandas takes longer to load than a run."""
+        if name != "table":
+            raise AttributeError(name)
+        import pandas as pd
+
+        object.__setattr__(self, "table", pd.DataFrame(index=[0]))
+        return self.table
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.table) if "table" in vars(self) else 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.table.columns) if "table" in vars(self) else ()
+
+    def values(self, names: Sequence[str]) -> np.ndarray:
+        """Numbers of some columns, shape (runs, columns)."""
+        return self.table[list(names)].to_numpy(float) if names else np.empty((len(self), 0))
 
     def __repr__(self) -> str:
-        columns = [f"{name} [{self.units[name]}]" if name in self.units else name for name in self.table]
+        columns = [f"{name} [{self.units[name]}]" if name in self.units else name for name in self.names]
         return in_lines(f"Design: {len(self)} runs", columns=listed(columns), first=listed(self._first()))
 
     def _first(self) -> list[str]:
@@ -88,6 +112,8 @@ class Design:
         """
         if not len(self):
             raise InputError("design: no rows")
+        if "table" not in vars(self):
+            return self
         doubled = self.table.columns[self.table.columns.duplicated()]
         if len(doubled):
             raise InputError(f"design: column {doubled[0]} is given twice")
@@ -101,7 +127,7 @@ class Design:
                 _refuse(name, values, columns[name] <= 0, "must be positive")
             elif name != "run":
                 columns[name] = self._parameter(name, values, symbols)
-        return Design(pd.DataFrame(columns, index=range(len(self))))
+        return _of_columns(columns, len(self))
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
         symbol = symbols.require_settable(name.partition("@")[0], also=SPECIAL)
@@ -120,6 +146,8 @@ class Design:
 
 def _refuse(name: str, values: pd.Series, bad: np.ndarray, why: str) -> None:
     if bad.any():
+        import pandas as pd
+
         row = int(np.flatnonzero(bad)[0])
         value = values.iloc[row]
         empty = value is None or (isinstance(value, str) and not value) or value is pd.NA or value is pd.NaT
@@ -130,6 +158,8 @@ def _refuse(name: str, values: pd.Series, bad: np.ndarray, why: str) -> None:
 
 def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
     """Names of regimens; a whole number is the name that it is written as."""
+    import pandas as pd
+
     names = [str(name) if isinstance(name, str | Integral) else name for name in values]
     for row, name in enumerate(names):
         if not name if isinstance(name, str) else pd.isna(name):
@@ -143,7 +173,13 @@ def _named(values: pd.Series, regimens: Sequence[str]) -> np.ndarray:
 
 def single(**values: float) -> Design:
     """A design of one run, with or without columns, in the model's units."""
-    return Design(pd.DataFrame([values], index=[0]))
+    return _of_columns({name: [value] for name, value in values.items()}, 1) if values else Design()
+
+
+def _of_columns(columns: Mapping[str, Sequence | np.ndarray], count: int) -> Design:
+    import pandas as pd
+
+    return Design(pd.DataFrame(columns, index=range(count)))
 
 
 def grid(**axes: Sequence[float] | np.ndarray) -> Design:
@@ -162,6 +198,8 @@ def grid(**axes: Sequence[float] | np.ndarray) -> Design:
     rows = math.prod(len(values) for values in axes.values())
     if rows > MOST:
         raise InputError(f"grid: {rows} combinations; at most {MOST} are allowed")
+    import pandas as pd
+
     index = pd.MultiIndex.from_product([np.asarray(v, float) for v in axes.values()], names=list(axes))
     return Design(index.to_frame(index=False))
 
@@ -213,7 +251,7 @@ def _sampled(
     if log:
         low, high = np.log(low), np.log(high)
     points = low + (high - low) * sampler.random(count)
-    return Design(pd.DataFrame(np.exp(points) if log else points, columns=list(ranges)))
+    return _of_columns(dict(zip(ranges, (np.exp(points) if log else points).T, strict=True)), count)
 
 
 def random_effects(
@@ -249,7 +287,7 @@ def random_effects(
         columns = {
             name: typical[name] * np.exp(z[:, i] * spread) for i, (name, spread) in enumerate(omega.items())
         }
-    return Design(pd.DataFrame(columns, index=range(count)))
+    return _of_columns(columns, count)
 
 
 def read_design(path: str | Path) -> Design:

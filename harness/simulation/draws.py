@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.errors import InputError
 from harness.models.card import repository
 from harness.models.catalog import load_card, select
 from harness.models.symbols import SymbolTable
 from harness.reading import read_texts, to_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["OMEGA", "ParameterDraws", "choose_draws", "read_parameter_draws"]
 
@@ -72,6 +75,8 @@ def read_parameter_draws(path: Path, symbols: SymbolTable) -> ParameterDraws:
                 symbols.require_settable(name.removeprefix(OMEGA))
             except InputError as error:
                 raise InputError(f"{path}: column {name}: {error}") from None
+    import pandas as pd
+
     table = pd.DataFrame({name: to_numbers(texts[name]) for name in texts})
     for name, column in table.items():
         least = 0 if name == WEIGHT or str(name).startswith(OMEGA) else -np.inf

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection
@@ -29,6 +29,9 @@ from harness.reading import read_text, to_numbers
 from harness.shown import in_lines, listed
 from harness.simulation.design import Design
 from harness.simulation.draws import OMEGA, ParameterDraws, read_parameter_draws
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["PUBLISHED", "Estimates", "estimates_for", "estimates_from_tables", "middle", "read_estimates"]
 
@@ -164,6 +167,8 @@ class Estimates:
             raise InputError(f"uncertainty: from 1 to {MOST} draws, not {count}")
         if not self.rows.size and not self.covariance.any():
             raise InputError(f"uncertainty: {self.source} has no error of {', '.join(self.names)}")
+        import pandas as pd
+
         names = list(self.names)
         if self.rows.size:
             return ParameterDraws(pd.DataFrame(self.rows, columns=names), self.weights).take(count, seed)
@@ -281,6 +286,8 @@ def estimates_from_tables(
     missing = sorted({"parameter", "estimate", "unit"} - set(columns))
     if missing:
         raise InputError(f"{source}: its table of estimates lacks {', '.join(missing)}")
+    import pandas as pd
+
     table = pd.DataFrame(columns)
     if names is not None:
         for name in names:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS, require_options
@@ -95,7 +94,7 @@ class Plan:
         return in_lines(
             f"Plan: {len(self)} runs of {study.program.model} to {study.end:g} {self.symbols.time_unit}",
             engine=study.engine,
-            design=listed(self.design.table),
+            design=listed(self.design.names),
             doses="the model's own" if study.regimen is None else study.regimen,
             changes=listed(f"{name}={value:g}" for name, value in study.fixed.items()),
             results=listed(study.column_names()),
@@ -105,11 +104,11 @@ class Plan:
 
     def chunks(self) -> Iterator[Chunk]:
         """Consecutive rows of the design."""
-        table = self.design.table
-        values = table[list(self.columns or self.study.columns)].to_numpy(float)
-        days = table["days"].to_numpy(float) if "days" in table else None
-        regimens = table["regimen"].to_numpy(object) if "regimen" in table else None
-        for start in range(0, len(table), self.chunk):
+        design = self.design
+        values = design.values(self.columns or self.study.columns)
+        days = design.values(["days"])[:, 0] if "days" in design.names else None
+        regimens = design.table["regimen"].to_numpy(object) if "regimen" in design.names else None
+        for start in range(0, len(design), self.chunk):
             rows = slice(start, start + self.chunk)
             yield Chunk(
                 start,
@@ -204,7 +203,7 @@ def plan(
     fixed = symbols.parse_all(selection.changes, changes or {})
     checked = design.checked(symbols, tuple(regimens or {}))
     _require_whole_cells(card, checked, fixed)
-    columns = tuple(c for c in checked.table.columns if c not in ("days", "regimen"))
+    columns = tuple(c for c in checked.names if c not in ("days", "regimen"))
     read_out = _observables(card, symbols, observables)
     asked = _at(at, symbols)
     if endpoints is None:
@@ -340,10 +339,10 @@ def _require_whole_cells(card: ModelCard, design: Design, fixed: Mapping[str, fl
     if card.dose is None:
         return
     name = card.dose.parameter
-    given = design.table[name] if name in design.table else [fixed[name]] if name in fixed else []
+    given = design.table[name] if name in design.names else [fixed[name]] if name in fixed else []
     for row, value in enumerate(given):
         if 0 < value < 1:
-            where = f"design: row {row}, column {name}" if name in design.table else name
+            where = f"design: row {row}, column {name}" if name in design.names else name
             raise InputError(f"{where}: {value:g}: a dose is 0 or at least one cell")
 
 
@@ -353,18 +352,18 @@ def _require_whole_multiples(
     """So is each multiple of the dose of a run that its regimen gives, and finite."""
     if card.dose is None:
         return
-    table = design.table
-    doses = table.get(card.dose.parameter, pd.Series(default, table.index))
-    chosen = table.get("regimen", pd.Series("", table.index))
-    for name in chosen.unique():
-        of_these = doses[chosen == name]
+    own, count = card.dose.parameter, len(design)
+    doses = design.values([own])[:, 0] if own in design.names else np.full(count, default)
+    chosen = design.table["regimen"].to_numpy() if "regimen" in design.names else np.full(count, "", object)
+    for name in dict.fromkeys(chosen):
+        rows = np.flatnonzero(chosen == name)
         given = regimens[name]
         for multiple in given.multiples if given else ():
-            amount = of_these * multiple
-            bad = amount[((amount > 0) & (amount < 1)) | ~np.isfinite(amount)]
-            if len(bad):
-                row = f"design: row {bad.index[0]}: " if len(table.columns) else ""
-                what = f"{multiple:g} of the dose of the run is {bad.iloc[0]:g} cells"
+            amount = doses[rows] * multiple
+            bad = np.flatnonzero(((amount > 0) & (amount < 1)) | ~np.isfinite(amount))
+            if bad.size:
+                row = f"design: row {rows[bad[0]]}: " if design.names else ""
+                what = f"{multiple:g} of the dose of the run is {amount[bad[0]]:g} cells"
                 raise InputError(f"{row}{what}; a dose is 0 or at least one cell, and finite")
 
 
@@ -379,7 +378,7 @@ def _end(
 ) -> float:
     """End of the runs; the times that are shown have no part in it unless they are all that is wanted."""
     latest = max(at, default=0.0)
-    if "days" in design.table:
+    if "days" in design.names:
         if until is not None:
             raise InputError("give the end once: as the column days or as until, not both")
         return float(design.table["days"].max())
@@ -437,7 +436,7 @@ def _moving(card: ModelCard, asked: Sequence[str], calls: Sequence[EndpointCall]
 
 def _named(design: Design) -> set[str]:
     """Regimens that rows name."""
-    return set(design.table["regimen"]) if "regimen" in design.table else set()
+    return set(design.table["regimen"]) if "regimen" in design.names else set()
 
 
 def _regimen(
@@ -448,16 +447,16 @@ def _regimen(
     fixed: Mapping[str, float],
 ) -> Regimen | None:
     if doses is None:
-        if "regimen" in design.table and card.dose is None:
+        if "regimen" in design.names and card.dose is None:
             raise InputError(f"model {card.id} takes no dose")
         return None
     if card.dose is None:
         raise InputError(f"model {card.id} takes no dose")
-    if "regimen" in design.table:
+    if "regimen" in design.names:
         raise InputError("give the regimen once: as doses or as the column regimen, not both")
     given = regimen(doses, symbols.time_unit)
     relative = any(dose.relative for dose in given.doses)
-    if (card.dose.parameter in design.table or card.dose.parameter in fixed) and not relative:
+    if (card.dose.parameter in design.names or card.dose.parameter in fixed) and not relative:
         raise InputError(f"give the dose once: as doses or as {card.dose.parameter}, not both")
     return given
 
@@ -492,7 +491,7 @@ def _notes(card: ModelCard, study: Study, design: Design) -> tuple[str, ...]:
     regimens = [each for each in (study.regimen, *study.regimens.values()) if each is not None]
     given = [dose.amount for each in regimens for dose in each.doses if not dose.relative]
     given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
-    given += design.table[own.id].tolist() if own.id in design.table else [study.fixed.get(own.id, 0.0)]
+    given += design.table[own.id].tolist() if own.id in design.names else [study.fixed.get(own.id, 0.0)]
     lowest = min((amount for amount in given if amount > 0), default=math.inf)
     if not own.value > 0:
         return ()

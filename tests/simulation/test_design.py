@@ -1,8 +1,12 @@
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from harness.errors import InputError
+from harness.identity import key_of
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.simulation.design import (
@@ -188,3 +192,16 @@ def test_an_axis_is_read(clinical, text, values):
 def test_a_bad_axis_gives_one_clear_line(clinical, text, said):
     with pytest.raises(InputError, match=said):
         parse_axis(text, clinical)
+
+
+def test_a_design_of_one_run_is_the_table_that_it_makes_when_it_is_asked_for():
+    table = pd.DataFrame(index=[0])
+    for make in (Design, single, lambda: pickle.loads(pickle.dumps(Design()))):
+        before = (len(make()), make().names, make().values([]).shape, repr(make()))
+        assert before == (1, (), (1, 0), repr(Design(table)))
+        pd.testing.assert_frame_equal(make().table, table, check_column_type=False)
+        assert key_of(make()) == key_of(Design(table))
+        assert (make() * grid(dose=[1.0, 2.0])).table["dose"].tolist() == [1.0, 2.0]
+        assert len(replace(make(), table=table.iloc[[]])) == 0
+    assert single(dose=2.0).names == ("dose",)
+    assert not hasattr(Design(), "tabel")
