@@ -1,8 +1,9 @@
 """A PEtab problem (version 1) as a prepared fit, so that the same code fits it.
 
 Promise: the objective is twice the negative logarithm of what PEtab defines, priors included, up to a
-constant. What is not supported (harness.fitting.petab_files; noise that is no number, parameter or product of
-both; priors that are not normal on the scale of their parameter) is refused in one line.
+constant. What is not supported (harness.fitting.petab_files; noise that is no number, parameter, product of
+both, or a share of the observable; priors that are not normal on the scale of their parameter) is refused in
+one line.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ __all__ = ["prepare_petab"]
 
 LN_10 = float(np.log(10))
 
-Noise = tuple[str, float]
-"""A parameter and what it is multiplied by; without a name the number itself."""
+Noise = tuple[str, float, bool]
+"""A parameter and what it is multiplied by, without a name the number itself; and whether that is a share of
+the observable."""
 
 
 def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
@@ -45,7 +47,7 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
     problem, model = read_petab(path)
     observables = observables_of(path, problem)
     noises = _noises(path, problem)
-    of_noise = {name for name, _ in noises.values() if name}
+    of_noise = {name for name, _, _ in noises.values() if name}
     conditions = Conditions(model, problem, observables, of_noise)
     free = problem.parameter_df[problem.parameter_df["estimate"] == 1]
     coordinates = tuple(_coordinate(path, str(name), row, of_noise) for name, row in free.iterrows())
@@ -80,28 +82,32 @@ def _noises(path: Path, problem: Problem) -> dict[tuple[str, str], Noise]:
 
 
 def _noise(path: Path, problem: Problem, name: str, formula: str) -> Noise:
-    """A number, a parameter or a product of both."""
+    """A number, a parameter or a product of both, or of one of these and the observable."""
     from petab.v1.math import sympify_petab
 
     try:
         read = sympify_petab(formula)
-        factor, rest = read.as_coeff_Mul()
+        observable = sympify_petab(str(problem.observable_df["observableFormula"][name]))
+        relative = bool(observable.free_symbols) and observable.free_symbols <= read.free_symbols
+        factor, rest = (read / observable if relative else read).as_coeff_Mul()
         number = float(factor)
     except Exception:  # it raises many kinds for what is no formula
         raise InputError(f"{path}: {name}: noise '{formula}' is no formula") from None
-    if rest == 1 or not rest.free_symbols:
-        number, parameter = float(read), ""
+    if not rest.free_symbols:
+        number, parameter = number * float(rest), ""
     elif rest.is_Symbol and str(rest) in problem.parameter_df.index:
         parameter = str(rest)
     else:
         raise InputError(
             f"{path}: {name}: noise '{formula}' is neither a number nor a parameter, nor a product"
         )
+    if relative and texts_of(problem.observable_df, "observableTransformation")[name] not in ("", "lin"):
+        raise InputError(f"{path}: {name}: noise '{formula}' of the observable on a logarithmic scale")
     if not 0 < number < np.inf:
         raise InputError(f"{path}: {name}: noise '{formula}' must be positive")
     if parameter in problem.condition_df.columns:
         raise InputError(f"{path}: {name}: noise '{formula}' differs by condition, which is not supported")
-    return parameter, number
+    return parameter, number, relative
 
 
 def _coordinate(path: Path, name: str, row: pd.Series, noises: set[str]) -> Coordinate:
@@ -149,7 +155,7 @@ def _prior(path: Path, name: str, row: pd.Series, low: float, high: float) -> tu
 def _error(
     problem: Problem, key: tuple[str, str], noise: Noise, coordinates: tuple[Coordinate, ...]
 ) -> ErrorSizes:
-    name, (parameter, number) = key[0], noise
+    name, (parameter, number, relative) = key[0], noise
     transformation = texts_of(problem.observable_df, "observableTransformation")[name]
     factor = number * (LN_10 if transformation == "log10" else 1.0)
     places = [coordinate.name for coordinate in coordinates]
@@ -161,7 +167,8 @@ def _error(
         return ErrorSizes(name, True, Size(), size, 1.0)
     rows = problem.measurement_df["observableId"] == name
     largest = float(problem.measurement_df.loc[rows, "measurement"].abs().max())
-    return ErrorSizes(name, False, size, Size(), largest or 1.0)
+    sizes = (Size(), size) if relative else (size, Size())
+    return ErrorSizes(name, False, *sizes, largest or 1.0)
 
 
 def _arm(

@@ -201,6 +201,13 @@ def test_noise_may_be_a_multiple_of_a_parameter_or_one_that_is_given(problem):
     assert likelihood(made) == pytest.approx(normal((0.7, 1, 0.8), (0.3, amounts(10)[1], 0.3)), abs=1e-6)
 
 
+def test_noise_may_be_a_share_of_the_observable(problem):
+    observables = (HEAD, ("a", "A", "0.2 * A"), ("b", "2 * B", "sd * 2 * B"))
+    made = problem([row(0.7, 0), row(1.3, 10, "b")], observables=observables, parameters={"sd": 0.4})
+    b = 2 * amounts(10)[1]
+    assert likelihood(made) == pytest.approx(normal((0.7, 1, 0.2), (1.3, b, 0.4 * b)), abs=1e-6)
+
+
 PRIORS = {
     ("lin", "normal", "0.5;0.2"): stats.norm(0.5, 0.2),
     ("lin", "parameterScaleNormal", "0.5;0.2"): stats.norm(0.5, 0.2),
