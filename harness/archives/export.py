@@ -52,6 +52,12 @@ def _rxode2(use: Use) -> str:
     return rhs.rxode2_text(read_equations(model.sbml()), use.regimen.later, use.card.dose)
 
 
+def _html(use: Use) -> str:
+    from harness.explorer.page import page_text
+
+    return page_text(use)
+
+
 def _omex(use: Use, path: Path) -> None:
     from harness.archives.omex import archive_names, write_archive
     from harness.archives.own import write_own_archive
@@ -94,6 +100,7 @@ FORMATS: dict[str, Format] = {
     "matlab": Format(".m", lambda use: matlab.matlab_text(read_equations(use.sbml()))),
     "latex": Format(".tex", listing.latex_text),
     "markdown": Format(".md", listing.markdown_text),
+    "html": Format(".html", _html),
     "sedml": Format(".sedml", fill=_sedml),
     "testsuite": Format("", fill=_testsuite),
     "omex": Format(".omex", fill=_omex, fixed=True),

@@ -40,5 +40,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": ("cart report fig2b --out fig2b.html",),
     "docs": ("cart docs --check",),
     "export": ("cart export clinical --format antimony --dose 450e6 --out clinical_450.ant",),
+    "explore": ("cart explore clinical --dose 450e6 --out clinical.html",),
     "agree": ("cart agree clinical --tool scipy",),
 }

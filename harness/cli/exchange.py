@@ -1,4 +1,4 @@
-"""Commands that take the models elsewhere: export and agree."""
+"""Commands that take the models elsewhere: export, explore and agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.cli.options import (
 )
 from harness.cli.studies import check_files, doses_of, run_study, say
 
-__all__ = ["agree", "export"]
+__all__ = ["agree", "explore", "export"]
 
 
 def export(
@@ -36,7 +36,7 @@ def export(
             metavar="NAME",
             autocompletion=complete_format,
             help="sbml-l3v2, sbml-l3v1, sbml-l2v4, sbml-solver, antimony, python, rxode2, matlab, latex, "
-            "markdown, sedml, testsuite, omex, petab or biomodels.",
+            "markdown, html, sedml, testsuite, omex, petab or biomodels.",
         ),
     ] = "sbml-l3v2",
     dose: Doses = None,
@@ -66,6 +66,29 @@ def export(
     path = out or default_path(use, format_)
     write(use, format_, path)
     print(f"{format_}: {path}")
+
+
+def explore(
+    model: Model = "clinical",
+    dose: Doses = None,
+    regimens: Regimens = None,
+    regimen: Regimen = None,
+    set_: Changes = None,
+    reading: Readings = None,
+    condition: Condition = None,
+    until: Until = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Page to write: .html; by default the model's name, here."),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write a page with sliders that simulates a model in the browser: one file, no network."""
+    export(model, "html", dose, regimens, regimen, set_, reading, condition, until, out)
+    if open_:
+        import webbrowser
+
+        webbrowser.open((out or Path(f"{Path(model).stem}.html")).resolve().as_uri())
 
 
 def agree(

@@ -80,6 +80,7 @@ COMMANDS = (
     validate.report,
     validate.docs,
     exchange.export,
+    exchange.explore,
     exchange.agree,
 )
 

@@ -7,6 +7,7 @@ a page cannot express is refused in one line that names it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,15 @@ from harness.simulation.program import Program
 
 __all__ = ["Facts", "kernel_script", "run_facts"]
 
-Facts = dict[str, object]
+Facts = dict[str, Any]
 """What is told to a page, as JSON."""
 
+CLOSER = 0.2
+"""Tolerance over that of the kernel: sliders reach further than patients, and a page runs one at a time."""
 AGREE = 1e-3
 """A run of many steps is made again more finely, and once more, until two differ by no more than this."""
+FLOOR_OF_SIGNED = 1e-3
+"""Of a curve that passes through 0, such as a change: differences are of this share of its largest value."""
 
 OFFERED = ("integrate", "crossings", "CROSSINGS", "PARAMETERS", "ROOM")
 """What a kernel offers to the rest of the page."""
@@ -78,7 +83,7 @@ def run_facts(written: Written) -> Facts:
     """What `runModel` of course.js takes of a model."""
     program, layout = written.program, written.layout
     names = [*layout.symbols, *(name for name in layout.parameters if name not in layout.symbols)]
-    many = written.many(written.tolerance)
+    tolerance = CLOSER * written.tolerance
     dose = program.dose
     return {
         "parameters": list(layout.parameters),
@@ -86,10 +91,10 @@ def run_facts(written: Written) -> Facts:
         "places": {name: layout.place(name) for name in names},
         "dose": {"place": layout.parameters.index(dose.parameter)} if dose else None,
         "clock": written.clock,
-        "controls": [_control(written, share * written.tolerance) for share in (1.0, FINER, FINER**2)],
-        "many": many if np.isfinite(many) else 1e300,
+        "controls": [_control(written, share * tolerance) for share in (1.0, FINER, FINER**2)],
         "agree": AGREE,
         "floor": FLOOR,
+        "floor_of_signed": FLOOR_OF_SIGNED,
         "grown": FAR,
         "floors": dict(program.solver.floors),
         "said": {str(code): said for code, said in SAID.items()},
@@ -100,6 +105,7 @@ def _control(written: Written, tolerance: float) -> Facts:
     absolute, counts, lowest = written.control(tolerance)
     return {
         "tolerance": tolerance,
+        "many": min(written.many(tolerance), 1e300),
         "absolute": absolute.tolist(),
         "counts": counts.tolist(),
         "lowest": np.maximum(lowest, -1e300).tolist(),

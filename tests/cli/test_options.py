@@ -29,6 +29,7 @@ OWN_WORDS = {
         "fit",
         "report",
         "export",
+        "explore",
         "calibrate",
         "predict",
         "digitized",

@@ -111,11 +111,12 @@ class _Module:
 
     @staticmethod
     def _is_left_out(node: ast.stmt) -> bool:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            return ast.unparse(node.value.func) == "numba.njit"
-        return isinstance(node, ast.Import | ast.ImportFrom) or (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        )
+        """Imports, texts, and what makes numba compile a function, its options among it."""
+        value = node.value if isinstance(node, ast.Assign | ast.Expr) else None
+        if isinstance(value, ast.Call):
+            return ast.unparse(value.func) == "numba.njit"
+        text = isinstance(node, ast.Expr) and isinstance(value, ast.Constant)
+        return text or isinstance(node, ast.Import | ast.ImportFrom) or isinstance(value, ast.Dict)
 
     def _statement(self, node: ast.stmt) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef):

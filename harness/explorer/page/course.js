@@ -93,12 +93,16 @@ function integrateCourse(kernel, course, clock, times, places, control) {
   return { code: codes[0], taken, times: moments.subarray(0, count), rows: rows.slice(0, count) };
 }
 
-/** Whether two runs of one course agree: of each value, its floor, or a share of the largest one. */
+/**
+ * Whether two runs of one course agree: of each value, of its floor, or of a share of the largest one, which is
+ * more where a curve passes through 0.
+ */
 function agree(model, names, one, other) {
   if (other.code !== 0 || one.rows.length !== other.rows.length) return false;
   return names.every((name, k) => {
-    const largest = other.rows.reduce((most, row) => Math.max(most, Math.abs(row[k])), 0);
-    const least = Math.max(model.floors[name] || 0, model.floor * largest);
+    const [low, high] = [Math.min, Math.max].map((of) => other.rows.reduce((most, row) => of(most, row[k]), 0));
+    const share = low < 0 && high > 0 ? model.floor_of_signed : model.floor;
+    const least = Math.max(model.floors[name] || 0, share * Math.max(-low, high));
     return other.rows.every(
       (row, i) => Math.abs(one.rows[i][k] - row[k]) <= model.agree * Math.max(Math.abs(row[k]), least),
     );
@@ -107,23 +111,24 @@ function agree(model, names, one, other) {
 
 /**
  * Run a model: `given` are the values of its parameters, in order, and `doses` what is given, each with a time,
- * an amount and a duration, at once where that is 0; without `doses` the model's own dose stands.
+ * an amount and a duration, at once where that is 0; without `doses` the model's own dose stands. `first` is the
+ * place of the error control to begin with, 0 for a hand that moves, 1 where it rests.
  *
  * Returns the times of output, each moment of a dose just before and as itself, a curve by name, and why it
  * failed, which is empty for a run that did not.
  */
-function runModel(kernel, model, given, doses, asked, names) {
+function runModel(kernel, model, given, doses, asked, names, first = 0) {
   const end = asked[asked.length - 1];
   const own = model.dose ? [{ time: 0, amount: given[model.dose.place], duration: 0 }] : [];
   const course = layCourse(kernel, model, given, doses || own, end);
   const times = Float64Array.from(new Set(Array.from(asked, (time) => snapped(course.stops, time))));
   const places = names.map((name) => model.places[name]);
   const integrate = (control) => integrateCourse(kernel, course, model.clock, times, places, control);
-  const [usual, ...finer] = model.controls;
+  const [usual, ...finer] = model.controls.slice(first);
   let found = integrate(usual);
   let reason = found.code === 0 ? "" : model.said[found.code];
   const started = 1 + course.given.filter((amount) => amount > 0).length;
-  if (!reason && found.taken > model.many * started) {
+  if (!reason && found.taken > usual.many * started) {
     const settled = finer.some((control) => {
       const before = found;
       found = integrate(control);
@@ -133,5 +138,5 @@ function runModel(kernel, model, given, doses, asked, names) {
   }
   const curves = {};
   names.forEach((name, k) => (curves[name] = Float64Array.from(found.rows, (row) => row[k])));
-  return { times: found.times, curves, reason, steps: found.taken };
+  return { times: found.times, curves, reason, rows: found.rows, code: found.code, steps: found.taken };
 }
