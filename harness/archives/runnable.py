@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,8 @@ from harness.archives.omex import read_archive
 from harness.errors import InputError, unknown_name
 from harness.exchange.sedml_tasks import SedTask, changed_sbml, read_tasks
 from harness.models.catalog import load_card
-from harness.reading import inside, require_file
+from harness.models.mathml import tag
+from harness.reading import inside, read_text, require_file
 
 __all__ = ["SUFFIXES", "Runnable", "Unpacked", "open_runnable", "unpack"]
 
@@ -59,6 +61,7 @@ class Unpacked:
         if task.refused:
             raise InputError(f"{self.path}: task {task.name} {task.refused}")
         model = source = inside(document.parent, task.source, document)
+        _require_inside(self.path, source)
         if task.changes:
             model = Path(tempfile.mkdtemp(dir=_kept().name)) / source.name
             model.write_text(changed_sbml(source, task.changes), encoding="utf-8")
@@ -86,6 +89,7 @@ def open_runnable(path: Path, task: str | None = None) -> Runnable:
     models = [location for location in found.listed if location.lower().endswith((".xml", ".sbml"))]
     models = [location for location in models if posixpath.normpath(location) != "manifest.xml"]
     if len(models) == 1:
+        _require_inside(path, found.folder / models[0])
         return Runnable(str(found.folder / models[0]))
     if len(found.tasks) == 1:
         return found.run_of(*found.tasks)
@@ -116,6 +120,25 @@ def unpack(path: Path) -> Unpacked:
                 name = task.name if task.name not in tasks else f"{Path(location).name}:{task.name}"
                 tasks[name] = folder / location, task
     return Unpacked(path, folder, tuple(listed), tasks)
+
+
+def _require_inside(path: Path, model: Path) -> None:
+    """Refuse a model that takes its parts from elsewhere; the files of parts are looked through as well."""
+    waiting, seen = [model], {model}
+    while waiting:
+        file = waiting.pop()
+        try:
+            root = ET.fromstring(read_text(file))
+        except ET.ParseError:
+            continue  # who reads the model tells what is wrong with it
+        for element in root.iter():
+            if tag(element) != "externalModelDefinition":
+                continue
+            named = next((v for k, v in element.attrib.items() if k.rpartition("}")[2] == "source"), "")
+            part = inside(file.parent, named, path)
+            if part not in seen:
+                seen.add(part)
+                waiting.append(part)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Archives and SED-ML that come in: the model or a task by name runs; the rest is refused by name."""
 
+import re
 import warnings
 import zipfile
 
@@ -184,6 +185,32 @@ def test_expected_numbers_are_compared_and_a_wrong_one_is_found(archive):
         compare_archive(archive(with_tasks()))
     with pytest.raises(InputError, match="belongs to no task"):
         compare_archive(archive(with_tasks(), **{"expected_two.csv": "time,total\n0,24\n"}))
+
+
+PARTS = (
+    '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" version="2" xmlns:comp='
+    '"http://www.sbml.org/sbml/level3/version1/comp/version1" comp:required="true"><model id="whole">'
+    '<comp:listOfSubmodels><comp:submodel comp:id="A" comp:modelRef="part"/></comp:listOfSubmodels></model>'
+    '<comp:listOfExternalModelDefinitions><comp:externalModelDefinition comp:id="part" comp:source="{}" '
+    'comp:modelRef="m"/></comp:listOfExternalModelDefinitions></sbml>'
+)
+
+
+@pytest.mark.parametrize(
+    "place", ["../part.xml", "/etc/part.xml", "file:///etc/part.xml", "https://a.b/part.xml"]
+)
+def test_a_model_of_an_archive_takes_no_parts_from_elsewhere(archive, place):
+    with pytest.raises(InputError, match="no place in its own folder"):
+        open_runnable(archive(with_tasks(), **{"m.xml": PARTS.format(place)}))
+    with pytest.raises(InputError, match="no place in its own folder"):
+        open_runnable(archive(with_tasks(), **{"m.xml": PARTS.format(place)}), "task_one")
+
+
+def test_a_model_of_an_archive_takes_parts_from_it(archive, sbml):
+    text = re.sub(r"(@id=(?:'|&apos;))(\w+)", r"\1A__\2", with_tasks())
+    path = archive(text, **{"m.xml": PARTS.format("part.xml"), "part.xml": sbml})
+    found = open_runnable(path, "task_one")
+    assert simulate(found.model, times=found.times, observables=found.observables).attrs["status"] == "ok"
 
 
 def test_an_encrypted_archive_is_refused(archive):
