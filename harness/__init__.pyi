@@ -69,6 +69,8 @@ from harness.fitting.diagnostics import compare_fits as compare_fits
 from harness.fitting.diagnostics import diagnose as diagnose
 from harness.fitting.fit import fit as fit
 from harness.fitting.prepare import prepare as prepare
+from harness.fitting.resampled import bootstrap as bootstrap
+from harness.fitting.resampled import with_errors as with_errors
 from harness.fitting.problem import FitProblem as FitProblem
 from harness.fitting.problem import read_problem as read_problem
 from harness.fitting.result import FitResult as FitResult

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.completion import complete_fit
+from harness.cli.completion import complete_fit, complete_of
 from harness.cli.options import Engine, Scheduler, Workers
 from harness.cli.studies import say, say_damaged
 
@@ -52,6 +52,18 @@ def fit(
         list[Path] | None,
         typer.Option(metavar="RESULT", help="result.json of another fit of the same data. Repeatable."),
     ] = None,
+    errors: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="What errors are by: expected information, the observed Hessian, or a sandwich.",
+            autocompletion=complete_of("expected", "observed", "sandwich"),
+        ),
+    ] = "expected",
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="NUMBER", help="Data sets that are drawn with replacement and fitted."),
+    ] = None,
     engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -62,16 +74,20 @@ def fit(
 
     from harness.cli.terminal import if_interrupted, progress_bar
     from harness.declarations import declare
-    from harness.errors import InputError
+    from harness.errors import InputError, unknown_name
     from harness.files import check_folder
     from harness.fitting.diagnostics import DIAGNOSTICS
     from harness.fitting.kept import kept_in
+    from harness.fitting.resampled import KINDS, with_errors
+    from harness.fitting.resampled import bootstrap as resample
     from harness.fitting.result import read_result
     from harness.fitting.study import Fit
     from harness.fitting.tables import TABLES
     from harness.identity import key_of
     from harness.simulation.execute import choose_executor
 
+    if errors not in KINDS:
+        raise unknown_name("kind of errors", errors, KINDS)
     if resume and out is None:
         raise InputError("resume: goes with --out")
     study = declare(Fit, problem=spec, starts=starts, profile=profile, engine=engine)
@@ -91,8 +107,10 @@ def fit(
                 f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if kept else ""
             )
 
-        with progress_bar("tasks", size) as progress, if_interrupted(left):
-            result = study.result(executor, progress, kept)
+        with progress_bar("tasks", size + (bootstrap or 0)) as progress, if_interrupted(left):
+            result = with_errors(study.prepared, study.result(executor, progress, kept), errors)
+            if bootstrap is not None:
+                result = resample(study.prepared, result, bootstrap, 1, executor, progress)
         if kept is not None and out is not None:
             _write(result, out)
             kept.clear()

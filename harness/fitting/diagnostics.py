@@ -17,6 +17,7 @@ from harness.errors import InputError
 from harness.fitting.likelihood import Model
 from harness.fitting.objective import Objective
 from harness.fitting.prepared import Prepared
+from harness.fitting.resampled import estimates_of
 from harness.fitting.result import FitResult, as_columns
 
 __all__ = ["DIAGNOSTICS", "compare_fits", "diagnose"]
@@ -103,11 +104,7 @@ def _every(prepared: Prepared) -> tuple[int, ...]:
 
 
 def _at_estimates(prepared: Prepared, result: FitResult) -> _Fitted:
-    estimates = result.table("estimates")
-    if estimates["parameter"].tolist() != prepared.names or result.checksum != prepared.checksum:
-        raise InputError(f"diagnostics: the result '{result.title}' is not of this fit")
-    values = zip(prepared.coordinates, estimates["estimate"], strict=True)
-    x = np.array([coordinate.scaled(value) for coordinate, value in values])
+    x = estimates_of(prepared, result)
     objective, arms = Objective(prepared), _every(prepared)
     effects = objective.effects(x)
     model = Model.of(prepared, prepared.joined(arms), prepared.natural(x))

@@ -133,7 +133,7 @@ class Objective:
         by_x = near.differences(lambda at: with_gradients(at, effects), x, free)
         by_u = _slope(lambda u: with_gradients(x, effects + u), near._effect_steps(x))
         moves = -np.linalg.solve(by_u[-count:].reshape(*shape, -1), by_x[-count:].reshape(*shape, -1))
-        belongs = self._groups_of_rows(by_x.shape[0] - count)
+        belongs = self.groups_of_rows(by_x.shape[0] - count)
         total, own = by_x[:-count].copy(), belongs >= 0
         total[own] += np.einsum("rk,rkf->rf", by_u[:-count][own], moves[belongs[own]])
         return total
@@ -256,7 +256,7 @@ class Objective:
             parts += [effects.ravel(), self._roots_of_determinants(x, effects)]
         return np.concatenate(parts)
 
-    def _groups_of_rows(self, count: int) -> np.ndarray:
+    def groups_of_rows(self, count: int) -> np.ndarray:
         """Group of each of `count` rows, -1 for those of priors."""
         groups, effects = self._effects.shape
         of_arms = self.prepared.belongs(self._every)

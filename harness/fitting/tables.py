@@ -20,7 +20,7 @@ __all__ = ["LOWER", "TABLES", "Reached", "number_names", "result_notes", "result
 
 TABLES = (
     "estimates", "effects", "covariance", "correlation", "eigenvalues", "waterfall", "profiles", "ridge",
-    "predictions", "residuals",
+    "predictions", "residuals", "bootstrap",
 )  # fmt: skip
 """Tables of a result, by name; a figure of some has the same name."""
 
