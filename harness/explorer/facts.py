@@ -46,15 +46,25 @@ READ_OFF = (
 
 
 def page_facts(use: Use) -> Facts:
-    """All of it, as JSON holds it."""
+    """All of it, as JSON holds it.
+
+    Raises
+    ------
+    InputError
+        When the use holds what has no place on a page: other doses, values of constants.
+    """
     card, symbols = use.card, use.symbols
+    dosed = [card.dose.parameter] if card.dose else []
+    for name in use.changes:
+        if name not in [*_offered(card), *dosed]:
+            raise InputError(f"a page has no slider for {name}: the model works it out, or keeps it as it is")
     return {
         "id": card.id,
         "name": plain_id(Path(card.id).stem),
         "title": card.title,
         "time": symbols.time_unit,
         "until": use.until,
-        "ghost": "in the file" if is_path(card.id) else "published",
+        "ghost": "in the file" if is_path(card.id) or card.extends else "published",
         "shown": _named(symbols, _observables(card)),
         "settings": [_setting(symbols, name) for name in _offered(card)],
         "start": dict(use.changes),
@@ -90,7 +100,9 @@ def _unit(unit: str) -> str:
 
 def _offered(card: ModelCard) -> list[str]:
     """Parameters that can be set, the dose aside, in the order of the page."""
-    names = [n for n in card.symbols.offered() if not card.dose or n != card.dose.parameter]
+    symbols = card.symbols
+    names = [n for n in symbols.offered() if not card.dose or n != card.dose.parameter]
+    names = [n for n in names if np.isfinite(symbols[n].value)]  # others are worked out at the start
     return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
 
 

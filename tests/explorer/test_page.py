@@ -203,6 +203,12 @@ def test_what_a_link_holds_that_the_model_does_not_have_is_told():
     assert found["unknown"] == hash_.split("&")[1:]
 
 
+def test_a_dose_after_the_end_of_a_link_is_told_and_not_given():
+    body = "const { settings, unknown } = fromHash(asked); return { unknown, given: given(settings).length };"
+    found = ask(body, "dose2=1e8_50_0&until=40")
+    assert found == {"unknown": ["dose2=1e8_50_0"], "given": 1}
+
+
 def test_a_page_starts_from_the_values_and_the_doses_of_its_use():
     use = use_of("clinical", doses=["1e8", "5e7@30 for 0.5"], changes={"K_12": 0.5}, readings=["as_run"])
     start = ask("return atStart();", use=use)
@@ -217,7 +223,12 @@ def test_a_page_starts_from_the_values_and_the_doses_of_its_use():
 def test_a_page_says_what_it_cannot_hold(tmp_path):
     with pytest.raises(InputError, match="a page has two doses"):
         page_text(use_of("clinical", doses=["1e8", "1e8@10", "1e8@20"]))
+    with pytest.raises(InputError, match="a page has no slider for no_cell"):
+        page_text(use_of("clinical", changes={"no_cell": "1e-20"}))
     path = tmp_path / "own.ant"
+    path.write_text("model own()\n  k = 2; x := k*time\nend\n")
+    with pytest.raises(InputError, match=r"own\.ant cannot be a page: .*has no state to integrate"):
+        page_text(use_of(str(path)))
     path.write_text("model own()\n  k = 2; x = 1\n  x' = -k*x\n  at (time >= 3): x = 2\nend\n")
     with pytest.raises(InputError, match=r"own\.ant cannot be a page: .*an event sets x"):
         page_text(use_of(str(path)))

@@ -111,6 +111,11 @@ function fromHash(hash) {
       settings.values[name] = Number(text);
     } else unknown.push(part);
   }
+  settings.doses.forEach((dose, i) => {
+    if (dose.amount === 0 || (dose.amount >= 1 && dose.time <= settings.until)) return;
+    unknown.push(`dose${i + 1}=${packed(dose)}`);
+    settings.doses[i] = { ...dose, amount: 0 };
+  });
   return { settings, unknown };
 }
 

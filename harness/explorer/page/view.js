@@ -39,27 +39,23 @@ function addSetting(parent, { id, said, unit, scale, get, set, isValid, why }) {
   if (scale) {
     slider = element("input", { type: "range", min: 0, max: TICKS, step: 1, id: `slide-${id}` });
     slider.setAttribute("aria-label", `${said}, slider`);
-    slider.addEventListener("input", () => {
-      set(scale.to(Number(slider.value)));
-      show();
-      changed();
-    });
+    slider.addEventListener("input", () => take(scale.to(Number(slider.value)), slider, true));
     row.append(slider);
   }
-  field.addEventListener("input", () => {
-    const x = field.valueAsNumber;
+  const take = (x, from, fieldToo) => {
     const good = Number.isFinite(x) && isValid(x);
-    field.setAttribute("aria-invalid", String(!good));
+    from.setAttribute("aria-invalid", String(!good));
     if (!good) return tell(`${said}: ${why}`);
     set(x);
-    show(false);
+    show(fieldToo);
     changed();
-  });
+  };
+  field.addEventListener("input", () => take(field.valueAsNumber, field, false));
   const show = (fieldToo = true) => {
     const x = get();
     if (fieldToo) {
       field.value = fullNumber(x);
-      field.removeAttribute("aria-invalid");
+      for (const each of slider ? [field, slider] : [field]) each.removeAttribute("aria-invalid");
     }
     if (slider) {
       slider.value = scale.from(x);
@@ -96,9 +92,12 @@ function addDose(i) {
       get: () => state.doses[i][name],
       set: (x) => (state.doses[i][name] = x),
     });
-  const whole = (x) => x === 0 || x >= 1;
-  part("amount", "CAR-T cells", unit, scaleOf(value / reach, value * reach, true), whole, "0, or at least one cell");
-  part("time", "given at", FACTS.time, i ? scaleOf(0, FACTS.until) : null, (x) => x >= 0, "must not be negative");
+  const dose = () => state.doses[i];
+  const amount = (x) => x === 0 || (x >= 1 && dose().time <= state.until);
+  const time = (x) => x >= 0 && (x <= state.until || dose().amount === 0);
+  const scale = scaleOf(value / reach, value * reach, true);
+  part("amount", "CAR-T cells", unit, scale, amount, "0, or at least one cell, given before the end of the run");
+  part("time", "given at", FACTS.time, i ? scaleOf(0, FACTS.until) : null, time, "from 0 to the end of the run");
   part("duration", "over (0: at once)", FACTS.time, null, (x) => x === 0 || x >= 1e-6, "0, or longer than a millionth");
   byId("doses").append(group);
 }
@@ -458,9 +457,9 @@ function start() {
   });
   byId("until").addEventListener("input", (event) => {
     const x = event.target.valueAsNumber;
-    const good = Number.isFinite(x) && x > 0;
+    const good = Number.isFinite(x) && x > 0 && given(state).every((dose) => dose.time <= x);
     event.target.setAttribute("aria-invalid", String(!good));
-    if (!good) return tell("the end must be above 0");
+    if (!good) return tell("the end must be above 0, and not before an infusion");
     state.until = x;
     changed();
   });

@@ -86,6 +86,8 @@ def kernel_text(
 
 
 def _require_expressible(equations: Equations) -> None:
+    if not equations.rates:
+        raise InputError(f"{equations.model}: has no state to integrate")
     for event in equations.events:
         raise InputError(f"{equations.model}: an event sets {', '.join(event.assignments)} at a given time")
     for name in [*equations.constants, *equations.rates, *equations.formulas]:

@@ -310,6 +310,9 @@ def test_a_model_that_the_kernel_cannot_express_is_told_by_name():
     timed = replace(equations, events=(event,))
     with pytest.raises(InputError, match=r"^clinical: an event sets K_12 at a given time$"):
         kernel_text(timed, equations, (), "")
+    still = replace(equations, rates={}, initial={})
+    with pytest.raises(InputError, match=r"^clinical: has no state to integrate$"):
+        kernel_text(still, still, (), "")
 
 
 def test_after_a_dose_the_times_of_endpoints_begin_again_as_in_the_engine(kernel):
