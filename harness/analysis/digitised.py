@@ -7,7 +7,6 @@ place too, which is what nobody can read more finely. What is no such file is re
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import tarfile
@@ -82,9 +81,11 @@ def _unpacked(path: Path) -> str:
 
 def _of_csv(path: Path, text: str) -> list[Series]:
     """Pairs of columns under the names of their data sets; or two columns of numbers, one data set."""
-    rows = [
-        [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(map(str.strip, row))
-    ]
+    try:
+        read = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    rows = [[cell.strip() for cell in row] for row in read if any(map(str.strip, row))]
     if not rows:
         raise InputError(f"{path}: is empty")
     if all(math.isfinite(parse_number(cell)) for cell in rows[0]):
