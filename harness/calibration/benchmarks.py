@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import expit
 
 from harness.calibration.declared import Calibration
-from harness.calibration.likelihood import log_responses, probabilities
+from harness.calibration.likelihood import probabilities
 from harness.calibration.observed import ObservedResponses
-from harness.calibration.posterior import Weighted
+from harness.calibration.posterior import Weighted, weigh_anew
 
 __all__ = ["BENCHMARKS", "benchmark"]
 
@@ -40,6 +40,6 @@ def benchmark(name: str, declared: Calibration, draws: np.ndarray, observed: Obs
     x = np.log(np.array(declared.doses) / CENTRE)
     cumulative = expit(cuts[:, None, :] + (slope[:, None] * x)[..., None])
     probability = probabilities(cumulative, trial, declared.lapse)
-    places = [declared.doses.index(dose) for dose in observed.doses]
-    responses = log_responses(probability[:, places], observed.counts)
-    return Weighted(z, trial, probability, cumulative, responses, np.zeros(len(z)))
+    nothing = np.zeros(len(z))
+    found = Weighted(z, trial, probability, cumulative, np.empty(0), nothing, nothing)
+    return weigh_anew(declared, found, observed)

@@ -16,10 +16,10 @@ from harness.analysis.survival import median_of_all
 from harness.calibration.declared import TRIAL, Calibration
 from harness.calibration.designs import EFFECTS, design_rows
 from harness.calibration.drawn import draw_trials
-from harness.calibration.fitted import Fitted, reweighed
+from harness.calibration.fitted import Fitted
 from harness.calibration.likelihood import log_responses, probabilities
 from harness.calibration.observed import RESPONSE, ObservedResponses, Predicted, PredictedMedian
-from harness.calibration.posterior import effective, log_predictive
+from harness.calibration.posterior import effective, log_predictive, weigh_anew
 from harness.calibration.simulated import SimulatedPoints
 from harness.calibration.stored import rests_on
 from harness.models.catalog import load_card
@@ -59,7 +59,7 @@ def comparison(
     for each in found:
         w, fresh = each.weighted, each.fresh
         rng = np.random.default_rng(declared.seed + 3)
-        without = reweighed(declared, each, observed.without(LOWEST))
+        without = weigh_anew(declared, each.weighted, observed.without(LOWEST))
         on_surface = log_predictive(declared, w.cumulative, w.weights, blind, rng, trials=4)
         correction, error = fresh.correction() if fresh else (np.nan, np.nan)
         row = {
@@ -124,7 +124,7 @@ def left_out(declared: Calibration, found: Sequence[Fitted], observed: ObservedR
     rows = []
     for each in found:
         for dose in observed.doses:
-            w = reweighed(declared, each, observed.without(dose))
+            w = weigh_anew(declared, each.weighted, observed.without(dose))
             weights = w.weights
             place = [declared.doses.index(dose)]
             of_cohort = log_responses(w.probability[:, place], observed.only(dose).counts)

@@ -23,7 +23,7 @@ from harness.calibration.surface import Surface, fit_surface
 from harness.simulation.execute import Executor
 from harness.studies.outcome import Progress
 
-__all__ = ["PART", "Fitted", "Fresh", "fit_benchmark", "fit_candidate", "reweighed"]
+__all__ = ["PART", "Fitted", "Fresh", "fit_benchmark", "fit_candidate"]
 
 PART = 16
 """Fresh points that are simulated, and kept, at once: an interruption costs no more."""
@@ -136,13 +136,6 @@ def fit_benchmark(declared: Calibration, name: str, size: Sizes, observed: Obser
     draws = draw_prior(DIMENSIONS, size.draws, declared.seed + 1)
     numbers = DIMENSIONS if name == "ordinal_dose" else DIMENSIONS - 1
     return Fitted(name, BENCHMARKS[name], numbers, draws, benchmark(name, declared, draws, observed))
-
-
-def reweighed(declared: Calibration, found: Fitted, observed: ObservedResponses) -> Weighted:
-    """The same draws under other data."""
-    if found.surface is None:
-        return benchmark(found.name, declared, found.draws, observed)
-    return weigh(declared, found.surface, found.draws, observed)
 
 
 def _compare(

@@ -9,7 +9,7 @@ the surface: the mean of their likelihood over the surface's corrects the eviden
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
@@ -21,7 +21,15 @@ from harness.calibration.observed import CLASSES, ObservedResponses, Predicted
 from harness.calibration.simulated import SimulatedPoints
 from harness.calibration.surface import Surface, counted
 
-__all__ = ["Weighted", "draw_prior", "effective", "fresh_probabilities", "log_predictive", "weigh"]
+__all__ = [
+    "Weighted",
+    "draw_prior",
+    "effective",
+    "fresh_probabilities",
+    "log_predictive",
+    "weigh",
+    "weigh_anew",
+]
 
 SMOOTH = 1.0
 """Virtual patients added to the simulated ones of a point, spread evenly over the classes."""
@@ -39,6 +47,8 @@ class Weighted:
         Of each class with that effect, (draws, doses, classes).
     cumulative
         Without it, (draws, doses, classes - 1).
+    progressed
+        By the bounds of each median, (draws, doses, groups, 2 x medians); nothing of a benchmark.
     responses, medians
         Log likelihood of the responses, and of the medians given them, (draws,).
     """
@@ -47,6 +57,7 @@ class Weighted:
     trial: np.ndarray
     probability: np.ndarray
     cumulative: np.ndarray
+    progressed: np.ndarray
     responses: np.ndarray
     medians: np.ndarray
 
@@ -83,10 +94,19 @@ def weigh(
     points, trial = draws[:, :-1], declared.block.trial_sd * draws[:, -1]
     cumulative, progressed = surface(points)
     probability = probabilities(cumulative, trial, declared.lapse)
+    nothing = np.zeros(len(points))
+    found = Weighted(points, trial, probability, cumulative, progressed, nothing, nothing)
+    return weigh_anew(declared, found, observed)
+
+
+def weigh_anew(declared: Calibration, found: Weighted, observed: ObservedResponses) -> Weighted:
+    """The same draws under other data."""
     places = [declared.doses.index(dose) for dose in observed.doses]
-    responses = log_responses(probability[:, places], observed.counts)
-    medians = log_medians(progressed, declared, observed)
-    return Weighted(points, trial, probability, cumulative, responses, medians)
+    responses = log_responses(found.probability[:, places], observed.counts)
+    medians = np.zeros(len(responses))
+    if found.progressed.size:
+        medians = log_medians(found.progressed, declared, observed)
+    return replace(found, responses=responses, medians=medians)
 
 
 def fresh_probabilities(declared: Calibration, simulated: SimulatedPoints) -> tuple[np.ndarray, np.ndarray]:

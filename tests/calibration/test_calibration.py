@@ -12,7 +12,14 @@ from harness.calibration.declared import read_calibration
 from harness.calibration.fitted import PART, Fresh, fit_candidate
 from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
 from harness.calibration.observed import ObservedResponses, class_of, read_blind, read_observed
-from harness.calibration.posterior import draw_prior, effective, fresh_probabilities, log_predictive
+from harness.calibration.posterior import (
+    draw_prior,
+    effective,
+    fresh_probabilities,
+    log_predictive,
+    weigh,
+    weigh_anew,
+)
 from harness.calibration.simulated import SimulatedPoints, simulate
 from harness.calibration.study import TABLES, Calibrate
 from harness.calibration.surface import fit_surface
@@ -250,3 +257,14 @@ def test_fresh_points_are_kept_in_parts_and_an_interruption_costs_the_last(small
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert [name for name in after if after[name] != before[name]] == [last.name]
     assert np.array_equal(again.fresh.log_ratio, whole.fresh.log_ratio)
+
+
+def test_draws_that_are_weighed_anew_are_those_that_are_weighed_at_first(declared, observed):
+    points = np.random.default_rng(4).standard_normal((60, 2))
+    patients, _ = logistic_patients(declared, points, 20, 5)
+    surface, draws = fit_surface(declared, patients), draw_prior(2, 256, 6)
+    without = observed.without(50e6)
+    first = weigh(declared, surface, draws, without)
+    again = weigh_anew(declared, weigh(declared, surface, draws, observed), without)
+    assert np.array_equal(first.log_likelihood, again.log_likelihood)
+    assert np.array_equal(first.weights, again.weights)
