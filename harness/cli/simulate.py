@@ -67,6 +67,8 @@ def simulate(
     scheduler: Scheduler = None,
 ) -> None:
     """Simulate a model once."""
+    import numpy as np
+
     from harness.files import PICTURES, TABLES, check_path, write_dataset
     from harness.models.catalog import model_files, select
 
@@ -104,6 +106,8 @@ def simulate(
     if found.attributes["status"] != "ok":
         say([f"the simulation failed: {found.attributes['status']}: {found.attributes['reason']}"])
         raise typer.Exit(1)
+    if not all(np.isfinite(values).all() for values in found.values.values()):
+        say([found.attributes["reason"]])
     if out is not None:
         write_dataset(found.labelled(), out)
     if plot is not None:
@@ -128,6 +132,8 @@ def _of_task(
 
 
 def _print_summary(found: Simulated) -> None:
+    import numpy as np
+
     from harness.cli.terminal import plain_table, print_table
     from harness.figures.labels import with_unit
     from harness.models.units import readable
@@ -136,8 +142,10 @@ def _print_summary(found: Simulated) -> None:
     ends = ("last, low", "last, high") if found.low else ()
     table = plain_table("observable", "unit", *numbers, *ends, right=(*numbers, *ends))
     for name, array in found.values.items():
-        top = found.times[array.argmax()]
-        cells = [array[0], array.min(), array.max(), top, array[-1]]
+        known = np.isfinite(array)  # 0/0 is no number, and no lowest or highest one
+        inside = array[known] if known.any() else np.full(1, np.nan)
+        top = found.times[known][inside.argmax()] if known.any() else np.nan
+        cells = [array[0], inside.min(), inside.max(), top, array[-1]]
         cells += [band[name][-1] for band in (found.low, found.high) if band]
         table.add_row(name, readable(found.symbols[name].unit), *(f"{cell:.4g}" for cell in cells))
     print_table(table)

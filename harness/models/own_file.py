@@ -199,12 +199,13 @@ def _refuse(path: Path, model: libsbml.Model) -> None:
 
 
 def _refuse_jumps(path: Path, model: libsbml.Model) -> None:
-    """Refuse an event that sets a compartment in which a concentration has a rate: an amount would jump."""
-    set_ = {a.getVariable() for event in model.getListOfEvents() for a in event.getListOfEventAssignments()}
+    """Refuse an event that, after a delay, sets a compartment in which a concentration has a rate rule."""
+    late = [event for event in model.getListOfEvents() if event.getDelay() is not None]
+    set_ = {assigned.getVariable() for event in late for assigned in event.getListOfEventAssignments()}
     for species in model.getListOfSpecies():
         rule, place = model.getRuleByVariable(species.getId()), species.getCompartment()
         if place in set_ and rule is not None and rule.isRate() and not species.getHasOnlySubstanceUnits():
-            said = f"an event sets {place}, in which the concentration {species.getId()} has a rate rule"
+            said = f"an event sets {place} after a delay, and the concentration {species.getId()} has a rate"
             raise InputError(f"{path}: {said}; make it an amount (hasOnlySubstanceUnits)")
 
 

@@ -73,6 +73,8 @@ def _carry(model: libsbml.Model, element: Ruled, rule: libsbml.Rule) -> None:
         for assignment in event.getListOfEventAssignments():
             if assignment.getVariable() == name:
                 assignment.setVariable(carrier.getId())
+        if isinstance(element, libsbml.Species) and not element.getHasOnlySubstanceUnits():
+            _keep_amount(event, element.getCompartment(), carrier.getId())
     for formula in mathematics(model):
         math = formula.getMath().deepCopy()
         if _rename_rate(math, name, carrier.getId()):
@@ -81,6 +83,20 @@ def _carry(model: libsbml.Model, element: Ruled, rule: libsbml.Rule) -> None:
     given = model.createAssignmentRule()
     given.setVariable(name)
     given.setMath(libsbml.parseL3Formula(carrier.getId()))
+
+
+def _keep_amount(event: libsbml.Event, place: str, concentration: str) -> None:
+    """Have an event that sets a compartment leave the amount in it, whose concentration is carried."""
+    volume = event.getEventAssignment(place)
+    if volume is None:
+        return
+    given = event.getEventAssignment(concentration)
+    value = concentration if given is None else libsbml.formulaToL3String(given.getMath())
+    if given is None:
+        given = event.createEventAssignment()
+        given.setVariable(concentration)
+    after = libsbml.formulaToL3String(volume.getMath())
+    given.setMath(libsbml.parseL3Formula(f"({value})*{place}/({after})"))
 
 
 def _name(model: libsbml.Model, element: Ruled, carrier: libsbml.Parameter) -> None:

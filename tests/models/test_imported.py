@@ -11,6 +11,7 @@ import roadrunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.cli.main import run as command_line
 from harness.errors import InputError
 from harness.exchange.tools import run_tool
 from harness.exchange.use import use_of
@@ -202,6 +203,21 @@ def test_what_is_below_nothing_may_take_others_there(own):
     np.testing.assert_allclose(found.S2, [1, 1, -11], rtol=1e-5)
 
 
+def test_an_event_that_sets_a_volume_leaves_the_amount_of_a_concentration_with_a_rate(own):
+    path = own(
+        "model m()\n compartment V=2; species S in V, R in V; S=3; S'=0.1; R=1; R'=0;"
+        " at (time>=5): V=0.5, R=4\nend\n"
+    )
+    found = simulate(path, times=[0, 4, 10], observables=["conc_S", "S", "conc_R", "V"])
+    rows = np.searchsorted(found.time, [0, 4, 10], "right") - 1
+    np.testing.assert_allclose(found.conc_S[rows], [3, 3.4, 3.5 * 2 / 0.5 + 0.5], rtol=1e-6)
+    np.testing.assert_allclose(found.S[rows], [6, 6.8, 3.5 * 2 + 0.25], rtol=1e-6)
+    np.testing.assert_allclose(found.conc_R[rows], [1, 1, 4 * 2 / 0.5], rtol=1e-6)
+    late = own("model m()\n compartment V=2; species S in V; S=3; S'=0.1; at 1 after (time>=5): V=1\nend\n")
+    with pytest.raises(InputError, match="after a delay"):
+        simulate(late)
+
+
 SIDES = st.lists(st.tuples(st.sampled_from(["product", "reactant"]), st.sampled_from([None, "set", "grows"])),
                  min_size=1, max_size=4)  # fmt: skip
 
@@ -240,6 +256,16 @@ def test_a_ratio_of_nothings_has_no_value_then_and_the_run_lives(own):
     table = run(plan(path, grid(k=[1, 2]), endpoints=["highest(fine)", "highest(ratio)"], until=2))
     np.testing.assert_allclose(table["highest_fine"], [4, 8], rtol=1e-6)
     assert np.isnan(table["highest_ratio"]).all()
+
+
+def test_a_value_that_is_none_is_told_beside_the_numbers(own, tmp_path, capsys):
+    path = own("model m()\n k=0.5; x=0; x'=k; ratio := x*x/time; never := 0/(k-k)\nend\n")
+    assert command_line(["simulate", path, "--until", "2", "--plot", str(tmp_path / "p.png")]) == 0
+    assert "ratio has no finite value at 0; never has no finite value at 0" in capsys.readouterr().err
+    assert command_line(["simulate", path, "--until", "2"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ratio"))
+    assert row.split()[1] == "nan"
+    assert row.split()[3:] == ["0.5", "2", "0.5"]
 
 
 def test_a_state_without_a_value_still_ends_the_run(own):
