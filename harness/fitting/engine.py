@@ -30,7 +30,7 @@ def with_engine(prepared: Prepared, asked: str) -> tuple[Prepared, str]:
     if asked not in (KERNEL, AUTO):
         return prepared, ""
     for arm in prepared.arms:
-        why = usable(arm.program, [*arm.fixed, *prepared.names_of_parameters])
+        why = usable(arm.program, [*arm.fixed, *prepared.names_of_parameters], arm.observables)
         if why:
             return prepared, f"runs on RoadRunner: {why}"
     by_kernel = replace(prepared, engine=KERNEL)

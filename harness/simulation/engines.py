@@ -129,14 +129,18 @@ def require_engine(name: str) -> str:
     return name
 
 
-def usable(program: Program, parameters: Sequence[str]) -> str:
-    """Why the kernel cannot run a program with these parameters set; empty when it can."""
+def usable(program: Program, parameters: Sequence[str], observables: Sequence[str]) -> str:
+    """Why the kernel cannot run a program with these parameters set and these read out; empty when it can."""
     try:
         kernel = engine_of(program, KERNEL)
     except InputError as error:
         return str(error)
-    beyond = [name for name in parameters if name not in kernel.layout.parameters]
-    return f"the kernel cannot set {beyond[0]}, which the model works out" if beyond else ""
+    layout = kernel.layout
+    beyond = [name for name in parameters if name not in layout.parameters]
+    if beyond:
+        return f"the kernel cannot set {beyond[0]}, which the model works out"
+    unread = [name for name in observables if name not in (*layout.symbols, *layout.parameters)]
+    return f"the kernel does not read out {unread[0]}" if unread else ""
 
 
 def least_sizes(program: Program, units: Mapping[str, str]) -> list[float]:

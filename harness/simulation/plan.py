@@ -255,7 +255,7 @@ def _with_engine(planned: Plan, asked: str) -> Plan:
     if asked == AUTO and len(planned) < ENOUGH:
         why = f"the start of the kernel repays itself from {ENOUGH} runs on, and these are {len(planned)}"
     else:
-        why = usable(study.program, [*study.columns, *study.fixed])
+        why = usable(study.program, [*study.columns, *study.fixed], study.observables)
     if not why:
         sample = planned.sample()
         least = least_sizes(study.program, {name: planned.symbols[name].unit for name in study.observables})

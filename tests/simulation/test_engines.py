@@ -182,6 +182,12 @@ def test_a_model_with_events_goes_to_roadrunner_by_name(tmp_path):
     assert "the kernel cannot express own: event" in result.attrs["notes"]
 
 
+def test_the_rate_of_a_reaction_is_read_out_by_roadrunner():
+    result = simulate("clinical", times=[0, 1], observables=["tumor_growth"], engine="kernel")
+    assert "the kernel does not read out tumor_growth" in result.attrs["notes"]
+    assert result.tumor_growth[0] > 0
+
+
 def test_a_wrong_name_is_told_with_the_nearest():
     with pytest.raises(InputError, match="no engine 'kernal'; nearest: kernel"):
         study("kernal")
