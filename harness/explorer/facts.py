@@ -31,6 +31,8 @@ __all__ = ["PATIENTS", "READ_OFF", "page_facts", "shown_times"]
 
 FIRST = ("Tumor_0", "V_tumor_0", "K_off", "Ag_tumor", "Ag_CAR", "ET_ratio", "K_exp_max", "K_kill_max")
 """What stands on top, where a model has it: burden, affinity, antigen density, CARs, ratio, two rates."""
+SHOWN = 6
+"""How many stand on top, the rest behind a summary."""
 REACH = 10.0
 """How far a slider goes to either side of the value of the file, as a factor; of a dose, three times that."""
 PATIENTS, SEED = 200, 1
@@ -62,11 +64,11 @@ def page_facts(use: Use) -> Facts:
         "id": card.id,
         "name": plain_id(Path(card.id).stem),
         "title": card.title,
-        "time": symbols.time_unit,
+        "time": _unit(symbols.time_unit) or "time",
         "until": use.until,
         "ghost": "in the file" if is_path(card.id) or card.extends else "published",
         "shown": _named(symbols, _observables(card)),
-        "settings": [_setting(symbols, name) for name in _offered(card)],
+        "settings": [_setting(symbols, name, i) for i, name in enumerate(_offered(card))],
         "start": dict(use.changes),
         "dose": _dose(use),
         "presets": list(_presets(card)),
@@ -91,7 +93,7 @@ def _observables(card: ModelCard) -> list[str]:
 
 
 def _named(symbols: SymbolTable, names: Sequence[str]) -> list[Facts]:
-    return [{"id": n, "said": symbols[n].said, "unit": _unit(symbols[n].unit)} for n in names]
+    return [{"id": n, "said": symbols[n].said or n, "unit": _unit(symbols[n].unit)} for n in names]
 
 
 def _unit(unit: str) -> str:
@@ -106,14 +108,14 @@ def _offered(card: ModelCard) -> list[str]:
     return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
 
 
-def _setting(symbols: SymbolTable, name: str) -> Facts:
+def _setting(symbols: SymbolTable, name: str, place: int) -> Facts:
     symbol = symbols[name]
     return {
         "id": name,
-        "said": symbol.said,
+        "said": symbol.said or name,
         "unit": _unit(symbol.unit),
         "value": symbol.value,
-        "first": name in FIRST,
+        "first": place < SHOWN,
         "volume": symbol.is_volume,
         "signed": symbol.value < 0,
         "reach": REACH,

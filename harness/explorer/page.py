@@ -12,7 +12,6 @@ from importlib import metadata
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from harness.errors import InputError
 from harness.exchange.use import Use
@@ -49,9 +48,9 @@ def page_text(use: Use) -> str:
     return environment.get_template("page.html").render(
         facts=facts,
         labels=_labels(facts),
-        css=Markup(environment.get_template("page.css").render(colours=COLOURS)),
-        engine=Markup(_in_script(engine_text(use, facts))),
-        view=Markup(_in_script("".join(map(_source, VIEW)))),
+        css=environment.get_template("page.css").render(colours=COLOURS),
+        engine=_in_script(engine_text(use, facts)),
+        view=_in_script("".join(map(_source, VIEW))),
         version=metadata.version("cart-pkpd"),
     )
 

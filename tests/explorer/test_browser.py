@@ -173,11 +173,14 @@ def test_on_a_phone_and_on_a_desk_all_is_named_seen_and_within_the_width(opened,
 
 def test_the_page_of_ones_own_model_runs(browser, tmp_path):
     path = tmp_path / "own.ant"
-    path.write_text("model own()\n  k = 2; x = 1\n  x' = -k*x\nend\n")
+    path.write_text("model own()\n  k = 2; x = 1\n  x' = -k*x\nend\n")  # no names, no units
     (tmp_path / "own.html").write_text(page_text(use_of(str(path))), encoding="utf-8")
     browser.told.clear()
     browser.open((tmp_path / "own.html").as_uri())
     assert browser.run("document.querySelectorAll('#charts figure').length") == 1
+    assert browser.run("document.querySelector('#chart-x figcaption').textContent") == "x"
+    assert browser.run("document.querySelector('#first label').textContent").strip() == "k"
+    assert browser.run(NAMELESS) == []
     assert browser.run("document.querySelector('#chart-x .now-line').getAttribute('d').length") > 100
     assert browser.told == []
 

@@ -34,7 +34,7 @@ function addSetting(parent, { id, said, unit, scale, get, set, isValid, why }) {
   const label = element("label", { for: field.id }, said, " ");
   const row = element("div", { class: "setting" }, label);
   row.append(element("span", { class: "field" }, field, element("span", { class: "unit" }, unit)));
-  if (!isDose) label.append(element("code", {}, id));
+  if (!isDose && said !== id) label.append(element("code", {}, id));
   let slider = null;
   if (scale) {
     slider = element("input", { type: "range", min: 0, max: TICKS, step: 1, id: `slide-${id}` });
