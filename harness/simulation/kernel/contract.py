@@ -19,8 +19,8 @@ __all__ = [
     "AMOUNTS", "BY_TIME", "COUNTS_SIZE", "DENSE", "EDGES", "END", "FACTORS", "GAMMA", "JACOBIAN", "LIVE",
     "LOGARITHMS", "LOGGED", "LOWEST", "NEEDED", "NEEDS", "PARAMETERS", "PREPARED", "RATES", "READ_OUT",
     "ROOM", "SETTLED", "STAGES", "STATE", "STATES", "SUPPLIES", "SYMBOLS", "TOLERANCE", "VALUES",
-    "H", "begin", "compiled", "entry", "exact", "factor", "give", "observe", "prepare", "settle", "slopes",
-    "supplies", "take_stages",
+    "H", "begin", "compiled", "entry", "exact", "factor", "give", "happen", "observe", "prepare", "settle",
+    "slopes", "supplies", "take_stages",
 ]  # fmt: skip
 
 STATES = LOGARITHMS = VALUES = SYMBOLS = ROOM = 0
@@ -75,6 +75,10 @@ def begin(z: Array) -> None:
 
 def give(amount: float, z: Array) -> None:
     """Add cells to the amount of the dosed pool."""
+
+
+def happen(t: float, z: Array) -> None:
+    """Set the amounts that events of the model set at t."""
 
 
 def slopes(t: float, z: Array) -> None:

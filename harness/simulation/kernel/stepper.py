@@ -41,6 +41,7 @@ from harness.simulation.kernel.contract import (
     exact,
     factor,
     give,
+    happen,
     observe,
     prepare,
     settle,
@@ -349,6 +350,8 @@ def run_once(
             added, starts = added + more, starts or more > 0.0
         dosed = added > 0.0 or starts or flows != z[PARAMETERS + VALUES - 1]
         moment = restarts = dosed or switches
+        if switches:  # what an event sets is there just before its time too, as in libRoadRunner
+            happen(t, z)
         if moment:
             moments[counts[ROW]] = np.nextafter(t, -np.inf)
             code = read_row(z, t, picked, out[counts[ROW]])

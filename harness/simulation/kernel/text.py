@@ -89,7 +89,11 @@ def _require_expressible(equations: Equations) -> None:
     if not equations.rates:
         raise InputError(f"{equations.model}: has no state to integrate")
     for event in equations.events:
-        raise InputError(f"{equations.model}: an event sets {', '.join(event.assignments)} at a given time")
+        sets = f"{equations.model}: an event sets {', '.join(event.assignments)}"
+        if event.time.operator != "number" or not float(event.time.value or 0.0) > 0:
+            raise InputError(f"{sets} at a time that is no number above 0")
+        if {*event.assignments} & {*equations.volumes.values()}:
+            raise InputError(f"{sets}, the volume of a concentration")
     for name in [*equations.constants, *equations.rates, *equations.formulas]:
         if name == TIME:
             raise InputError(f"{equations.model}: a symbol is called {TIME}")
@@ -216,7 +220,25 @@ class _Writer:
             ("supplies(t, z)", "SUPPLIES", flow),
         ):
             text += printer.function(head, places, _stores(array, map(printer.value, places)))
-        return text + self._begin() + self._give(), printer.kept
+        return text + self._begin() + self._give() + self._happen(), printer.kept
+
+    def _happen(self) -> str:
+        """What events set at their times, every value worked out before any is set."""
+        plain, states = self._plain, self._layout.states
+        graph = Graph(plain.formulas)
+        places: list[int] = []
+        lines = []
+        for event in plain.events:
+            moment = float(event.time.value or 0.0)
+            now = f"abs(t - {moment!r}) <= SAME*{max(moment, 1.0)!r}"
+            for name, formula in event.assignments.items():
+                entry = f"z[AMOUNTS + {states.index(name)}]"
+                lines.append(f"{entry} = n_{len(places)} if {now} else {entry}")
+                places.append(graph.add(formula))
+        given = self._given() | {name: f"z[AMOUNTS + {i}]" for i, name in enumerate(states)}
+        printer = _Printer(graph, given, "", places)
+        values = [f"n_{i} = {printer.value(place)}" for i, place in enumerate(places)]
+        return printer.function("happen(t, z)", places, [*values, *lines])
 
     def _begin(self) -> str:
         plain = self._plain

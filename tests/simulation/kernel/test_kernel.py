@@ -306,13 +306,59 @@ def test_what_moves_the_times_at_which_rates_switch_has_no_derivative(tmp_path):
 
 def test_a_model_that_the_kernel_cannot_express_is_told_by_name():
     equations = read_equations(load_program("clinical").plain_sbml)
-    event = TimedEvent(Expression("number", value=3.0), {"K_12": Expression("number", value=0.0)})
-    timed = replace(equations, events=(event,))
-    with pytest.raises(InputError, match=r"^clinical: an event sets K_12 at a given time$"):
-        kernel_text(timed, equations, (), "")
+    at, zero = Expression("name", value="K_12"), Expression("number", value=0.0)
+    for when, sets, said in (
+        (at, "Tumor", "Tumor at a time that is no number above 0"),
+        (zero, "Tumor", "Tumor at a time that is no number above 0"),
+        (Expression("number", value=3.0), "V_b", "V_b, the volume of a concentration"),
+    ):
+        timed = replace(
+            equations,
+            events=(TimedEvent(when, {sets: zero}),),
+            volumes={**equations.volumes, "CARTe_b": "V_b"},
+        )
+        with pytest.raises(InputError, match=rf"^clinical: an event sets {said}$"):
+            kernel_text(timed, equations, (), "")
     still = replace(equations, rates={}, initial={})
     with pytest.raises(InputError, match=r"^clinical: has no state to integrate$"):
         kernel_text(still, still, (), "")
+
+
+WITH_EVENTS = {
+    "what is given and what changes places": """
+ D = 100; C = 1; k = 0.3; m = 0.2
+ D' = -k*D; C' = k*D - m*C
+ at (time >= 3): D = D + 50
+ at (time >= 7): D = C, C = D
+""",
+    "rates": """
+ D = 100; C = 0; k = 0.3; m = 0.2
+ D' = -k*D; C' = k*D - m*C
+ at (time >= 3): k = 0.05
+ at (time >= 7.5): k = 2*k + m*time
+""",
+    "species and a rate at once, one event beyond the end": """
+ species D, C; D = 100; C = 0; k = 0.3; m = 0.2
+ D -> C; k*D
+ C ->; m*C
+ at (time >= 3): D = 50
+ at (time >= 9): k = 0.9, C = C + 2
+ at (time >= 30): D = 1e9
+""",
+}
+
+
+@pytest.mark.parametrize("text", WITH_EVENTS.values(), ids=WITH_EVENTS)
+def test_events_at_given_times_are_those_of_the_engine(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(of_kernel, "load_kernel", uncompiled)
+    path = tmp_path / "own.ant"
+    path.write_text(f"model own(){text}end\n")
+    program, times = load_program(str(path)), np.array([0.0, 1.0, 3.0, 4.0, 7.0, 7.5, 8.0, 9.0, 12.0])
+    truth = Engine(program, 1e-11).run({"m": 0.25}, None, times, ["D", "C"])
+    run = Kernel(program).run_many([({"m": 0.25}, None)], [times], ["D", "C"])[0]
+    assert (run.status, run.reason) == (Status.OK, "")
+    assert run.times.tolist() == truth.times.tolist()
+    assert run.values == pytest.approx(truth.values, rel=1e-5)
 
 
 def test_after_a_dose_the_times_of_endpoints_begin_again_as_in_the_engine(kernel):
