@@ -206,9 +206,12 @@ def test_what_the_kernel_does_not_finish_is_run_by_roadrunner_and_says_so(kernel
 
 
 def test_a_run_that_neither_finishes_keeps_its_status_and_both_reasons(kernel):
-    run = kernel.run_many([({"V_b": 0.0}, None)], [np.array([0.0, 14.0])], ["transgene"])[0]
+    run = kernel.run_many([({"V_bm": 0.0}, None)], [np.array([0.0, 14.0])], ["transgene"])[0]
     assert run.status is Status.NOT_FINITE
-    assert run.reason.startswith("by RoadRunner, the kernel met a value that is not finite; ")
+    assert run.reason == (
+        "by RoadRunner, the kernel came to steps too short;"
+        " the rate of change of M_protein is not finite at the start"
+    )
 
 
 def test_a_run_whose_errors_may_have_grown_is_run_by_roadrunner_and_is_right(kernel):
