@@ -23,7 +23,7 @@ from harness.simulation.regimen import Dose
 
 __all__ = [
     "FAR",
-    "Block",
+    "CorrelatedEffects",
     "Handover",
     "blocks_of",
     "bounded",
@@ -208,7 +208,7 @@ def individual(effect: EffectPlace, value: str, eta: str, exp: str, log: str) ->
 
 
 @dataclass(frozen=True)
-class Block:
+class CorrelatedEffects:
     """Random effects that are correlated, or one alone: their places, and their covariance at the start.
 
     `given` where none of it is estimated.
@@ -223,7 +223,7 @@ class Block:
         return [self.covariance[i, : i + 1].tolist() for i in range(len(self.places))]
 
 
-def blocks_of(prepared: Prepared) -> list[Block]:
+def blocks_of(prepared: Prepared) -> list[CorrelatedEffects]:
     """Blocks of the random effects, each as far as correlations reach.
 
     Raises
@@ -246,7 +246,7 @@ def blocks_of(prepared: Prepared) -> list[Block]:
             raise InputError(
                 f"effects of {prepared.effects[places[0]].name}: some sizes of the block are given"
             )
-        found.append(Block(places, every[np.ix_(places, places)], all(given)))
+        found.append(CorrelatedEffects(places, every[np.ix_(places, places)], all(given)))
     return found
 
 

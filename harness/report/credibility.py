@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from harness.models.check import Issue
 from harness.models.provenance import Parameter
 from harness.report.summary import BEYOND, TESTED
-from harness.validation.credibility import Use
+from harness.validation.credibility import ContextOfUse
 from harness.validation.suite import PanelResult, Score, Verdict
 
-__all__ = ["Line", "factors", "use_lines"]
+__all__ = ["Factor", "factors", "use_lines"]
 
 
 @dataclass(frozen=True)
-class Line:
+class Factor:
     """One line of a table: what is asked, what was found or said (empty is open), and where that stands."""
 
     activity: str
@@ -30,7 +30,7 @@ class Line:
     of_user: bool = False
 
 
-def use_lines(use: Use) -> list[Line]:
+def use_lines(use: ContextOfUse) -> list[Factor]:
     """What ICH M15 asks of the use of a model, in the user's words."""
     asked = {
         "question of interest": use.question,
@@ -39,7 +39,7 @@ def use_lines(use: Use) -> list[Line]:
         "consequence of a wrong decision": use.consequence,
         "criteria, set beforehand": use.criteria,
     }
-    return [Line("use", what, said, of_user=True) for what, said in asked.items()]
+    return [Factor("use", what, said, of_user=True) for what, said in asked.items()]
 
 
 def factors(
@@ -47,8 +47,8 @@ def factors(
     checks: Mapping[str, Sequence[Issue]],
     parameters: Sequence[Parameter],
     discrepancies: int,
-    use: Use,
-) -> list[Line]:
+    use: ContextOfUse,
+) -> list[Factor]:
     """The thirteen factors, with what was measured here."""
     own = [result for result in results if not result.spec.figure.startswith(BEYOND)]
     golden = [r for r in own if _tested(r, "golden")]
@@ -61,38 +61,38 @@ def factors(
     model, comparator = "validation: model", "validation: comparator"
     assessment, applicability = "validation: assessment", "applicability"
     return [
-        Line(
+        Factor(
             code,
             "quality of software",
             f"{len(checks)} models checked with strict units, {messages} messages; the tests are make test,"
             " make coverage and make mutants",
             (("SBML files", "sbml"),),
         ),
-        Line(code, "numbers of other code and tools", _met(golden, "golden"), _links(golden)),
-        Line(
+        Factor(code, "numbers of other code and tools", _met(golden, "golden"), _links(golden)),
+        Factor(
             calculation,
             "time and output grids",
             "endpoints depend on no output grid, by a test of every model; python -m benchmarks.accuracy",
         ),
-        Line(
+        Factor(
             calculation,
             "error of the solver",
             "python -m benchmarks.accuracy against integration at a relative tolerance of 1e-13;"
             f" properties that the equations must have: {_met(equations, 'internal')}",
             _links(equations),
         ),
-        Line(
+        Factor(
             calculation,
             "error of use",
             "every kind of file that is read is fuzzed; an input that does not fit is one line",
         ),
-        Line(
+        Factor(
             model,
             "form of the model",
             f"{discrepancies} discrepancies, each with a choice, its reason and the other readings",
             (("ledger", "ledger"),),
         ),
-        Line(
+        Factor(
             model,
             "inputs of the model",
             f"{len(parameters)} values, each with its source; {len(estimated)} estimated,"
@@ -100,34 +100,34 @@ def factors(
             f" {sum(row.omega is not None for row in parameters)} with a spread between patients",
             (("parameters", "parameters"),),
         ),
-        Line(
+        Factor(
             comparator,
             "what it is compared with",
             f"observations in {_figures(data)}; statements of the article in {_figures(text)};"
             f" no published numbers for {_figures(without)}",
             _links(data, text, without),
         ),
-        Line(
+        Factor(
             comparator,
             "conditions of the comparison",
             "; ".join(
                 f"{r.spec.figure}: {r.spec.title}" for r in own if _tested(r, "data") or _tested(r, "text")
             ),
         ),
-        Line(
+        Factor(
             assessment,
             "same inputs on both sides",
             "values of the article; where it is ambiguous, every reading is scored",
             (("ledger", "ledger"),),
         ),
-        Line(
+        Factor(
             assessment,
             "comparison of outputs",
             f"data: {_met(data, 'data')}; text: {_met(text, 'text')}; {_missed(own)}",
             _links(data, text),
         ),
-        Line(applicability, "quantities of interest", use.question, of_user=True),
-        Line(applicability, "relevance to the context of use", use.relevance, of_user=True),
+        Factor(applicability, "quantities of interest", use.question, of_user=True),
+        Factor(applicability, "relevance to the context of use", use.relevance, of_user=True),
     ]
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from harness.declarations import Declaration, read_declaration
 from harness.models.card import repository
 
-__all__ = ["Use", "read_use"]
+__all__ = ["ContextOfUse", "read_use"]
 
 
-class Use(Declaration):
+class ContextOfUse(Declaration):
     """The use of a model, as ICH M15 and ASME V&V 40 ask for it.
 
     Attributes
@@ -40,7 +40,7 @@ class Use(Declaration):
     relevance: str = ""
 
 
-def read_use(path: Path | None = None) -> Use:
+def read_use(path: Path | None = None) -> ContextOfUse:
     """The file of a user; by default ``validation/credibility.yaml``.
 
     Raises
@@ -48,4 +48,4 @@ def read_use(path: Path | None = None) -> Use:
     InputError
         When the file is missing or broken.
     """
-    return read_declaration(path or repository() / "validation" / "credibility.yaml", Use)
+    return read_declaration(path or repository() / "validation" / "credibility.yaml", ContextOfUse)

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import InputError
 from harness.models.provenance import read_parameters
 from harness.report.credibility import factors, use_lines
-from harness.validation.credibility import Use, read_use
+from harness.validation.credibility import ContextOfUse, read_use
 from harness.validation.suite import Verdict
 
 
@@ -14,7 +14,7 @@ def results(of_article_and_beyond):
     return of_article_and_beyond
 
 
-def found(results, use=Use()):  # noqa: B008 - nothing changes it
+def found(results, use=ContextOfUse()):  # noqa: B008 - nothing changes it
     return {line.factor: line for line in factors(results, {"clinical": []}, read_parameters(), 24, use)}
 
 
