@@ -45,7 +45,9 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	-@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	@touch $@ $(RUNS)
 
-reproduce: export PYTHONWARNINGS = ignore::SyntaxWarning # of packages, when they are byte-compiled
+# What is byte-compiled is kept, and what packages do by then that warns is theirs.
+reproduce: export PYTHONDONTWRITEBYTECODE :=
+reproduce: export PYTHONWARNINGS := ignore::SyntaxWarning
 reproduce: $(RUNS)
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/cart report --out $(REPORT)
