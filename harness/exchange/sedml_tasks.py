@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import math
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.dom import minidom
+from xml.parsers.expat import ExpatError
 
 import libsedml
 import numpy as np
 
 from harness.errors import InputError
 from harness.models.apart import apart
-from harness.models.mathml import tag
 from harness.reading import read_text
 
 __all__ = ["Change", "SedTask", "changed_sbml", "read_tasks"]
@@ -188,27 +188,28 @@ def changed_sbml(path: Path, changes: tuple[Change, ...]) -> str:
     if not changes:
         return text
     try:
-        root = ET.fromstring(text)
-    except ET.ParseError as error:
+        document = minidom.parseString(text)  # it keeps the prefixes, without which libSBML reads no Level 2
+    except ExpatError as error:
         raise InputError(f"{path}: not SBML that can be read: {error}") from None
     for change in changes:
         steps, attribute = _steps(change.target)
         if not attribute:
             raise InputError(f"{path}: {change.target} names no attribute to change")
-        element = _found(root, steps)
+        element = _found(document, steps)
         if element is None:
             raise InputError(f"{path}: holds no {change.target}, which the task changes")
         if attribute in STARTS:  # a species has one of them
-            for other in STARTS:
-                element.attrib.pop(other, None)
-        element.set(attribute, change.value)
-    return ET.tostring(root, encoding="unicode")
+            for other in set(STARTS) & set(element.attributes.keys()):
+                element.removeAttribute(other)
+        element.setAttribute(attribute, change.value)
+    return document.toxml()
 
 
-def _found(root: ET.Element, steps: list[tuple[str, str, str]]) -> ET.Element | None:
+def _found(document: minidom.Document, steps: list[tuple[str, str, str]]) -> minidom.Element | None:
     """Element at the end of the steps, of which the first is the root itself."""
-    level = [root]
-    for place, (name, attribute, value) in enumerate(steps):
-        among = level if place == 0 else [child for element in level for child in element]
-        level = [e for e in among if tag(e) == name and (not attribute or e.get(attribute) == value)]
+    level: list[Any] = [document]
+    for name, attribute, value in steps:
+        children = (child for element in level for child in element.childNodes)
+        named = (child for child in children if getattr(child, "localName", None) == name)
+        level = [e for e in named if not attribute or e.getAttribute(attribute) == value]
     return level[0] if level else None

@@ -4,6 +4,7 @@ import re
 import warnings
 import zipfile
 
+import libsbml
 import libsedml
 import numpy as np
 import pytest
@@ -87,6 +88,16 @@ def test_a_task_runs_with_its_changes_times_and_read_outs(archive, target, value
     np.testing.assert_allclose(done.total, 3 * done.conc_S, rtol=1e-6)
     np.testing.assert_allclose(done.conc_S, done.conc_S[0] * np.exp(-rate * done.time), rtol=1e-5)
     assert float(done.conc_S[0]) == pytest.approx({"0.1": 8, "6": 6, "4": 8, "": 8}[value])
+
+
+@pytest.mark.parametrize(("level", "version"), [(2, 1), (2, 4), (3, 1)])
+def test_a_task_changes_models_of_older_levels(archive, sbml, level, version):
+    document = libsbml.readSBMLFromString(sbml)
+    document.setLevelAndVersion(level, version, False)
+    text = with_tasks(change(WHERE.format("Parameter", "parameter", "k") + "/@value", "0.25"))
+    found = open_runnable(archive(text, **{"m.xml": libsbml.writeSBMLToString(document)}), "task_one")
+    done = simulate(found.model, times=found.times, observables=["conc_S"])
+    np.testing.assert_allclose(done.conc_S, 8 * np.exp(-0.25 * done.time), rtol=1e-5)
 
 
 def test_an_archive_runs_its_model_or_a_task_on_the_command_line(archive, tmp_path):
