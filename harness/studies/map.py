@@ -21,7 +21,7 @@ from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import Design, grid, parse_axis
 from harness.simulation.draws import ParameterDraws, choose_draws
-from harness.simulation.engines import AUTO
+from harness.simulation.engines import AUTO, ROADRUNNER
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import DeclaredRegimen, declared_regimen
@@ -166,10 +166,10 @@ class Map(StudyDeclaration):
         )  # fmt: skip
 
     def size(self) -> int:
-        return len(self._plan())
+        return len(self._plan(ROADRUNNER))  # what runs it is decided when it runs: a kernel takes seconds
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        planned = self._plan()
+        planned = self._plan(self.engine)
         found = run(planned, executor, progress)
         failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
         dose = next(iter(planned.design.table.columns))
@@ -228,7 +228,7 @@ class Map(StudyDeclaration):
         taken = draws.take(DRAWS, self.seed)[[name for name in draws.parameters if name not in axes]]
         return grid(**axes) * Design(taken)
 
-    def _plan(self) -> Plan:
+    def _plan(self, engine: str) -> Plan:
         card = self._card()
         missing = [name for name in ENDPOINTS if name not in card.endpoints]
         if missing or card.dose is None:
@@ -252,7 +252,7 @@ class Map(StudyDeclaration):
             changes=self.changes,
             readings=self._chosen()[0],
             condition=self.condition,
-            engine=self.engine,
+            engine=engine,
         )
 
     def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from harness.analysis.observations import read_observations
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
+from harness.simulation import engines
 from harness.simulation.design import grid
 from harness.simulation.execute import choose_executor
 from harness.simulation.plan import plan
@@ -322,3 +323,12 @@ def test_a_measure_that_gives_no_number_cannot_be_made():
 def test_every_panel_at_full_size_is_as_expected(name):
     found = run_panel(name, executor=choose_executor())
     assert [score.target.id for score in found.scores if not score.holds] == []
+
+
+def test_the_steps_of_all_panels_are_counted_without_a_kernel(monkeypatch):
+    def none(*_args):
+        raise AssertionError("a kernel is compiled before anything runs")
+
+    monkeypatch.setattr("harness.simulation.engines._kernel", none)
+    engines._KEPT.clear()
+    assert all(steps(read_panel(name)) >= 0 for name in panel_names())
