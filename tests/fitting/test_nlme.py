@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy import optimize
+from scipy.special import logsumexp
+from scipy.stats import norm
 
+from harness.fitting.likelihood import Model, residuals
 from harness.fitting.objective import Objective
 from harness.fitting.study import Fit
 from harness.simulation.execute import Serial
@@ -138,3 +142,82 @@ def test_indometacin_has_a_lower_point_than_the_one_that_nlme_ends_at(tmp_path):
     result = study(tmp_path, "indometh", "kernel", **INDOMETH).result(Serial())
     assert result.number("objective") < -109.1847151 - 2
     assert result.number("estimate_omega_k1") < 0.05
+
+
+def closed_form(times: np.ndarray, cl: float, v1: float, q: float, v2: float) -> np.ndarray:
+    """Concentration after 100 into the first of two compartments (Gibaldi and Perrier, chapter 2)."""
+    k, k12, k21 = cl / v1, q / v1, q / v2
+    total, product = k + k12 + k21, k * k21
+    root = np.sqrt(total**2 - 4 * product)
+    alpha, beta = (total + root) / 2, (total - root) / 2
+    a, b = (alpha - k21) / (alpha - beta), (k21 - beta) / (alpha - beta)
+    return 100 / v1 * (a * np.exp(-alpha * times) + b * np.exp(-beta * times))
+
+
+TIMES = np.array([0.25, 0.5, 1, 2, 4, 8, 12, 24.0])
+TWO = {"CL": 2.0, "V1": 10.0, "Q": 3.0, "V2": 20.0}
+
+
+def two_compartments(tmp_path) -> Fit:
+    """Data that the closed form gives, 3 % above and below it in turn, to be fitted from a start apart."""
+    seen = closed_form(TIMES, *TWO.values()) * np.exp(0.03 * np.tile([1, -1], 4))
+    lines = [f"1,{t!r},{v!r},1" for t, v in zip(TIMES.tolist(), seen.tolist(), strict=True)]
+    (tmp_path / "two.csv").write_text("ID,TIME,DV,DVID\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    problem = {
+        "title": "two compartments", "model": str(HERE / "two_compartments.ant"),
+        "table": {"file": "two.csv", "observables": {1: "conc"}},
+        "observables": {"conc": {"model": "log", "relative": "0.05"}},
+        "parameters": {name: free(1.3 * value, value / 20, value * 20) for name, value in TWO.items()},
+        "optimiser": {"starts": 1},
+    }  # fmt: skip
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(problem, sort_keys=False), encoding="utf-8")
+    return Fit(problem=str(tmp_path / "two.yaml"), profile=False, engine="roadrunner")
+
+
+def test_two_compartments_have_the_closed_form_its_estimates_and_its_errors(tmp_path):
+    """Against scipy on the closed form: predictions, derivatives by parameters, optimum and errors."""
+    made = two_compartments(tmp_path).prepared
+    x = np.log(list(TWO.values()))
+    predicted = Objective(made).predict((0,), x, np.zeros((1, 0)))
+    assert predicted == pytest.approx(closed_form(TIMES, *TWO.values()), rel=1e-6)
+    seen = made.arms[0].value
+
+    def residual(at: np.ndarray) -> np.ndarray:
+        return (np.log(seen) - np.log(closed_form(TIMES, *np.exp(at)))) / 0.05
+
+    best = optimize.least_squares(residual, x, xtol=1e-12, ftol=1e-12)
+    result = two_compartments(tmp_path).result(Serial())
+    found = result.table("estimates")
+    assert np.log(found.estimate.to_numpy()) == pytest.approx(best.x, abs=2e-4)
+    covariance = np.linalg.inv(best.jac.T @ best.jac)
+    assert found.rse.to_numpy() / 100 == pytest.approx(np.sqrt(np.diag(covariance)), rel=5e-3)
+
+
+@pytest.mark.slow
+def test_a_sparse_population_of_thirty_patients_has_the_likelihood_of_quadrature(tmp_path):
+    """Two observations a patient of the clinical model, synthetic, and one effect: by summation over it."""
+    arms = {f"p{i}": {"doses": [f"{150 * (i % 3 + 1)}e6"], "group": f"p{i}"} for i in range(30)}
+    problem = {
+        "title": "thirty", "model": "clinical", "arms": arms,
+        "synthetic": {"times": "14", "seed": 7, "reason": "a test."},
+        "observables": {
+            "transgene": {"model": "log", "relative": "0.6"},
+            "M_protein_change": {"model": "additive", "additive": "8 percent"},
+        },
+        "parameters": {"K_exp_max": {"low": "0.5", "high": "5"}},
+        "effects": {"K_exp_max": {"omega": {"start": "0.22"}}},
+        "optimiser": {"starts": 1},
+    }  # fmt: skip
+    (tmp_path / "thirty.yaml").write_text(yaml.safe_dump(problem, sort_keys=False), encoding="utf-8")
+    made = Fit(problem=str(tmp_path / "thirty.yaml"), engine="roadrunner").prepared
+    objective, every = Objective(made), tuple(range(30))
+    x, seen, belongs = made.start, made.joined(every), made.belongs(every)
+    model = Model.of(made, seen, made.natural(x))
+    grid = np.linspace(-6, 6, 121)
+    found = np.empty((grid.size, 30))
+    for row, u in zip(found, grid, strict=True):
+        first, level = residuals(seen, model, objective.predict(every, x, np.full((30, 1), u)))
+        squares = np.bincount(belongs, first**2 + level**2, minlength=30)
+        row[:] = -0.5 * squares + norm.logpdf(u)
+    integral = -2 * (logsumexp(found, axis=0) + np.log(grid[1] - grid[0])).sum() + objective.constant
+    assert objective.value(x) == pytest.approx(integral, abs=0.1)
