@@ -64,6 +64,14 @@ def fit(
         int | None,
         typer.Option(min=2, metavar="NUMBER", help="Data sets that are drawn with replacement and fitted."),
     ] = None,
+    uncertainty: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="NUMBER",
+            help="Draws of the values of fixed_from, each fitted: what they leave open goes into the errors.",
+        ),
+    ] = None,
     engine: Engine = "auto",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -78,7 +86,7 @@ def fit(
     from harness.files import check_folder
     from harness.fitting.diagnostics import DIAGNOSTICS
     from harness.fitting.kept import kept_in
-    from harness.fitting.resampled import KINDS, with_errors
+    from harness.fitting.resampled import KINDS, with_carried, with_errors
     from harness.fitting.resampled import bootstrap as resample
     from harness.fitting.result import read_result
     from harness.fitting.study import Fit
@@ -98,6 +106,8 @@ def fit(
         check_folder(out, ["result.json", *written], study.inputs())
     if plots is not None:
         check_folder(plots, [f"{name}.csv" for name in (*DIAGNOSTICS, "comparison")], study.inputs())
+    if uncertainty is not None and not study.declared.fixed_from:
+        raise InputError("uncertainty: goes with fixed_from, which takes values from other results")
     others = {str(path): read_result(path) for path in against or ()}
     say(filter(None, [study.said]))
     with kept_in(out, key_of(study.prepared, profile), resume) if out else nullcontext() as kept:
@@ -107,8 +117,16 @@ def fit(
                 f"with {kept.count} parts kept in {kept.folder}; --resume goes on with them" if kept else ""
             )
 
-        with progress_bar("tasks", size + (bootstrap or 0)) as progress, if_interrupted(left):
+        with (
+            progress_bar("tasks", size + (bootstrap or 0) + (uncertainty or 0)) as progress,
+            if_interrupted(left),
+        ):
             result = with_errors(study.prepared, study.result(executor, progress, kept), errors)
+            if uncertainty is not None:
+                folder = study.path.parent
+                result = with_carried(
+                    study.declared, folder, study.prepared, result, uncertainty, 1, executor, progress
+                )
             if bootstrap is not None:
                 result = resample(study.prepared, result, bootstrap, 1, executor, progress)
         if kept is not None and out is not None:

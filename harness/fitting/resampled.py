@@ -1,4 +1,5 @@
-"""Errors of a fit by other ways: the observed Hessian, the sandwich of both, and a bootstrap.
+"""Errors of a fit by other ways: the observed Hessian, the sandwich of both, a bootstrap, and draws of what
+was carried from other fits.
 
 Promise: each starts from the estimates of a result and gives a result with other errors, which say what they
 are by; the estimates stay. A coordinate on a bound, or without an error by the expected information, has none
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,11 +21,15 @@ from scipy.stats import norm
 from harness.errors import InputError
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
+from harness.fitting.prepare import prepare
 from harness.fitting.prepared import ArmData, Prepared
+from harness.fitting.problem import FitProblem
 from harness.fitting.result import FitResult, as_columns, plain_numbers
+from harness.models.catalog import select
+from harness.simulation.estimates import read_estimates
 from harness.simulation.execute import Executor, Serial
 
-__all__ = ["KINDS", "ErrorKind", "bootstrap", "estimates_of", "with_errors"]
+__all__ = ["KINDS", "ErrorKind", "bootstrap", "estimates_of", "with_carried", "with_errors"]
 
 ErrorKind = Literal["expected", "observed", "sandwich"]
 
@@ -184,6 +190,67 @@ def bootstrap(
     said = f"Bootstrap of {count} data sets, {unit} drawn with replacement; {len(good)} fits converged."
     tables = {"estimates": as_columns(estimates), "bootstrap": as_columns(table)}
     return result.model_copy(update={"tables": {**result.tables, **tables}, "notes": (*result.notes, said)})
+
+
+def with_carried(
+    problem: FitProblem,
+    folder: Path,
+    prepared: Prepared,
+    result: FitResult,
+    count: int,
+    seed: int = 1,
+    executor: Executor | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> FitResult:
+    """A result whose errors hold what is open of the values that it takes from others, by `fixed_from`.
+
+    As many draws of these are each fitted from the estimates on. The covariance is the sum of that of the
+    result and, (1 + 1/m) times, that of the estimates over the m fits that converged (Rubin 1987).
+
+    Raises
+    ------
+    InputError
+        When the problem takes no values from others, or what they come from has no error.
+    """
+    if not problem.fixed_from:
+        raise InputError("uncertainty: goes with fixed_from, which takes values from other results")
+    x, within = estimates_of(prepared, result), result.table("covariance")[prepared.names].to_numpy(float)
+    selection = select(problem.model, problem.readings, problem.condition)
+    drawn_from = [
+        read_estimates(folder / path, selection, names).each(count, seed + place)
+        for place, (path, names) in enumerate(problem.fixed_from.items())
+    ]
+    variants = []
+    for drawn in zip(*drawn_from, strict=True):
+        changes = {name: value for each in drawn for name, value in each.changes().items()}
+        update = {"changes": {**problem.changes, **changes}, "fixed_from": {}}
+        variants.append(problem.model_copy(update=update))
+    found = []
+    for _, (place, converged) in (executor or Serial()).map(
+        partial(_refit_variant, folder, prepared, x), list(enumerate(variants))
+    ):
+        if converged:
+            found.append(place)
+        if progress:
+            progress(1)
+    if len(found) < 2:
+        raise InputError("uncertainty: fewer than two fits with drawn values converged")
+    between = np.atleast_2d(np.cov(np.array(sorted(map(tuple, found))).T))
+    covariance = within + (1 + 1 / len(found)) * between
+    sources = ", ".join(problem.fixed_from)
+    said = f"Errors hold what is open of values carried from {sources}: {len(found)} draws."
+    return _with_covariance(prepared, result, result.table("estimates"), x, covariance, said)
+
+
+def _refit_variant(
+    folder: Path, base: Prepared, x: np.ndarray, numbered: tuple[int, FitProblem]
+) -> tuple[int, tuple[np.ndarray, bool]]:
+    """Estimates with other carried values from the same data, on the scales of the coordinates."""
+    number, problem = numbered
+    values = [arm.fixed for arm in prepare(problem, folder).arms]
+    arms = tuple(replace(arm, fixed=each) for arm, each in zip(base.arms, values, strict=True))
+    found = minimise(Objective(replace(base, arms=arms)), x, np.arange(x.size), "least_squares")
+    return number, (found.x, found.converged)
 
 
 def _refit(prepared: Prepared, x: np.ndarray, seed: int, number: int) -> tuple[int, tuple]:

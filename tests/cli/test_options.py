@@ -40,6 +40,7 @@ OWN_WORDS = {
     "--reading": {"validate", "report"},
     "--resume": {"fit"},
     "--check": {"build", "docs"},
+    "--uncertainty": {"fit"},  # of fixed_from
 }
 """Where an option is told in words of its own; those of --out say which kinds of file."""
 

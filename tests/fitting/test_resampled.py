@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,9 @@ from harness.cli.main import run
 from harness.errors import InputError
 from harness.fitting.fit import fit
 from harness.fitting.objective import Objective
-from harness.fitting.resampled import bootstrap, estimates_of, with_errors
+from harness.fitting.prepare import prepare
+from harness.fitting.problem import read_problem
+from harness.fitting.resampled import bootstrap, estimates_of, with_carried, with_errors
 from harness.simulation.estimates import read_estimates
 
 RICH = {
@@ -116,3 +121,28 @@ def test_the_command_takes_a_kind_of_errors_and_a_number_of_data_sets(written, t
     assert "Errors by the observed Hessian" in capfd.readouterr().out
     assert run([*line, "--errors", "robust"]) == 2
     assert "no kind of errors 'robust'" in capfd.readouterr().err
+
+
+def test_errors_hold_what_is_open_of_a_carried_value(written, tmp_path):
+    """By the delta method: the estimate moves with the carried value, by so much for each of its errors."""
+    error, value = 0.3, 2.24
+    tables = {
+        "estimates": {"parameter": ["hill_kill"], "estimate": [1.07], "unit": ["dimensionless"]},
+        "covariance": {"parameter": ["hill_kill"], "hill_kill": [error**2]},
+    }
+    (tmp_path / "result.json").write_text(json.dumps({"tables": tables}), encoding="utf-8")
+    path = written("next.yaml", **RICH, fixed_from={"result.json": ["hill_kill"]},
+                   parameters={"KC50": {"low": "0.1", "high": "50", "start": str(value)}})  # fmt: skip
+    problem = read_problem(path)
+    alone = prepare(problem, tmp_path)
+    first = fit(alone, profile=False)
+    found = with_carried(problem, tmp_path, alone, first, 40, seed=1)
+    higher = {"hill_kill": 1.07 * float(np.exp(error))}
+    arms = tuple(replace(arm, fixed={**arm.fixed, **higher}) for arm in alone.arms)
+    other = fit(replace(alone, arms=arms), profile=False)
+    shift = np.log(other.number("estimate_KC50") / first.number("estimate_KC50"))
+    expected = np.hypot(first.number("rse_KC50") / 100, shift)
+    assert found.number("rse_KC50") / 100 == pytest.approx(expected, rel=0.25)
+    assert found.number("rse_KC50") > 1.05 * first.number("rse_KC50")
+    with pytest.raises(InputError, match="goes with fixed_from"):
+        with_carried(problem.model_copy(update={"fixed_from": {}}), tmp_path, alone, first, 3)
