@@ -69,7 +69,7 @@ def normalise(path: Path, text: str) -> Normalised:
     document = _as_l3v2(path, text)
     model = document.getModel()
     _refuse(path, model)
-    _refuse_jumps(path, model)
+    _refuse_delayed(path, model)
     _refuse_without_value(path, model)
     states = list(_states(model))
     changing = _changing(path, model, states)
@@ -198,9 +198,17 @@ def _refuse(path: Path, model: libsbml.Model) -> None:
             raise InputError(f"{path}: uses {said}, which is not supported")
 
 
-def _refuse_jumps(path: Path, model: libsbml.Model) -> None:
-    """Refuse an event that, after a delay, sets a compartment in which a concentration has a rate rule."""
+def _refuse_delayed(path: Path, model: libsbml.Model) -> None:
+    """Refuse what libRoadRunner computes wrongly after a delay.
+
+    An event that is triggered at time 0 waits twice when a run starts anew; one that sets a compartment in
+    which a concentration has a rate rule changes an amount.
+    """
     late = [event for event in model.getListOfEvents() if event.getDelay() is not None]
+    for event in late:
+        if event.getTrigger() is not None and not event.getTrigger().getInitialValue():
+            said = f"event {event.getId()} is delayed and may be triggered at time 0 (initialValue is false)"
+            raise InputError(f"{path}: {said}, which libRoadRunner repeats when a run starts anew")
     set_ = {assigned.getVariable() for event in late for assigned in event.getListOfEventAssignments()}
     for species in model.getListOfSpecies():
         rule, place = model.getRuleByVariable(species.getId()), species.getCompartment()
