@@ -246,11 +246,12 @@ class Kernel:
         if self._program.switches.atoms or any(regimen and regimen.redosing for regimen in regimens):
             return make_batch(runs, times, self._program, self.layout, self._defaults)
         key = (*regimens, *(each.tobytes() for each in times))
-        if key not in self._courses:
+        planned = self._courses.get(key)
+        if planned is None:
             if len(self._courses) >= MOST_COURSES:
-                self._courses.clear()
-            self._courses[key] = make_batch(runs, times, self._program, self.layout, self._defaults)
-        planned = self._courses[key]
+                self._courses.clear()  # by whichever thread; what another holds stays its own
+            planned = make_batch(runs, times, self._program, self.layout, self._defaults)
+            self._courses[key] = planned
         values = np.tile(self._defaults, (len(runs), 1))
         for row, (settings, regimen) in zip(values, runs, strict=True):
             for name, value in self._program.with_first_dose(settings, regimen).items():
