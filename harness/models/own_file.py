@@ -70,6 +70,7 @@ def normalise(path: Path, text: str) -> Normalised:
     model = document.getModel()
     _refuse(path, model)
     _refuse_delayed(path, model)
+    _refuse_at_start(path, model)
     _refuse_without_value(path, model)
     states = list(_states(model))
     changing = _changing(path, model, states)
@@ -215,6 +216,26 @@ def _refuse_delayed(path: Path, model: libsbml.Model) -> None:
         if place in set_ and rule is not None and rule.isRate() and not species.getHasOnlySubstanceUnits():
             said = f"an event sets {place} after a delay, and the concentration {species.getId()} has a rate"
             raise InputError(f"{path}: {said}; make it an amount (hasOnlySubstanceUnits)")
+
+
+def _refuse_at_start(path: Path, model: libsbml.Model) -> None:
+    """Refuse an event that may happen at time 0 and sets what libRoadRunner then does not start anew.
+
+    That is what neither reactions nor a rate rule change, and what starts from an initial assignment.
+    """
+    for event in model.getListOfEvents():
+        if event.getTrigger() is None or event.getTrigger().getInitialValue():
+            continue
+        for name in (assigned.getVariable() for assigned in event.getListOfEventAssignments()):
+            species = model.getSpecies(name)
+            still = model.getRuleByVariable(name) is None and (
+                species is None or species.getBoundaryCondition()
+            )
+            if still and (species is not None or model.getInitialAssignmentBySymbol(name) is not None):
+                said = f"event {event.getId()} may happen at time 0 and sets {name}"
+                raise InputError(
+                    f"{path}: {said}, which libRoadRunner does not start anew from its assignment"
+                )
 
 
 def _refuse_without_value(path: Path, model: libsbml.Model) -> None:
