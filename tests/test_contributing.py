@@ -85,6 +85,6 @@ def test_a_recipe_does_what_it_says(copy, name):
 
 
 def test_hooks_before_a_commit_are_those_of_lint_and_fetch_nothing():
-    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     assert repo["repo"] == "local"
     assert [(hook["entry"], hook["language"]) for hook in repo["hooks"]] == [("make lint", "system")]

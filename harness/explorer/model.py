@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
+from harness.models.equations import read_equations
 from harness.models.graph import Graph
 from harness.models.mathml import COMPARISONS, NUMBA, PYTHON, TIME, Expression, write
 from harness.models.switches import Switches
@@ -45,6 +46,9 @@ def kernel_script(program: Program) -> tuple[str, Written]:
     InputError
         When the kernel cannot express the model, or the times at which its rates switch are no formulas.
     """
+    for event in read_equations(program.plain_sbml).events:
+        sets = ", ".join(event.assignments)
+        raise InputError(f"{program.model}: an event sets {sets} at a given time, and a page has no events")
     written = write_kernel(program)
     text = javascript(written.text + _crossings(program.model, program.switches, written.layout))
     return f"(() => {{\n{text}return {{ {', '.join(OFFERED)} }};\n}})()", written

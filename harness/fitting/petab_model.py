@@ -22,6 +22,7 @@ from harness.errors import InputError
 from harness.fitting.petab_files import conditions_of, texts_of
 from harness.models.apart import apart
 from harness.models.imported import OwnSolver
+from harness.models.individual import rename
 from harness.models.own_file import Normalised
 from harness.reading import parse_number
 from harness.simulation.program import Program
@@ -239,8 +240,7 @@ class Conditions:
         """Let a parameter of the problem stand for one of the model, or for the start of a state."""
         element = self._free(model, name)
         if isinstance(element, libsbml.Parameter) and model.getRuleByVariable(name) is None:
-            for each in model.getListOfAllElements():
-                each.renameSIdRefs(name, parameter)
+            rename(model, name, parameter)
             return
         assignment = model.createInitialAssignment()
         assignment.setSymbol(name)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import libsbml
 
-__all__ = ["change_time", "course_value", "with_courses", "with_factors"]
+__all__ = ["change_time", "course_value", "rename", "with_courses", "with_factors"]
 
 LATER = 1e15
 """A time that no run reaches, where an individual has fewer changes than others."""
@@ -25,6 +25,27 @@ def course_value(parameter: str, place: int) -> str:
 def change_time(parameter: str, place: int) -> str:
     """Id of the time of a change; the first one has place 1."""
     return f"{parameter}_change_{place}"
+
+
+def rename(model: libsbml.Model, old: str, new: str) -> None:
+    """Let whatever names a parameter name another one.
+
+    The elements are asked for kind by kind: libSBML's list of all of them holds None for each once libSEDML,
+    which shares its runtime, was imported after it.
+    """
+    laws = [reaction.getKineticLaw() for reaction in model.getListOfReactions()]
+    events = []
+    for event in model.getListOfEvents():
+        events += [
+            event.getTrigger(),
+            event.getDelay(),
+            event.getPriority(),
+            *event.getListOfEventAssignments(),
+        ]
+    lists = model.getListOfRules(), model.getListOfInitialAssignments(), model.getListOfSpecies()
+    for element in (model, *laws, *events, *(element for each in lists for element in each)):
+        if element is not None:
+            element.renameSIdRefs(old, new)
 
 
 def with_factors(sbml: str, factors: Mapping[str, str], new: Mapping[str, float]) -> str:
@@ -49,8 +70,7 @@ def with_factors(sbml: str, factors: Mapping[str, str], new: Mapping[str, float]
     for name, formula in factors.items():
         _require_plain(model, name)
         individual = f"individual_{name}"
-        for element in model.getListOfAllElements():
-            element.renameSIdRefs(name, individual)
+        rename(model, name, individual)
         _add(model, individual, None)
         _rule(model, individual, f"{name} * ({formula})")
     return libsbml.writeSBMLToString(document)

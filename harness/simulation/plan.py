@@ -359,7 +359,8 @@ def _require_whole_multiples(
         rows = np.flatnonzero(chosen == name)
         given = regimens[name]
         for multiple in given.multiples if given else ():
-            amount = doses[rows] * multiple
+            with np.errstate(over="ignore"):  # what is too large is told below
+                amount = doses[rows] * multiple
             bad = np.flatnonzero(((amount > 0) & (amount < 1)) | ~np.isfinite(amount))
             if bad.size:
                 row = f"design: row {rows[bad[0]]}: " if design.names else ""

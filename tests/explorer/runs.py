@@ -46,7 +46,7 @@ def largest_error(model: str, cases: Sequence[Case], first: int = 0) -> tuple[fl
     kernel, written = kernel_script(program)
     times = parse_times(card.endpoint_times, card.symbols.time_unit)
     script = (
-        f"{(FOLDER / 'course.js').read_text()}\nconst KERNEL = {kernel};\n"
+        f"{(FOLDER / 'course.js').read_text('utf-8')}\nconst KERNEL = {kernel};\n"
         f"const MODEL = {json.dumps(run_facts(written))};\n{RUN}"
     )
     asked = [

@@ -61,7 +61,7 @@ def test_nothing_in_a_page_ends_its_scripts(tmp_path):
 def test_every_script_of_the_page_is_in_it():
     page = page_text(use_of("in_vitro"))
     for path in FOLDER.glob("*.js"):
-        assert path.read_text().splitlines()[-3] in page, path
+        assert path.read_text(encoding="utf-8").splitlines()[-3] in page, path
 
 
 READ = """
@@ -187,7 +187,9 @@ def test_a_link_a_command_and_a_call_hold_the_settings(hash_, tmp_path, monkeypa
     assert found["ends"] == pytest.approx(ends, rel=1e-3, abs=1e-12)
     monkeypatch.chdir(tmp_path)
     assert run([*shlex.split(found["command"])[1:], "--out", "run.csv"]) == 0, capfd.readouterr().err
-    heads, *_, last = (line.split(",") for line in (tmp_path / "run.csv").read_text().splitlines())
+    heads, *_, last = (
+        line.split(",") for line in (tmp_path / "run.csv").read_text(encoding="utf-8").splitlines()
+    )
     row = {head.partition(" ")[0]: text for head, text in zip(heads, last, strict=True)}
     assert [float(row["transgene"]), float(row["M_protein"])] == pytest.approx(ends, rel=1e-6, abs=1e-12)
 
@@ -276,7 +278,7 @@ def test_fifty_settings_of_the_sliders_are_those_of_the_engine(model):
 def test_the_command_writes_the_page_and_overwrites_nothing_unasked(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert run(["explore", "in_vitro", "--condition", "JeKo"]) == 0
-    page = (tmp_path / "in_vitro.html").read_text()
+    page = (tmp_path / "in_vitro.html").read_text(encoding="utf-8")
     assert json.dumps(select("in_vitro").card.title) in page
     assert run(["explore", "in_vitro"]) == 2
     assert "is there already" in capfd.readouterr().err

@@ -66,7 +66,7 @@ def test_killing_of_low_hill_is_integrated_from_the_first_complex_on(monkeypatch
 def test_a_run_that_fails_gives_large_finite_residuals_and_is_counted():
     prepared = Fit(problem="fig2b/moving_volume", engine="roadrunner").prepared
     arms = (
-        replace(prepared.arms[0], fixed={"V_b": 0.0}, regimen=Regimen((Dose(0.0, 5e6),))),
+        replace(prepared.arms[0], fixed={"K_off": -1e30}, regimen=Regimen((Dose(0.0, 5e6),))),
         prepared.arms[1],
     )
     objective = Objective(replace(prepared, arms=arms))

@@ -120,8 +120,8 @@ def test_a_size_of_noise_that_is_fixed_is_none_of_the_model_s_parameters(problem
 def test_what_is_not_supported_is_refused_in_one_line(problem):
     pytest.importorskip("petab")
     observables = problem.parent / "observables.tsv"
-    observables.write_text(observables.read_text(encoding="utf-8").replace("0.5", "0.1*A"), encoding="utf-8")
-    with pytest.raises(InputError, match=r"twice: noise '0.1[*]A' is neither a number nor a parameter"):
+    observables.write_text(observables.read_text(encoding="utf-8").replace("0.5", "exp(A)"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"twice: noise 'exp[(]A[)]' is neither a number nor a parameter"):
         prepare_petab(problem)
 
 

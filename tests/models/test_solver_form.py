@@ -12,7 +12,7 @@ from harness.models.solver_form import to_solver_file, to_solver_form
 
 @pytest.fixture
 def clinical():
-    return load_card("clinical").sbml_path().read_text()
+    return load_card("clinical").sbml_path().read_text(encoding="utf-8")
 
 
 def rules(sbml):
@@ -39,7 +39,7 @@ def test_a_sum_is_multiplied_out_and_pools_that_vanish_together_are_paired(clini
 @pytest.mark.parametrize("model", model_names())
 def test_each_equation_is_that_of_the_amount_over_the_amount(model):
     card = load_card(model)
-    sbml, pools = card.sbml_path().read_text(), card.solver.logarithms
+    sbml, pools = card.sbml_path().read_text(encoding="utf-8"), card.solver.logarithms
     plain, solved = roadrunner.RoadRunner(sbml), roadrunner.RoadRunner(to_solver_form(sbml, pools))
     for seed in range(5):
         amounts = dict(zip(pools, 10 ** np.random.default_rng(seed).uniform(-30, 9, len(pools)), strict=True))
