@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.completion import complete_model, complete_omega
 from harness.cli.options import (
     Changes,
     Engine,
     From,
+    Omegas,
     OtherEngine,
     Out,
+    PatientModel,
     Plot,
     Readings,
     Rule,
@@ -80,23 +81,9 @@ def exposure(
             help="An exposure: day_90=value_at(transgene, at=90). Repeatable. By default that, Cmax, AUC28.",
         ),
     ] = None,
-    omega: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID=VALUE",
-            help="Another spread: Tumor_0=0.8 gives burden one. Repeatable.",
-            autocompletion=complete_omega,
-        ),
-    ] = None,
+    omega: Omegas = None,
     rule: Rule = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="MODEL",
-            help="clinical, or an extension: clinical_waning, clinical_extinction.",
-            autocompletion=complete_model,
-        ),
-    ] = "clinical",
+    model: PatientModel = "clinical",
     set_: Changes = None,
     reading: Readings = None,
     from_: From = None,
@@ -196,6 +183,7 @@ def _print_compare(outcome: Outcome) -> None:
     """Differences from the first arm, the outcomes of each arm, and the power of a trial."""
     from harness.cli.terminal import plain_table, print_table
     from harness.figures.compare import SAID, in_words
+    from harness.figures.labels import with_unit
 
     for name in ("differences", "arms"):
         table = outcome.tables[name]
@@ -205,7 +193,10 @@ def _print_compare(outcome: Outcome) -> None:
         shown = plain_table(head, *arms, right=tuple(arms))
         for what, group in table.groupby("outcome", sort=False):
             cells = [in_words(str(what), *row) for row in group.iloc[:, 2:5].itertuples(index=False)]
-            shown.add_row(SAID[str(what)][name == "differences"], *cells)
+            said = SAID[str(what)][name == "differences"]
+            if what == "Cmax" and name == "arms":
+                said = with_unit(said, group["unit"].iloc[0])
+            shown.add_row(said, *cells)
         print_table(shown)
     for (arm, what), rows in (
         outcome.tables["power"].groupby(["arm", "outcome"], sort=False)
@@ -247,7 +238,12 @@ def _print_escalation(outcome: Outcome) -> None:
     doses = outcome.tables["doses"]
     slopes = doses["slope"].unique()
     toxic = [with_unit(f"toxic, slope {slope:g}", "percent") for slope in slopes]
-    heads = [MILLIONS, "median exposure", with_unit("responders", "percent"), *toxic]
+    heads = [
+        MILLIONS,
+        with_unit("median exposure", doses["unit"].iloc[0]),
+        with_unit("responders", "percent"),
+        *toxic,
+    ]
     table = plain_table(*heads, right=tuple(heads))
     for dose, group in doses.groupby("dose"):
         first = group.iloc[0]

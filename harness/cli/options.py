@@ -18,6 +18,7 @@ from harness.cli.completion import (
     complete_engine,
     complete_model,
     complete_observable,
+    complete_omega,
     complete_reading,
     complete_regimen,
     complete_rule,
@@ -34,8 +35,10 @@ __all__ = [
     "From",
     "Model",
     "Observables",
+    "Omegas",
     "OtherEngine",
     "Out",
+    "PatientModel",
     "Plot",
     "Posterior",
     "Readings",
@@ -60,6 +63,24 @@ Model = Annotated[
         metavar="MODEL",
         help="Name of a model (`cart models` lists them), or a path of your own: .xml, .sbml, .ant.",
         autocompletion=complete_model,
+    ),
+]
+PatientModel = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="clinical, or an extension: clinical_waning, clinical_extinction.",
+        autocompletion=complete_model,
+    ),
+]
+Omegas = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--omega",
+        metavar="ID=VALUE",
+        help="Another spread: Tumor_0=0.8 gives burden one. Repeatable.",
+        autocompletion=complete_omega,
     ),
 ]
 Doses = Annotated[

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.completion import complete_model, complete_omega
 from harness.cli.options import (
     Changes,
     Engine,
     From,
+    Omegas,
     OtherEngine,
     Out,
+    PatientModel,
     Plot,
     Posterior,
     Readings,
@@ -51,27 +52,13 @@ def population(
     ] = None,
     regimens: Regimens = None,
     regimen: Regimen = None,
-    omega: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID=VALUE",
-            help="Another spread: Tumor_0=0.8 gives burden one. Repeatable.",
-            autocompletion=complete_omega,
-        ),
-    ] = None,
+    omega: Omegas = None,
     month: Annotated[
         list[float] | None,
         typer.Option(metavar="NUMBER", help="When response is read off. Repeatable. 6 and 21 by default."),
     ] = None,
     rule: Rule = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="MODEL",
-            help="clinical, or an extension: clinical_waning, clinical_extinction.",
-            autocompletion=complete_model,
-        ),
-    ] = "clinical",
+    model: PatientModel = "clinical",
     set_: Changes = None,
     from_: From = None,
     uncertainty: Uncertainty = None,

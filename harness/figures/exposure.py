@@ -42,7 +42,7 @@ def _responders(axes: Axes, outcome: Outcome, exposure: str) -> None:
         axes.errorbar(rows["median"], rows["percent"], yerr=error, label=SAID[str(name)], **style)
     axes.set_xscale("log")
     axes.set_ylim(0, 103)
-    axes.set_xlabel(f"median {exposure} of each quartile")
+    axes.set_xlabel(with_unit(f"median {exposure} of each quartile", table["unit"].iloc[0]))
     axes.set_ylabel(with_unit("patients", "percent"))
     axes.legend(frameon=False, fontsize=8)
 

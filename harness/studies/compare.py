@@ -125,9 +125,9 @@ class Compare(VirtualPatients):
         Returns
         -------
         Outcome
-            Tables: `runs`, one row an arm and patient; `arms`, each outcome by arm; `differences`, each arm
-            less the first (Cmax: over it), with its 95 % interval over the patients; `power`, in percent, by
-            arm and patients an arm.
+            Tables: `runs`, one row an arm and patient; `arms`, each outcome by arm, with its unit;
+            `differences`, each arm less the first (Cmax: over it), with its 95 % interval over the patients;
+            `power`, in percent, by arm and patients an arm.
         """
         planned = self.plan()
         found = run(planned, executor, progress)
@@ -141,7 +141,11 @@ class Compare(VirtualPatients):
             name: runs[name].to_numpy().reshape(len(self.arms), -1)[:, good]
             for name in ("response", "complete", "response_month", "pfs", "progressed", "Cmax", "cells")
         }
-        tables = {"runs": runs, **self._compared(values), "power": pd.DataFrame(list(self._power(values)))}
+        compared = self._compared(values)
+        units = {"median_pfs": "month", "Cmax": planned.unit("Cmax"), "cells": "cells"}
+        units |= dict.fromkeys(SHARES, "percent")
+        compared["arms"]["unit"] = compared["arms"]["outcome"].map(units)
+        tables = {"runs": runs, **compared, "power": pd.DataFrame(list(self._power(values)))}
         notes = list(planned.notes)
         if failed:
             notes.append(

@@ -149,9 +149,9 @@ class Escalation(VirtualPatients):
         -------
         Outcome
             Tables: `doses`, by slope and dose the mean probability of toxicity, percent of responders and
-            the median exposure of all patients; `characteristics`, by design, slope and dose the percent of
-            trials that choose it, with an interval by Wilson, and its patients and toxicities in a trial;
-            `designs`, by design and slope what :meth:`number_names` has; `trials`, one row a trial.
+            the median exposure of all patients, with its unit; `characteristics`, by design, slope and dose
+            the percent of trials that choose it, with an interval by Wilson, and its patients and toxicities
+            in a trial; `designs`, by design and slope what :meth:`number_names` has; `trials`, one row a trial.
         """
         planned = self.plan()
         found = run(planned, executor, progress)
@@ -161,13 +161,14 @@ class Escalation(VirtualPatients):
         good = np.array([is_ok(each) for each in status]).reshape(shape).all(axis=1)
         if not good.any():
             raise RunFailed("no patient was simulated at every dose; there is nobody to draw trials from")
-        exposure = found[planned.study.endpoints[0].name].to_numpy().reshape(shape)[good]
+        call = planned.study.endpoints[0].name
+        exposure = found[call].to_numpy().reshape(shape)[good]
         responds = is_responder(found[RESPONSE].to_numpy().reshape(shape)[good])
         unknown = ~np.isfinite(exposure)
         exposure = np.where(unknown, 0.0, exposure)
         trials, dosed = self._trials(exposure, responds)
         tables = {
-            "doses": self._doses(exposure, responds),
+            "doses": self._doses(exposure, responds).assign(unit=planned.unit(call)),
             "characteristics": self._characteristics(trials, dosed),
             "designs": self._designs(trials),
             "trials": trials,

@@ -141,7 +141,7 @@ class ExposureResponse(VirtualPatients):
         tables = {
             "runs": runs,
             "associations": pd.DataFrame(list(self._associations(known))),
-            "quartiles": pd.DataFrame(list(self._quartiles(known))),
+            "quartiles": pd.DataFrame(list(self._quartiles(known, self._units(planned)))),
             "survival": self._survival(known),
             "confounding": pd.DataFrame(list(self._confounding(known))),
         }
@@ -220,7 +220,12 @@ class ExposureResponse(VirtualPatients):
                         **found._asdict(),
                     }
 
-    def _quartiles(self, known: pd.DataFrame) -> Iterator[dict[str, object]]:
+    def _units(self, planned: Plan) -> dict[str, str]:
+        """Units of the exposures."""
+        calls = [call.name for call in planned.study.endpoints]
+        return {name: planned.unit(call) for name, call in zip(self.exposures, calls, strict=False)}
+
+    def _quartiles(self, known: pd.DataFrame, units: Mapping[str, str]) -> Iterator[dict[str, object]]:
         for exposure in self.exposures:
             place = _quartile(known[exposure])
             for quartile in range(QUARTILES):
@@ -234,6 +239,7 @@ class ExposureResponse(VirtualPatients):
                         "exposure": exposure,
                         "quartile": quartile + 1,
                         "median": float(group[exposure].median()),
+                        "unit": units[exposure],
                         "outcome": outcome,
                         "patients": len(group),
                         "percent": 100 * count / len(group),
