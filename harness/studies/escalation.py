@@ -151,7 +151,7 @@ class Escalation(VirtualPatients):
             Tables: `doses`, by slope and dose the mean probability of toxicity, percent of responders and
             the median exposure of all patients, with its unit; `characteristics`, by design, slope and dose
             the percent of trials that choose it, with an interval by Wilson, and its patients and toxicities
-            in a trial; `designs`, by design and slope what :meth:`number_names` has; `trials`, one row a trial.
+            in a trial; `designs`, by design and slope what :meth:`number_names` has; `trials`, a row a trial.
         """
         planned = self.plan()
         found = run(planned, executor, progress)
