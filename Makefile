@@ -1,4 +1,4 @@
-# Two commands from a fresh clone: `make reproduce` and `make test`. They need python3 (3.11 to 3.13) and make.
+# Three commands from a fresh clone: `make reproduce`, `make test` and `make docs`. They need python3 (3.11 to 3.13) and make.
 # `make test PYTHON=python3.13` does the same with another Python, in an environment of its own: .venv-3.13.
 PYTHON ?= python3
 PYTHONS := python3.11 python3.12 python3.13
@@ -9,11 +9,14 @@ CONSTRAINTS := $(firstword $(wildcard constraints-$(VERSION).txt) constraints.tx
 INSTALL := -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 READY := $(VENV)/.ready
 RUNS := $(VENV)/.runs
+PAGES := $(VENV)/.pages
 BIN := $(VENV)/bin
 REPORT := build/report.html
+SITE := build/site
+TUTORIALS := all
 AMICI := build/amici
 
-.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint sbml benchmark agree-amici clean
+.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint docs sbml benchmark agree-amici clean
 
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
@@ -24,6 +27,7 @@ help:
 	@echo "make coverage    the tests, and which lines they reach; it may not fall"
 	@echo "make mutants     whether the tests notice 300 small changes of the code: an hour or more"
 	@echo "make lint        style checks, imports, types, built files"
+	@echo "make docs        the site, every tutorial run and every link checked: $(SITE)/index.html"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
@@ -84,6 +88,16 @@ lint: $(READY)
 	$(BIN)/cart build --check
 	$(BIN)/cart check
 	$(BIN)/cart docs --check
+
+# The site has packages of its own, which neither runs nor tests need.
+$(PAGES): pyproject.toml $(CONSTRAINTS)
+	@test -n "$(INTERPRETER)"
+	$(INTERPRETER) -m venv $(VENV)
+	$(BIN)/python $(INSTALL) --editable '.[docs]'
+	@touch $@
+
+docs: $(PAGES)
+	$(BIN)/python -m docs.site $(SITE) --tutorials $(TUTORIALS)
 
 sbml: $(READY)
 	$(BIN)/cart build

@@ -1,0 +1,65 @@
+"""How Sphinx reads the pages that `python -m docs.site` has put together; `make docs` calls both."""
+
+from importlib import metadata
+from pathlib import Path
+
+from myst_nb.core import render
+from pygments.lexers.special import TextLexer
+
+HERE = Path(__file__).parent
+
+project = "cart-pkpd"
+author = "The cart-pkpd developers"
+release = metadata.version("cart-pkpd")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["examples", "files"]
+
+myst_enable_extensions = ["attrs_block", "colon_fence"]
+myst_heading_anchors = 4
+
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 240
+nb_merge_streams = True
+nb_execution_show_tb = True
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "cart-pkpd"
+html_static_path = [str(HERE / "site" / "assets")]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_show_sphinx = False
+html_copy_source = False
+pygments_style = "tango"
+pygments_dark_style = "native"
+html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
+
+
+def joined(outputs):
+    """Outputs of a cell, what is printed in one piece: it comes in many, which may end within a line."""
+    whole = []
+    for output in outputs:
+        last = whole[-1] if whole else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            last["text"] += output["text"]
+        else:
+            whole.append(output.copy())
+    return whole
+
+
+def setup(app):
+    """Tables are shown as they are, and what is printed as it was."""
+    render.coalesce_streams = joined  # the one of myst-nb 1.4 breaks lines where pieces meet
+    app.add_lexer("csv", TextLexer)
