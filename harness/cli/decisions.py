@@ -26,7 +26,7 @@ from harness.cli.options import (
     parse_changes,
 )
 from harness.cli.population import cells_of
-from harness.cli.studies import answer, carried
+from harness.cli.studies import answer, carried, print_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -266,6 +266,7 @@ def _print_draws(outcome: Outcome, begins: tuple[str, ...]) -> None:
 
     if "uncertainty" not in outcome.tables:
         return
+    print_shares(outcome)
     table = plain_table(
         "over the draws", "at the estimates", "low", "high", right=("at the estimates", "low", "high")
     )

@@ -30,7 +30,7 @@ from harness.cli.options import (
     Workers,
     parse_changes,
 )
-from harness.cli.studies import answer, carried, chosen_regimen, is_of_curves
+from harness.cli.studies import answer, carried, chosen_regimen, is_of_curves, print_shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,6 +185,7 @@ def _print_population(outcome: Outcome, rule: str) -> None:
         row += [f"{of_dose.percent[m, b]:.1f}" for m in shares["month"].unique() for b in ("PD", "CR")]
         table.add_row(f"{dose / 1e6:g}", *row, _with_interval(medians.loc[dose], "median"))
     print_table(table)
+    print_shares(outcome)
 
 
 def _print_trial(outcome: Outcome) -> None:
@@ -207,6 +208,7 @@ def _print_trial(outcome: Outcome) -> None:
     if "power" in numbers:
         power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
         print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")
+    print_shares(outcome)
 
 
 def _with_interval(row: pd.Series | dict, name: str) -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "chosen_regimen",
     "doses_of",
     "is_of_curves",
+    "print_shares",
     "run_study",
     "say",
     "say_damaged",
@@ -158,6 +159,25 @@ def run_study(
         outcome = study.run(executor, progress)
     say([*outcome.notes, f"{outcome.runs} runs, {outcome.failed} failed"])
     return outcome
+
+
+def print_shares(outcome: Outcome) -> None:
+    """How much of the variance is not known of the parameters, where there are draws of them and patients."""
+    from harness.cli.terminal import plain_table, print_table
+
+    if "variance" not in outcome.tables:
+        return
+    table = outcome.tables["variance"]
+    groups = list(table["group"].unique())
+    print("percent of the variance that is of the parameters (95 % over draws); the rest is of the patients")
+    shown = plain_table("of", *groups, right=tuple(groups))
+    for name, rows in table.groupby("quantity", sort=False):
+        cells = {
+            row.group: f"{row.parameters:.0f} ({row.low:.0f}-{row.high:.0f})" if row.low == row.low else "-"
+            for row in rows.itertuples()
+        }
+        shown.add_row(str(name), *(cells.get(group, "-") for group in groups))
+    print_table(shown)
 
 
 def answer(

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, Style, axes_for
+from harness.figures.style import COLOURS, DASHES, DRAWS, INK, SomeAxes, Style, axes_for
 from harness.studies.outcome import Outcome
 
 __all__ = ["SAID", "draw_compare", "in_words"]
@@ -39,6 +39,8 @@ def in_words(outcome: str, value: float, low: float, high: float) -> str:
 def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Differences in percent of patients, the ratio of Cmax, and power by size: two or three sets of axes.
 
+    A wide line over a number is what draws of the parameters make of it.
+
     The last is there where the comparison asked for power.
     """
     power = outcome.tables["power"]
@@ -56,6 +58,8 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
                 error = [[row.difference - row.low], [row.high - row.difference]]
                 label = arm if place == 0 else None
                 each.errorbar([row.difference], [-place + shift], xerr=error, label=label, **style)
+                if "difference_low" in rows:
+                    each.hlines(-place + shift, row.difference_low, row.difference_high, **DRAWS)
     _finish(drawn[0], ["ORR", "CR", "response at the month"], 0.0)
     drawn[0].set_xlabel(with_unit(f"less {first}", "points"))
     drawn[0].legend(frameon=False, fontsize=8)

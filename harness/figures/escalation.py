@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, legend_of_all
+from harness.figures.style import COLOURS, DASHES, DRAWS, INK, SomeAxes, axes_for, legend_of_all
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_escalation"]
@@ -44,6 +44,8 @@ def draw_escalation(outcome: Outcome, target: float, axes: SomeAxes | None = Non
             error = [rows["percent"] - rows["low"], rows["high"] - rows["percent"]]
             each.bar(at, rows["percent"], width * 0.92, color=COLOURS[i], label=NAMES.get(design, design))
             each.errorbar(at, rows["percent"], yerr=error, fmt="none", ecolor=INK, elinewidth=0.8, capsize=2)
+            if "percent_low" in rows:
+                each.vlines(at, rows["percent_low"], rows["percent_high"], **DRAWS)
         each.set_xticks(np.append(place, len(labels)), [*labels, "none"])
         each.set_ylim(0, 100)
         each.set_xlabel(f"chosen {MILLIONS}")

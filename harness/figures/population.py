@@ -15,7 +15,18 @@ from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import category, category_names, criteria
 from harness.figures.labels import CHANGE, MILLIONS, MONTHS, PATIENTS, dose_name, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for, dress, given_axes, legend_of_all
+from harness.figures.style import (
+    COLOURS,
+    DRAWS,
+    INK,
+    SomeAxes,
+    Style,
+    axes_for,
+    dress,
+    given_axes,
+    ink_legend,
+    legend_of_all,
+)
 from harness.figures.survival import draw_survival
 from harness.studies.outcome import Outcome
 
@@ -29,6 +40,10 @@ __all__ = [
 
 BINS = {"PD": "#b3261e", "SD": "#b0b4ba", "PR": "#56b4e9", "CR": "#0072b2"}
 """Colour of each bin of Figure 6, worst first: told apart by lightness too."""
+
+
+OF_SPIDERS = "Single patients, coloured by their response at the end"
+OF_DRAWS = "What differs between patients, and what draws of the parameters make of their median, 95 % each"
 
 
 def draw_spiders(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
@@ -76,13 +91,20 @@ def draw_predictions(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axe
 def draw_population(outcome: Outcome, rule: str, axes: SomeAxes | None = None) -> list[Axes]:
     """A population on one page: some spiders above; response by dose, and survival by `rule`, below.
 
-    A set of axes for each of at most four doses, for each month, and one for survival.
+    A set of axes for each of at most four doses, for each month, and one for survival. Where there are draws
+    of the parameters, bands of patients and of the draws are above in place of the spiders.
     """
     spiders, shares = outcome.tables["spiders"], outcome.tables["fractions"]
+    bands = outcome.tables["bands"]
+    drawn_too = "median_low" in bands
     doses, months = _some(shares["dose"].unique()), shares["month"].unique()
     count = len(doses) + len(months) + 1
-    drawn = _page(len(doses), len(months)) if axes is None else given_axes(axes, count)
-    _spiders(drawn[: len(doses)], spiders, doses)
+    title = OF_DRAWS if drawn_too else OF_SPIDERS
+    drawn = _page(len(doses), len(months), title) if axes is None else given_axes(axes, count)
+    if drawn_too:
+        _bands(drawn[: len(doses)], bands, doses)
+    else:
+        _spiders(drawn[: len(doses)], spiders, doses)
     _stacks(drawn[len(doses) : -1], shares, months)
     survival = outcome.tables["survival"]
     of_rule = survival[survival["rule"] == rule]
@@ -91,11 +113,11 @@ def draw_population(outcome: Outcome, rule: str, axes: SomeAxes | None = None) -
     return drawn
 
 
-def _page(doses: int, months: int) -> list[Axes]:
+def _page(doses: int, months: int, title: str) -> list[Axes]:
     """Axes in two rows of a page: one a dose above; one a month, and a wide one, below."""
     figure = Figure(figsize=(max(3.1 * doses, 3.4 * months + 5.5), 7.6), layout="constrained")
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.35)).flat
-    above.suptitle("Single patients, coloured by their response at the end", color=INK, fontsize=10)
+    above.suptitle(title, color=INK, fontsize=10)
     wide = {"width_ratios": [1] * months + [1.6]}
     axes = [*above.subplots(1, doses, squeeze=False).flat]
     axes += [*below.subplots(1, months + 1, squeeze=False, gridspec_kw=wide).flat]
@@ -116,9 +138,13 @@ def draw_trial(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         error = [of_arm["percent"] - of_arm["low"], of_arm["high"] - of_arm["percent"]]
         bars.bar(at, of_arm["percent"], width * 0.92, color=COLOURS[i % len(COLOURS)], label=arm)
         bars.errorbar(at, of_arm["percent"], yerr=error, fmt="none", ecolor=INK, elinewidth=0.8, capsize=2)
+        if "percent_low" in of_arm:
+            bars.vlines(at, of_arm["percent_low"], of_arm["percent_high"], label=i * "_" + "draws", **DRAWS)
     bars.set_xticks(np.arange(len(of_arm)), of_arm["category"])
     bars.set_ylabel(PATIENTS)
     bars.set_title("Best response, 95 % of the replicates", loc="left", color=INK, fontsize=10)
+    if "percent_low" in responses:
+        bars.legend(fontsize=8, frameon=False)
     by_arm = {arm: survival[survival["arm"] == arm] for arm in arms}
     draw_survival(by_arm, "progression-free", ax=curves)
     curves.set_title("The first replicate", loc="left", color=INK, fontsize=10)
@@ -146,15 +172,35 @@ def _stacks(axes: list[Axes], table: pd.DataFrame, months: np.ndarray) -> None:
     _legend(axes[-1])
 
 
+def _bands(axes: list[Axes], table: pd.DataFrame, doses: np.ndarray) -> None:
+    """The middle 95 % of the patients, and within it the median with its band over the draws."""
+    for i, (each, dose) in enumerate(zip(axes, doses, strict=True)):
+        rows = table[table["dose"] == dose]
+        month, colour = rows["month"], COLOURS[0]
+        for name, alpha, label in (("patients", 0.15, "patients"), ("median", 0.5, "median, draws")):
+            ends: Style = {"y1": rows[f"{name}_low"], "y2": rows[f"{name}_high"]}
+            each.fill_between(month, **ends, color=colour, alpha=alpha, lw=0, label=label)
+        each.plot(month, rows["median"], color=colour, linewidth=1.4, label="median")
+        _as_spider(each, table["month"].max(), dose)
+        if i:
+            each.set_ylabel("")
+    ink_legend(axes[0].legend(fontsize=8, frameon=False, loc="upper right"))
+
+
 def _spider(axes: Axes, table: pd.DataFrame, dose: float) -> None:
     """Trajectories of one dose, coloured by the bin of their end; those above the top are cut off."""
     for _, patient in table.groupby("patient"):
         end = patient["change"].iloc[-1]
         colour = INK if np.isnan(end) else BINS[_bin(end)]
         axes.plot(patient["month"], patient["change"], color=colour, linewidth=0.45, alpha=0.55)
+    _as_spider(axes, table["month"].max(), dose)
+
+
+def _as_spider(axes: Axes, end: float, dose: float) -> None:
+    """Axes of the change of M-protein over time at one dose."""
     worst = next(c.at_most for c in criteria().categories if c.name == "SD")
     axes.axhline(worst, color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
-    axes.set_xlim(0, table["month"].max())
+    axes.set_xlim(0, end)
     axes.set_ylim(-102, 110)
     axes.xaxis.set_major_locator(MultipleLocator(12))
     axes.set_xlabel(MONTHS)

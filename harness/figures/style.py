@@ -26,6 +26,7 @@ from harness.files import write_whole
 __all__ = [
     "COLOURS",
     "DASHES",
+    "DRAWS",
     "INK",
     "SomeAxes",
     "Style",
@@ -49,6 +50,9 @@ SomeAxes = Sequence[Axes] | np.ndarray
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
 INK = "#1f2328"
+DRAWS: Style = {"color": INK, "linewidth": 5, "alpha": 0.35, "zorder": 3}
+"""A line over what draws of the parameters make of a number, beside its own interval."""
+
 PIXELS_PER_INCH = 112
 
 

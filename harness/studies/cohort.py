@@ -24,7 +24,16 @@ from harness.analysis.response import (
 )
 from harness.analysis.survival import kaplan_meier, median
 
-__all__ = ["category_labels", "fractions", "medians", "patient_rows", "responses", "spiders", "survival"]
+__all__ = [
+    "bands",
+    "category_labels",
+    "fractions",
+    "medians",
+    "patient_rows",
+    "responses",
+    "spiders",
+    "survival",
+]
 
 RESPONSES = ("orr", "cr", "cr_strict", "second_response")
 
@@ -130,6 +139,21 @@ def spiders(time: np.ndarray, change: np.ndarray, doses: tuple[float, ...]) -> p
     """Trajectories as one long table: patient, dose, month, change (%)."""
     index = pd.MultiIndex.from_product([range(len(change)), doses, time], names=["patient", "dose", "month"])
     return pd.DataFrame({"change": change.reshape(-1)}, index=index).reset_index()
+
+
+def bands(time: np.ndarray, change: np.ndarray, doses: tuple[float, ...]) -> pd.DataFrame:
+    """Over the patients of each dose, by month: the median change (%), and the ends of the middle 95 %.
+
+    Columns `dose`, `month`, `median`, `patients_low`, `patients_high`; NaN where no simulation went well.
+    """
+    parts = []
+    for i, dose in enumerate(doses):
+        known = change[np.isfinite(change[:, i]).all(axis=1), i]
+        none = np.full((3, time.size), np.nan)
+        ends = np.percentile(known, (2.5, 50, 97.5), axis=0) if len(known) else none
+        columns = {"median": ends[1], "patients_low": ends[0], "patients_high": ends[2]}
+        parts.append(pd.DataFrame({"dose": float(dose), "month": time, **columns}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _by_dose(runs: pd.DataFrame) -> list[tuple[float, pd.DataFrame]]:

@@ -26,7 +26,7 @@ from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regime
 from harness.simulation.run import run
 from harness.simulation.study import REDOSES, is_ok
 from harness.simulation.times import parse_until
-from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed, refuse_set_twice
 from harness.studies.virtual_patients import CHANGE, VirtualPatients
 
 if TYPE_CHECKING:
@@ -155,6 +155,10 @@ class Compare(VirtualPatients):
         return Outcome(
             self._numbers(tables, failed), tables, self.size(), failed, tuple(notes), engine=engine
         )
+
+    def of_patients(self, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], np.ndarray]:
+        table = tables["runs"]
+        return by_group(table, "arm", table["status"].map(is_ok), ["response", "complete", "pfs"], ["Cmax"])
 
     def plan(self) -> Plan:
         """The simulations: arm by arm, each with the same patients."""

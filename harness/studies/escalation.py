@@ -7,6 +7,7 @@ toxicity is the user's own: nothing in the model or the article says one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.studies.outcome import Outcome, Progress, count_failed
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 from harness.studies.virtual_patients import VirtualPatients
 
 __all__ = ["Escalation", "Toxicity"]
@@ -151,7 +152,8 @@ class Escalation(VirtualPatients):
             Tables: `doses`, by slope and dose the mean probability of toxicity, percent of responders and
             the median exposure of all patients, with its unit; `characteristics`, by design, slope and dose
             the percent of trials that choose it, with an interval by Wilson, and its patients and toxicities
-            in a trial; `designs`, by design and slope what :meth:`number_names` has; `trials`, a row a trial.
+            in a trial; `designs`, by design and slope what :meth:`number_names` has; `trials`, a row a trial;
+            `runs`, a row a patient and dose: exposure, and whether it responds.
         """
         planned = self.plan()
         found = run(planned, executor, progress)
@@ -162,8 +164,17 @@ class Escalation(VirtualPatients):
         if not good.any():
             raise RunFailed("no patient was simulated at every dose; there is nobody to draw trials from")
         call = planned.study.endpoints[0].name
-        exposure = found[call].to_numpy().reshape(shape)[good]
-        responds = is_responder(found[RESPONSE].to_numpy().reshape(shape)[good])
+        runs = pd.DataFrame(
+            {
+                "patient": np.repeat(np.arange(self.patients), len(self.doses)),
+                "dose": np.tile(self.doses, self.patients),
+                "exposure": found[call].to_numpy(),
+                "responds": is_responder(found[RESPONSE].to_numpy()),
+                "status": status,
+                "reason": reason,
+            }
+        )
+        exposure, responds = (runs[name].to_numpy().reshape(shape)[good] for name in ("exposure", "responds"))
         unknown = ~np.isfinite(exposure)
         exposure = np.where(unknown, 0.0, exposure)
         trials, dosed = self._trials(exposure, responds)
@@ -172,6 +183,7 @@ class Escalation(VirtualPatients):
             "characteristics": self._characteristics(trials, dosed),
             "designs": self._designs(trials),
             "trials": trials,
+            "runs": runs,
         }
         notes = list(planned.notes)
         if failed:
@@ -185,6 +197,10 @@ class Escalation(VirtualPatients):
         notes.append("the curve of exposure and toxicity is an assumption of whoever declares it")
         numbers, engine = self._numbers(tables, failed), planned.study.engine
         return Outcome(numbers, tables, self.size(), failed, tuple(notes), engine=engine)
+
+    def of_patients(self, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], np.ndarray]:
+        table = tables["runs"]
+        return by_group(table, "dose", table["status"].map(is_ok), ["responds"], ["exposure"])
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""

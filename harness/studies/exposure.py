@@ -26,7 +26,7 @@ from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.simulation.times import parse_until
-from harness.studies.outcome import Outcome, Progress, count_failed
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 from harness.studies.virtual_patients import CHANGE, VirtualPatients
 
 if TYPE_CHECKING:
@@ -149,6 +149,11 @@ class ExposureResponse(VirtualPatients):
         return Outcome(
             self._numbers(tables, failed), tables, self.size(), failed, tuple(notes), engine=engine
         )
+
+    def of_patients(self, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], np.ndarray]:
+        table = tables["runs"]
+        known = table["status"].map(is_ok)
+        return by_group(table, "dose", known, ["response", "complete", "pfs"], list(self.exposures))
 
     def plan(self) -> Plan:
         """The simulations: dose by dose, each with patients of its own."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ __all__ = [
     "ProgressionRule",
     "Seed",
     "StudyDeclaration",
+    "by_group",
     "count_failed",
     "refuse_set_twice",
 ]
@@ -64,6 +65,24 @@ def count_failed(status: Sequence[str] | np.ndarray, reason: Sequence[str] | np.
     if failed == len(status):
         raise RunFailed(f"every simulation failed; the first: {next(iter(reason))}")
     return failed
+
+
+def by_group(
+    table: pd.DataFrame, group: str, known: pd.Series, names: Iterable[str], logarithms: Iterable[str] = ()
+) -> dict[tuple[str, str], np.ndarray]:
+    """Columns of a table with a row a patient, by group and name; of `logarithms`, as ``log(NAME)``.
+
+    NaN for those that are not `known`, or have no logarithm.
+    """
+    found = {}
+    for label, rows in table.assign(known=known).groupby(group, sort=False):
+        told, good = f"{label:g}" if isinstance(label, float) else str(label), rows["known"].to_numpy(bool)
+        for name in names:
+            found[told, name] = np.where(good, rows[name].to_numpy(float), np.nan)
+        for name in logarithms:
+            value = rows[name].to_numpy(float)
+            found[told, f"log({name})"] = np.log(np.where(good & (value > 0), value, np.nan))
+    return found
 
 
 def refuse_set_twice(changes: Iterable[str], varied: Iterable[str]) -> None:
@@ -134,6 +153,20 @@ class StudyDeclaration(Declaration, ABC):
         """Files that it reads, which no result may be written over: those of its model."""
         model = getattr(self, "model", None)
         return model_files(model) if model else ()
+
+    def lean(self) -> Self:
+        """The same study without what is of no use when it is run for every draw of the parameters."""
+        return self
+
+    def of_patients(
+        self,
+        tables: Mapping[str, pd.DataFrame],  # noqa: ARG002 - most have none
+    ) -> dict[tuple[str, str], np.ndarray]:
+        """Numbers of single patients by dose or arm and name, whose variance is shared out; most have none.
+
+        The places are those of the same patients in every draw of the parameters.
+        """
+        return {}
 
     @abstractmethod
     def number_names(self) -> tuple[str, ...]:

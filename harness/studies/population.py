@@ -6,6 +6,7 @@ simulation failed is in the table of runs, and in no fraction or curve.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_times, parse_until
 from harness.studies import cohort
-from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed, refuse_set_twice
 from harness.studies.published import Drawn, Published, predict, read_published
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
@@ -135,7 +136,8 @@ class Population(VirtualPatients):
             Tables, in cells, percent and months: `runs`, one row a patient and dose; `responses`, best
             response by dose; `fractions`, by dose and month in the bins of Figure 6; `survival`, Kaplan-Meier
             curves of PFS by dose and rule; `medians` of PFS and of the duration of response; `spiders`,
-            trajectories; `predictions` of trials, when `published` is given.
+            trajectories; `bands`, the median and the middle 95 % of the patients over time; `predictions` of
+            trials, when `published` is given.
         """
         self.number_names()  # what cannot be answered is told before anything runs
         planned = self.plan()
@@ -154,6 +156,15 @@ class Population(VirtualPatients):
         curves = found.isel(time=rows_at(found.time.to_numpy(), self._shown_times())) if self.curves else None
         numbers, engine = self._numbers(tables), planned.study.engine
         return Outcome(numbers, tables, self.size(), failed, notes, engine=engine, curves=curves)
+
+    def lean(self) -> Population:
+        return self.model_copy(update={"spiders": 0, "curves": False, "times": None})
+
+    def of_patients(self, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], np.ndarray]:
+        runs, changes = tables["runs"], [f"change_{month:g}" for month in self.months]
+        return by_group(
+            runs, "dose", runs["best_response"] != "", ["orr", "cr", *changes, f"pfs_{self.rule}"]
+        )
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
@@ -198,6 +209,7 @@ class Population(VirtualPatients):
             "survival": cohort.survival(runs),
             "medians": cohort.medians(runs),
             "spiders": cohort.spiders(months, change[: self.spiders], self.doses),
+            "bands": cohort.bands(months, change, self.doses),
         }
         if self.published is not None:
             tables["predictions"] = predict(self._published(), self._drawn(runs), self.trials, self.seed)

@@ -8,6 +8,7 @@ evaluable and not followed, is counted, and has a row.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
 from harness.studies.cohort import category_labels
-from harness.studies.outcome import Outcome, Progress, count_failed
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
 __all__ = ["Trial", "TrialArm"]
@@ -130,6 +131,10 @@ class Trial(VirtualPatients):
             (*planned.notes, lost) if failed else planned.notes,
             engine=planned.study.engine,
         )
+
+    def of_patients(self, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], np.ndarray]:
+        table = tables["patients"]
+        return by_group(table, "arm", table["pfs"].notna(), ["response", "complete", "pfs"])
 
     def plan(self) -> Plan:
         """The simulations: replicate by replicate, arm by arm, patient by patient."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.variance import variance_shares
 from harness.errors import RunFailed
 from harness.models.catalog import select
 from harness.simulation.estimates import Estimates, estimates_for, middle
@@ -22,7 +23,7 @@ from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
 __all__ = ["Uncertain", "at_estimates", "estimates_of_study"]
 
-GIVEN = {"dose", "month", "burden_percent", "patient", "replicate", "time"}
+GIVEN = {"dose", "month", "slope", "burden_percent", "patient", "replicate", "time"}
 """Columns that say what a row is of."""
 
 BY_CHANCE = {"low", "high", "left"}
@@ -56,7 +57,9 @@ class Uncertain:
     """A study at estimates, and at as many draws of them.
 
     Its outcome is that at the estimates with more: `_low` and `_high` beside each column of numbers of tables
-    whose rows are the same in every draw, and the table `uncertainty`, a row a number.
+    whose rows are the same in every draw; the table `uncertainty`, a row a number; and of a study of patients
+    the table `variance`: how much of what a patient may have is not known of the parameters, and how much
+    differs between patients.
     """
 
     study: StudyDeclaration
@@ -86,7 +89,7 @@ class Uncertain:
         others, lost = [], 0
         for each in drawn:
             try:
-                others.append(at_estimates(self.study, each).run(executor, progress))
+                others.append(at_estimates(self.study.lean(), each).run(executor, progress))
             except RunFailed:
                 lost += 1
         source = self.estimates.source
@@ -102,11 +105,24 @@ class Uncertain:
         tables = {name: _banded(name, table, others, given) for name, table in base.tables.items()}
         return replace(
             base,
-            tables={**tables, "uncertainty": _of_numbers(base, others)},
+            tables={**tables, "uncertainty": _of_numbers(base, others), **self._variance(others)},
             runs=base.runs + sum(other.runs for other in others),
             failed=base.failed + sum(other.failed for other in others),
             notes=tuple(notes),
         )
+
+    def _variance(self, others: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
+        """Shares of draws and patients by group and quantity, in percent; no table without patients."""
+        each = [self.study.of_patients(other.tables) for other in others]
+        rows = []
+        for group, quantity in each[0]:
+            found = variance_shares(np.array([values[group, quantity] for values in each]))
+            shares = {"parameters": found.share, "low": found.low, "high": found.high}
+            percent = {name: 100 * value for name, value in shares.items()}
+            percent["patients"] = 100 - percent["parameters"]
+            deviations = {"sd_parameters": found.sd_draws, "sd_patients": found.sd_patients}
+            rows.append({"group": group, "quantity": quantity, **percent, **deviations})
+        return {"variance": pd.DataFrame(rows)} if rows else {}
 
 
 def _of_numbers(base: Outcome, others: Sequence[Outcome]) -> pd.DataFrame:

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from harness.cli.main import run
+from harness.declarations import declare
+from harness.figures.population import draw_population
+from harness.models.catalog import load_card
+from harness.models.provenance import omegas_of
 from harness.simulation.estimates import Estimates
 from harness.simulation.execute import Serial
+from harness.studies.compare import Compare
+from harness.studies.escalation import Escalation, Toxicity
+from harness.studies.exposure import ExposureResponse
 from harness.studies.map import Map
 from harness.studies.population import Population
 from harness.studies.trial import Trial, TrialArm
@@ -53,6 +60,45 @@ def test_draws_stand_beside_the_answer_at_the_estimates_and_hold_single_runs():
     assert (survival.survival_low <= survival.survival_high).all()
     assert survival.survival_low.notna().all()
     assert outcome.runs == 4 * 5 == Uncertain(FEW, KILL, 3).size()
+
+
+def of_arms(kind, **more):
+    arms = {"one": {"doses": ["1e8"]}, "two": {"doses": ["4e8"]}}
+    return declare(kind, model="clinical", arms=arms, until="9 months", **more)
+
+
+STUDIES = {
+    "population": FEW,
+    "trial": Trial(arms={"one": TrialArm(patients=5, doses=("150e6",))}, visits="0:120:30", replicates=2),
+    "compare": of_arms(Compare, patients=12, draws=100),
+    "exposure": ExposureResponse(patients=20, until="4 months", omegas={"Tumor_0": 0.8}),
+    "escalate": Escalation(
+        doses=(1e8, 4e8), patients=8, trials=3, toxicity=Toxicity(at=1e4, probability=0.3, slopes=(1.0,))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_variance_of_a_patient_is_shared_out_between_parameters_and_patients(name):
+    outcome = Uncertain(STUDIES[name], KILL, draws=3).run(Serial())
+    table = outcome.tables["variance"].dropna()
+    assert len(table) >= 1
+    assert (table.parameters + table.patients).to_numpy() == pytest.approx(100)
+    assert ((table.low <= table.parameters) & (table.parameters <= table.high)).all()
+
+
+def test_all_of_the_variance_is_of_the_parameters_where_patients_are_alike():
+    alike = dict.fromkeys(omegas_of(load_card("clinical")), 0.0)
+    study = FEW.model_copy(update={"omegas": alike, "patients": 3})
+    table = Uncertain(study, KILL, draws=4).run(Serial()).tables["variance"].set_index("quantity")
+    assert table.parameters["change_3"] == 100
+    outcome = Uncertain(FEW, KILL, draws=4).run(Serial())
+    assert 0 < outcome.tables["variance"].set_index("quantity").parameters["change_3"] < 100
+    bands = outcome.tables["bands"]
+    assert {"median_low", "median_high", "patients_low", "patients_high"} <= set(bands)
+    labels = draw_population(outcome, FEW.rule)[0].get_legend_handles_labels()[1]
+    assert labels == ["patients", "median, draws", "median"]
+    assert (bands.median_low <= bands.median_high).all()
 
 
 def test_a_map_and_a_trial_have_bands_too():
