@@ -1,7 +1,8 @@
 """Survival of a group: Kaplan-Meier with bands, medians with intervals, log-rank, number at risk.
 
 Promise: plain functions of `durations`, shape (n,), and `events`, shape (n,), true where the event came and
-false where the patient was censored, both of the same patients; the estimators are those of lifelines. A
+false where the patient was censored, both of the same patients; the estimators are those of lifelines, to
+which tests hold them, without the time that its tables take: a study of trials asks for thousands. A
 duration that is not a number is refused: who calls decides what a failed simulation means. The median, of a
 curve and of its band alike, is the smallest time at which it is at most one half; whether it is does not hang
 on rounding.
@@ -16,8 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
-from lifelines.statistics import multivariate_logrank_test
+from scipy.stats import chi2, norm
 
 from harness.errors import InputError
 
@@ -66,23 +66,33 @@ def kaplan_meier(durations: np.ndarray, events: np.ndarray, level: float = LEVEL
         One row a step, from time 0: `time` in the unit of the durations; `survival`, `lower` and `upper` as
         fractions, each holding from its time on; `at_risk` just before that time; `events`, `censored` at it.
     """
+    return pd.DataFrame(_steps(*_checked(durations, events), level))
+
+
+def _steps(durations: np.ndarray, events: np.ndarray, level: float) -> dict[str, np.ndarray]:
+    """Columns of :func:`kaplan_meier`, of checked durations and events."""
     if not 0 < level < 1:
         raise InputError(f"confidence level: between 0 and 1, not {level:g}")
-    fitted = KaplanMeierFitter(alpha=1 - level).fit(*_checked(durations, events))
-    low, high = fitted.confidence_interval_.to_numpy().T
-    counts = fitted.event_table
-    at_risk, observed = counts["at_risk"].to_numpy(int), counts["observed"].to_numpy(int)
-    return pd.DataFrame(
-        {
-            "time": fitted.survival_function_.index.to_numpy(float),
-            "survival": _product_limit(at_risk, observed),
-            "lower": low,
-            "upper": high,
-            "at_risk": at_risk,
-            "events": observed,
-            "censored": counts["censored"].to_numpy(int),
-        }
-    )
+    time, place = np.unique(np.append(0.0, durations), return_inverse=True)
+    every = np.bincount(place[1:], minlength=time.size)
+    observed = np.bincount(place[1:][events], minlength=time.size)
+    at_risk = durations.size - np.append(0, np.cumsum(every)[:-1])
+    left = at_risk - observed
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.cumsum(np.where(left > 0, observed / (at_risk * left), 0.0))
+        logarithm = np.cumsum(np.log(left) - np.log(at_risk))
+        width = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / logarithm
+        ends = np.exp(-np.exp(np.log(-logarithm) + np.array([[-1.0], [1.0]]) * width))
+    lower, upper = np.where(np.isnan(ends), 1.0, ends)
+    return {
+        "time": time,
+        "survival": _product_limit(at_risk, observed),
+        "lower": lower,
+        "upper": upper,
+        "at_risk": at_risk,
+        "events": observed,
+        "censored": every - observed,
+    }
 
 
 def _product_limit(at_risk: np.ndarray, events: np.ndarray) -> np.ndarray:
@@ -109,8 +119,8 @@ def median(durations: np.ndarray, events: np.ndarray, level: float = LEVEL) -> M
     Each is the smallest time at which its curve is at most one half, as in lifelines. Where a curve stands at
     one half for a while, survfit of R takes the middle of that piece instead.
     """
-    curve = kaplan_meier(durations, events, level)
-    reached = [curve.time[curve[name] <= 0.5] for name in ("survival", "lower", "upper")]
+    curve = _steps(*_checked(durations, events), level)
+    reached = [curve["time"][curve[name] <= 0.5] for name in ("survival", "lower", "upper")]
     return MedianTime(*(float(times.min()) if len(times) else np.inf for times in reached))
 
 
@@ -138,14 +148,26 @@ def log_rank(groups: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> LogRank:
     events = np.concatenate([e for _, e in checked.values()])
     if not events.any():
         raise InputError("log-rank: no event in any group")
-    names = np.repeat(list(checked), [d.size for d, _ in checked.values()])
-    found = multivariate_logrank_test(durations, names, events)
-    return LogRank(float(found.test_statistic), len(groups) - 1, float(found.p_value))
+    times, died = np.unique(durations[events], return_counts=True)
+    alive = np.array([_at_risk(d, times) for d, _ in checked.values()], float)
+    deaths = np.array([np.bincount(np.searchsorted(times, d[e]), minlength=times.size)
+                       for d, e in checked.values()])  # fmt: skip
+    every = alive.sum(axis=0)
+    share = alive / every
+    apart = (deaths - died * share).sum(axis=1)[:-1]
+    spread = died * (every - died) / np.maximum(every - 1, 1)
+    covariance = np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
+    statistic = float(apart @ np.linalg.pinv(covariance[:-1, :-1], hermitian=True) @ apart)
+    return LogRank(statistic, len(groups) - 1, float(chi2.sf(statistic, len(groups) - 1)))
 
 
 def number_at_risk(durations: np.ndarray, times: np.ndarray) -> np.ndarray:
     """How many are still under observation just before each time, with no event yet; shape of `times`."""
-    ordered = np.sort(_checked(durations, np.ones(np.shape(durations), bool))[0])
+    return _at_risk(_checked(durations, np.ones(np.shape(durations), bool))[0], times)
+
+
+def _at_risk(durations: np.ndarray, times: np.ndarray) -> np.ndarray:
+    ordered = np.sort(durations)
     return ordered.size - np.searchsorted(ordered, np.asarray(times, float), side="left")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
+from lifelines.statistics import multivariate_logrank_test
 
 from harness.analysis.survival import (
     _product_limit,
@@ -122,6 +123,32 @@ def test_the_estimate_is_that_of_lifelines():
         kaplan_meier(durations, events).survival, theirs.survival_function_.iloc[:, 0], rtol=1e-12
     )
     assert median(durations, events).value == theirs.median_survival_time_
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(COHORTS)
+def test_curve_and_band_are_those_of_lifelines(cohort):
+    durations, events = (np.array(column) for column in zip(*cohort, strict=True))
+    theirs, ours = KaplanMeierFitter(alpha=0.1).fit(durations, events), kaplan_meier(durations, events, 0.9)
+    assert ours.time.tolist() == theirs.survival_function_.index.tolist()
+    np.testing.assert_allclose(ours[["lower", "upper"]], theirs.confidence_interval_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ours.survival, theirs.survival_function_.iloc[:, 0], rtol=1e-9, atol=1e-12)
+    counts = theirs.event_table[["at_risk", "observed", "censored"]]
+    assert ours[["at_risk", "events", "censored"]].to_numpy().tolist() == counts.to_numpy().tolist()
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.lists(COHORTS, min_size=2, max_size=4))
+def test_log_rank_is_that_of_lifelines(cohorts):
+    groups = {str(i): tuple(np.array(c) for c in zip(*each, strict=True)) for i, each in enumerate(cohorts)}
+    durations, events = (np.concatenate([each[i] for each in groups.values()]) for i in (0, 1))
+    if not events.any():
+        return
+    names = np.repeat(list(groups), [len(each[0]) for each in groups.values()])
+    theirs, ours = multivariate_logrank_test(durations, names, events), log_rank(groups)
+    assert ours.statistic == pytest.approx(theirs.test_statistic, rel=1e-9, abs=1e-9)
+    assert ours.p_value == pytest.approx(theirs.p_value, rel=1e-9, abs=1e-9)
 
 
 def test_log_rank_is_that_of_the_textbook():
