@@ -42,7 +42,7 @@ from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
-__all__ = ["NOT_SHOWN", "Plan", "plan", "run_by"]
+__all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "plan", "run_by"]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""

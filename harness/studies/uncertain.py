@@ -1,13 +1,16 @@
 """A study at the estimates of another, and once more for each draw of what these left open.
 
 Promise: the answer is that at the estimates; what draws change of it stands beside, as the middle 95 % over
-the draws, never in its place. A draw of which every simulation failed is counted and told.
+the draws, never in its place. A draw of which every simulation failed is counted and told. Draws are shared
+out between the processes, each whole in one, and all run on the engine that all of them together repay.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,10 @@ import pandas as pd
 from harness.analysis.variance import variance_shares
 from harness.errors import RunFailed
 from harness.models.catalog import select
+from harness.simulation.engines import AUTO, KERNEL
 from harness.simulation.estimates import Estimates, estimates_for, middle
-from harness.simulation.execute import Executor
+from harness.simulation.execute import Executor, Serial
+from harness.simulation.plan import ENOUGH
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
 __all__ = ["Uncertain", "at_estimates", "estimates_of_study"]
@@ -85,13 +90,15 @@ class Uncertain:
             When what is declared does not fit the model, or there is no error to draw from.
         """
         drawn = self.estimates.each(self.draws, self.seed)
-        base = at_estimates(self.study, self.estimates).run(executor, progress)
-        others, lost = [], 0
-        for each in drawn:
-            try:
-                others.append(at_estimates(self.study.lean(), each).run(executor, progress))
-            except RunFailed:
-                lost += 1
+        study = self._by_one_engine()
+        base = at_estimates(study, self.estimates).run(executor, progress)
+        found: list[Outcome | None] = [None] * self.draws
+        for place, outcome in executor.map(partial(_at_draw, study.lean()), enumerate(drawn)):
+            found[place] = outcome
+            if progress:
+                progress(self.study.size())
+        others = [outcome for outcome in found if outcome is not None]
+        lost = self.draws - len(others)
         source = self.estimates.source
         if not others:
             raise RunFailed(f"none of {self.draws} draws of {source} can be simulated")
@@ -101,6 +108,8 @@ class Uncertain:
         ]
         if lost:
             notes.append(f"{lost} of {self.draws} draws could not be simulated at all, and are left out")
+        elsewhere = Counter(other.engine for other in others if other.engine != base.engine)
+        notes += [f"{count} of the draws ran on {name}" for name, count in elsewhere.items()]
         given = {*GIVEN, getattr(getattr(self.study, "burden", None), "parameter", "")}
         tables = {name: _banded(name, table, others, given) for name, table in base.tables.items()}
         return replace(
@@ -110,6 +119,13 @@ class Uncertain:
             failed=base.failed + sum(other.failed for other in others),
             notes=tuple(notes),
         )
+
+    def _by_one_engine(self) -> Any:
+        """The study, by the kernel where all of its runs together repay the start of it and it may choose."""
+        may_choose = getattr(self.study, "engine", None) == AUTO
+        if may_choose and self.size() >= ENOUGH:
+            return self.study.model_copy(update={"engine": KERNEL})
+        return self.study
 
     def _variance(self, others: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
         """Shares of draws and patients by group and quantity, in percent; no table without patients."""
@@ -123,6 +139,15 @@ class Uncertain:
             deviations = {"sd_parameters": found.sd_draws, "sd_patients": found.sd_patients}
             rows.append({"group": group, "quantity": quantity, **percent, **deviations})
         return {"variance": pd.DataFrame(rows)} if rows else {}
+
+
+def _at_draw(study: Any, draw: tuple[int, Estimates]) -> tuple[int, Outcome | None]:
+    """Place and outcome of a study at one draw, whole in one process; None when every simulation failed."""
+    place, estimates = draw
+    try:
+        return place, at_estimates(study, estimates).run(Serial())
+    except RunFailed:
+        return place, None
 
 
 def _of_numbers(base: Outcome, others: Sequence[Outcome]) -> pd.DataFrame:
