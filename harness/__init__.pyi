@@ -47,9 +47,10 @@ from harness.calibration.regimens import Regimens as Regimens
 from harness.calibration.study import Calibrate as Calibrate
 from harness.exchange.agreement import Agreement as Agreement
 from harness.fitting.study import Fit as Fit
+from harness.studies.arms import ComparedArm as ComparedArm
 from harness.studies.clocks import Clocks as Clocks
 from harness.studies.compare import Compare as Compare
-from harness.studies.compare import ComparedArm as ComparedArm
+from harness.studies.drivers import Drivers as Drivers
 from harness.studies.escalation import Escalation as Escalation
 from harness.studies.escalation import Toxicity as Toxicity
 from harness.studies.exposure import ExposureResponse as ExposureResponse

@@ -1,4 +1,4 @@
-"""Commands that decide among virtual patients: compare, exposure, escalate."""
+"""Commands that decide among virtual patients: compare, drivers, exposure, escalate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from harness.studies.outcome import Outcome
 
-__all__ = ["compare", "escalate", "exposure"]
+__all__ = ["compare", "drivers", "escalate", "exposure"]
 
 
 def compare(
@@ -65,6 +65,38 @@ def compare(
     answer(
         carried(study, from_, uncertainty, study.changed()), table="runs", out=out, draw=draw, plot=plot,
         show=_print_compare, workers=workers, scheduler=scheduler, inputs=[file],
+    )  # fmt: skip
+
+
+def drivers(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML file: arms, the decision, parameters and ranges.")
+    ],
+    from_: From = None,
+    seed: Seed = None,
+    out: Out = None,
+    plot: Plot = None,
+    engine: OtherEngine = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """What drives a decision on virtual patients: a tornado and Sobol indices, on the same patients."""
+    from harness.declarations import declare, read_declaration
+    from harness.studies.drivers import Drivers
+
+    given = {"seed": seed, "engine": engine}
+    declared = read_declaration(file, Drivers).model_dump()
+    study = declare(Drivers, **declared | {name: value for name, value in given.items() if value is not None})
+
+    def draw(outcome: Outcome) -> list[Axes]:
+        from harness.figures.drivers import draw_drivers
+
+        return draw_drivers(outcome)
+
+    varied = [*study.changed(), *study.parameters]
+    answer(
+        carried(study, from_, None, varied), table="tornado", out=out, draw=draw, plot=plot,
+        show=_print_drivers, workers=workers, scheduler=scheduler, inputs=[file],
     )  # fmt: skip
 
 
@@ -207,6 +239,27 @@ def _print_compare(outcome: Outcome) -> None:
         test = "ORR" if what == "orr" else "progression-free survival"
         print(f"power to tell {arm} from {first} by {test}: {powers} patients an arm")
     _print_draws(outcome, ("difference_",))
+
+
+def _print_drivers(outcome: Outcome) -> None:
+    """The decision as it is, and what each parameter does to it, the widest first."""
+    from harness.cli.terminal import plain_table, print_table
+    from harness.figures.drivers import decision_in_words
+
+    numbers, indices = outcome.numbers, outcome.tables.get("indices")
+    ends = f"({numbers['decision_low']:.3g} to {numbers['decision_high']:.3g})"
+    print(f"{decision_in_words(outcome)}: {numbers['decision']:.3g} {ends}")
+    heads = ["from", "to", "at the low end", "at the high end", "moved by"]
+    heads += [] if indices is None else ["total Sobol index", "first order"]
+    shown = plain_table("parameter", *heads, right=tuple(heads))
+    for row in outcome.tables["tornado"].to_dict("records"):
+        cells = [f"{row[name]:.3g}" for name in ("low_value", "high_value", "low", "high")]
+        cells.append(f"{row['swing']:.3g} ({row['swing_from']:.3g} to {row['swing_to']:.3g})")
+        if indices is not None:
+            of_one = indices.set_index("parameter").loc[row["parameter"]]
+            cells += [f"{of_one[what]:.2f} ± {of_one[f'{what}_half']:.2f}" for what in ("total", "first")]
+        shown.add_row(row["parameter"], *cells)
+    print_table(shown)
 
 
 def _print_exposure(outcome: Outcome) -> None:

@@ -68,6 +68,7 @@ COMMANDS = (
     population.trial,
     decisions.compare,
     decisions.exposure,
+    decisions.drivers,
     decisions.escalate,
     patients.patients,
     data.data,

@@ -19,6 +19,7 @@ from harness.files import write_whole
 from harness.fitting.problem import FitProblem
 from harness.models.card import ModelCard, repository
 from harness.studies.compare import Compare
+from harness.studies.drivers import Drivers
 from harness.studies.escalation import Escalation
 from harness.studies.trial import Trial
 from harness.validation.spec import PanelSpec, panel_names, read_panel
@@ -50,6 +51,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "trial": Trial,
     "escalation": Escalation,
     "compare": Compare,
+    "drivers": Drivers,
 }
 
 

@@ -7,62 +7,33 @@ have patients of their own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
 from harness.analysis.power import Power, log_rank_power, share_power
-from harness.analysis.response import FIRST_VISIT, is_responder
-from harness.analysis.survival import median_of_all
-from harness.errors import InputError, RunFailed
-from harness.simulation.design import Design
+from harness.errors import RunFailed
 from harness.simulation.execute import Executor
-from harness.simulation.plan import Plan, plan
-from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regimen
+from harness.simulation.plan import Plan
 from harness.simulation.run import run
-from harness.simulation.study import REDOSES, is_ok
-from harness.simulation.times import parse_until
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed, refuse_set_twice
-from harness.studies.virtual_patients import CHANGE, VirtualPatients
+from harness.simulation.study import is_ok
+from harness.studies.arms import OUTCOMES, SHARES, Arms, ComparedArm, outcome_of, per_patient
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["Compare", "ComparedArm"]
-
-SHARES = ("orr", "cr", "orr_month")
-"""Outcomes that are percentages of patients."""
-
-OUTCOMES = (*SHARES, "median_pfs", "Cmax", "cells")
-"""All of them: the median in months, Cmax as a geometric mean, cells as a mean."""
+__all__ = ["Compare"]
 
 MIDDLE = (2.5, 97.5)
 """Percentiles of an interval."""
 
 
-class ComparedArm(DeclaredRegimen):
-    """One arm: its regimen as everywhere, and what is other in its product (``K_off: 0.1x``)."""
-
-    changes: dict[str, str] = {}
-
-
-class Compare(VirtualPatients):
-    """Arms on the same patients.
+class Compare(Arms):
+    """Arms on the same patients, the first the one that the others are compared with.
 
     Attributes
     ----------
-    arms
-        By name, a plain word; two or more, the first the one that the others are compared with.
-    patients
-        Virtual patients, each in every arm.
-    read_month
-        When response is read off, beside the best response.
-    first_visit, until
-        Day from which response is assessed; end of follow-up.
     draws
         How often patients are drawn anew for an interval.
     sizes, trials
@@ -71,11 +42,6 @@ class Compare(VirtualPatients):
     """
 
     kind: Literal["compare"] = "compare"
-    arms: dict[str, ComparedArm]
-    patients: int = Field(default=500, ge=10, le=100_000)
-    read_month: float = Field(default=6.0, gt=0, allow_inf_nan=False)
-    first_visit: float = Field(default=FIRST_VISIT, ge=0)
-    until: str = "24 months"
     draws: int = Field(default=1000, ge=100, le=100_000)
     sizes: tuple[int, ...] = ()
     trials: int = Field(default=500, ge=1, le=100_000)
@@ -85,9 +51,6 @@ class Compare(VirtualPatients):
     def _arms_can_be_compared(cls, arms: dict[str, ComparedArm]) -> dict[str, ComparedArm]:
         if len(arms) < 2:
             raise ValueError("two arms or more; the first is the one to compare with")
-        for name in arms:
-            if not re.fullmatch(r"[A-Za-z]\w*", name):
-                raise ValueError(f"'{name}' is not a plain word")
         return arms
 
     @field_validator("sizes")
@@ -136,7 +99,7 @@ class Compare(VirtualPatients):
         good = np.array([is_ok(each) for each in status]).reshape(len(self.arms), -1).all(axis=0)
         if good.sum() < 10:
             raise RunFailed(f"{good.sum()} patients were simulated in every arm; at least 10 are needed")
-        runs = self._runs(planned, found)
+        runs = self.runs(planned, found)
         values = {
             name: runs[name].to_numpy().reshape(len(self.arms), -1)[:, good]
             for name in ("response", "complete", "response_month", "pfs", "progressed", "Cmax", "cells")
@@ -162,73 +125,7 @@ class Compare(VirtualPatients):
 
     def plan(self) -> Plan:
         """The simulations: arm by arm, each with the same patients."""
-        symbols = self.symbols()
-        patients = self.patients_design(self.patients).table
-        fixed = symbols.parse_all(self._selection().changes, self.changes)
-        if self.read_month * self.month() > parse_until(self.until, symbols.time_unit):
-            raise InputError(f"read_month: month {self.read_month:g} lies after the end, {self.until}")
-        changed = self.changed()
-        refuse_set_twice(self.changes, changed)
-        table, parts = symbols.at(fixed), []
-        for name, arm in self.arms.items():
-            part = patients.copy()
-            for symbol in changed:
-                typical = table[symbol].value
-                value = table.parse(symbol, arm.changes[symbol]) if symbol in arm.changes else typical
-                part[symbol] = part[symbol] * (value / typical) if symbol in part else value
-            parts.append(part.assign(regimen=name))
-        return plan(
-            self.model,
-            Design(pd.concat(parts, ignore_index=True)),
-            endpoints=[
-                "Cmax",
-                f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",
-                f"response_at({CHANGE}, day={self.read_month * self.month()!r})",
-                f"progression_time({CHANGE}, rule={self.rule})",
-            ],
-            regimens=self._regimens(),
-            until=self.until,
-            changes=self.changes,
-            readings=self.chosen_readings(),
-            engine=self.engine,
-        )
-
-    def changed(self) -> tuple[str, ...]:
-        """Parameters that some arm changes."""
-        return tuple(dict.fromkeys(name for arm in self.arms.values() for name in arm.changes))
-
-    def _regimens(self) -> dict[str, Regimen]:
-        symbols = self.symbols()
-        return {
-            name: declared_regimen(name, DeclaredRegimen(doses=arm.doses, redosing=arm.redosing), symbols)
-            for name, arm in self.arms.items()
-        }
-
-    def _runs(self, planned: Plan, found: xr.Dataset) -> pd.DataFrame:
-        """One row an arm and patient; times in months."""
-        calls = [call.name for call in planned.study.endpoints]
-        cmax, best, later, progressed = (found[call].to_numpy() for call in calls)
-        event = np.isfinite(progressed)
-        end = parse_until(self.until, self.symbols().time_unit)
-        again = found[REDOSES[0]].to_numpy() if REDOSES[0] in found else np.zeros(len(cmax))
-        regimens = [each.absolute(planned.study.default_dose) for each in self._regimens().values()]
-        given = [sum(dose.amount for dose in each.doses) for each in regimens]
-        more = [each.redosing.amount if each.redosing else 0.0 for each in regimens]
-        return pd.DataFrame(
-            {
-                "arm": np.repeat(list(self.arms), self.patients),
-                "patient": np.tile(np.arange(self.patients), len(self.arms)),
-                "response": is_responder(best),
-                "complete": best == 0,
-                "response_month": is_responder(later),
-                "pfs": np.where(event, progressed, end) / self.month(),
-                "progressed": event,
-                "Cmax": cmax,
-                "cells": np.repeat(given, self.patients) + again * np.repeat(more, self.patients),
-                "status": found.status.to_numpy(),
-                "reason": found.reason.to_numpy(),
-            }
-        )
+        return self.plan_of(self.patients_design(self.patients).table)
 
     def _compared(self, values: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
         """Tables of the arms and of their differences from the first."""
@@ -248,17 +145,7 @@ class Compare(VirtualPatients):
 
     def _outcomes(self, values: Mapping[str, np.ndarray], who: np.ndarray) -> dict[str, np.ndarray]:
         """Each outcome, shape (arms, draws), of patients by their places, (draws, patients)."""
-        durations = np.where(values["progressed"], values["pfs"], np.inf)
-        found = {
-            "orr": 100 * values["response"][:, who].mean(axis=-1),
-            "cr": 100 * values["complete"][:, who].mean(axis=-1),
-            "orr_month": 100 * values["response_month"][:, who].mean(axis=-1),
-            "median_pfs": median_of_all(durations[:, who]),
-            "cells": values["cells"][:, who].mean(axis=-1),
-        }
-        with np.errstate(divide="ignore"):
-            logs = np.log(np.where(np.isfinite(values["Cmax"]), values["Cmax"], np.nan))
-        return found | {"Cmax": np.exp(np.nanmean(logs[:, who], axis=-1))}
+        return {name: outcome_of(name, per_patient(name, values)[:, who]) for name in OUTCOMES}
 
     def _power(self, values: Mapping[str, np.ndarray]) -> Iterator[dict[str, object]]:
         for place, arm in enumerate(self.arms):

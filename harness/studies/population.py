@@ -118,7 +118,7 @@ class Population(VirtualPatients):
 
         They take half a second, and every target of a panel asks for them.
         """
-        named = {"changes": {}, "omegas": {}, "posterior": None, "seed": 1, "spiders": 0}
+        named: dict[str, object] = {"changes": {}, "omegas": {}, "posterior": None, "seed": 1, "spiders": 0}
         key = key_of(self.model_copy(update=named), self.month(), self._published())
         if key not in _NAMES:
             nothing_happens = np.zeros((1, len(self.doses), 2))

@@ -21,6 +21,7 @@ from harness.figures import (
     compare,
     contours,
     diagnostics,
+    drivers,
     escalation,
     exposure,
     fit,
@@ -42,6 +43,7 @@ from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate
 from harness.studies.compare import Compare
+from harness.studies.drivers import Drivers
 from harness.studies.escalation import Escalation
 from harness.studies.exposure import ExposureResponse
 from harness.studies.map import Map
@@ -128,6 +130,13 @@ def compared():
 
 
 @cache
+def driven():
+    few = {"patients": 10, "draws": 100, "until": "8 months", "n": 16}
+    arms, moved = {"one": {"doses": ["450e6"]}}, {"K_kill_max": {"omega": 0.5}}
+    return declare(Drivers, arms=arms, parameters=moved, **few).run(Serial())
+
+
+@cache
 def exposed():
     return declare(ExposureResponse, patients=12, until="12 months").run(Serial())
 
@@ -207,6 +216,7 @@ CALLS = {
     compare.draw_compare: lambda _: (compared(),),
     contours.draw_field: lambda _: (X, Y, FIELD),
     contours.draw_lines: lambda _: (X, Y, FIELD, (2.0, 4.0)),
+    drivers.draw_drivers: lambda _: (driven(),),
     escalation.draw_escalation: lambda _: (escalated(), 0.3),
     exposure.draw_exposure: lambda _: (exposed(),),
     diagnostics.draw_forest: lambda _: (fitted(),),

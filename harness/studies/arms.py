@@ -1,0 +1,176 @@
+"""Arms on the same virtual patients: products or regimens, their simulations, and what becomes of patients.
+
+Promise: patient i is the same in every arm; a change of a product multiplies what a patient has. An outcome
+of an arm is one statistic of one number of each patient, so that patients can be drawn anew at no cost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from harness.analysis.response import FIRST_VISIT, is_responder
+from harness.analysis.survival import median_of_all
+from harness.errors import InputError
+from harness.simulation.design import Design
+from harness.simulation.plan import Plan, plan
+from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regimen
+from harness.simulation.study import REDOSES
+from harness.simulation.times import parse_until
+from harness.studies.outcome import refuse_set_twice
+from harness.studies.virtual_patients import CHANGE, VirtualPatients
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["OUTCOMES", "SHARES", "Arms", "ComparedArm", "outcome_of", "per_patient"]
+
+SHARES = ("orr", "cr", "orr_month")
+"""Outcomes that are percentages of patients."""
+
+OUTCOMES = (*SHARES, "median_pfs", "Cmax", "cells")
+"""All of them: the median in months, Cmax as a geometric mean, cells as a mean."""
+
+COLUMNS = {"orr": "response", "cr": "complete", "orr_month": "response_month"}
+"""Column of a patient that an outcome is read off, where it is not one of its own name."""
+
+
+class ComparedArm(DeclaredRegimen):
+    """One arm: its regimen as everywhere, and what is other in its product (``K_off: 0.1x``)."""
+
+    changes: dict[str, str] = {}
+
+
+class Arms(VirtualPatients):
+    """What studies of arms on the same patients declare alike.
+
+    Attributes
+    ----------
+    arms
+        By name, a plain word.
+    patients
+        Virtual patients, each in every arm.
+    read_month
+        When response is read off, beside the best response.
+    first_visit, until
+        Day from which response is assessed; end of follow-up.
+    """
+
+    arms: dict[str, ComparedArm] = Field(min_length=1)
+    patients: int = Field(default=500, ge=10, le=100_000)
+    read_month: float = Field(default=6.0, gt=0, allow_inf_nan=False)
+    first_visit: float = Field(default=FIRST_VISIT, ge=0)
+    until: str = "24 months"
+
+    @field_validator("arms")
+    @classmethod
+    def _arms_have_plain_names(cls, arms: dict[str, ComparedArm]) -> dict[str, ComparedArm]:
+        for name in arms:
+            if not re.fullmatch(r"[A-Za-z]\w*", name):
+                raise ValueError(f"'{name}' is not a plain word")
+        return arms
+
+    def changed(self) -> tuple[str, ...]:
+        """Parameters that some arm changes."""
+        return tuple(dict.fromkeys(name for arm in self.arms.values() for name in arm.changes))
+
+    def plan_of(self, patients: pd.DataFrame, more: tuple[str, ...] = ()) -> Plan:
+        """The simulations of a table of patients, arm by arm; `more` are further endpoints to read off.
+
+        Raises
+        ------
+        InputError
+            When what is declared does not fit the model.
+        """
+        symbols = self.symbols()
+        fixed = symbols.parse_all(self._selection().changes, self.changes)
+        if self.read_month * self.month() > parse_until(self.until, symbols.time_unit):
+            raise InputError(f"read_month: month {self.read_month:g} lies after the end, {self.until}")
+        changed = self.changed()
+        refuse_set_twice(self.changes, changed)
+        table, parts = symbols.at(fixed), []
+        for name, arm in self.arms.items():
+            part = patients.copy()
+            for symbol in changed:
+                typical = table[symbol].value
+                value = table.parse(symbol, arm.changes[symbol]) if symbol in arm.changes else typical
+                part[symbol] = part[symbol] * (value / typical) if symbol in part else value
+            parts.append(part.assign(regimen=name))
+        return plan(
+            self.model,
+            Design(pd.concat(parts, ignore_index=True)),
+            endpoints=[
+                "Cmax",
+                f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",
+                f"response_at({CHANGE}, day={self.read_month * self.month()!r})",
+                f"progression_time({CHANGE}, rule={self.rule})",
+                *more,
+            ],
+            regimens=self.regimens(),
+            until=self.until,
+            changes=self.changes,
+            readings=self.chosen_readings(),
+            engine=self.engine,
+        )
+
+    def regimens(self) -> dict[str, Regimen]:
+        """Regimen of each arm."""
+        symbols = self.symbols()
+        return {
+            name: declared_regimen(name, DeclaredRegimen(doses=arm.doses, redosing=arm.redosing), symbols)
+            for name, arm in self.arms.items()
+        }
+
+    def runs(self, planned: Plan, found: xr.Dataset) -> pd.DataFrame:
+        """One row an arm and patient of the plan; times in months."""
+        patients = len(planned) // len(self.arms)
+        calls = [call.name for call in planned.study.endpoints]
+        cmax, best, later, progressed = (found[call].to_numpy() for call in calls[:4])
+        event = np.isfinite(progressed)
+        end = parse_until(self.until, self.symbols().time_unit)
+        again = found[REDOSES[0]].to_numpy() if REDOSES[0] in found else np.zeros(len(cmax))
+        regimens = [each.absolute(planned.study.default_dose) for each in self.regimens().values()]
+        given = [sum(dose.amount for dose in each.doses) for each in regimens]
+        more = [each.redosing.amount if each.redosing else 0.0 for each in regimens]
+        return pd.DataFrame(
+            {
+                "arm": np.repeat(list(self.arms), patients),
+                "patient": np.tile(np.arange(patients), len(self.arms)),
+                "response": is_responder(best),
+                "complete": best == 0,
+                "response_month": is_responder(later),
+                "pfs": np.where(event, progressed, end) / self.month(),
+                "progressed": event,
+                "Cmax": cmax,
+                "cells": np.repeat(given, patients) + again * np.repeat(more, patients),
+                "status": found.status.to_numpy(),
+                "reason": found.reason.to_numpy(),
+            }
+        )
+
+
+def per_patient(outcome: str, runs: Mapping[str, np.ndarray] | pd.DataFrame) -> np.ndarray:
+    """The number of each patient that an outcome is a statistic of, from columns of :meth:`Arms.runs`.
+
+    Durations without progression are infinite, exposures as logarithms, NaN where there is none.
+    """
+    if outcome == "median_pfs":
+        return np.where(runs["progressed"], runs["pfs"], np.inf)
+    values = np.asarray(runs[COLUMNS.get(outcome, outcome)], float)
+    if outcome == "Cmax":
+        return np.log(np.where(np.isfinite(values) & (values > 0), values, np.nan))
+    return 100 * values if outcome in SHARES else values
+
+
+def outcome_of(outcome: str, values: np.ndarray) -> np.ndarray:
+    """An outcome of the patients in the last axis of numbers of :func:`per_patient`."""
+    if outcome == "median_pfs":
+        return median_of_all(values)
+    if outcome == "Cmax":
+        return np.exp(np.nanmean(values, axis=-1))
+    return values.mean(axis=-1)
