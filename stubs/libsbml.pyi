@@ -18,6 +18,7 @@ LIBSBML_OPERATION_SUCCESS: int
 LIBSBML_SEV_ERROR: int
 LIBSBML_SEV_INFO: int
 LIBSBML_SEV_WARNING: int
+CompModelFlatteningFailed: int
 DanglingUnitReference: int
 UndeclaredSpeciesRef: int
 MissingXMLEncoding: int

@@ -78,7 +78,7 @@ class SolverSettings(Declaration):
     Absolute tolerances are in the unit of the state (dimensionless for a logarithm). States that are not
     named take `absolute_tolerance_default`, far below one cell. Where it or `lowest_amount` is None, a share
     of what the state reaches takes its place (harness.simulation.accuracy). The exported solver form has the
-    logarithms `in_file` alone, by default all of them. How often the pool `regrows` has grown again says
+    logarithms `in_file` alone, by default all of them. How far the pool `regrows` has grown again says
     whether a run is to be integrated more accurately (harness.simulation.regrowth); it is looked at every
     `look_every` of the model's time, or, without that, 48 times in a run. No step of CVODE is longer than
     `longest_step`. An amount below `lowest_amount` is a failure. `floors` are sizes of observables, in their

@@ -2,13 +2,16 @@
 
 Promise: a source with a syntax error raises :class:`InputError` with its file and line, and never yields the
 empty model that Antimony keeps after an error. The source of an extension holds only what it adds or says
-anew; it is compiled behind the source of the model that it extends.
+anew; it is compiled behind the source of the model that it extends. A file that a source imports is looked
+for beside it, wherever this process stands.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +19,12 @@ import antimony
 import libsbml
 
 from harness.errors import InputError
-from harness.reading import read_text
+from harness.reading import read_text, require_file
 
 __all__ = ["as_l3v1", "compile_antimony", "converted", "one_line"]
 
+IMPORT = re.compile(r'\bimport[ \t]+"([^"\n]+)"|"[^"\n]*"|(?://|\#)[^\n]*|/\*[\s\S]*?\*/')
+DEEPEST = 100
 LONGEST = 240  # characters of a message of a library; Antimony repeats what libSBML says in full
 
 
@@ -44,13 +49,16 @@ def compile_antimony(
     lines: list[Line] = []
     for source in (*bases, path):
         lines = _extended(lines, _lines(source)) if lines else _lines(source)
+    text = "\n".join(line.text for line in lines) + "\n"
+    _require_ends(path, text, path.parent, (), set())
     antimony.clearPreviousLoads()  # otherwise every load is kept in memory
     antimony.setBareNumbersAreDimensionless(dimensionless)
     antimony.setWriteSBMLTimestamp(False)
     antimony.clearDirectories()
-    antimony.addDirectory(str(path.parent))  # where a file that it imports is looked for
-    if antimony.loadAntimonyString("\n".join(line.text for line in lines) + "\n") == -1:
-        raise InputError(_where(lines, _last_error()))
+    # Antimony looks in the working directory first, where a file of the same name may be another one.
+    with contextlib.chdir(path.parent) if any(_imports(text)) else contextlib.nullcontext():
+        if antimony.loadAntimonyString(text) == -1:
+            raise InputError(_where(lines, _last_error()))
     model_id = model_id or antimony.getMainModuleName()
     if model_id not in antimony.getModuleNames():
         found = [name for name in antimony.getModuleNames() if name != "__main"]
@@ -58,6 +66,37 @@ def compile_antimony(
     sbml = antimony.getSBMLString(model_id)
     antimony.clearPreviousLoads()
     return sbml
+
+
+def _imports(text: str) -> Iterator[tuple[int, str]]:
+    """Line and name of every file that a source imports; what stands in a comment or a text is none."""
+    for found in IMPORT.finditer(text):
+        if found[1]:
+            yield text.count("\n", 0, found.start()) + 1, found[1]
+
+
+def _require_ends(path: Path, text: str, folder: Path, above: tuple[Path, ...], ends: set[Path]) -> None:
+    """Refuse a source that imports itself, perhaps through others, which Antimony would read without end.
+
+    Files are looked for as Antimony does: in `folder`, that of the first source, and beside who imports.
+    Those `above` lead to this one; `ends` are those that have been followed to their end.
+    """
+    above = (*above, path.resolve())
+    if len(above) > DEEPEST:
+        raise InputError(f"{above[0]}: imports files that import files, more than {DEEPEST} deep")
+    for number, name in _imports(text):
+        found = next((f for f in (folder / name, path.parent / name) if os.path.lexists(f)), None)
+        if found is None or found.resolve() in ends:
+            continue
+        if found.resolve() in above:
+            circle = [*above[above.index(found.resolve()) :], found]
+            raise InputError(
+                f"{path}:{number}: imports in a circle: {' -> '.join(each.name for each in circle)}"
+            )
+        require_file(found)
+        if found.suffix.lower() == ".ant":
+            _require_ends(found, read_text(found), folder, above, ends)
+    ends.add(path.resolve())
 
 
 def _last_error() -> str:
@@ -90,8 +129,11 @@ def _body(lines: Sequence[Line]) -> tuple[int, int]:
 
 def _where(lines: Sequence[Line], message: str) -> str:
     """Antimony's message as 'file:line: what is wrong'."""
+    imported = re.match(r"Error in file '([^']+)', line (\d+)", message)
     found = re.search(r"line (\d+)", message)
-    line = lines[min(int(found[1]), len(lines)) - 1] if found else lines[0]
+    line = lines[min(int(found[1]), len(lines)) - 1] if found and not imported else lines[0]
+    if imported:
+        line = Line(line.path.parent / imported[1], int(imported[2]), "")
     text = re.sub(r"^Error in .*?(?:line \d+)?[,:]\s*", "", " ".join(message.split()))
     text = re.sub(r"^line \d+:\s*", "", text)
     return f"{line.path}:{line.number}: {one_line(text)}"

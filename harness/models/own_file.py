@@ -131,13 +131,16 @@ def _read(path: Path, text: str) -> libsbml.SBMLDocument:
 
 
 def _require_no_error(path: Path, document: libsbml.SBMLDocument, what: str) -> None:
-    """Tell the first error that libSBML has found, with its line where the file is SBML itself."""
+    """Tell the first error that libSBML has found, with its line where the file is SBML itself.
+
+    That submodels cannot be flattened comes before the reason.
+    """
     log = document.getErrorLog()
-    for i in range(log.getNumErrors()):
-        error = log.getError(i)
-        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
-            line = "" if path.suffix.lower() == ".ant" else f":{error.getLine()}"
-            raise InputError(f"{path}{line}: {what}: {_specific(error.getMessage())}")
+    found = [log.getError(i) for i in range(log.getNumErrors())]
+    found = [error for error in found if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR]
+    for error in sorted(found, key=lambda each: each.getErrorId() == libsbml.CompModelFlatteningFailed):
+        line = "" if path.suffix.lower() == ".ant" else f":{error.getLine()}"
+        raise InputError(f"{path}{line}: {what}: {_specific(error.getMessage())}")
 
 
 def _specific(message: str) -> str:

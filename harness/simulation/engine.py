@@ -83,8 +83,8 @@ class Trajectory:
     reached
         The largest value of each state in the output, for those whose tolerance follows from it.
     regrown, lost, hidden
-        How far a pool has regrown, amounts that the tolerance has lost, and whether one of them grew
-        unseen (harness.simulation.regrowth).
+        How far a pool has regrown, amounts that the tolerance has lost, and those of them that by their
+        rate grow there, unseen (harness.simulation.regrowth).
     """
 
     times: np.ndarray
@@ -96,7 +96,7 @@ class Trajectory:
     reached: Mapping[str, float] = field(default_factory=dict)
     regrown: float = 0.0
     lost: tuple[str, ...] = ()
-    hidden: bool = False
+    hidden: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         times, observables = self.values.shape
@@ -263,11 +263,12 @@ class Engine:
 
         Where there is no such run, it is held against one at a hundredth of the tolerance.
         """
-        said = f"{', '.join(found.lost)} all but vanished"
+        said = f"{listed(found.lost)} all but vanished"
         if other is not None and other.status is Status.OK:
             return found if _agree(found, other) else replace(other, reason=f"{said}: solved as a logarithm")
         if found.hidden:
-            raise Stopped(Status.INACCURATE, f"{said}, and grew again where no tolerance holds them")
+            unseen = f"the rate of {listed(found.hidden)} says growth where no tolerance sees it"
+            raise Stopped(Status.INACCURATE, f"{said}, and {unseen}")
         lower = {name: min(value, accuracy.reach[name]) for name, value in found.reached.items()}
         try:
             tight = attempt(accuracy.after(lower).tighter(TIGHTER))
@@ -405,7 +406,7 @@ class Engine:
             reached=self._reached(),
             regrown=regrowth.risen,
             lost=tuple(pools[place] for place in sorted(regrowth.lost)),
-            hidden=bool(regrowth.hidden),
+            hidden=tuple(pools[place] for place in sorted(regrowth.hidden)),
         )
 
     def _pools(self, accuracy: Accuracy) -> tuple[str, ...]:

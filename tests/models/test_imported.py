@@ -337,6 +337,54 @@ def test_an_antimony_model_that_contains_itself_does_not_end_the_process(own, wh
         simulate(path, times=[0, 1])
 
 
+IMPORTING = {
+    "itself": ({"own.ant": ["own.ant"]}, "own.ant:1: imports in a circle: own.ant -> own.ant"),
+    "itself by another": (
+        {"own.ant": ["b.ant"], "b.ant": ["own.ant"]},
+        "b.ant:1: imports in a circle: own.ant -> b.ant -> own.ant",
+    ),
+    "a circle further down": (
+        {"own.ant": ["x.ant", "sub/b.ant"], "x.ant": [], "sub/b.ant": ["c.ant"], "sub/c.ant": ["b.ant"]},
+        "imports in a circle: b.ant -> c.ant -> b.ant",
+    ),
+    "what never ends": ({"own.ant": ["/dev/zero"]}, "may never end"),
+    "one twice": ({"own.ant": ["b.ant"], "b.ant": ["x.ant", "x.ant"], "x.ant": []}, "x.ant:1: module 'x'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", IMPORTING)
+def test_a_source_that_imports_without_end_is_refused_before_antimony_reads_it(own, tmp_path, what):
+    files, said = IMPORTING[what]
+    (tmp_path / "sub").mkdir()
+    for name, imports in files.items():
+        heads = [f'import "{each}"; ' for each in imports]
+        own(f"{''.join(heads)}model {name[:-4].rpartition('/')[2]}(); S->; 0.5*S; S=1; end\n", name)
+    with pytest.raises(InputError) as caught:
+        simulate(str(tmp_path / "own.ant"), times=[0, 1])
+    assert said in str(caught.value)
+
+
+def test_an_import_in_a_comment_is_none_and_layers_of_imports_are_followed_once(own, tmp_path):
+    comment = (
+        '// import "own.ant"\n# import "own.ant"\n/* import\n import "own.ant" */ k is "import \'own.ant\'"\n'
+    )
+    assert simulate(own(f"{comment}k = 2; S->; k*S; S = 1\n"), times=[0, 1]).S[0] == 1
+    for i in range(40):  # 2^40 ways down
+        own(f'import "{i + 1}.ant"; import "./{i + 1}.ant"\nmodel m{i}(); end\n', f"{i}.ant")
+    own("model m40(); end\n", "40.ant")
+    with pytest.raises(InputError, match=r"40\.ant:1: module 'm40' already defined"):
+        simulate(str(tmp_path / "0.ant"), times=[0, 1])
+
+
+def test_a_file_is_imported_from_beside_the_source_wherever_the_process_stands(own, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    path = own('import "part.ant"\nmodel *m()\n A: part(); x = 0; x\' = 1\nend\n')
+    own("model part()\n S->; 0.5*S; S=1\nend\n", "part.ant")
+    own("model part()\n S->; 0.5*S; S=2\nend\n", "elsewhere/part.ant")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert simulate(path, times=[0, 1]).A_S[0] == 1
+
+
 def test_what_antimony_refuses_names_its_line(own):
     for text in ("model m\n species time; S->; S; S=1\nend\n", "model m\n a:=b; b:=a; S->; S; S=1\nend\n"):
         with pytest.raises(InputError, match=r"own\.ant:2: "):

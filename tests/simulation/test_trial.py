@@ -217,6 +217,8 @@ def test_a_vanishing_pool_that_cannot_be_a_logarithm_is_told(own):
     assert (right.to_numpy() | told.to_numpy()).all()
     assert right[:3].all()
     assert told[-2:].all()
+    said = "S all but vanished, and the rate of S says growth where no tolerance sees it"
+    assert said in {str(reason) for reason in found.reason[-2:].values}
 
 
 def test_a_pool_that_begins_empty_has_right_first_steps(own):

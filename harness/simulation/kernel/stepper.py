@@ -70,12 +70,15 @@ refused."""
 
 
 @compiled
-def error_of(z, rtol):
+def error_of(z, step, rtol):
     """Largest error of a step over what is allowed; not finite for a step that is not."""
     worst = 0.0
     for i in range(STATES):
         size = max(abs(z[STATE + i]), abs(z[END + i])) if z[COUNTS_SIZE + i] > 0.0 else 1.0
-        size = max(size, FILLING * abs(z[RATES + i]))
+        # What fills keeps its rate over the step. A rate that binding drives back at once does not: it may be
+        # huge where the state hardly moves, and would let every error pass.
+        moved = abs(z[END + i] - z[STATE + i]) / step
+        size = max(size, FILLING * min(abs(z[RATES + i]), moved))
         share = abs(z[STAGES + 7 * STATES + i]) / (z[TOLERANCE + i] + rtol * size)
         if not isfinite(share):
             return np.inf
@@ -224,7 +227,7 @@ def step_once(z, t, h, stop, rtol, frozen, counts):
         step = h if frozen or t + h * (1.0 + 1e-10) < stop else stop - t
         factor(1.0 / (GAMMA * step), z)
         take_stages(t, step, z)
-        error = error_of(z, rtol)
+        error = error_of(z, step, rtol)
         if frozen or error <= 1.0:
             return step, error, OK if isfinite(error) else NOT_FINITE
         counts[REFUSED] += 1

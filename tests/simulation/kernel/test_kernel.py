@@ -363,6 +363,27 @@ def test_events_at_given_times_are_those_of_the_engine(text, tmp_path, monkeypat
     assert run.values == pytest.approx(truth.values, rel=1e-5)
 
 
+@pytest.mark.parametrize("logarithms", ["[B]", "[B, C]", "[A, B, C]"])
+def test_what_binding_holds_ever_faster_is_right_at_its_steps_and_between_them(
+    logarithms, tmp_path, monkeypatch
+):
+    """C follows A, which falls, at a rate that grows from 1e5 to 1e28: to 1e-5 and better, C is A."""
+    monkeypatch.setattr(of_kernel, "load_kernel", uncompiled)
+    path = tmp_path / "own.ant"
+    path.write_text(
+        "model own()\n substanceOnly species A, B, C; A = 1e9; B = 1e5; C = 1e9; g = 0.8; d = 0.3\n"
+        " A => ; d*A\n => B; g*B\n => C; A*B - C*B\nend\n"
+    )
+    path.with_suffix(".yaml").write_text(
+        f"until: 66\nsolver: {{logarithms: {logarithms}, lowest_amount: -1}}\n"
+    )
+    times = np.linspace(0.0, 66.0, 200)
+    run = Kernel(load_program(str(path))).run_many([({}, None)], [times], ["A", "C"])[0]
+    assert run.status is Status.OK
+    right = 1e9 * np.exp(-0.3 * times)
+    assert run.values == pytest.approx(np.column_stack([right, right]), rel=1e-5)
+
+
 def test_after_a_dose_the_times_of_endpoints_begin_again_as_in_the_engine(kernel):
     again, times = np.array([0.0, 0.01, 0.5, 3.0, 200.0]), np.array([0.0, 3.0, 10.0, 100.0])
     course = Regimen(
