@@ -5,15 +5,31 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
-__all__ = ["if_interrupted", "interruption", "is_wide", "plain_table", "print_table", "progress_bar"]
+__all__ = [
+    "if_interrupted",
+    "interruption",
+    "is_wide",
+    "plain_table",
+    "print_table",
+    "progress_bar",
+    "task_progress",
+]
 
 
 MOST = 100_000
@@ -76,6 +92,93 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
                 bar.update(task, rate=f"{bar.tasks[0].completed / spent:.0f}/s")
 
             yield advance
+
+
+PAUSE = 5.0
+"""Seconds between two lines on what is done, and before the first."""
+
+
+class _Tasks:
+    """Tasks of known names and of about known lengths: what is done of them, and how long the rest takes."""
+
+    def __init__(self, label: str, seconds: Mapping[str, float], workers: int, after: float) -> None:
+        self.label, self.seconds, self.workers, self.after = label, seconds, workers, after
+        self.shares = dict.fromkeys(seconds, 0.0)
+        self.total = sum(seconds.values()) + after
+        self.started = time.monotonic()
+        self.last = ""
+
+    def tell(self, name: str, share: float) -> None:
+        """Note how much of a task is done."""
+        self.shares[name] = share
+        self.last = name
+
+    def left(self) -> float:
+        """Seconds that are left: by what is known beforehand, the less the longer it runs."""
+        spent = time.monotonic() - self.started
+        done = sum(self.seconds[name] * share for name, share in self.shares.items())
+        prior = self.total / 4
+        rate = (done + prior) / (spent + prior / self.workers) if prior else 1.0
+        return (self.total - done) / rate
+
+    def line(self) -> str:
+        """How many are done, how long the rest takes, and what was done last."""
+        done = sum(share >= 1 for share in self.shares.values())
+        said = f"{done}/{len(self.shares)} {self.label}, about {_clock(self.left())} left"
+        return f"{said}; {self.last}" if self.last else said
+
+
+@contextmanager
+def task_progress(
+    label: str, seconds: Mapping[str, float], workers: int, after: float = 0.0
+) -> Iterator[Callable[[str, float], None]]:
+    """What is being done, and how long it will take, on standard error, by the seconds that each task takes.
+
+    A line that changes on a terminal; elsewhere a line now and then, and none when all is done in a moment.
+    `after` are the seconds of what follows.
+    """
+    tasks = _Tasks(label, seconds, workers, after)
+    with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1) as stream:
+        if sys.stderr.isatty():
+            yield from _on_terminal(tasks, stream)
+        else:
+            yield from _in_lines(tasks, stream)
+
+
+def _on_terminal(tasks: _Tasks, stream: TextIO) -> Iterator[Callable[[str, float], None]]:
+    console = Console(file=stream, force_terminal=True)
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task(tasks.line(), total=tasks.total)
+
+        def tell(name: str, share: float) -> None:
+            tasks.tell(name, share)
+            done = sum(tasks.seconds[each] * part for each, part in tasks.shares.items())
+            bar.update(shown, completed=done, description=tasks.line())
+
+        yield tell
+
+
+def _in_lines(tasks: _Tasks, stream: TextIO) -> Iterator[Callable[[str, float], None]]:
+    said = tasks.started
+    if tasks.total > PAUSE * tasks.workers:
+        print(f"cart: {tasks.line()}", file=stream)
+
+    def tell(name: str, share: float) -> None:
+        nonlocal said
+        tasks.tell(name, share)
+        now = time.monotonic()
+        if now - said >= PAUSE:
+            said = now
+            print(f"cart: {tasks.line()}", file=stream)
+
+    yield tell
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
 
 _interruption = ""

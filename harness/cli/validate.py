@@ -13,7 +13,7 @@ from harness.cli.studies import check_files, say
 from harness.errors import InputError
 
 if TYPE_CHECKING:
-    from harness.simulation.execute import Executor
+    from harness.validation.spec import PanelSpec
     from harness.validation.suite import PanelResult, Score
 
 __all__ = ["docs", "report", "validate"]
@@ -46,15 +46,20 @@ def validate(
     scheduler: Scheduler = None,
 ) -> None:
     """Score the panels and print one table; exit code 1 when a target that should hold does not."""
+    from harness.cli.terminal import task_progress
     from harness.files import write_table
     from harness.simulation.execute import choose_executor
+    from harness.validation.suite import run_panels, tasks
 
     if archive is not None:
         if panels or reading:
             raise InputError("--archive has its own numbers; it goes with no panel and no --reading")
         raise typer.Exit(_compare(archive, out))
     check_files(out, inputs=_inputs())
-    results = _run(panels, reading, choose_executor(workers, scheduler))
+    specs = _declared(panels, reading)
+    executor = choose_executor(workers, scheduler)
+    with task_progress("studies", tasks(specs), executor.workers) as progress:
+        results = run_panels([spec.panel for spec in specs], reading or (), executor, progress)
     failed = _print_scores(results)
     if out is not None:
         from harness.validation.suite import score_table
@@ -90,15 +95,21 @@ def report(
     scheduler: Scheduler = None,
 ) -> None:
     """Score the panels, print the table, and write one HTML page with the figures."""
+    from harness.cli.terminal import task_progress
     from harness.files import check_path
-    from harness.report.page import write_page
+    from harness.report.page import page_tasks, write_page
     from harness.simulation.execute import choose_executor
+    from harness.validation.suite import run_panels, tasks
 
     check_path(out, (".html",), _inputs())
     executor = choose_executor(workers, scheduler)
-    results = _run(panels, reading, executor)
+    specs, under = _declared(panels, reading), tuple(reading or ())
+    names, parts = [spec.panel for spec in specs], page_tasks(specs)
+    with task_progress("studies", tasks(specs), executor.workers, sum(parts.values())) as progress:
+        results = run_panels(names, under, executor, progress)
     failed = _print_scores(results)
-    write_page(results, out, tuple(reading or ()), executor)
+    with task_progress("parts of the page", parts, executor.workers) as progress:
+        write_page(results, out, under, executor, progress)
     print(f"report: {out}")
     raise typer.Exit(failed)
 
@@ -128,18 +139,14 @@ def _inputs() -> list[Path]:
     return [path for folder in folders for path in (repository() / folder).rglob("*") if path.is_file()]
 
 
-def _run(panels: list[str] | None, readings: list[str] | None, executor: Executor) -> list[PanelResult]:
-    from harness.cli.terminal import progress_bar
+def _declared(panels: list[str] | None, readings: list[str] | None) -> list[PanelSpec]:
+    """Panels as they are to be run, in the order of the article; a broken one is told before any work."""
     from harness.validation.spec import panel_names, read_panel
-    from harness.validation.suite import not_reached, run_panels, steps, under_readings
+    from harness.validation.suite import not_reached, under_readings
 
-    # A broken specification is told before any work.
     declared = [read_panel(name) for name in dict.fromkeys(panels or panel_names())]
-    specs = sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
-    count = sum(steps(spec) for spec in specs)
     say(line for spec in declared for line in not_reached(spec, readings or ()))
-    with progress_bar("steps", count) as progress:
-        return run_panels([spec.panel for spec in specs], readings or (), executor, progress)
+    return sorted((under_readings(spec, readings or ()) for spec in declared), key=lambda spec: spec.place)
 
 
 def _print_scores(results: list[PanelResult]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -34,9 +34,11 @@ from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Outcome, StudyDeclaration
 from harness.validation.credibility import read_use
 from harness.validation.ledger import read_ledger
+from harness.validation.side_by_side import TaskProgress, nobody
+from harness.validation.spec import PanelSpec
 from harness.validation.suite import PanelResult, Verdict
 
-__all__ = ["render_page", "write_page"]
+__all__ = ["page_tasks", "render_page", "write_page"]
 
 PACKAGES = (
     "cart-pkpd", "libroadrunner", "antimony", "python-libsbml", "numpy", "scipy", "pandas", "SALib",
@@ -60,18 +62,23 @@ def write_page(
     path: Path,
     readings: Sequence[str] = (),
     executor: Executor | None = None,
+    progress: TaskProgress = nobody,
 ) -> None:
     """Render the page to a file, whole or not at all."""
-    page = render_page(results, readings, executor)
+    page = render_page(results, readings, executor, progress)
     write_whole(path, lambda p: p.write_text(page, encoding="utf-8"))
 
 
 def render_page(
-    results: Sequence[PanelResult], readings: Sequence[str] = (), executor: Executor | None = None
+    results: Sequence[PanelResult],
+    readings: Sequence[str] = (),
+    executor: Executor | None = None,
+    progress: TaskProgress = nobody,
 ) -> str:
     """Render the page to text; figures are drawn, and models checked, where `executor` has them done.
 
-    `readings` are those that everything was run under.
+    `readings` are those that everything was run under; `progress` is told of each part, by the names of
+    :func:`page_tasks`.
     """
     environment = Environment(
         loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -80,7 +87,10 @@ def render_page(
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
     parts = _parts(results, cards)
-    made = dict((executor or Serial()).map(_made, parts.items()))
+    made = {}
+    for key, part in (executor or Serial()).map(_made, parts.items()):
+        made[key] = part
+        progress(_name(key), 1.0)
     ledger, use = read_ledger(), read_use()
     checks = {card.id: made["check", card.id] for card in cards}
     parameters = [row for row in read_parameters() if row.status != "constant"]
@@ -112,6 +122,26 @@ def render_page(
 
 
 Key = tuple[str, ...]
+
+SECONDS_A_PART = 0.7
+"""What a part of the page takes on one core, about."""
+
+
+def page_tasks(specs: Iterable[PanelSpec]) -> dict[str, float]:
+    """Parts of the page of some panels by a name, with about the seconds of each."""
+    checks = [("check", model) for model in model_names()]
+    return {_name(key): SECONDS_A_PART for key in (*(key for s in specs for key in _keys(s)), *checks)}
+
+
+def _name(key: Key) -> str:
+    kind, *of = key
+    return f"{': '.join(of)}: {kind}"
+
+
+def _keys(spec: PanelSpec) -> list[Key]:
+    """Parts of the page that a panel has, in their order."""
+    panel = spec.panel
+    return [("figures", panel), *(("figures", panel, name) for name in spec.studies), ("residuals", panel)]
 
 
 def _parts(results: Sequence[PanelResult], cards: Sequence[ModelCard]) -> dict[Key, Callable[[], Any]]:

@@ -13,7 +13,7 @@ import socket
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from harness.errors import InputError
 from harness.simulation.workers import pool_of
@@ -28,7 +28,9 @@ MOST_WORKERS = 1024
 
 
 class Executor(Protocol):
-    """What runs the chunks of a plan: in this process, on its cores or elsewhere."""
+    """What runs the chunks of a plan: in this process, on its cores or elsewhere, on so many `workers`."""
+
+    workers: int
 
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         """Results of `function` over `chunks`, in any order."""
@@ -36,6 +38,8 @@ class Executor(Protocol):
 
 class Serial:
     """In this process, one after the other."""
+
+    workers = 1
 
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         return map(function, chunks)
@@ -105,18 +109,22 @@ class Dask:
             raise InputError("dask.distributed is not installed; install cart-pkpd[cluster]") from None
         self._wait = distributed.as_completed
         if isinstance(scheduler, distributed.Client):
-            self._client = scheduler
+            self._take(scheduler)
             return
         _require_listener(str(scheduler))
         try:
-            self._client = distributed.Client(scheduler, timeout="10s")
+            self._take(distributed.Client(scheduler, timeout="10s"))
         except (OSError, ValueError, TimeoutError) as error:
             said = " ".join(str(error).split())[:120]
             raise InputError(f"no dask scheduler at {scheduler}: {said}") from None
 
+    def _take(self, client: Any) -> None:
+        self._client = client
+        self.workers = max(sum(client.nthreads().values()), 1)
+
     def map(self, function: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         waiting = iter(chunks)
-        width = 2 * max(sum(self._client.nthreads().values()), 1) + 2
+        width = 2 * self.workers + 2
         submit = partial(self._client.submit, function, pure=False)
         running = self._wait([submit(c) for c in itertools.islice(waiting, width)])
         try:

@@ -7,15 +7,27 @@ another, studies leave none. One that would keep its process when all others hav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.errors import InputError
 from harness.simulation.execute import Executor, Processes, Serial
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.studies.outcome import Outcome, StudyDeclaration
 
-__all__ = ["named", "run_studies"]
+__all__ = ["TaskProgress", "named", "nobody", "run_studies", "seconds_of"]
+
+TaskProgress = Callable[[str, float], object]
+"""What is told of each task by its name: the share of it that is done, 1 when it is complete."""
+
+
+def nobody(_name: str, _share: float) -> None:
+    """Is told and does nothing."""
+
+
+def seconds_of(study: StudyDeclaration) -> float:
+    """About how long a study takes on one core."""
+    return study.size() * study.SECONDS_A_STEP
 
 
 @contextmanager
@@ -35,29 +47,38 @@ class _Job:
     study: StudyDeclaration
     seconds: float
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
+    def run(self, executor: Executor, told: TaskProgress = nobody) -> Outcome:
+        size, done = max(self.study.size(), 1), 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            told(self.where, min(done / size, 1.0))
+
         with named(self.where):
-            return self.study.run(executor, progress)
+            return self.study.run(executor, advance)
 
 
 def run_studies(
-    studies: Mapping[str, StudyDeclaration], executor: Executor, progress: Progress | None = None
+    studies: Mapping[str, StudyDeclaration], executor: Executor, told: TaskProgress = nobody
 ) -> dict[str, Outcome]:
-    """Outcomes of studies, by where each is declared.
+    """Outcomes of studies, by where each is declared; `told` hears of each by that.
 
     Raises
     ------
     InputError
         When a study cannot be run, and where that is declared.
     """
-    jobs = [_Job(where, study, study.size() * study.SECONDS_A_STEP) for where, study in studies.items()]
+    jobs = [_Job(where, study, seconds_of(study)) for where, study in studies.items()]
     whole = _whole(jobs, executor.workers) if isinstance(executor, Processes) else []
     alone = {job.where for job in whole}
-    found = {job.where: job.run(executor, progress) for job in jobs if job.where not in alone}
+    found = {}
+    for job in (job for job in jobs if job.where not in alone):
+        found[job.where] = job.run(executor, told)
+        told(job.where, 1.0)
     for where, outcome in executor.map(_run_alone, whole):
         found[where] = outcome
-        if progress:
-            progress(studies[where].size())
+        told(where, 1.0)
     return found
 
 

@@ -20,9 +20,9 @@ from harness.models.card import Reading
 from harness.models.catalog import load_card, model_names
 from harness.shown import in_lines, listed
 from harness.simulation.execute import Executor, Serial
-from harness.studies.outcome import Progress, StudyDeclaration
+from harness.studies.outcome import StudyDeclaration
 from harness.validation.curves import Curve, Evidence, NoData, readings_that_fit
-from harness.validation.side_by_side import named, run_studies
+from harness.validation.side_by_side import TaskProgress, named, nobody, run_studies, seconds_of
 from harness.validation.spec import PanelSpec, Target, read_panel
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "run_panel",
     "run_panels",
     "score_table",
-    "steps",
+    "tasks",
     "under_readings",
 ]
 
@@ -91,7 +91,7 @@ def run_panel(
     name: str,
     readings: Sequence[str] = (),
     executor: Executor | None = None,
-    progress: Progress | None = None,
+    progress: TaskProgress = nobody,
 ) -> PanelResult:
     """Run and score one panel; otherwise as :func:`run_panels`.
 
@@ -107,7 +107,7 @@ def run_panels(
     names: Sequence[str],
     readings: Sequence[str] = (),
     executor: Executor | None = None,
-    progress: Progress | None = None,
+    progress: TaskProgress = nobody,
 ) -> list[PanelResult]:
     """Run and score panels, their studies beside one another.
 
@@ -118,7 +118,7 @@ def run_panels(
     readings
         Readings under which everything is run that knows them and does not name another way itself.
     executor, progress
-        Where studies run, and what is told how many of their simulations are done.
+        Where studies run, and what is told of each, by the names of :func:`tasks`.
 
     Raises
     ------
@@ -128,7 +128,8 @@ def run_panels(
     specs = [under_readings(read_panel(name), readings) for name in names]
     given = [(spec.observed(), _curves(spec)) for spec in specs]
     studies = {_place(spec, f"studies.{name}"): s for spec in specs for name, s in spec.studies.items()}
-    found = run_studies(studies, executor or Serial(), progress)
+    named_as = dict(zip(studies, tasks(specs), strict=True))
+    found = run_studies(studies, executor or Serial(), lambda where, share: progress(named_as[where], share))
     results = []
     for spec, (table, curves) in zip(specs, given, strict=True):
         outcomes = {name: found[_place(spec, f"studies.{name}")] for name in spec.studies}
@@ -201,13 +202,14 @@ def _readings_known(item: Curve | StudyDeclaration) -> Mapping[str, Reading]:
     return load_card(model).readings if model else {}
 
 
-def steps(spec: PanelSpec) -> int:
-    """How many steps the studies of a panel count; refuses a study that cannot be run."""
-    total = 0
-    for name, study in spec.studies.items():
-        with named(_place(spec, f"studies.{name}")):
-            total += study.size()
-    return total
+def tasks(specs: Sequence[PanelSpec]) -> dict[str, float]:
+    """Studies of panels by a name, with about the seconds of each; refuses one that cannot be run."""
+    found = {}
+    for spec in specs:
+        for name, study in spec.studies.items():
+            with named(_place(spec, f"studies.{name}")):
+                found[f"{spec.panel}: {name}"] = seconds_of(study)
+    return found
 
 
 def _place(spec: PanelSpec, field: str) -> str:

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from harness.report.page import _number, render_page, write_page
+from harness.report.page import _number, page_tasks, render_page, write_page
 from harness.simulation.execute import Processes
 from harness.validation.suite import run_panel
 
@@ -106,3 +106,11 @@ def test_each_score_stands_with_its_threshold_and_its_verdict(page, results):
             if score.value == score.value:
                 assert _number(score.value) in text, score.target.id
             assert str(score.verdict).partition(" from ")[0] in text
+
+
+def test_each_part_of_the_page_is_told_once_by_the_name_it_was_announced_by(results):
+    told = []
+    render_page(results[:1], progress=lambda name, share: told.append((name, share)))
+    announced = page_tasks([results[0].spec])
+    assert sorted(told) == sorted((name, 1.0) for name in announced)
+    assert min(announced.values()) > 0

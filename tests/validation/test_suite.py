@@ -27,7 +27,7 @@ from harness.validation.suite import (
     run_panel,
     score,
     score_table,
-    steps,
+    tasks,
     under_readings,
 )
 
@@ -218,7 +218,7 @@ def test_a_curve_or_study_that_cannot_be_run_is_named_with_its_file(monkeypatch)
         run_panel("fig2a")
     study = spec.studies["wells"].model_copy(update={"grid": {"ET_ratio": "1:2"}})
     with pytest.raises(InputError, match=r"fig2a.spec\.yaml: studies\.wells: grid 'ET_ratio=1:2'"):
-        steps(spec.model_copy(update={"studies": {"wells": study}}))
+        tasks([spec.model_copy(update={"studies": {"wells": study}})])
 
 
 def test_a_curve_reads_out_further_symbols_when_asked():
@@ -331,4 +331,4 @@ def test_the_steps_of_all_panels_are_counted_without_a_kernel(monkeypatch):
 
     monkeypatch.setattr("harness.simulation.engines._kernel", none)
     engines._KEPT.clear()
-    assert all(steps(read_panel(name)) >= 0 for name in panel_names())
+    assert all(seconds > 0 for seconds in tasks([read_panel(name) for name in panel_names()]).values())
