@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from harness.errors import InputError
+from harness.figures.compact import compact_svg
 from harness.files import write_whole
 
 __all__ = [
@@ -138,7 +139,7 @@ def svg(axes: Axes | SomeAxes, description: str) -> str:
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cart-pkpd"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = compact_svg(text[text.index("<svg") :]).replace(INK, "currentColor")
     text = re.sub(r"(<g id=\"patch_1\">.*?fill: )#ffffff", r"\1none", text, count=1, flags=re.DOTALL)
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     # As wide as the page, up to a size at which its letters are those of the text.

@@ -7,6 +7,7 @@ alternatives.
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def render_page(
     environment = Environment(
         loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters |= {"number": _number, "apart": _apart}
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
     parts = _parts(results, cards)
@@ -168,6 +169,11 @@ def _number(value: object) -> str:
             return "–"
         return f"{number:.0f}" if 1e4 <= abs(number) < 1e6 else f"{number:.4g}"
     return "" if value is None else str(value)
+
+
+def _apart(sentence: str, names: Iterable[str]) -> list[str]:
+    """A sentence in parts, of which each name that it holds is one."""
+    return re.split(rf"\b({'|'.join(map(re.escape, names))})\b", sentence)
 
 
 def _figures_of_panel(result: PanelResult) -> list[Picture]:

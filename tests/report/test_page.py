@@ -6,7 +6,7 @@ import pytest
 
 from harness.report.page import _number, page_tasks, render_page, write_page
 from harness.simulation.execute import Processes
-from harness.validation.suite import run_panel
+from harness.validation.suite import Verdict, run_panel
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,20 @@ def test_each_set_of_axes_says_what_it_was_scored_against(page, results):
             assert f"<b>{axes.title}</b> scored against {axes.scored_against}." in page
 
 
+def test_every_place_that_is_linked_is_on_the_page(page):
+    places = set(re.findall(r'<(?:section|tr) id="([^"]+)"', page))
+    linked = set(re.findall(r'<a href="#([^"]+)"', page))
+    assert linked <= places
+    assert {"D01", "ledger", "glance", "fig3"} <= linked  # sentences and verdicts lead to rows of the ledger
+
+
+def test_what_is_not_reproducible_and_what_is_not_met_are_never_one_number(page, results):
+    counts = {said: number for number, said in re.findall(r"<li><b[^>]*>(\d+)</b>([^<]+)</li>", page)}
+    scores = [score for result in results for score in result.scores]
+    for verdict in (Verdict.NOT_REPRODUCIBLE, Verdict.NOT_MET, Verdict.NOT_MET_BY_READING):
+        assert int(counts[str(verdict)]) == sum(score.verdict is verdict for score in scores)
+
+
 def test_figures_have_text_alternatives(page):
     pictures = re.findall(r"<svg [^>]*>", page)
     assert len(pictures) == 3  # two panels, and the residuals of the one with data
@@ -97,11 +111,11 @@ def test_a_number_of_the_page_has_four_digits(value, text):
 
 
 def test_each_score_stands_with_its_threshold_and_its_verdict(page, results):
-    """The row of a target: its number, the unit, the threshold and the verdict, in that order."""
+    """The row of a target: its number, the unit, the threshold and the verdict, before its name."""
     for result in results:
         for score in result.scores:
-            row = page[page.index(f">{score.target.id}<") :]
-            cells = [re.sub(r"<[^>]+>", " ", c) for c in row[: row.index("</tr>")].split("<td")]
+            row = page[: page.index(f">{score.target.id}<")]
+            cells = [re.sub(r"<[^>]+>", " ", c) for c in row[row.rindex("<tr") :].split("<td")]
             text = " ".join(" ".join(cells).split())
             if score.value == score.value:
                 assert _number(score.value) in text, score.target.id
