@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.declarations import Declaration, read_often
 from harness.errors import InputError, unknown_name
 from harness.models.card import ModelCard, repository
-from harness.models.catalog import load_card
+from harness.models.catalog import load_card, model_files
 from harness.models.provenance import omegas_of
 from harness.simulation.draws import OMEGA
 from harness.studies.outcome import StudyDeclaration
@@ -272,6 +272,12 @@ class OfCandidates(StudyDeclaration):
             When the file is broken.
         """
         return read_calibration(repository() / "validation" / self.declared)
+
+    def files_of_models(self) -> tuple[Path, ...]:
+        """Files of the models of the candidates that are asked for."""
+        declared = self.read()
+        models = {declared.candidate(name).model: None for name in self.names(declared)}
+        return tuple(path for model in models for path in model_files(model))
 
     def names(self, declared: Calibration) -> tuple[str, ...]:
         """Names of the candidates that are asked for.

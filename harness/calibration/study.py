@@ -46,7 +46,8 @@ class Calibrate(OfCandidates):
     def inputs(self) -> tuple[Path, ...]:
         found = self.read()
         folder = repository() / "validation"
-        return (folder / self.declared, folder / found.responses, folder / found.blind)
+        given = (folder / self.declared, folder / found.responses, folder / found.blind)
+        return given + self.files_of_models()
 
     def table_names(self) -> tuple[str, ...]:
         """Names of all tables that a run gives."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import Engine, Plot, Scheduler, Seed, Workers
+from harness.cli.recorded import leave_record
 from harness.cli.studies import check_files, run_study, say
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def calibrate(
     if out is not None:
         for name in outcome.tables:
             write_table(outcome.written(name), out / f"{name}.csv")
+        leave_record(out, study.inputs(), [f"{name}.csv" for name in outcome.tables])
     if further and out is not None:
         pictures = {draw_responses: plot or out / "responses.png"}
         pictures[draw_comparison] = plot_comparison or out / "comparison.png"
@@ -115,8 +117,11 @@ def predict(
 ) -> None:
     """Predict a cohort by a calibrated candidate, and score the numbers that were observed."""
     from harness.calibration.cohort import TABLES, PredictCohort
+    from harness.calibration.declared import read_calibration
     from harness.declarations import declare
     from harness.files import check_folder, write_table
+    from harness.models.card import repository
+    from harness.models.catalog import model_files
 
     given = {"cohort": str(cohort), "candidate": model, "cohorts": cohorts, "seed": seed, "engine": engine}
     if calibrated is not None:
@@ -131,6 +136,9 @@ def predict(
         out.mkdir(exist_ok=True)
         for name in TABLES:
             write_table(outcome.written(name), out / f"{name}.csv")
+        of_model = read_calibration(repository() / "validation" / study.declared).candidate(model).model
+        read = (*study.inputs(), *model_files(of_model))
+        leave_record(out, read, [f"{name}.csv" for name in TABLES])
     _print_cohort(outcome)
 
 

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "calibrate": ("cart calibrate --candidate waning --size small --out waning",),
     "predict": ("cart predict examples/cohort.yaml --model waning --out predicted",),
     "validate": ("cart validate fig2b", "cart validate fig3 --reading as_run --out scores.csv"),
+    "status": ("cart status", "cart status fits"),
     "report": ("cart report fig2b --out fig2b.html",),
     "docs": ("cart docs --check",),
     "export": ("cart export clinical --format antimony --dose 450e6 --out clinical_450.ant",),

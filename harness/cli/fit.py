@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.completion import complete_fit, complete_of
 from harness.cli.options import Engine, Scheduler, Workers
+from harness.cli.recorded import leave_record
 from harness.cli.studies import say, say_damaged
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def fit(
                 result = resample(study.prepared, result, bootstrap, 1, executor, progress)
         if kept is not None and out is not None:
             _write(result, out)
+            tables = [f"{name}.csv" for name in result.tables if len(result.table(name))]
+            leave_record(out, study.inputs(), ["result.json", *tables])
             kept.clear()
             say_damaged(kept.damaged, "parts")
     _print(result)

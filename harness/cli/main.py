@@ -29,11 +29,13 @@ from harness.cli import (
     patients,
     population,
     simulate,
+    status,
     translate,
     validate,
 )
 from harness.cli.endings import as_interrupts, fill_closed_streams
 from harness.cli.examples import EXAMPLES
+from harness.cli.recorded import TYPED
 from harness.errors import InputError, RunFailed
 from harness.former import FormerName, current
 from harness.reading import require_plain
@@ -80,6 +82,7 @@ COMMANDS = (
     validate.validate,
     validate.report,
     validate.docs,
+    status.status,
     exchange.export,
     exchange.explore,
     exchange.agree,
@@ -159,6 +162,7 @@ def _run(arguments: list[str]) -> int:
         for argument in arguments:
             require_plain(argument, "arguments")
         given = [_of_now(argument) for argument in arguments]
+        TYPED.set(given)
         code = app_of(given)(args=given, prog_name="cart", standalone_mode=False) or 0
         sys.stdout.flush()
         return code

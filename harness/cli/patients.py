@@ -9,6 +9,7 @@ import typer
 from typer.models import OptionInfo
 
 from harness.cli.options import Engine, Readings, Rule, Scheduler, Seed, Until, Workers
+from harness.cli.recorded import leave_record
 from harness.cli.studies import check_files, run_study
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def patients(
     outcome = run_study(study, workers, scheduler)
     if out is not None:
         _write_tables(outcome, out)
+        leave_record(out, study.inputs(), [f"{name}.csv" for name in outcome.tables])
     for draw, path in pictures.items():
         if path is not None:
             write_figure(draw(outcome), path)

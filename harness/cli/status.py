@@ -1,0 +1,38 @@
+"""The command status: which tables are not those that are locked, and which results are stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["status"]
+
+
+def status(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER]...", help="Folders that a command wrote, beside the project's own."),
+    ] = None,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Lock each table that has a source and a grade as it is now.")
+    ] = False,
+) -> None:
+    """Say which tables of data and results are not what they were; exit code 1 when there is one."""
+    from collections import Counter
+
+    from harness.validation.locked import State, standings
+    from harness.validation.locked import lock as lock_tables
+
+    if lock:
+        for name in lock_tables():
+            print(f"{name}: locked as it is now")
+    found = standings(folders or ())
+    for each in found:
+        if each.state not in (State.AS_LOCKED, State.FRESH):
+            renewed = f"; to make it anew: {each.command}" if each.command else ""
+            print(f"{each.name}: {each.state}: {each.why}{renewed}")
+    counts = Counter(str(each.state) for each in found)
+    print("; ".join(f"{count} {state}" for state, count in counts.items()))
+    raise typer.Exit(int(any(not each.holds for each in found)))

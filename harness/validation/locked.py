@@ -1,0 +1,141 @@
+"""Tables of data and stored results: each table locked by its content, each folder of results by its record.
+
+Promise: a table that is not the one whose source and grade are written down is named, and so is a result
+that was made of other tables, models or code, with the command that makes it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from harness.declarations import Declaration, read_declaration
+from harness.files import write_whole
+from harness.models.card import repository
+from harness.records import RECORD, digest, read_record, stale
+
+__all__ = ["GRADES", "LockedTable", "Standing", "State", "lock", "read_lock", "standings", "tables"]
+
+LOCK = "validation/data.yaml"
+
+GRADES = {
+    "printed": "numbers printed in an article, its tables or a report of its trial",
+    "digitised": "read off a figure, with its reading error",
+    "other code": "given by an independent implementation",
+    "own check": "computed by other means from the same equations",
+    "none": "an empty slot",
+}
+"""What the numbers of a table are, the strongest evidence first."""
+
+
+class LockedTable(Declaration):
+    """A table of data: its content, where it is from, and what its numbers are, of :data:`GRADES`."""
+
+    sha256: str
+    source: str
+    grade: Literal["printed", "digitised", "other code", "own check", "none"]
+
+
+class DataLock(Declaration):
+    """The file ``validation/data.yaml``: tables by their path."""
+
+    tables: dict[str, LockedTable]
+
+
+class State(StrEnum):
+    """What is known of a table or a folder of results."""
+
+    AS_LOCKED = "as locked"
+    CHANGED = "changed"
+    UNKNOWN = "not in the lock"
+    GONE = "gone"
+    FRESH = "fresh"
+    UNCHECKED = "not checked"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a table or a folder of results stands: why, and the command that mends it."""
+
+    name: str
+    state: State
+    why: str = ""
+    command: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is known against it."""
+        return self.state in (State.AS_LOCKED, State.FRESH, State.UNCHECKED)
+
+
+def read_lock() -> dict[str, LockedTable]:
+    """Tables of the lock by their path from the folder of the project."""
+    return read_declaration(repository() / LOCK, DataLock).tables
+
+
+def tables() -> list[str]:
+    """Tables of data that the project holds: what no command wrote."""
+    root = repository()
+    found = (path for folder in ("models_antimony", "validation") for path in (root / folder).rglob("*.csv"))
+    return sorted(path.relative_to(root).as_posix() for path in found if not _is_result(path, root))
+
+
+def _is_result(path: Path, root: Path) -> bool:
+    """Whether a record stands beside a file, or above it."""
+    within = path.relative_to(root).parents
+    return any((root / folder / RECORD).is_file() for folder in within)
+
+
+def lock() -> list[str]:
+    """Write the content that the tables of the lock have now; return those that were others."""
+    path = repository() / LOCK
+    text, changed = path.read_text("utf-8"), []
+    for name, table in read_lock().items():
+        now = digest(repository() / name)
+        if now != table.sha256:
+            text = text.replace(table.sha256, now)
+            changed.append(name)
+    write_whole(path, partial(Path.write_text, data=text, encoding="utf-8"))
+    return changed
+
+
+def standings(folders: Iterable[Path] = ()) -> list[Standing]:
+    """How every table of data stands, every stored result of the project, and every one of `folders`.
+
+    Raises
+    ------
+    InputError
+        When one of `folders` has no record of what made it.
+    """
+    root = repository()
+    own = sorted(path.parent for path in (root / "validation").rglob(RECORD))
+    return [*_of_tables(root), *(_of_folder(folder, root) for folder in (*own, *folders))]
+
+
+def _of_tables(root: Path) -> list[Standing]:
+    known, there = read_lock(), tables()
+    found = []
+    for name in sorted({*known, *there}):
+        if name not in known:
+            found.append(Standing(name, State.UNKNOWN, f"no source and grade in {LOCK}"))
+        elif name not in there:
+            found.append(Standing(name, State.GONE, f"it stands in {LOCK}"))
+        elif digest(root / name) != known[name].sha256:
+            why = f"no longer what is locked as {known[name].grade}: {known[name].source}"
+            found.append(Standing(name, State.CHANGED, why, "cart status --lock"))
+        else:
+            found.append(Standing(name, State.AS_LOCKED, f"{known[name].grade}: {known[name].source}"))
+    return found
+
+
+def _of_folder(folder: Path, root: Path) -> Standing:
+    record = read_record(folder)
+    differs, may = stale(record, folder, root)
+    state = State.STALE if differs else State.UNCHECKED if may else State.FRESH
+    shown = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+    return Standing(shown, state, "; ".join([*differs, *may]), record.command if differs or may else "")

@@ -1,0 +1,107 @@
+"""Tables of the project are those that are locked, and its results are of these tables and models."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from harness.cli.main import run
+from harness.models.card import repository
+from harness.records import RECORD
+from harness.studies.outcome import Outcome
+from harness.studies.patients import Patients
+from harness.validation import locked
+from harness.validation.locked import GRADES, State, lock, read_lock, standings, tables
+
+
+def test_every_table_of_the_project_is_locked_and_no_result_is_stale():
+    found = standings()
+    assert [f"{each.name}: {each.why}" for each in found if not each.holds] == []
+    assert {each.name for each in found if each.state is State.AS_LOCKED} == set(read_lock()) == set(tables())
+    assert any(each.name == "validation/dose/calibrated" for each in found)
+
+
+def test_an_empty_slot_has_no_grade_and_a_table_with_rows_has_one():
+    for name, table in read_lock().items():
+        text = (repository() / name).read_text("utf-8")
+        rows = [line for line in text.splitlines() if line and not line.startswith("#")]
+        assert (table.grade == "none") == (len(rows) == 1), name
+        assert table.grade in GRADES
+        assert table.source
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A copy of what is locked."""
+    for folder in ("models_antimony", "sbml", "validation"):
+        shutil.copytree(repository() / folder, tmp_path / folder)
+    monkeypatch.setattr(locked, "repository", lambda: tmp_path)
+    return tmp_path
+
+
+def not_holding(found):
+    return {each.name: each.state for each in found if not each.holds}
+
+
+def test_a_table_that_is_another_is_named_and_so_is_each_result_of_it(project):
+    path = project / "validation" / "trials" / "trial_outcomes.csv"
+    path.write_text(path.read_text("utf-8").replace(",33,", ",34,"), encoding="utf-8")
+    found = {each.name: each for each in standings()}
+    assert not_holding(found.values()) == {
+        "validation/trials/trial_outcomes.csv": State.CHANGED,
+        "validation/dose/calibrated": State.STALE,
+    }
+    stale = found["validation/dose/calibrated"]
+    assert stale.why.startswith("validation/trials/trial_outcomes.csv differs")
+    assert stale.command.startswith("cart calibrate ")
+
+
+def test_a_slot_that_is_filled_is_named_until_it_is_locked(project):
+    path = project / "validation" / "fig3" / "observed.csv"
+    path.write_text(
+        path.read_text("utf-8") + "transgene,450e6,14,day,1e4,copies/ug,1e3,me\n", encoding="utf-8"
+    )
+    assert not_holding(standings()) == {"validation/fig3/observed.csv": State.CHANGED}
+    assert lock() == ["validation/fig3/observed.csv"]
+    assert not_holding(standings()) == {}
+    assert lock() == []
+    assert (project / locked.LOCK).read_text("utf-8").startswith("# Every table of data")
+
+
+def test_a_table_that_nobody_wrote_down_or_that_is_gone_is_named(project):
+    (project / "validation" / "fig3" / "mine.csv").write_text("x\n1\n")
+    (project / "validation" / "fig3" / "golden.csv").unlink()
+    assert not_holding(standings()) == {
+        "validation/fig3/mine.csv": State.UNKNOWN,
+        "validation/fig3/golden.csv": State.GONE,
+    }
+
+
+def test_the_command_says_what_is_stale_and_how_to_renew_it(project, capsys):
+    assert run(["status"]) == 0
+    assert "11 as locked" in capsys.readouterr().out
+    path = project / "models_antimony" / "clinical_clocks.ant"
+    path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")
+    assert run(["status"]) == 1
+    out = capsys.readouterr().out
+    assert "validation/dose/calibrated: stale: models_antimony/clinical_clocks.ant differs" in out
+    assert "to make it anew: cart calibrate --size large" in out
+    assert run(["status", str(project)]) == 2
+    assert RECORD in capsys.readouterr().err
+
+
+def test_a_command_that_writes_a_folder_leaves_a_record_by_which_it_is_found_stale(
+    tmp_path, capsys, monkeypatch
+):
+    made = Outcome({}, {"patients": pd.DataFrame({"dose": [450e6]})})
+    monkeypatch.setattr(Patients, "run", lambda *_: made)
+    monkeypatch.setattr("harness.cli.patients._print", lambda _: None)
+    table, out = tmp_path / "mine.csv", tmp_path / "out"
+    table.write_text("dose,category,n\n450e6,PR,1\n")
+    assert run(["patients", str(table), "--out", str(out)]) == 0
+    assert run(["status", str(out)]) == 0
+    assert "1 fresh" in capsys.readouterr().out
+    table.write_text("dose,category,n\n450e6,SD,1\n")
+    assert run(["status", str(out)]) == 1
+    said = capsys.readouterr().out
+    assert f"{out}: stale: {table} differs; to make it anew: cart patients {table}" in said
