@@ -30,11 +30,14 @@ from harness.models.catalog import load_card, model_names
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
 from harness.report.credibility import factors, use_lines
+from harness.report.model_card import card_entries
 from harness.report.summary import sentences
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Outcome, StudyDeclaration
 from harness.validation.credibility import read_use
 from harness.validation.ledger import read_ledger
+from harness.validation.locked import GRADES, read_lock
+from harness.validation.model_card import read_intended
 from harness.validation.side_by_side import TaskProgress, nobody
 from harness.validation.spec import PanelSpec
 from harness.validation.suite import PanelResult, Verdict
@@ -92,7 +95,7 @@ def render_page(
     for key, part in (executor or Serial()).map(_made, parts.items()):
         made[key] = part
         progress(_name(key), 1.0)
-    ledger, use = read_ledger(), read_use()
+    ledger, use, tables = read_ledger(), read_use(), read_lock()
     checks = {card.id: made["check", card.id] for card in cards}
     parameters = [row for row in read_parameters() if row.status != "constant"]
     return environment.get_template("page.html").render(
@@ -112,6 +115,9 @@ def render_page(
         evidence_kinds=("data", "text", "golden", "internal"),
         checks=checks,
         use=use_lines(use),
+        entries=card_entries(results, cards, parameters, tables, read_intended()),
+        locked=tables,
+        grades=GRADES,
         factors=factors(results, checks, parameters, len(ledger), use),
         cards=cards,
         ledger=ledger,

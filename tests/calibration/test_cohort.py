@@ -17,6 +17,7 @@ from harness.declarations import declare
 from harness.errors import InputError
 from harness.figures.calibration import draw_by_dose, draw_regimens
 from harness.models.card import repository
+from harness.records import RECORD
 from harness.simulation.execute import Serial
 
 FILE = repository() / "validation" / "dose" / "candidates.yaml"
@@ -129,7 +130,8 @@ def test_the_command_writes_every_table_and_prints_the_scores(folder, capsys):
     out = folder / "out"
     arguments = ["predict", str(folder / "cohort.yaml"), "--calibrated", str(folder), "--cohorts", "2"]
     assert run([*arguments, "--out", str(out), "--workers", "1"]) == 0
-    assert sorted(path.stem for path in out.iterdir()) == sorted(TABLES)
+    written = sorted(path.name for path in out.iterdir())
+    assert written == sorted([RECORD, *(f"{name}.csv" for name in TABLES)])
     assert "transgene_14" in capsys.readouterr().out
 
 
