@@ -16,7 +16,7 @@ SITE := build/site
 TUTORIALS := all
 AMICI := build/amici
 
-.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint docs sbml benchmark agree-amici clean
+.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint docs scores sbml benchmark agree-amici clean
 
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
@@ -28,6 +28,7 @@ help:
 	@echo "make mutants     whether the tests notice 300 small changes of the code: an hour or more"
 	@echo "make lint        style checks, imports, types, built files"
 	@echo "make docs        the site, every tutorial run and every link checked: $(SITE)/index.html"
+	@echo "make scores      score every panel, for the page on what is reproduced: validation/scores.csv"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
@@ -98,6 +99,12 @@ $(PAGES): pyproject.toml $(CONSTRAINTS)
 
 docs: $(PAGES)
 	$(BIN)/python -m docs.site $(SITE) --tutorials $(TUTORIALS)
+
+# What the page on what is reproduced shows; a score that is not as expected stops it.
+scores: $(RUNS)
+	@mkdir -p build
+	$(BIN)/cart validate --out build/scores.csv
+	mv build/scores.csv validation/scores.csv
 
 sbml: $(READY)
 	$(BIN)/cart build

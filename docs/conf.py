@@ -41,6 +41,7 @@ html_static_path = [str(HERE / "site" / "assets")]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 pygments_style = "tango"
 pygments_dark_style = "native"

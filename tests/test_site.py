@@ -1,11 +1,20 @@
 """The pages of the site, without building it: each is in its contents, and its links lead somewhere."""
 
 import re
+from pathlib import PurePosixPath
 
+import libsbml
+import pandas as pd
 import pytest
 
+from docs.site import evidence, shell
 from docs.site.compose import TUTORIALS, compose, listed_tutorials, pages_of_project
+from docs.site.diagram import scheme_of
+from docs.site.links import dead_links
+from docs.site.shell import commands_of, refused_lines
+from harness.exchange.use import use_of
 from harness.models.card import repository
+from harness.validation.ledger import read_ledger
 
 ROOT = repository()
 INDEX = (ROOT / "docs" / "index.md").read_text("utf-8")
@@ -59,3 +68,59 @@ def test_a_link_alone_on_a_line_of_a_tutorial_becomes_a_cell_that_writes_the_fil
     text = (tmp_path / "out" / TUTORIALS / "one.md").read_text()
     assert "%%writefile arms.yaml\n# arms\n```" in text
     assert "{nb-download}`one.ipynb`" in text
+
+
+def test_a_link_of_the_site_that_leads_to_no_file_or_no_place_is_told(tmp_path):
+    (tmp_path / "a.html").write_text('<h1 id="one">A</h1><a href="b.html#two">b</a><a href="#one">a</a>')
+    (tmp_path / "b.html").write_text(
+        '<a href="gone.html">x</a><a href="a.html#no">y</a><a href="https://x.org">z</a>'
+    )
+    assert list(dead_links(tmp_path)) == ["a.html: b.html#two", "b.html: gone.html", "b.html: a.html#no"]
+
+
+def test_every_command_line_of_the_pages_is_one_that_cart_takes():
+    assert list(refused_lines(ROOT)) == []
+    lines = [
+        line for page in pages_of_project(ROOT) for line in commands_of((ROOT / page).read_text("utf-8"))
+    ]
+    assert len(lines) > 50
+
+
+def test_a_command_line_that_cart_does_not_take_is_told(monkeypatch, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "    cart simulate clinical --dosis 1e8\n\n    cart simulat clinical\n    cart models  # all\n"
+    )
+    monkeypatch.setattr(shell, "pages_of_project", lambda _: [PurePosixPath("page.md")])
+    (tmp_path / "README.md").write_text("# A page\n")
+    told = list(refused_lines(tmp_path))
+    assert [line.split(": ")[1] for line in told] == [
+        "cart simulate clinical --dosis 1e8",
+        "cart simulat clinical",
+    ]
+
+
+def test_what_is_reproduced_gives_every_target_and_every_row_of_the_ledger():
+    scores = evidence.read_scores(ROOT)
+    page = evidence.reproduced_page(scores)
+    targets = [target for spec in evidence.all_panels() for target in spec.targets]
+    assert all(f"| `{target.id}` |" in page for target in targets)
+    assert all(f"\n## {row}\n" in evidence.ledger_page(scores) for row in read_ledger())
+    assert evidence.what_is_true(scores).startswith("Of ")
+
+
+def test_a_target_that_asks_for_something_else_than_was_scored_waits_for_its_score(tmp_path):
+    (tmp_path / "validation").mkdir()
+    stored = pd.read_csv(ROOT / "validation" / "scores.csv", keep_default_na=False)
+    stored.assign(threshold="another").to_csv(tmp_path / "validation" / "scores.csv", index=False)
+    assert set(evidence.read_scores(tmp_path)["verdict"]) == {"to be scored"}
+
+
+def test_the_scheme_of_a_model_has_each_reaction_and_each_state():
+    scheme = scheme_of(use_of("clinical").sbml())
+    told = [*scheme.gains.values(), *scheme.losses.values(), *scheme.flows.values()]
+    model = libsbml.readSBMLFromString(use_of("clinical").sbml()).getModel()
+    assert {name for names in told for name in names} == {r.getId() for r in model.getListOfReactions()}
+    assert scheme.columns["V_b"] == ["CARTe_b", "CARTm_b"]
+    assert scheme.flows["CARTe_t", "CARTm_t"] == ["differentiation"]
+    assert ("Tumor", "M_protein") in scheme.influences

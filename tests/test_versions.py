@@ -109,6 +109,7 @@ def test_the_integration_runs_the_quick_tests_on_the_pythons_there_are_and_print
         ("python3.12", "exit 1"),
         ("python3.13", "echo /found/3.13"),
         ("make", 'echo make "$@"'),
+        ("chromium", "exit 1"),
     ):
         (commands / name).write_text(f"#!/bin/sh\n{body}\n")
         (commands / name).chmod(0o755)
@@ -118,6 +119,6 @@ def test_the_integration_runs_the_quick_tests_on_the_pythons_there_are_and_print
     )
     assert done.returncode == 0, done.stderr
     *everyday, absent, found, quick = done.stdout.splitlines()
-    assert [line.split()[1] for line in everyday if line.startswith("make")] == ["test", "lint"]
+    assert [line.split()[1] for line in everyday if line.startswith("make")] == ["test", "lint", "docs"]
     assert absent == "== quick tests: no python3.12, left out"
     assert (found, quick) == ("== quick tests: /found/3.13", "make test-quick PYTHON=python3.13")

@@ -2,8 +2,8 @@
 
 python -m docs.site FOLDER [--source FOLDER] [--tutorials all]
 
-The pages are put together in SOURCE; Sphinx makes the site of them, runs the notebooks, and takes any warning
-for an error.
+Pages are put together, and made, in SOURCE; Sphinx makes the site of them and runs the notebooks. A warning,
+a link that leads nowhere, and a command line that its command does not take are errors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from docs.site import api, catalogue, commands, evidence, landing
 from docs.site.compose import TUTORIALS, compose, listed_tutorials
+from docs.site.links import dead_links
+from docs.site.shell import refused_lines
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +29,33 @@ def build(site: Path, source: Path, run: list[str]) -> int:
     for folder in (site, source):
         shutil.rmtree(folder, ignore_errors=True)
     compose(ROOT, source)
+    make(source)
+    code = render(site, source, run)
+    faults = [*refused_lines(ROOT), *dead_links(site)]
+    for fault in faults:
+        print(f"docs: {fault}", file=sys.stderr)
+    return code or int(bool(faults))
+
+
+def make(source: Path) -> None:
+    """Write the pages that are made of models, commands, docstrings and scores."""
+    scores = evidence.read_scores(ROOT)
+    pages = {
+        "what_is_true.txt": evidence.what_is_true(scores) + "\n",
+        "landing.html": landing.figure(),
+        "ledger.md": evidence.ledger_page(scores),
+        "reproduced.md": evidence.reproduced_page(scores),
+        "reference/commands.md": commands.commands_page(),
+        "reference/api.md": api.api_page(),
+    }
+    for name, text in pages.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text, encoding="utf-8")
+    catalogue.write_catalogue(ROOT, source)
+
+
+def render(site: Path, source: Path, run: list[str]) -> int:
+    """Have Sphinx make the site, and run the notebooks in it but for the tutorials that are left out."""
     left = [f"{TUTORIALS}/{name}.md" for name in listed_tutorials(ROOT) if name not in run]
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # `cart`
     os.environ["COLUMNS"] = "110"
@@ -39,8 +69,10 @@ def build(site: Path, source: Path, run: list[str]) -> int:
         status=None,
         freshenv=True,
         warningiserror=True,
+        parallel=2,
     )
     app.build()
+    shutil.copytree(source / "explorers", site / "explorers")
     return app.statuscode
 
 

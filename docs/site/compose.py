@@ -20,7 +20,7 @@ __all__ = ["TUTORIALS", "compose", "listed_tutorials", "pages_of_project", "part
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages at the top of the project, and what they are on the site."""
 
-MADE = ("gallery.md", "ledger.md", "reproduced.md", "reference", "scales", "explorers")
+MADE = ("ledger.md", "reproduced.md", "reference", "catalogue", "explorers")
 """Pages and folders that the site makes itself, to which a page may link."""
 
 TUTORIALS = "tutorials"

@@ -12,15 +12,13 @@ from harness.exchange.use import Use
 from harness.models.equations import Equations, read_equations
 from harness.models.mathml import COMPARISONS, RXODE2, Expression, write
 
-__all__ = ["latex_text", "markdown_text"]
+__all__ = ["latex_lines", "latex_text", "markdown_text", "parameter_rows"]
 
 
 def markdown_text(use: Use) -> str:
     """Markdown: a table of parameters, and equations in a code block."""
     equations = read_equations(use.sbml())
-    rows = "\n".join(
-        f"| `{n}` | {v:.10g} | {unit} | {what} |" for n, v, unit, what in _parameters(use, equations)
-    )
+    rows = "\n".join(f"| `{n}` | {v:.10g} | {unit} | {what} |" for n, v, unit, what in parameter_rows(use))
     start = "\n".join(f"{n}(0) = {write(f, RXODE2)}" for n, f in equations.initial.items())
     given = "\n".join(f"{n} = {write(f, RXODE2)}" for n, f in equations.formulas.items())
     rates = "\n".join(f"d {n}/dt = {write(f, RXODE2)}" for n, f in equations.rates.items())
@@ -31,7 +29,9 @@ def markdown_text(use: Use) -> str:
     )
 
 
-def _parameters(use: Use, equations: Equations) -> list[tuple[str, float, str, str]]:
+def parameter_rows(use: Use) -> list[tuple[str, float, str, str]]:
+    """Constants of a use: id, value, unit and meaning of each."""
+    equations = read_equations(use.sbml())
     rows = []
     for name, value in equations.constants.items():
         symbol = use.symbols.symbols.get(name)  # a dose that is an event has none in the model
@@ -48,19 +48,28 @@ def _events(equations: Equations) -> str:
     return "\n" + "".join(lines) if lines else ""
 
 
+def latex_lines(use: Use) -> dict[str, list[str]]:
+    """LaTeX of each equation, with an & where they are aligned: `initial`, `formulas`, `rates`, `events`."""
+    equations = read_equations(use.sbml())
+    return {
+        "initial": [rf"{_symbol(n)}(0) &= {_latex(f)[0]}" for n, f in equations.initial.items()],
+        "formulas": [rf"{_symbol(n)} &= {_latex(f)[0]}" for n, f in equations.formulas.items()],
+        "rates": [rf"\frac{{d\,{_symbol(n)}}}{{dt}} &= {_latex(f)[0]}" for n, f in equations.rates.items()],
+        "events": [
+            rf"{_symbol(n)} &\leftarrow {_latex(f)[0]} \quad\text{{at }} t = {_latex(event.time)[0]}"
+            for event in equations.events
+            for n, f in event.assignments.items()
+        ],
+    }
+
+
 def latex_text(use: Use) -> str:
     """A LaTeX document: a table of parameters, and one line an equation."""
-    equations = read_equations(use.sbml())
     rows = "\n".join(
         rf"${_symbol(name)}$ & {_number(value)} & {_text(unit)} & {_text(what)} \\"
-        for name, value, unit, what in _parameters(use, equations)
+        for name, value, unit, what in parameter_rows(use)
     )
-    lines = [rf"{_symbol(n)}(0) &= {_latex(f)[0]}" for n, f in equations.initial.items()]
-    lines += [rf"{_symbol(n)} &= {_latex(f)[0]}" for n, f in equations.formulas.items()]
-    lines += [rf"\frac{{d\,{_symbol(n)}}}{{dt}} &= {_latex(f)[0]}" for n, f in equations.rates.items()]
-    for event in equations.events:
-        at = rf"\quad\text{{at }} t = {_latex(event.time)[0]}"
-        lines += [rf"{_symbol(n)} &\leftarrow {_latex(f)[0]} {at}" for n, f in event.assignments.items()]
+    lines = [line for group in latex_lines(use).values() for line in group]
     body = " \\\\\n".join(lines)
     return (
         "\\documentclass{article}\n\\usepackage{amsmath,longtable}\n\\allowdisplaybreaks\n\\begin{document}\n"
