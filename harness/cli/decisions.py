@@ -9,11 +9,9 @@ import typer
 
 from harness.cli.options import (
     Changes,
-    Engine,
     From,
     Omegas,
     OtherEngine,
-    Out,
     PatientModel,
     Plot,
     Readings,
@@ -22,11 +20,12 @@ from harness.cli.options import (
     Seed,
     Uncertainty,
     Until,
+    Whole,
     Workers,
     parse_changes,
 )
 from harness.cli.population import cells_of
-from harness.cli.studies import answer, carried, print_shares
+from harness.cli.studies import answer, carried, declared_by, print_shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,19 +42,16 @@ def compare(
     from_: From = None,
     uncertainty: Uncertainty = None,
     seed: Seed = None,
-    out: Out = None,
+    out: Whole = None,
     plot: Plot = None,
     engine: OtherEngine = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Products or regimens on the same virtual patients: differences, and the power of a trial."""
-    from harness.declarations import declare, read_declaration
     from harness.studies.compare import Compare
 
-    given = {"seed": seed, "engine": engine}
-    declared = read_declaration(file, Compare).model_dump()
-    study = declare(Compare, **declared | {name: value for name, value in given.items() if value is not None})
+    study = declared_by(Compare, file, {}, seed=seed, engine=engine)
 
     def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.compare import draw_compare
@@ -65,6 +61,7 @@ def compare(
     answer(
         carried(study, from_, uncertainty, study.changed()), table="runs", out=out, draw=draw, plot=plot,
         show=_print_compare, workers=workers, scheduler=scheduler, inputs=[file],
+        command="compare",
     )  # fmt: skip
 
 
@@ -74,19 +71,16 @@ def drivers(
     ],
     from_: From = None,
     seed: Seed = None,
-    out: Out = None,
+    out: Whole = None,
     plot: Plot = None,
     engine: OtherEngine = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """What drives a decision on virtual patients: a tornado and Sobol indices, on the same patients."""
-    from harness.declarations import declare, read_declaration
     from harness.studies.drivers import Drivers
 
-    given = {"seed": seed, "engine": engine}
-    declared = read_declaration(file, Drivers).model_dump()
-    study = declare(Drivers, **declared | {name: value for name, value in given.items() if value is not None})
+    study = declared_by(Drivers, file, {}, seed=seed, engine=engine)
 
     def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.drivers import draw_drivers
@@ -97,11 +91,18 @@ def drivers(
     answer(
         carried(study, from_, None, varied), table="tornado", out=out, draw=draw, plot=plot,
         show=_print_drivers, workers=workers, scheduler=scheduler, inputs=[file],
+        command="drivers",
     )  # fmt: skip
 
 
 def exposure(
-    patients: Annotated[int, typer.Option(metavar="NUMBER", help="Virtual patients at each dose.")] = 500,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="YAML file of the study; what else is given goes over it."),
+    ] = None,
+    patients: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Virtual patients at each dose. 500 by default.")
+    ] = None,
     dose: Annotated[
         list[str] | None,
         typer.Option(metavar="CELLS", help="A dose; repeatable. 150 and 450e6 cells by default."),
@@ -115,16 +116,16 @@ def exposure(
     ] = None,
     omega: Omegas = None,
     rule: Rule = None,
-    model: PatientModel = "clinical",
+    model: PatientModel = None,
     set_: Changes = None,
     reading: Readings = None,
     from_: From = None,
     uncertainty: Uncertainty = None,
-    until: Until = "48 months",
-    seed: Seed = 1,
-    out: Out = None,
+    until: Until = None,
+    seed: Seed = None,
+    out: Whole = None,
     plot: Plot = None,
-    engine: Engine = "auto",
+    engine: OtherEngine = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -132,7 +133,6 @@ def exposure(
 
     Patients of different doses are different ones.
     """
-    from harness.declarations import declare
     from harness.errors import InputError
     from harness.studies.exposure import ExposureResponse
 
@@ -142,22 +142,21 @@ def exposure(
         raise InputError(
             f"--endpoint: '{unnamed[0]}' has no name; write NAME=CALL, such as peak={unnamed[0]}"
         )
-    given = {
-        "doses": cells_of(model, dose) if dose else None,
-        "exposures": calls or None,
-        "rule": rule,
-        "until": until,
-    }
-    study = declare(
+    study = declared_by(
         ExposureResponse,
+        file,
+        {},
         patients=patients,
+        doses=cells_of(model or "clinical", dose) if dose else None,
         model=model,
         omegas=parse_changes(omega or [], "--omega"),
         changes=parse_changes(set_ or []),
-        readings=reading or [],
+        readings=reading,
+        rule=rule,
+        until=until,
         seed=seed,
         engine=engine,
-        **{name: value for name, value in given.items() if value is not None},
+        **({"exposures": calls} if calls else {}),
     )
 
     def draw(outcome: Outcome) -> list[Axes]:
@@ -167,7 +166,8 @@ def exposure(
 
     answer(
         carried(study, from_, uncertainty, ["dose"]), table="runs", out=out, draw=draw, plot=plot,
-        show=_print_exposure, workers=workers, scheduler=scheduler,
+        show=_print_exposure, workers=workers, scheduler=scheduler, inputs=filter(None, [file]),
+        command="exposure",
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def escalate(
     from_: From = None,
     uncertainty: Uncertainty = None,
     seed: Seed = None,
-    out: Out = None,
+    out: Whole = None,
     plot: Plot = None,
     engine: OtherEngine = None,
     workers: Workers = None,
@@ -192,13 +192,9 @@ def escalate(
 
     Toxicity follows exposure by a curve that the file declares; there is none by default.
     """
-    from harness.declarations import declare, read_declaration
     from harness.studies.escalation import Escalation
 
-    given = {"trials": trials, "seed": seed, "engine": engine}
-    declared = read_declaration(file, Escalation).model_dump()
-    changed = {name: value for name, value in given.items() if value is not None}
-    study = declare(Escalation, **declared | changed)
+    study = declared_by(Escalation, file, {}, trials=trials, seed=seed, engine=engine)
 
     def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.escalation import draw_escalation
@@ -208,6 +204,7 @@ def escalate(
     answer(
         carried(study, from_, uncertainty, ["dose"]), table="characteristics", out=out, draw=draw, plot=plot,
         show=_print_escalation, workers=workers, scheduler=scheduler, inputs=[file],
+        command="escalate",
     )  # fmt: skip
 
 
@@ -217,6 +214,8 @@ def _print_compare(outcome: Outcome) -> None:
     from harness.figures.compare import SAID, in_words
     from harness.figures.labels import with_unit
 
+    for line in _of_compare(outcome):
+        print(line)
     for name in ("differences", "arms"):
         table = outcome.tables[name]
         arms = [str(arm) for arm in table["arm"].unique()]
@@ -235,10 +234,26 @@ def _print_compare(outcome: Outcome) -> None:
         if len(outcome.tables["power"])
         else ()
     ):
-        powers = ", ".join(f"{row.power:.0f} % with {row.patients}" for row in rows.itertuples())
+        each = [
+            (f"{row.power:.0f} % ({row.low:.0f}-{row.high:.0f})", row.patients) for row in rows.itertuples()
+        ]
+        powers = ", ".join(f"{power} with {patients}" for power, patients in each)
         test = "ORR" if what == "orr" else "progression-free survival"
         print(f"power to tell {arm} from {first} by {test}: {powers} patients an arm")
     _print_draws(outcome, ("difference_",))
+
+
+def _of_compare(outcome: Outcome) -> list[str]:
+    """The answer, a line an arm: how much more response and survival it has than the first."""
+    from harness.figures.compare import in_words
+
+    first, lines = outcome.tables["arms"]["arm"].iloc[0], []
+    for arm, rows in outcome.tables["differences"].groupby("arm", sort=False):
+        by_name = rows.set_index("outcome")[["difference", "low", "high"]]
+        said = {name: in_words(name, *by_name.loc[name]) for name in ("orr", "cr", "median_pfs")}
+        words = f"{said['orr']} points of ORR, {said['cr']} of CR, {said['median_pfs']} months of median PFS"
+        lines.append(f"{arm} against {first}: {words}")
+    return lines
 
 
 def _print_drivers(outcome: Outcome) -> None:
@@ -267,6 +282,7 @@ def _print_exposure(outcome: Outcome) -> None:
     from harness.cli.terminal import plain_table, print_table
 
     ratios = outcome.tables["associations"]
+    print(_of_exposure(outcome))
     held = list(ratios["held"].unique())
     table = plain_table("outcome", "ratio", "by e-fold", *held, right=tuple(held))
     for (what, kind, name), group in ratios.groupby(["outcome", "ratio", "exposure"], sort=False):
@@ -283,11 +299,42 @@ def _print_exposure(outcome: Outcome) -> None:
     _print_draws(outcome, ("or_", "hr_", "rho_"))
 
 
+def _of_exposure(outcome: Outcome) -> str:
+    """The answer in a line: what the first exposure does to response, alone and with all else held."""
+    ratios = outcome.tables["associations"]
+    name = ratios["exposure"].iloc[0]
+    rows = ratios[(ratios["exposure"] == name) & (ratios["outcome"] == "response") & (ratios["reason"] == "")]
+    held = {"crude": "alone"}
+    said = [
+        f"{row.estimate:.2f} ({row.low:.2f}-{row.high:.2f}) {held.get(row.held, f'with {row.held} held')}"
+        for row in rows.itertuples()
+    ]
+    return f"odds of response by e-fold {name}: {', '.join(said) or 'not determined by these patients'}"
+
+
+def _of_escalation(outcome: Outcome) -> list[str]:
+    """The answer, a line a design: how often it finds the right dose, over the slopes."""
+    lines = []
+    for design, rows in outcome.tables["designs"].groupby("design", sort=False):
+        ends = {name: (rows[name].min(), rows[name].max()) for name in ("right", "none", "overdosed")}
+        said = {
+            name: f"{low:.0f} %" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f} %"
+            for name, (low, high) in ends.items()
+        }
+        lines.append(
+            f"{design}: the right dose in {said['right']} of the trials, none in {said['none']}, "
+            f"{said['overdosed']} of the patients above it"
+        )
+    return lines
+
+
 def _print_escalation(outcome: Outcome) -> None:
     """What each dose does, and then one row a design and slope."""
     from harness.cli.terminal import plain_table, print_table
     from harness.figures.labels import MILLIONS, with_unit
 
+    for line in _of_escalation(outcome):
+        print(line)
     doses = outcome.tables["doses"]
     slopes = doses["slope"].unique()
     toxic = [with_unit(f"toxic, slope {slope:g}", "percent") for slope in slopes]

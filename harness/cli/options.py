@@ -51,6 +51,8 @@ __all__ = [
     "Times",
     "Uncertainty",
     "Until",
+    "Whole",
+    "WholeOrCurves",
     "Workers",
     "parse_changes",
     "split_all",
@@ -66,11 +68,11 @@ Model = Annotated[
     ),
 ]
 PatientModel = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="clinical, or an extension: clinical_waning, clinical_extinction.",
+        help="clinical, the default, or an extension: clinical_waning, clinical_extinction.",
         autocompletion=complete_model,
     ),
 ]
@@ -213,6 +215,24 @@ Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Table to write: 
 Results = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="File to write: .csv or .parquet, a table; .nc, the curves too."),
+]
+Whole = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="Table to write, .csv or .parquet; or a folder, for the answer, all tables, the figure and the "
+        "file that gives them again.",
+    ),
+]
+WholeOrCurves = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="Table to write, .csv or .parquet, or .nc, the curves too; or a folder, for the answer, all "
+        "tables, the figure and the file that gives them again.",
+    ),
 ]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Picture to write: .png, .svg or .pdf.")]
 Workers = Annotated[

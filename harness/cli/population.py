@@ -9,28 +9,34 @@ import typer
 
 from harness.cli.options import (
     Changes,
-    Engine,
     From,
     Omegas,
     OtherEngine,
-    Out,
     PatientModel,
     Plot,
     Posterior,
     Readings,
     Regimen,
     Regimens,
-    Results,
     Rule,
     Scheduler,
     Seed,
     Times,
     Uncertainty,
     Until,
+    Whole,
+    WholeOrCurves,
     Workers,
     parse_changes,
 )
-from harness.cli.studies import answer, carried, chosen_regimen, is_of_curves, print_shares
+from harness.cli.studies import (
+    answer,
+    carried,
+    chosen_regimen,
+    declared_by,
+    is_of_curves,
+    print_shares,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +48,13 @@ __all__ = ["cells_of", "population", "trial"]
 
 
 def population(
-    patients: Annotated[int, typer.Option(metavar="NUMBER", help="Virtual patients at each dose.")] = 1000,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="YAML file of a population; what else is given goes over it."),
+    ] = None,
+    patients: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Virtual patients at each dose. 1000 by default.")
+    ] = None,
     dose: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,42 +70,43 @@ def population(
         typer.Option(metavar="NUMBER", help="When response is read off. Repeatable. 6 and 21 by default."),
     ] = None,
     rule: Rule = None,
-    model: PatientModel = "clinical",
+    model: PatientModel = None,
     set_: Changes = None,
     from_: From = None,
     uncertainty: Uncertainty = None,
     reading: Readings = None,
     posterior: Posterior = None,
-    until: Until = "48 months",
+    until: Until = None,
     times: Times = None,
-    seed: Seed = 1,
-    out: Results = None,
+    seed: Seed = None,
+    out: WholeOrCurves = None,
     plot: Plot = None,
-    engine: Engine = "auto",
+    engine: OtherEngine = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Virtual patients at several doses: responses and progression-free survival."""
-    from harness.declarations import declare
     from harness.studies.population import Population
 
-    study = declare(
+    study = declared_by(
         Population,
+        file,
+        {"patients": 1000, "doses": ["50e6", "150e6", "450e6", "800e6"]},
         patients=patients,
-        doses=cells_of(model, dose) if dose else ["50e6", "150e6", "450e6", "800e6"],
+        doses=cells_of(model or "clinical", dose) if dose else None,
         regimen=chosen_regimen(regimens, regimen, None),
         omegas=parse_changes(omega or [], "--omega"),
-        months=month or [6, 21],
+        months=month,
         model=model,
         changes=parse_changes(set_ or []),
-        readings=reading or [],
+        readings=reading,
         posterior=posterior,
         until=until,
-        curves=is_of_curves(out),
+        curves=is_of_curves(out) or None,
         times=times,
         seed=seed,
         engine=engine,
-        **({} if rule is None else {"rule": rule}),
+        rule=rule,
     )
 
     def draw(outcome: Outcome) -> list[Axes]:
@@ -111,9 +124,10 @@ def population(
         draw=draw,
         plot=plot,
         show=show,
-        inputs=filter(None, [regimens]),
+        inputs=filter(None, [file, regimens]),
         workers=workers,
         scheduler=scheduler,
+        command="population",
     )
 
 
@@ -128,7 +142,7 @@ def trial(
     uncertainty: Uncertainty = None,
     posterior: Posterior = None,
     seed: Seed = None,
-    out: Out = None,
+    out: Whole = None,
     plot: Plot = None,
     engine: OtherEngine = None,
     workers: Workers = None,
@@ -138,12 +152,10 @@ def trial(
 
     Doses, visits and what else is not given here are the file's.
     """
-    from harness.declarations import declare, read_declaration
     from harness.studies.trial import Trial
 
     given = {"replicates": replicates, "seed": seed, "engine": engine, "posterior": posterior}
-    declared = read_declaration(file, Trial).model_dump()
-    study = declare(Trial, **declared | {name: value for name, value in given.items() if value is not None})
+    study = declared_by(Trial, file, {}, **given)
 
     def draw(outcome: Outcome) -> list[Axes]:
         from harness.figures.population import draw_trial
@@ -152,7 +164,7 @@ def trial(
 
     answer(
         carried(study, from_, uncertainty), table="patients", out=out, draw=draw, plot=plot,
-        show=_print_trial, workers=workers, scheduler=scheduler, inputs=[file],
+        show=_print_trial, workers=workers, scheduler=scheduler, inputs=[file], command="trial",
     )  # fmt: skip
 
 
@@ -173,6 +185,7 @@ def _print_population(outcome: Outcome, rule: str) -> None:
     from harness.figures.labels import MILLIONS, with_unit
 
     best, shares = outcome.tables["responses"], outcome.tables["fractions"]
+    print(_of_population(outcome, rule))
     medians = outcome.tables["medians"].query("rule == @rule and outcome == 'pfs'").set_index("dose")
     months = [f"{bin_} at {month:g} months" for month in shares["month"].unique() for bin_ in ("PD", "CR")]
     percents = [with_unit(name, "percent") for name in ("ORR", "CR", *months)]
@@ -194,6 +207,7 @@ def _print_trial(outcome: Outcome) -> None:
     from harness.figures.labels import with_unit
 
     responses, numbers = outcome.tables["responses"], outcome.numbers
+    print(_of_trial(outcome))
     categories = list(responses["category"].unique())
     percents = [with_unit(name, "percent") for name in (*categories, "ORR")]
     heads = [*percents, with_unit("median PFS", "month")]
@@ -206,9 +220,38 @@ def _print_trial(outcome: Outcome) -> None:
         table.add_row(str(arm), *row)
     print_table(table)
     if "power" in numbers:
-        power = f"below 0.05 in {numbers['power']:.0f} % of the trials"
-        print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}; {power}")
+        print(f"log-rank between the arms: median p = {numbers['p_value']:.3g}")
     print_shares(outcome)
+
+
+def _of_population(outcome: Outcome, rule: str) -> str:
+    """The answer in a line: response and PFS over the doses."""
+    best = outcome.tables["responses"].set_index("outcome")
+    every = outcome.tables["medians"]
+    medians = every[(every["rule"] == rule) & (every["outcome"] == "pfs")]["median"]
+    doses = sorted(every["dose"].unique())
+    at = f"{doses[0] / 1e6:g} to {doses[-1] / 1e6:g}" if len(doses) > 1 else f"{doses[0] / 1e6:g}"
+    orr, cr = (_range(best["percent"][[name]], " %") for name in ("orr", "cr"))
+    return f"at {at} million cells: ORR {orr}, CR {cr}, median PFS {_range(medians, ' months')}"
+
+
+def _range(values: pd.Series, unit: str) -> str:
+    """Lowest and highest of some numbers; one where they are the same as shown."""
+    ends = [f"{value:.1f}{unit}" if value < float("inf") else "not reached" for value in sorted(values)]
+    return ends[0] if ends[0] == ends[-1] else f"{ends[0].removesuffix(unit)} to {ends[-1]}"
+
+
+def _of_trial(outcome: Outcome) -> str:
+    """The answer in a line: response and PFS by arm, and how often a trial of this size tells them apart."""
+    numbers, said = outcome.numbers, []
+    for arm in outcome.tables["responses"]["arm"].unique():
+        pfs = numbers[f"median_pfs_{arm}"]
+        reached = f"{pfs:.1f} months" if pfs < float("inf") else "not reached"
+        said.append(f"{arm}: ORR {numbers[f'orr_{arm}']:.0f} %, median PFS {reached}")
+    if "power" in numbers:
+        power = f"{numbers['power']:.0f} % ({numbers['power_low']:.0f}-{numbers['power_high']:.0f})"
+        said.append(f"a trial tells the arms apart by PFS with a probability of {power}")
+    return "; ".join(said)
 
 
 def _with_interval(row: pd.Series | dict, name: str) -> str:

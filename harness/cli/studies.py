@@ -7,11 +7,13 @@ failed runs always reach standard error.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.cli.endings import show_beside
+
+S = TypeVar("S", bound="StudyDeclaration")
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
     from harness.studies.outcome import Outcome, StudyDeclaration
     from harness.studies.uncertain import Uncertain
 
+AGAIN, ANSWER, PICTURE = "study.yaml", "answer.txt", "figure.png"
+"""Files of a folder of results: what runs it again, what was shown, and the figure."""
+
 __all__ = [
     "answer",
     "carried",
     "check_files",
     "chosen_regimen",
+    "declared_by",
     "doses_of",
     "is_of_curves",
     "print_shares",
@@ -132,6 +138,18 @@ def carried(
     return Uncertain(study, found, draws, getattr(study, "seed", 1)) if draws else at_estimates(study, found)
 
 
+def declared_by(schema: type[S], file: Path | None, base: Mapping[str, object], **given: object) -> S:
+    """A study of a file, or without one of `base`; what is given goes over it, by name where it has names."""
+    from harness.declarations import declare, read_declaration
+
+    fields = dict(base) if file is None else read_declaration(file, schema).model_dump()
+    for name, value in given.items():
+        if value is not None:
+            own = fields.get(name)
+            fields[name] = {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
+    return declare(schema, **fields)
+
+
 def say(notes: Iterable[str]) -> None:
     """Tell notes, each in a line of standard error."""
     for note in notes:
@@ -191,20 +209,74 @@ def answer(
     workers: int | None,
     scheduler: str | None = None,
     inputs: Iterable[Path] = (),
+    command: str = "",
 ) -> None:
     """Run a study, write the table of that name, or its curves, and the picture, and show the answer.
 
-    `inputs` are files that the command reads beside those of the study.
+    `inputs` are files that the command reads beside those of the study. Of a `command` that takes a file of
+    its study, an `out` without a suffix is a folder: it gets the answer, all tables, the picture, and the
+    file that gives them again.
     """
     from harness.figures.style import write_figure
-    from harness.files import write_dataset, write_table
+    from harness.files import check_folder, write_dataset, write_table
 
-    check_files(out, [plot], (*study.inputs(), *inputs), hasattr(study, "curves"))
+    inputs = (*study.inputs(), *inputs)
+    folder = out if command and out is not None and not out.suffix else None
+    check_files(None if folder else out, [plot], inputs, hasattr(study, "curves"))
+    if folder is not None:
+        check_folder(folder, [AGAIN, ANSWER, PICTURE], inputs)
     outcome = run_study(study, workers, scheduler)
-    if out is not None and outcome.curves is not None:
+    if folder is not None:
+        _write_folder(folder, study, outcome, command, draw, show)
+    elif out is not None and outcome.curves is not None:
         write_dataset(outcome.curves, out)
     elif out is not None:
         write_table(outcome.written(table), out)
     if plot is not None:
         write_figure(draw(outcome), plot)
     show_beside([out, plot], lambda: show(outcome))
+
+
+def _write_folder(
+    folder: Path,
+    study: StudyDeclaration | Uncertain,
+    outcome: Outcome,
+    command: str,
+    draw: Callable[[Outcome], list[Axes]],
+    show: Callable[[Outcome], None],
+) -> None:
+    """All that a study gave, and its declaration, with the line that runs it again."""
+    import contextlib
+    import io
+
+    from harness.figures.style import write_figure
+    from harness.files import write_table, write_whole
+
+    folder.mkdir(exist_ok=True)
+    for name in outcome.tables:
+        write_table(outcome.written(name), folder / f"{name}.csv")
+    write_figure(draw(outcome), folder / PICTURE)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        show(outcome)
+    notes = "".join(f"- {note}\n" for note in outcome.notes)
+    write_whole(folder / ANSWER, lambda path: path.write_text(f"{said.getvalue()}\n{notes}", "utf-8"))
+    write_whole(folder / AGAIN, lambda path: path.write_text(_again(study, command), "utf-8"))
+
+
+def _again(study: StudyDeclaration | Uncertain, command: str) -> str:
+    """A study as a file of its command, whose first line is the command."""
+    import yaml
+
+    import harness
+    from harness.studies.uncertain import Uncertain
+
+    line = f"cart {command} {AGAIN}"
+    if isinstance(study, Uncertain):
+        line += f" --from {study.estimates.source} --uncertainty {study.draws}"
+        study = study.study
+    declared = study.model_dump(mode="json", exclude_none=True)
+    if str(declared.get("posterior", "")).lower().endswith(".csv"):
+        declared["posterior"] = str(Path(declared["posterior"]).absolute())
+    text = yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=100)
+    return f"# {line}\n# cart-pkpd {harness.__version__}\n{text}"

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
+from scipy.stats import binomtest
 
 from harness.analysis.response import category_names, is_responder
 from harness.analysis.survival import kaplan_meier, log_rank, median
@@ -35,7 +36,7 @@ INTERVAL = (2.5, 97.5)
 """Percentiles of an interval over the replicates."""
 
 SIGNIFICANT = 0.05
-"""Level of the log-rank test that `power` counts."""
+"""Level of the log-rank test that `power` counts, with the interval of so many replicates (Wilson)."""
 
 OUTCOMES = ("orr", "cr", "progressed", "median_pfs")
 ENDS = ("", "_low", "_high")
@@ -94,7 +95,8 @@ class Trial(VirtualPatients):
 
     def number_names(self) -> tuple[str, ...]:
         of_arms = [f"{o}{end}_{arm}" for arm in self.arms for o in OUTCOMES for end in ENDS]
-        return (*of_arms, *(("p_value", "power") if len(self.arms) > 1 else ()), "failed")
+        of_test = ("p_value", *(f"power{end}" for end in ENDS)) if len(self.arms) > 1 else ()
+        return (*of_arms, *of_test, "failed")
 
     def size(self) -> int:
         return self.replicates * sum(arm.patients for arm in self.arms.values())
@@ -243,7 +245,10 @@ class Trial(VirtualPatients):
         if len(self.arms) > 1:
             p_values = trials.groupby("replicate").p_value.first()
             numbers["p_value"] = float(np.median(p_values.dropna())) if p_values.notna().any() else np.nan
-            numbers["power"] = 100 * float((p_values < SIGNIFICANT).mean())
+            count = int((p_values < SIGNIFICANT).sum())
+            band = binomtest(count, len(p_values)).proportion_ci(method="wilson")
+            power = count / len(p_values), band.low, band.high
+            numbers |= {f"power{end}": 100 * float(p) for end, p in zip(ENDS, power, strict=True)}
         return numbers
 
 

@@ -34,7 +34,13 @@ OWN_WORDS = {
         "predict",
         "digitized",
         "translate",
+        "trial",
+        "compare",
+        "drivers",
+        "exposure",
+        "escalate",
     },
+    "--patients": {"population", "exposure"},  # how many, where neither it nor a file says
     "--plot": {"patients"},  # one of four
     "--model": {"map", "population", "predict", "exposure"},
     "--reading": {"validate", "report"},
