@@ -70,7 +70,6 @@ def normalise(path: Path, text: str) -> Normalised:
     model = document.getModel()
     _refuse(path, model)
     _refuse_delayed(path, model)
-    _refuse_at_start(path, model)
     _refuse_without_value(path, model)
     states = list(_states(model))
     changing = _changing(path, model, states)
@@ -203,42 +202,17 @@ def _refuse(path: Path, model: libsbml.Model) -> None:
 
 
 def _refuse_delayed(path: Path, model: libsbml.Model) -> None:
-    """Refuse what libRoadRunner computes wrongly after a delay.
+    """Refuse a delayed event that sets a compartment in which a concentration has a rate rule.
 
-    An event that is triggered at time 0 waits twice when a run starts anew; one that sets a compartment in
-    which a concentration has a rate rule changes an amount.
+    libRoadRunner would change an amount.
     """
     late = [event for event in model.getListOfEvents() if event.getDelay() is not None]
-    for event in late:
-        if event.getTrigger() is not None and not event.getTrigger().getInitialValue():
-            said = f"event {event.getId()} is delayed and may be triggered at time 0 (initialValue is false)"
-            raise InputError(f"{path}: {said}, which libRoadRunner repeats when a run starts anew")
     set_ = {assigned.getVariable() for event in late for assigned in event.getListOfEventAssignments()}
     for species in model.getListOfSpecies():
         rule, place = model.getRuleByVariable(species.getId()), species.getCompartment()
         if place in set_ and rule is not None and rule.isRate() and not species.getHasOnlySubstanceUnits():
             said = f"an event sets {place} after a delay, and the concentration {species.getId()} has a rate"
             raise InputError(f"{path}: {said}; make it an amount (hasOnlySubstanceUnits)")
-
-
-def _refuse_at_start(path: Path, model: libsbml.Model) -> None:
-    """Refuse an event that may happen at time 0 and sets what libRoadRunner then does not start anew.
-
-    That is what neither reactions nor a rate rule change, and what starts from an initial assignment.
-    """
-    for event in model.getListOfEvents():
-        if event.getTrigger() is None or event.getTrigger().getInitialValue():
-            continue
-        for name in (assigned.getVariable() for assigned in event.getListOfEventAssignments()):
-            species = model.getSpecies(name)
-            still = model.getRuleByVariable(name) is None and (
-                species is None or species.getBoundaryCondition()
-            )
-            if still and (species is not None or model.getInitialAssignmentBySymbol(name) is not None):
-                said = f"event {event.getId()} may happen at time 0 and sets {name}"
-                raise InputError(
-                    f"{path}: {said}, which libRoadRunner does not start anew from its assignment"
-                )
 
 
 def _refuse_without_value(path: Path, model: libsbml.Model) -> None:
@@ -316,7 +290,16 @@ def _add_starts(model: libsbml.Model, states: list[State]) -> None:
             parameter.setUnits(element.getSubstanceUnits() or model.getSubstanceUnits())
         assignment = model.createInitialAssignment()
         assignment.setSymbol(element.getId())
-        assignment.setMath(libsbml.parseL3Formula(name))
+        assignment.setMath(libsbml.parseL3Formula(name + _by_size(model, element)))
+
+
+def _by_size(model: libsbml.Model, element: State) -> str:
+    """Factor of the start of a concentration declared as an amount, which another size leaves as it is."""
+    if isinstance(element, libsbml.Parameter) or element.getHasOnlySubstanceUnits():
+        return ""
+    place = model.getCompartment(element.getCompartment())
+    size = place.getSize() if place.isSetSize() else 0.0
+    return f"*{size!r}/{place.getId()}" if element.isSetInitialAmount() and size else ""
 
 
 def _start(model: libsbml.Model, element: State) -> float | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import libsbml
 
-__all__ = ["free_ruled", "mathematics"]
+__all__ = ["free_ruled", "mathematics", "unused_id"]
 
 Ruled = libsbml.Species | libsbml.SpeciesReference
 
@@ -48,7 +48,7 @@ def _split(model: libsbml.Model, reaction: libsbml.Reaction, ruled: set[str]) ->
                 continue
             named.remove(reference)
             part = model.createReaction()
-            part.setId(_unused(model, f"{reaction.getId()}_{name}"))
+            part.setId(unused_id(model, f"{reaction.getId()}_{name}"))
             part.setReversible(reaction.getReversible())
             moved = reference.clone()
             reference.removeFromParentAndDelete()
@@ -107,7 +107,7 @@ def _name(model: libsbml.Model, element: Ruled, carrier: libsbml.Parameter) -> N
         unit = element.getSubstanceUnits() or model.getSubstanceUnits()
         if prefix == "amount" and unit:
             carrier.setUnits(unit)
-    carrier.setId(_unused(model, f"{prefix}_{element.getId()}"))
+    carrier.setId(unused_id(model, f"{prefix}_{element.getId()}"))
 
 
 def _carry_start(model: libsbml.Model, species: libsbml.Species, carrier: libsbml.Parameter) -> None:
@@ -127,7 +127,7 @@ def _carry_start(model: libsbml.Model, species: libsbml.Species, carrier: libsbm
     carrier.setValue(value)
 
 
-def _unused(model: libsbml.Model, name: str) -> str:
+def unused_id(model: libsbml.Model, name: str) -> str:
     """An id like `name` that nothing in the model has."""
     while model.getElementBySId(name) is not None:
         name += "_"

@@ -19,7 +19,15 @@ from collections.abc import Sequence
 
 import libsbml
 
-__all__ = ["ADDED", "add_infusion", "amount_of", "log_state", "to_solver_file", "to_solver_form"]
+__all__ = [
+    "ADDED",
+    "add_infusion",
+    "amount_of",
+    "log_state",
+    "to_solver_file",
+    "to_solver_form",
+    "waits_at_start",
+]
 
 NOTHING = "1e-300"
 """Kept from 0/0: a pool that underflows, and into which nothing flows."""
@@ -52,16 +60,28 @@ def to_solver_form(sbml: str, species: Sequence[str]) -> str:
     ------
     ValueError
         When a species is absent, or is set by a rule or an event, so that its equation is not the sum
-        of its reactions.
+        of its reactions; when an event may wait from time 0 on.
     """
     species = tuple(dict.fromkeys(species))
     document = libsbml.readSBMLFromString(sbml)
     model = document.getModel()
+    waits = waits_at_start(model) if species else ""
+    if waits:  # in the plain form, at time 0, which hands over what the states hold and no more
+        raise ValueError(f"event {waits} is delayed and may be triggered at time 0")
     for name in species:
         _require_reaction_species(model, name)
     for name in species:
         _add_log_state(model, name, species)
     return libsbml.writeSBMLToString(document)
+
+
+def waits_at_start(model: libsbml.Model) -> str:
+    """Id of an event that may be triggered at time 0 and is delayed; empty for none."""
+    for event in model.getListOfEvents():
+        trigger = event.getTrigger()
+        if event.getDelay() is not None and trigger is not None and not trigger.getInitialValue():
+            return event.getId() or "of no name"
+    return ""
 
 
 def to_solver_file(sbml: str, species: Sequence[str]) -> str:

@@ -350,6 +350,10 @@ class Engine:
         plain.set_state(self._dosing(timeline))
         timeline.switch_at(self._switches(plain, 0.0, timeline.end))
         times = timeline.snap(times)
+        stop = timeline.next_stop(after=0.0)
+        if plain.waits and stop is not None:
+            said = f"event {plain.waits} may wait from time 0 on, and the integration stops at {stop:g}"
+            raise Stopped(Status.INTEGRATION_FAILED, said)
         if timeline.watched:
             timeline.note_start(plain.now([timeline.watched])[0])
         own = self._own_dose(plain) if regimen is None else ()
@@ -392,7 +396,7 @@ class Engine:
                 rows.append(block[-1:])
             if fresh:
                 state = self._give(form, plain, timeline)
-                form = self._choose(plain, state, values, timeline)
+                form = self._choose(plain, state, values, timeline, form)
                 regrowth.begin([state[name] for name in amounts])
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
@@ -424,7 +428,8 @@ class Engine:
         """Add what a stop gives to the state of `form`, which `plain` takes over; return that state."""
         state = form.state()
         state[self._program.target.species] += timeline.amount
-        plain.set_state({**state, **self._dosing(timeline)})
+        kept = {} if form is plain else form.kept()
+        plain.set_state({**kept, **state, **self._dosing(timeline)})
         return state
 
     def _own_dose(self, plain: Form) -> tuple[Dose, ...]:
@@ -460,15 +465,29 @@ class Engine:
         return plain.undefined()
 
     def _choose(
-        self, plain: Form, state: Mapping[str, float], values: Mapping[str, float], timeline: Timeline
+        self,
+        plain: Form,
+        state: Mapping[str, float],
+        values: Mapping[str, float],
+        timeline: Timeline,
+        running: Form | None = None,
     ) -> Form:
-        """The form to go on with from the state that `plain` holds: logarithms of what is not empty."""
+        """The form to go on with from the state that `plain` holds: logarithms of what is not empty.
+
+        One that is `running` goes on, with what its events have seen and what waits in it.
+        """
         logarithms = plain.logarithms(state)
         taken = tuple(name for name in self._program.solver.logarithms if log_state(name) in logarithms)
-        if not taken:
-            return plain
-        form = self._form(taken, infusion=timeline.has_infusions)
-        form.take_over({**values, **self._dosing(timeline)}, {**state, **logarithms})
+        form = self._form(taken, infusion=timeline.has_infusions) if taken else plain
+        if running is not None and form is not running and self._program.delays:
+            raise Stopped(
+                Status.INTEGRATION_FAILED, "a pool fills, or empties, while an event may be waiting"
+            )
+        if form is running:
+            form.set_state({**state, **logarithms, **self._dosing(timeline)})
+        elif form is not plain:
+            given = {**values, **plain.kept(), **self._dosing(timeline)}
+            form.take_over(given, {**state, **logarithms})
         return form
 
     def _form(self, logarithms: tuple[str, ...] = (), infusion: bool = False) -> Form:

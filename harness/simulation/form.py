@@ -11,7 +11,7 @@ import math
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ import numpy as np
 from harness.analysis.moments import apart
 from harness.models.loading import load
 from harness.models.solver_form import log_state
+from harness.models.starting import Startable, startable, underway
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
@@ -81,12 +82,12 @@ class Form:
     def __init__(self, program: Program, logarithms: tuple[str, ...], infusion: bool = False) -> None:
         self._program = program
         self._logged = logarithms
+        text = program.sbml(logarithms, infusion)
+        self._startable = Startable(underway(text)) if logarithms else startable(text)
         with quiet():
-            self._engine = load(program.sbml(logarithms, infusion))
-        self._engine.integrator.maximum_num_steps = STEPS
-        # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
-        # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
-        self._engine.integrator.maximum_time_step = program.solver.longest_step or 0.0
+            self._engine = load(self._startable.sbml)
+        self._pristine = self._engine.saveStateS() if self._startable.delayed else ""
+        self._limit_steps()
         self._model = self._engine.model
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
@@ -95,6 +96,9 @@ class Form:
         species = self._model.getFloatingSpeciesIds()
         self.amounts = tuple(name for name in self._states if name in species)
         self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
+        self._sizes = {name: self._model[f"init({name})"] for name in self._model.getCompartmentIds()}
+        self._resized: set[str] = set()
+        self._starts = [self._parameters[held] for held in self._startable.starts.values()]
         self._asked: tuple[str, ...] = ()
         self._read: list[str] = []
         self._accuracy: Accuracy | None = None
@@ -102,9 +106,43 @@ class Form:
 
     def start(self, values: Mapping[str, float]) -> None:
         """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
-        self._engine.resetToOrigin()  # an event at time 0 has happened by now, and happens again by the reset
-        self._set({**self._program.before_events, **values})
+        self._forget()
+        self._set(values)
         self._engine.reset()
+        self._assign({*values, *(f"[{name}]" for name in values)})
+        if self._startable.gate:
+            self._set({self._startable.gate: 1.0})
+            self._engine.reset()  # events at time 0 happen by it
+
+    def _limit_steps(self) -> None:
+        """Tell the integrator what a step is at most, and how many there are."""
+        self._engine.integrator.maximum_num_steps = STEPS
+        # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
+        # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
+        self._engine.integrator.maximum_time_step = self._program.solver.longest_step or 0.0
+
+    def _forget(self) -> None:
+        """Put the model at the values of its file; no event waits that an earlier run has triggered."""
+        if self._pristine:
+            self._engine.loadStateS(self._pristine)
+            self._model = self._engine.model
+            self._limit_steps()
+            self._read, self._asked, self._accuracy = [], (), None
+        for name in self._resized:
+            self._model[f"init({name})"] = self._sizes[name]
+        self._resized.clear()
+        self._engine.resetToOrigin()
+
+    def _assign(self, given: Collection[str]) -> None:
+        """Set what has an initial assignment and is not `given`, until no value asks for another one."""
+        for _ in self._starts:
+            values = self._model.getGlobalParameterValues(self._starts).tolist()
+            starts = dict(zip(self._startable.starts, values, strict=True))
+            changed = {n: v for n, v in starts.items() if n not in given and not _same(self._model[n], v)}
+            if not changed:
+                return
+            self._set(changed)
+            self._engine.reset()
 
     def logarithms(self, state: Mapping[str, float]) -> dict[str, float]:
         """Logarithms of the pools that have one, from the state that this plain form holds.
@@ -134,19 +172,30 @@ class Form:
 
     def take_over(self, values: Mapping[str, float], state: Mapping[str, float]) -> None:
         """Put the model at a whole state with `values` set; no start of its own is needed then."""
-        self._engine.resetToOrigin()
+        self._forget()
         self._set(values)
         self.set_state(state)
 
+    def kept(self) -> dict[str, float]:
+        """What a state leaves out of what a run has set: starts that are assigned, and what events set."""
+        names = {*self._startable.starts, *self._program.set_by_events} - {*self._states}
+        return {name: self._model[name] for name in names}
+
     def _set(self, values: Mapping[str, float]) -> None:
-        """Set parameters, in one call, and whatever is none (compartments) by name."""
+        """Set parameters, in one call, and whatever is none by name.
+
+        A reset works out amounts from concentrations in the size that a compartment starts with.
+        """
         places, numbers = [], []
         for name, value in values.items():
             if name in self._parameters:
                 places.append(self._parameters[name])
                 numbers.append(value)
-            else:
-                self._model[name] = value
+                continue
+            if name in self._sizes:
+                self._resized.add(name)
+                self._model[f"init({name})"] = value
+            self._model[name] = value
         if places:
             self._model.setGlobalParameterValues(places, numbers)
 
@@ -237,8 +286,15 @@ class Form:
         """Rows of what is read out at the times of a grid, from the present state, which is its first."""
         return np.array(self._engine.simulate(times=grid))[:, 1:]
 
+    @property
+    def waits(self) -> str:
+        """Id of an event that may wait from time 0 on, which is to be integrated without a stop."""
+        return self._startable.waits
+
     def _fills(self) -> bool:
         """Whether a state whose tolerance follows from what it reaches is empty now, or nearly."""
+        if self.waits:
+            return False
         reach = self._accuracy.reach if self._accuracy else {}
         return any(abs(self._model[name]) < FIRST * reach[name] for name in self._states if name in reach)
 
@@ -285,6 +341,10 @@ class Form:
     def set_state(self, state: Mapping[str, float]) -> None:
         """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""
         self._set({name: value for name, value in state.items() if name not in self._logged})
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b)
 
 
 @lru_cache(maxsize=256)

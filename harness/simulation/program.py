@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import libsbml
-
 from harness.identity import content_of
 from harness.models.card import DoseTarget, SolverSettings
 from harness.models.solver_form import add_infusion, to_solver_form
@@ -58,24 +56,15 @@ class Program:
         """What switches by time in the rates of the model."""
         return find_switches(self.plain_sbml)
 
-    @property
+    @cached_property
     def set_by_events(self) -> frozenset[str]:
         """Ids that events of the model set."""
         return frozenset(re.findall(r'<eventAssignment[^>]*\bvariable="(\w+)"', self.plain_sbml))
 
-    @cached_property
-    def before_events(self) -> dict[str, float]:
-        """Declared values of parameters and compartments that events set, perhaps at time 0 already."""
-        if not self.set_by_events:
-            return {}
-        model = libsbml.readSBMLFromString(self.plain_sbml).getModel()
-        given = {p.getId(): p.getValue() for p in model.getListOfParameters() if p.isSetValue()}
-        given |= {c.getId(): c.getSize() for c in model.getListOfCompartments() if c.isSetSize()}
-        return {
-            name: value
-            for name, value in given.items()
-            if name in self.set_by_events and model.getInitialAssignmentBySymbol(name) is None
-        }
+    @property
+    def delays(self) -> bool:
+        """Whether an event of the model may wait."""
+        return "<delay" in self.plain_sbml
 
     @property
     def target(self) -> DoseTarget:

@@ -420,8 +420,6 @@ def test_a_file_that_another_imports_is_read_again(own):
         ("model m()\n S->; k*delay(S,1); S=4; k=0.2\nend\n", "own.ant", "uses a delay, which"),
         ("model m()\n S->; k*S; S=4\nend\n", "own.ant", "k has no value"),
         ("model m()\nend\n", "own.ant", "nothing is defined in it"),
-        ("model m()\n k=2; x=k; at (x>1), t0=false: x=x*x\nend\n", "own.ant", "may happen at time 0"),
-        ("model m()\n x=2; at 2 after (x>1), t0=false: x=x*x\nend\n", "own.ant", "triggered at time 0"),
         ("model m()\n S->; = k*S\nend\n", "own.ant", "own.ant:2: syntax error"),
         (libsbml.writeSBMLToString(FAST), "own.xml", "is fast, which is not supported"),
         (libsbml.writeSBMLToString(ALGEBRAIC), "own.xml", "algebraic rule, which is not supported"),

@@ -78,7 +78,8 @@ class Written:
         program, states = self.program, self.layout.states
         accuracy = Accuracy(program.solver, tolerance, program.reach, frozenset(program.signed), SHARE)
         logged = np.array([name in self.layout.logarithms for name in states])
-        still = program.set_by_events - program.reach.keys()  # no rate, and so no error
+        started = set(states) if program.reach else set()  # what only an initial assignment gives, too
+        still = (program.set_by_events | started) - program.reach.keys()  # no rate, and so no error
         absolute = [1.0 if name in still else accuracy.absolute(name) for name in states]
         # The relative tolerance of a logarithm does not grow with it: it is its amount that is accurate.
         tolerances = np.where(logged, (OF_LOGARITHMS - 1) * tolerance, absolute)

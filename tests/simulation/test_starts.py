@@ -1,0 +1,181 @@
+"""A run starts from its own values, whatever the file gives and whatever ran before."""
+
+import antimony
+import libsbml
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import InputError
+from harness.models.catalog import load_card
+from harness.models.loading import load
+from harness.simulation.engine import Engine
+from harness.simulation.programs import load_program
+from harness.simulation.simulate import simulate
+
+TIMES = np.linspace(0.0, 6.0, 13)
+FOLLOWS = {  # how y follows from q; S falls at a tenth of y, and of what events have made of it
+    "parameter": "y = q;",
+    "parameter that may change": "var y = q;",
+    "chain": "y = z; z = 2*w; w = q/2;",
+    "boundary": "compartment c = 2; species $y in c; y = q;",
+    "boundary amount": "compartment c = 2; substanceOnly species $y in c; y = q;",
+    "fixed amount": "compartment c = 2; const substanceOnly species $y in c; y = q;",
+    "compartment": "compartment y = q;",
+    "concentration in it": "compartment c = q/3; species $y in c; y = 3; y = z; z = q;",
+    "by a rule": "y = z; z := 2*w; w = q/2;",
+    "from a species": "compartment c = 1; species P in c; P = q/2; y = 2*P; P -> ; 0.3*P;",
+    "state": "y = q; y' = 0;",
+    "stoichiometry": "compartment c = 1; species P in c; n = q; -> n P; 1; P = 0; y := q + 0*P;",
+    "set by an event": "y = q; at (time > 3): y = 1;",
+    "set at the start": "y = q; at (q > 3), t0=false: y = y + 1;",
+    "set by what waits": "y = q; at 2 after (q > 3), t0=false: y = y + 1;",
+}
+WAITING = """
+  x = 1; z = a; a = 2; on = 1; S = 1; S' = -0.1*z*S;
+  at (on > 0), t0=false: x = x + 1;
+  at 3 after (S < 0.9 && on > 0): x = x + 10, z = z + 1;
+  at (S < 0.5): x = x + 100;
+"""
+EVENTS = {
+    "waits from a time on": WAITING.replace("S < 0.9", "time > 1"),
+    "waits from a state on": WAITING,
+    "waits from the start on": WAITING + "at 2 after (x > 1.5 && a < 4), t0=false: x = 2*x;",
+}
+
+
+def _sbml(text):
+    antimony.clearPreviousLoads()
+    antimony.setBareNumbersAreDimensionless(False)
+    assert antimony.loadAntimonyString(f"model m()\n{text}\nend\n") != -1, antimony.getLastError()
+    return antimony.getSBMLString("m")
+
+
+def _alone(text, changes, times, read):
+    """Rows of libRoadRunner alone, which loads a file that holds the changes and runs it once."""
+    document = libsbml.readSBMLFromString(_sbml(text))
+    for name, value in changes.items():
+        document.getModel().removeInitialAssignment(name)
+        document.getModel().getParameter(name).setValue(value)
+    model = load(libsbml.writeSBMLToString(document))
+    model.integrator.relative_tolerance, model.integrator.absolute_tolerance = 1e-9, 1e-13
+    model.selections = ["time", *read]
+    return np.array(model.simulate(times=list(times)))[:, 1:]
+
+
+def _own(folder, text, card=""):
+    path = folder / "own.ant"
+    path.write_text(f"model m()\n{text}\nend\n", encoding="utf-8")
+    if card:
+        path.with_suffix(".yaml").write_text(card, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("how", FOLLOWS)
+def test_what_starts_from_an_initial_assignment_follows_what_is_set(tmp_path, how):
+    text = f"{FOLLOWS[how]} q = 2; S = 1; S' = -0.1*y*S;"
+    path = _own(tmp_path, text)
+    for q in (2.0, 5.0, 4.0, 2.0):
+        found = simulate(path, changes={"q": q}, times=TIMES, observables=["S", "y"])
+        expected = _alone(text, {"q": q}, TIMES, ["S", "y"])
+        rows = np.searchsorted(found.time, TIMES * (1 + 1e-12), "right") - 1
+        ours = np.column_stack([found.S, found.y])[rows]
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, err_msg=f"{how} {q}")
+
+
+def test_a_symbol_that_is_set_itself_holds_and_others_follow_it(tmp_path):
+    path = _own(tmp_path, "y = q; q = 2; z = 3*y; compartment c = y; species P in c; P = z; P -> ; 0*P;")
+    for changes, y in (({"y": 7.0}, 7.0), ({}, 2.0), ({"q": 4.0}, 4.0), ({"q": 4.0, "y": 7.0}, 7.0)):
+        found = simulate(path, changes=changes, times=[0, 1], observables=["y", "z", "c", "conc_P", "P"])
+        now = [float(found[name][-1]) for name in ("y", "z", "c", "conc_P", "P")]
+        np.testing.assert_allclose(now, [y, 3 * y, y, 3 * y, 3 * y * y], err_msg=str(changes))
+
+
+def test_a_concentration_in_a_compartment_that_is_assigned_is_one_in_its_own_size(tmp_path):
+    path = _own(tmp_path, "compartment c = q; q = 2; species P in c; P = 3; P -> ; 0.1*P;")
+    for q in (2.0, 5.0):
+        found = simulate(path, changes={"q": q}, times=[0, 1], observables=["P", "conc_P"])
+        np.testing.assert_allclose([found.P[0], found.conc_P[0]], [3 * q, 3])
+
+
+def test_another_size_leaves_what_the_file_declares_a_concentration_or_an_amount(tmp_path):
+    text = "compartment c = 2, g = 1; species P in c, Q in c, R in g; substanceOnly species A in c; P = 3;"
+    text += " Q = 6/c; R = 4; A = 5; g' = 1; P -> ; 0.1*P; Q -> ; 0.1*Q; A -> ; 0.1*A; R -> ; 0*R;"
+    document = libsbml.readSBMLFromString(_sbml(text))
+    document.getModel().removeInitialAssignment("Q")
+    document.getModel().getSpecies("Q").setInitialAmount(6)
+    path = tmp_path / "own.xml"
+    path.write_text(libsbml.writeSBMLToString(document), encoding="utf-8")
+    for size in (4.0, 2.0, 3.0):
+        read = ["P", "Q", "A", "R"]
+        found = simulate(str(path), changes={"c": size}, times=[0, 1], observables=read)
+        np.testing.assert_allclose([found[n][0] for n in read], [3 * size, 6, 5, 4])
+
+
+ONE = st.tuples(*map(st.sampled_from, ([0.0, 1.0], [2.0, 3.0, 5.0], [1.3, 3.1, 6.0])))
+RUNS = st.lists(ONE, min_size=3, max_size=5)
+
+
+@pytest.mark.parametrize("what", EVENTS)
+def test_nothing_that_an_event_did_or_waits_for_is_left_to_the_next_run(tmp_path, what):
+    program = load_program(_own(tmp_path, EVENTS[what]))
+
+    @settings(derandomize=True, deadline=None, max_examples=4)
+    @given(runs=RUNS)
+    def law(runs):
+        engine = Engine(program)
+        for on, a, end in runs:
+            times = np.append(TIMES[end > TIMES], end)
+            found = engine.run({"on": on, "a": a}, None, times, ["x", "z", "S"])
+            expected = _alone(EVENTS[what], {"on": on, "a": a}, times, ["x", "z", "S"])
+            rows = np.searchsorted(found.times, times * (1 + 1e-12), "right") - 1
+            np.testing.assert_allclose(found.values[rows], expected, rtol=1e-5, err_msg=str((on, a, end)))
+
+    law()
+
+
+def test_an_event_that_waits_from_the_start_on_lets_no_integration_stop(tmp_path):
+    text = EVENTS["waits from the start on"].replace("S < 0.5", "time > 5")
+    found = simulate(_own(tmp_path, text), times=TIMES)
+    assert found.status == "integration failed"
+    assert "may wait from time 0 on, and the integration stops at 5" in found.reason
+
+
+DOSED = """
+  compartment c = 1; substanceOnly species S in c; species P in c; dose = 1; S = dose; P = 10; k = 1; n = 0;
+  S -> ; k*S; -> P; 0.1*S; y = k;
+  at (time >= 5): n = n + 1, k = 0.5;
+  at (time >= 2), t0=false: n = n + 10;
+  at (P > 5), t0=false: n = n + 1000;
+  at 4 after (time >= 8): n = n + 100;
+"""
+
+
+def test_a_dose_into_logarithms_leaves_what_events_have_done(tmp_path):
+    read = ["S", "P", "n", "k", "y"]
+    runs = []
+    for card in ("", "solver: {logarithms: [S]}"):
+        path = _own(tmp_path, DOSED, "dose: {parameter: dose, species: S}\nuntil: 20\n" + card)
+        runs.append(simulate(path, doses=["1e6", "1e5@10"], times=np.linspace(0, 20, 21), observables=read))
+    for name in read:
+        np.testing.assert_allclose(runs[1][name], runs[0][name], rtol=1e-4, err_msg=name)
+    assert runs[0].n[-1] == 1111
+
+
+def test_an_event_that_may_wait_from_the_start_goes_with_no_logarithm(tmp_path):
+    text = DOSED + "at 3 after (P > 5), t0=false: n = 0;"
+    path = _own(tmp_path, text, "dose: {parameter: dose, species: S}\nsolver: {logarithms: [S]}\n")
+    with pytest.raises(InputError, match="is delayed and may be triggered at time 0"):
+        load_card(path)
+
+
+@pytest.mark.slow
+def test_the_kernel_follows_initial_assignments_too(tmp_path):
+    path = _own(tmp_path, "y = q; q = 2; compartment c = z; z = 3; species P in c; P = 2; P -> ; y*P;")
+    runs = [
+        simulate(path, changes={"q": 5.0}, times=[0, 1, 2], observables=["P"], engine=engine)
+        for engine in ("roadrunner", "kernel")
+    ]
+    assert [run.attrs["engine"] for run in runs] == ["roadrunner", "kernel"]
+    np.testing.assert_allclose(runs[1].P, runs[0].P, rtol=1e-3)
