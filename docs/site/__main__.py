@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from sphinx import builders
 from sphinx.application import Sphinx
 
 from docs.site import api, catalogue, commands, evidence, landing
@@ -55,8 +56,10 @@ def make(source: Path) -> None:
 
 
 def render(site: Path, source: Path, run: list[str]) -> int:
-    """Have Sphinx make the site, and run the notebooks in it but for the tutorials that are left out."""
+    """Have Sphinx make the site, and run the notebooks in it: all, or some of the tutorials alone."""
     left = [f"{TUTORIALS}/{name}.md" for name in listed_tutorials(ROOT) if name not in run]
+    left += ["gallery.md"] if left else []
+    builders.make_chunks = one_by_one
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # `cart`
     os.environ["COLUMNS"] = "110"
     app = Sphinx(
@@ -76,6 +79,11 @@ def render(site: Path, source: Path, run: list[str]) -> int:
     return app.statuscode
 
 
+def one_by_one(names: list[str], _processes: int) -> list[list[str]]:
+    """Pages in parts for the processes of Sphinx: each apart, since one with a notebook takes long."""
+    return [[name] for name in names]
+
+
 def main() -> int:
     """Read the command line and build; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m docs.site", description="Build the site of the project.")
@@ -83,7 +91,7 @@ def main() -> int:
     parser.add_argument(
         "--source", type=Path, default=Path("build/pages"), help="folder for what it is made of"
     )
-    parser.add_argument("--tutorials", default="all", help="how many of them are run, in their order")
+    parser.add_argument("--tutorials", default="all", help="how many are run, in their order, or all")
     given = parser.parse_args()
     tutorials = listed_tutorials(ROOT)
     count = len(tutorials) if given.tutorials == "all" else int(given.tutorials)

@@ -44,7 +44,8 @@ def write_catalogue(root: Path, folder: Path) -> None:
         use = use_of(name)
         try:
             (folder / "explorers" / f"{name}.html").write_text(page_text(use), encoding="utf-8")
-            explored = f'<a href="../explorers/{name}.html">Explore it with sliders</a>'
+            button = 'class="sd-btn sd-btn-primary"'
+            explored = f'<a {button} href="../explorers/{name}.html">Explore it with sliders</a>'
         except InputError as error:
             explored = f"It has no page with sliders: {html.escape(str(error))}"
         (folder / "catalogue" / f"{name}.md").write_text(_page(root, name, use, explored), encoding="utf-8")

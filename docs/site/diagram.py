@@ -129,7 +129,7 @@ def _flow(axes: Axes, one: Sequence[float], other: Sequence[float], text: str, s
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.09 * right)
     if not right:
         middle = (middle[0] + 0.06, middle[1])
-    axes.text(*middle, text, ha="center" if right else "left", va="center", color=COLOURS[0], fontsize=6.5)
+    axes.text(*middle, text, ha="center" if right else "left", va="center", color=INK, fontsize=6.5)
 
 
 def _influence(axes: Axes, one: Sequence[float], other: Sequence[float]) -> None:

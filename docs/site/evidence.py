@@ -19,7 +19,9 @@ from harness.validation.suite import Verdict
 __all__ = ["all_panels", "ledger_page", "read_scores", "reproduced_page", "what_is_true"]
 
 WAITING = "to be scored"
-BEYOND = "beyond the article"
+BEYOND = "Beyond"
+"""How the figure of a panel begins that scores models beyond the article."""
+
 COUNTED = (
     Verdict.MET,
     Verdict.NOT_REPRODUCIBLE,
@@ -55,7 +57,7 @@ def _row(spec: PanelSpec, target: Target, stored: pd.DataFrame) -> dict[str, str
 
 def what_is_true(scores: pd.DataFrame) -> str:
     """The verdicts on the figures of the article in a few sentences."""
-    own = scores[~scores["figure"].str.lower().str.startswith(BEYOND)]
+    own = scores[~scores["figure"].str.startswith(BEYOND)]
     count = own["verdict"].value_counts()
 
     def of(verdict: str) -> int:
@@ -63,7 +65,8 @@ def what_is_true(scores: pd.DataFrame) -> str:
 
     judged = sum(of(verdict) for verdict in COUNTED[:4])
     said = [
-        f"Of {judged} statements with a threshold that was fixed beforehand, {of(Verdict.MET)} are met;",
+        f"Of {judged} statements on the article with a threshold that was fixed beforehand,",
+        f"{of(Verdict.MET)} are met;",
         f"{of(Verdict.NOT_REPRODUCIBLE)} cannot be reproduced from what is published,",
         f"{of(Verdict.NOT_MET_BY_READING)} are missed by one reading of it beside others,",
         f"and {of(Verdict.NOT_MET)} are missed without a reason.",
