@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sphinx import builders
 from sphinx.application import Sphinx
+from sphinx.errors import SphinxParallelError
 
 from docs.site import api, catalogue, commands, evidence, landing
 from docs.site.compose import TUTORIALS, compose, listed_tutorials
@@ -74,7 +75,11 @@ def render(site: Path, source: Path, run: list[str]) -> int:
         warningiserror=True,
         parallel=2,
     )
-    app.build()
+    try:
+        app.build()
+    except SphinxParallelError as error:
+        print(error.traceback, file=sys.stderr)  # of the process that ran a notebook
+        return 1
     shutil.copytree(source / "explorers", site / "explorers")
     return app.statuscode
 
