@@ -27,8 +27,8 @@ from harness.simulation.regimen import Dose, Regimen
 
 __all__ = ["Integrated", "Kernel"]
 
-MOST_COURSES = 1024
-"""Regimens with output times of which the course is kept."""
+MOST_COURSES = 16 * 1024
+"""Runs of which the course is kept: of their regimens and output times, whatever their parameters."""
 FAR = "took steps enough for errors to grow, and they did"
 SAID = {
     stepper.TOO_MANY: "took too many steps",
@@ -99,6 +99,7 @@ class Kernel:
         self._controls: dict[float, Control] = {}
         self._many = self._written.many(self._tolerance)
         self._courses: dict[tuple, Batch] = {}
+        self._of_courses = 0
         self._module = load_kernel(self._written.text, self._run_nothing)
 
     def run_many(
@@ -126,26 +127,30 @@ class Kernel:
     ) -> set[int]:
         """Put finer runs in place of those whose errors may have grown (see harness.simulation.regrowth).
 
-        Returns the places of those whose errors have, which are not to be used.
+        Returns the places of those whose errors have at every tolerance, which are not to be used.
         """
         doses = np.count_nonzero(batch.given, axis=1) + np.isfinite(found.redoses).sum(axis=1)
         far = (found.codes == stepper.OK) & (found.steps[:, 0] > self._many * (1 + doses))
         places = np.flatnonzero(far)
-        if not places.size:
-            return set()
-        finer = self.integrate(batch.picked(places), observables, again, finer=FINER)
+        for share in (FINER, FINER**2):
+            if places.size:
+                finer = self.integrate(batch.picked(places), observables, again, finer=share)
+                held = [self._holds(found, i, finer, row, observables) for row, i in enumerate(places)]
+                places = places[~np.array(held)]
+        return set(places.tolist())
+
+    def _holds(
+        self, found: Integrated, i: int, finer: Integrated, row: int, observables: Sequence[str]
+    ) -> bool:
+        """Whether a run has the values of a finer one, which are put in their place where its times are."""
+        n = found.rows[i]
+        one, other = found.values[i, :n].copy(), finer.values[row, :n]
+        if finer.codes[row] != stepper.OK or (found.times[i, :n] != finer.times[row, :n]).any():
+            return False
+        found.values[i, :n] = other
         floors = [self._program.solver.floors.get(name, 0.0) for name in observables]
-        grown = set()
-        for i, row in zip(places.tolist(), range(len(places)), strict=True):
-            n = found.rows[i]
-            one, other = found.values[i, :n], finer.values[row, :n]
-            if finer.codes[row] == stepper.OK and (found.times[i, :n] == finer.times[row, :n]).all():
-                size = np.maximum(np.abs(other), np.maximum(floors, FLOOR * np.abs(other).max(axis=0)))
-                if (np.abs(one - other) <= AGREE * size).all():
-                    found.values[i, :n] = other
-                    continue
-            grown.add(i)
-        return grown
+        size = np.maximum(np.abs(other), np.maximum(floors, FLOOR * np.abs(other).max(axis=0)))
+        return bool((np.abs(one - other) <= AGREE * size).all())
 
     def follow(
         self,
@@ -245,11 +250,14 @@ class Kernel:
         regimens = [regimen for _, regimen in runs]
         if self._program.switches.atoms or any(regimen and regimen.redosing for regimen in regimens):
             return make_batch(runs, times, self._program, self.layout, self._defaults)
-        key = (*regimens, *(each.tobytes() for each in times))
+        written = {id(each): each.tobytes() for each in {id(each): each for each in times}.values()}
+        key = (*regimens, *(written[id(each)] for each in times))
         planned = self._courses.get(key)
         if planned is None:
-            if len(self._courses) >= MOST_COURSES:
+            if self._of_courses >= MOST_COURSES:
                 self._courses.clear()  # by whichever thread; what another holds stays its own
+                self._of_courses = 0
+            self._of_courses += len(runs)
             planned = make_batch(runs, times, self._program, self.layout, self._defaults)
             self._courses[key] = planned
         values = np.tile(self._defaults, (len(runs), 1))

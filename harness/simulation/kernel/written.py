@@ -29,8 +29,9 @@ MANY, ORDER = 440, 5
 """Steps at the kernel's own tolerance, for a run and each of its doses, from which errors may have grown.
 And the order of the method: a finer tolerance takes more for the same course."""
 FINER, AGREE, FLOOR = 1e-2, 1e-4, 1e-6
-"""Such a run is made again at this share of the tolerance, and is the engine's when any value differs by more
-than that: of the value, or of its declared floor, or of this share of the largest one."""
+"""Such a run is made again at this share of the tolerance, and at the square of it when any value differs by
+more than that: of the value, or of its declared floor, or of this share of the largest one. Where the two
+finer ones differ by as much, it is the engine's."""
 
 Control = tuple[np.ndarray, np.ndarray, np.ndarray]
 """By state: absolute tolerance, whether the relative one counts its size (1 or 0), and lowest value."""

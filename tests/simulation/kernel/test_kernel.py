@@ -22,6 +22,7 @@ from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import make_batch
 from harness.simulation.kernel.kernel import Integrated, Kernel
 from harness.simulation.kernel.text import kernel_text
+from harness.simulation.kernel.written import FINER
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 from harness.simulation.times import parse_times
@@ -214,13 +215,24 @@ def test_a_run_that_neither_finishes_keeps_its_status_and_both_reasons(kernel):
     )
 
 
-def test_a_run_whose_errors_may_have_grown_is_run_by_roadrunner_and_is_right(kernel):
+def test_a_run_whose_errors_have_grown_is_made_finer_until_two_agree_else_by_roadrunner(kernel, monkeypatch):
     row, times = accuracy.wide_draws("clinical", 10.0, 7, seed=3)[6], np.linspace(0.0, 3650.0, 366)
     truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
+    batch = kernel._planned([(row, None)], [times])
+    plain = kernel.integrate(batch, accuracy.READ_OUT).values[0]
+    once = kernel.integrate(batch, accuracy.READ_OUT, finer=FINER).values[0]
     run = kernel.run_many([(row, None)], [times], accuracy.READ_OUT)[0]
-    assert run.reason == "by RoadRunner, the kernel took steps enough for errors to grow, and they did"
-    error = np.abs(run.values - truth) / np.maximum(np.abs(truth), accuracy.floors(row))
-    assert error.max() < 1e-4
+    monkeypatch.setattr("harness.simulation.kernel.kernel.AGREE", 0.0)
+    other = kernel.run_many([(row, None)], [times], accuracy.READ_OUT)[0]
+    assert run.reason == ""
+    assert other.reason == "by RoadRunner, the kernel took steps enough for errors to grow, and they did"
+    errors = [
+        (np.abs(values - truth) / np.maximum(np.abs(truth), accuracy.floors(row))).max()
+        for values in (plain, once, run.values, other.values)
+    ]
+    assert min(errors[0], np.abs(plain - once).max()) > 1e-4
+    assert errors[2] <= errors[1]
+    assert max(errors[2:]) < 1e-5
 
 
 def test_a_run_whose_errors_may_have_grown_and_have_not_is_made_more_accurate(kernel, monkeypatch):
