@@ -135,7 +135,9 @@ class Kernel:
         for share in (FINER, FINER**2):
             if places.size:
                 finer = self.integrate(batch.picked(places), observables, again, finer=share)
-                held = [self._holds(found, i, finer, row, observables) for row, i in enumerate(places)]
+                held = [
+                    self._holds(found, i, finer, row, observables) for row, i in enumerate(places.tolist())
+                ]
                 places = places[~np.array(held)]
         return set(places.tolist())
 
