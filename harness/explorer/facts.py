@@ -20,7 +20,7 @@ from harness.models.card import ModelCard, is_path, repository
 from harness.models.catalog import conditions, model_names, select
 from harness.models.provenance import omegas_of
 from harness.models.symbols import SymbolTable
-from harness.models.units import convert, readable
+from harness.models.units import convert, counts, readable
 from harness.simulation.design import random_effects
 from harness.simulation.regimen import Dose
 from harness.simulation.times import default_times, parse_times
@@ -137,6 +137,7 @@ def _dose(use: Use) -> Facts | None:
         "parameter": target.parameter,
         "unit": _unit(symbol.unit),
         "value": symbol.value,
+        "least": 1 if counts(symbol.unit) else 0,
         "reach": 3 * REACH,
         "given": [{"amount": d.amount, "time": d.time, "duration": d.duration} for d in given],
     }

@@ -97,6 +97,17 @@ def moved(effect: EffectPlace, log: bool, value: np.ndarray, b: np.ndarray) -> n
     return np.log(np.maximum(found, TINY)) if log else found
 
 
+def moved_by(effect: EffectPlace, log: bool, found: np.ndarray) -> np.ndarray:
+    """Derivatives by b of what :func:`moved` gives, `found`."""
+    if effect.kind == "log-normal":
+        return np.ones(found.shape) if log else found
+    natural = np.exp(found) if log else found
+    slope = np.ones(found.shape)
+    if effect.kind == "logit":
+        slope = (natural - effect.low) * (effect.high - natural) / (effect.high - effect.low)
+    return slope / natural if log else slope
+
+
 def of_size(effect: EffectPlace, log: bool, value: float, size: float) -> float:
     """What steps of b are parts of; those of its parameter, at a value on its scale, are parts of `size`."""
     if effect.kind != "normal":

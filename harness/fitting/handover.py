@@ -85,6 +85,9 @@ def parts_of(prepared: Prepared) -> Handover:
     for c in prepared.coordinates:
         if c.prior:
             raise InputError(f"{c.name}: has a prior, which has no place in other tools; take it out")
+    for error in prepared.errors:
+        if error.straight or not (error.additive.plain and error.relative.plain):
+            raise InputError(f"{error.observable}: its error is a formula, which no other tool is given")
     for group in range(len(prepared.groups)):
         if len(prepared.members(group)) > 1:
             raise InputError(
@@ -175,16 +178,8 @@ def start_of(equations: Equations) -> dict[str, Expression]:
 
 
 def size_name(prepared: Prepared, size: Size, kind: str, observable: str) -> str:
-    """Name of a size: that of its coordinate, or one for a size that is given; empty where there is none.
-
-    Raises
-    ------
-    InputError
-        When it is a multiple of its coordinate, which a PEtab problem may say.
-    """
+    """Name of a size: that of its coordinate, or one for a size that is given; empty where there is none."""
     if size.place is not None:
-        if size.factor != 1:
-            raise InputError(f"{observable}: its error is a multiple of {prepared.names[size.place]}")
         return prepared.coordinates[size.place].name
     return f"{kind}_{observable}" if size.value else ""
 

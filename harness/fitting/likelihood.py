@@ -43,21 +43,23 @@ class Model:
     additive: np.ndarray
     relative: np.ndarray
     reference: np.ndarray
+    straight: np.ndarray
 
     @classmethod
     def of(cls, prepared: Prepared, seen: Observations, natural: np.ndarray) -> Model:
         """Error models of n observations, given the natural values of all coordinates."""
         errors = prepared.errors
-        logarithmic, additive, relative, reference = (
+        logarithmic, additive, relative, reference, straight = (
             np.array(column)[seen.error]
             for column in (
                 [error.logarithmic for error in errors],
                 [error.additive.at(natural) for error in errors],
                 [error.relative.at(natural) for error in errors],
                 [error.reference for error in errors],
+                [error.straight for error in errors],
             )
         )
-        return cls(logarithmic, np.hypot(additive, seen.own), relative, reference)
+        return cls(logarithmic, np.hypot(additive, seen.own), relative, reference, straight)
 
     def on_scale(self, value: np.ndarray) -> np.ndarray:
         """Values on the scale of their error: logarithms, or as they are."""
@@ -65,7 +67,10 @@ class Model:
 
     def spread(self, predicted: np.ndarray) -> np.ndarray:
         """Standard deviations around predictions, on that scale."""
-        natural = np.sqrt(self.additive**2 + (self.relative * predicted) ** 2)
+        share = self.relative * predicted
+        natural = np.sqrt(self.additive**2 + share**2)
+        if self.straight.any():
+            natural = np.where(self.straight, self.additive + share, natural)
         return np.maximum(np.where(self.logarithmic, self.relative, natural), SMALLEST * self.reference)
 
     def bounds(self, seen: Observations) -> tuple[np.ndarray, np.ndarray]:

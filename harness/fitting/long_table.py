@@ -267,7 +267,7 @@ class _Reading:
         for number in range((count or 0) + 1):
             time = self._in_time(self._time(row) + number * (every or 0.0))
             try:
-                yield parse_dose(Dose(time, amount, self._in_time(duration)))
+                yield parse_dose(Dose(time, amount, self._in_time(duration)), unit)
             except InputError as error:
                 raise InputError(f"{self.path}: row {row + 1}: {error}") from None
 

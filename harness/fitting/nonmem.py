@@ -205,8 +205,6 @@ class _Stream:
     def _size(self, size: Size) -> str:
         """The THETA of a size; empty for none."""
         if size.place is not None:
-            if size.factor != 1:
-                raise InputError(f"an error is a multiple of {self._parts.prepared.names[size.place]}")
             return f"THETA({self._thetas.index(size.place) + 1})"
         if not size.value:
             return ""

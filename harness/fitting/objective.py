@@ -17,10 +17,13 @@ import numpy as np
 
 from harness.fitting.effects import of_size
 from harness.fitting.likelihood import TINY, Model, constant, residuals
-from harness.fitting.prepared import Prepared
+from harness.fitting.prepared import Observations, Prepared
 from harness.fitting.simulations import Near, Simulations
 
 __all__ = ["Objective"]
+
+MODELS = 64
+"""Error models that are kept."""
 
 
 class Objective:
@@ -49,6 +52,7 @@ class Objective:
         self._effects = np.zeros((max(len(prepared.groups), 1), len(prepared.effects)))
         self._parameters = prepared.places("parameter").tolist()
         self._every = tuple(range(len(prepared.arms)))
+        self._models: dict[tuple, Model] = {}
 
     @property
     def runs(self) -> int:
@@ -103,7 +107,7 @@ class Objective:
                 return self
             found[i, wanted[i].tobytes()] = expansion
         near = Objective(self.prepared, Near(by, found, self.prepared))
-        near._effects = effects.copy()
+        near._effects, near._models = effects.copy(), self._models
         return near
 
     def rows(self, x: np.ndarray) -> np.ndarray:
@@ -128,7 +132,9 @@ class Objective:
         count, shape = effects.size, effects.shape
 
         def with_gradients(at: np.ndarray, shifted: np.ndarray) -> np.ndarray:
-            return np.concatenate([near._rows_at(at, shifted), near._gradients(at, shifted).ravel()])
+            rows, gradients, informations = near._local(self._every, at, shifted)
+            roots = _roots_of_determinants(informations)
+            return np.concatenate([rows, self._priors(at), shifted.ravel(), roots, gradients.ravel()])
 
         by_x = near.differences(lambda at: with_gradients(at, effects), x, free)
         by_u = _slope(lambda u: with_gradients(x, effects + u), near._effect_steps(x))
@@ -146,11 +152,8 @@ class Objective:
         if near is self:
             return self.differences(lambda at: self._rows_at(at, effects), x, free)
         seen, predicted = self.prepared.joined(self._every), near.predict(self._every, x, effects)
-        model = Model.of(self.prepared, seen, self.prepared.natural(x))
-        least = np.where(model.logarithmic, TINY, model.spread(predicted))
-        step = near.step * np.maximum(np.abs(predicted), least)
-        above, below = (residuals(seen, model, predicted + side * step) for side in (1, -1))
-        by_prediction = [(up - down) / (2 * step) for up, down in zip(above, below, strict=True)]
+        model = self._model(self._every, x)
+        by_prediction = near._by_predictions(lambda at: residuals(seen, model, at), model, predicted)
         parameter = np.isin(free, self._parameters)
         found = np.zeros((2 * predicted.size + self._priors(x).size, free.size))
         found[:, ~parameter] = self.differences(lambda at: near._rows_at(at, effects), x, free[~parameter])
@@ -159,6 +162,13 @@ class Objective:
             *(row[:, np.newaxis] * slopes for row in by_prediction),
             self.differences(self._priors, x, free[parameter]),
         ])  # fmt: skip
+        both = np.isin(free, self.prepared.in_errors)
+        if both.any():
+            found[: 2 * predicted.size, both] += self.differences(
+                lambda at: np.concatenate(residuals(seen, near._model(self._every, at), predicted)),
+                x,
+                free[both],
+            )
         return found
 
     def value(self, x: np.ndarray) -> float:
@@ -174,9 +184,7 @@ class Objective:
     @property
     def constant(self) -> float:
         """What the sum of squares lacks of minus twice the log-likelihood."""
-        natural = self.prepared.natural(self.prepared.start)
-        seen = self.prepared.joined(self._every)
-        return constant(seen, Model.of(self.prepared, seen, natural))
+        return constant(self.prepared.joined(self._every), self._model(self._every, self.prepared.start))
 
     def differences(
         self, function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, free: np.ndarray
@@ -220,13 +228,7 @@ class Objective:
         failed: a difference to a run that failed is no information.
         """
         seen, predicted = self.prepared.joined(arms), self.predict(arms, x, effects)
-        model = Model.of(self.prepared, seen, self.prepared.natural(x))
-        mean = at.on_scale(predicted) / spread
-        if seen.censored.any():
-            mean = np.where(seen.censored, residuals(seen, model, predicted)[0], mean)
-        one_sided = seen.censored & ~seen.between
-        level = np.where(one_sided, 0.0, np.sqrt(2) * np.log(model.breadth(seen, predicted)))
-        return np.where(np.isfinite(predicted), [mean, level], np.nan).ravel()
+        return _information_rows(seen, self._model(arms, x), predicted, at, spread).ravel()
 
     def by_effects(
         self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
@@ -245,15 +247,23 @@ class Objective:
     def _residuals(
         self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        seen = self.prepared.joined(arms)
-        model = Model.of(self.prepared, seen, self.prepared.natural(x))
-        return residuals(seen, model, self.predict(arms, x, effects))
+        return residuals(self.prepared.joined(arms), self._model(arms, x), self.predict(arms, x, effects))
+
+    def _model(self, arms: tuple[int, ...], x: np.ndarray) -> Model:
+        """Error models of the observations of some arms; a point is asked for many times in a row."""
+        key = arms, x.tobytes()
+        if key not in self._models:
+            if len(self._models) >= MODELS:
+                self._models.clear()
+            self._models[key] = Model.of(self.prepared, self.prepared.joined(arms), self.prepared.natural(x))
+        return self._models[key]
 
     def _rows_at(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
         """The rows at a point, with given random effects."""
         parts = [*self._residuals(self._every, x, effects), self._priors(x)]
         if self.prepared.effects:
-            parts += [effects.ravel(), self._roots_of_determinants(x, effects)]
+            near = self.near(x, effects, by=self._acted_on)
+            parts += [effects.ravel(), _roots_of_determinants(near._local(self._every, x, effects)[2])]
         return np.concatenate(parts)
 
     def groups_of_rows(self, count: int) -> np.ndarray:
@@ -263,12 +273,6 @@ class Objective:
         priors = np.full(count - 2 * of_arms.size - self._effects.size - groups, -1)
         every = np.arange(groups)
         return np.concatenate([of_arms, of_arms, priors, np.repeat(every, effects), every])
-
-    def _gradients(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """Half the gradient of each group's sum of squares by its effects, shape (groups, effects)."""
-        rows, belongs = self._of_observations(self._every, x, effects)
-        slope = self._slopes(self._every, x, effects)
-        return effects + _by_group(slope * rows[:, np.newaxis], belongs, len(effects))
 
     def _priors(self, x: np.ndarray) -> np.ndarray:
         priors = [(x[i], c.prior) for i, c in enumerate(self.prepared.coordinates) if c.prior]
@@ -291,27 +295,56 @@ class Objective:
         rows, belongs = self._of_observations(arms, x, effects)
         return _by_group(rows**2, belongs, len(effects)) + (effects**2).sum(axis=1)
 
-    def _slopes(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """Derivatives of the residuals of observations by the effects of their group, (rows, effects)."""
+    def _local(
+        self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the effects of the groups of some arms see at a point.
 
-        def rows(u: np.ndarray) -> np.ndarray:
-            return np.concatenate(self._residuals(arms, x, effects + u))
-
-        return _slope(rows, self._effect_steps(x))
-
-    def _informations(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """H of each group, of groups of these arms; shape (groups, effects, effects)."""
-        model = Model.of(self.prepared, self.prepared.joined(arms), self.prepared.natural(x))
-        spread = model.spread(self.predict(arms, x, effects))
-        slope = np.nan_to_num(
-            _slope(
-                lambda u: self.information_rows(arms, x, effects + u, model, spread), self._effect_steps(x)
+        Both residuals of each observation in a row, (2 n,); half the gradient of each group's sum of squares
+        by its effects, (groups, effects); and H, (groups, effects, effects). Residuals depend on predictions
+        and these on effects: the chain rule.
+        """
+        seen, model = self.prepared.joined(arms), self._model(arms, x)
+        predicted, belongs = self.predict(arms, x, effects), self.prepared.belongs(arms)
+        by_effects, spread = self._predictions_by_effects(arms, x, effects), model.spread(predicted)
+        rows = np.array(residuals(seen, model, predicted))
+        slopes, expected = (
+            np.nan_to_num(self._by_predictions(function, model, predicted)[..., np.newaxis] * by_effects)
+            for function in (
+                lambda at: residuals(seen, model, at),
+                lambda at: _information_rows(seen, model, at, model, spread),
             )
         )
-        belongs = self.prepared.belongs(arms)
-        squares = slope[:, :, np.newaxis] * slope[:, np.newaxis, :]
-        found = _by_group(squares, np.concatenate([belongs, belongs]), len(effects))
-        return found + np.eye(effects.shape[1])
+        downhill = (slopes * rows[..., np.newaxis]).sum(axis=0)
+        squares = (expected[..., np.newaxis] * expected[..., np.newaxis, :]).sum(axis=0)
+        groups = len(effects)
+        return (
+            rows.ravel(),
+            effects + _by_group(downhill, belongs, groups),
+            np.eye(effects.shape[1]) + _by_group(squares, belongs, groups),
+        )
+
+    def _by_predictions(
+        self,
+        function: Callable[[np.ndarray], np.ndarray | tuple[np.ndarray, ...]],
+        model: Model,
+        predicted: np.ndarray,
+    ) -> np.ndarray:
+        """Derivatives of rows, (rows, n), that depend on a prediction each; shape as these."""
+        least = np.where(model.logarithmic, TINY, model.spread(predicted))
+        step = self.step * np.maximum(np.abs(predicted), least)
+        above, below = (np.array(function(predicted + side * step)) for side in (1, -1))
+        found: np.ndarray = (above - below) / (2 * step)
+        return found
+
+    def _predictions_by_effects(
+        self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray
+    ) -> np.ndarray:
+        """Derivatives of predictions by the effects of their group, shape (n, effects)."""
+        if isinstance(self.simulations, Near):
+            moves = self.prepared.points_by_effects(arms, x, effects)
+            return self.simulations.slopes(arms, self._points(arms, x, effects), moves)
+        return _slope(lambda u: self.predict(arms, x, effects + u), self._effect_steps(x))
 
     def _effect_steps(self, x: np.ndarray) -> np.ndarray:
         """Steps of standard normal effects that move their parameters by the step."""
@@ -334,10 +367,8 @@ class Objective:
         squares = self._squares(arms, x, effects)
         for _ in range(40):
             near = self.near(x, effects, at={i: self.prepared.arms[i].times for i in arms}, by=self._acted_on)
-            rows, belongs = self._of_observations(arms, x, effects)
-            slope = near._slopes(arms, x, effects)
-            gradient = effects + _by_group(slope * rows[:, np.newaxis], belongs, len(effects))
-            step = -np.linalg.solve(near._informations(arms, x, effects), gradient[..., np.newaxis])[..., 0]
+            _, gradients, informations = near._local(arms, x, effects)
+            step = -np.linalg.solve(informations, gradients[..., np.newaxis])[..., 0]
             longest = np.abs(step).max(axis=1, keepdims=True)
             step *= np.minimum(1.0, 2.0 / np.maximum(longest, 1e-300)) * active[:, np.newaxis]
             effects, squares, length = self._downhill(x, effects, squares, step, active)
@@ -368,11 +399,22 @@ class Objective:
             step = step / 2
         return effects, squares, length
 
-    def _roots_of_determinants(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """Root of ln det H of each group, which is not negative: H is never below the unit matrix."""
-        near = self.near(x, effects, by=self._acted_on)
-        determinants = np.linalg.slogdet(near._informations(self._every, x, effects))[1]
-        return np.sqrt(np.maximum(determinants, 0.0))
+
+def _information_rows(
+    seen: Observations, model: Model, predicted: np.ndarray, at: Model, spread: np.ndarray
+) -> np.ndarray:
+    """As :meth:`Objective.information_rows`, of n predictions; shape (2, n)."""
+    mean = at.on_scale(predicted) / spread
+    if seen.censored.any():
+        mean = np.where(seen.censored, residuals(seen, model, predicted)[0], mean)
+    one_sided = seen.censored & ~seen.between
+    level = np.where(one_sided, 0.0, np.sqrt(2) * np.log(model.breadth(seen, predicted)))
+    return np.where(np.isfinite(predicted), [mean, level], np.nan)
+
+
+def _roots_of_determinants(informations: np.ndarray) -> np.ndarray:
+    """Root of ln det H of each group, which is not negative: H is never below the unit matrix."""
+    return np.sqrt(np.maximum(np.linalg.slogdet(informations)[1], 0.0))
 
 
 def _by_group(rows: np.ndarray, belongs: np.ndarray, groups: int) -> np.ndarray:

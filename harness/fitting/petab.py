@@ -1,9 +1,8 @@
 """A PEtab problem (version 1) as a prepared fit, so that the same code fits it.
 
 Promise: the objective is twice the negative logarithm of what PEtab defines, priors included, up to a
-constant. What is not supported (harness.fitting.petab_files; noise that is no number, parameter, product of
-both, or a share of the observable; priors that are not normal on the scale of their parameter) is refused in
-one line.
+constant. What is not supported (harness.fitting.petab_files, harness.fitting.petab_noise; priors that are not
+normal on the scale of their parameter) is refused in one line.
 """
 
 from __future__ import annotations
@@ -11,28 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from harness.errors import InputError
 from harness.fitting.petab_files import read_petab, texts_of
-from harness.fitting.petab_model import Conditions, Observable, observables_of, place_names
-from harness.fitting.prepared import ArmData, Coordinate, ErrorSizes, Prepared
-from harness.fitting.sizes import Size
+from harness.fitting.petab_model import Conditions, Observable, observables_of
+from harness.fitting.petab_noise import LN_10, noises_of
+from harness.fitting.prepared import ArmData, Coordinate, Prepared
 from harness.reading import parse_number
 
-if TYPE_CHECKING:
-    from petab.v1 import Problem
-
 __all__ = ["prepare_petab"]
-
-LN_10 = float(np.log(10))
-
-Noise = tuple[str, float, bool]
-"""A parameter and what it is multiplied by, without a name the number itself; and whether that is a share of
-the observable."""
 
 
 def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
@@ -46,12 +35,14 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
     """
     problem, model = read_petab(path)
     observables = observables_of(path, problem)
-    noises = _noises(path, problem)
-    of_noise = {name for name, _, _ in noises.values() if name}
+    noises = noises_of(path, problem)
+    of_noise = set().union(*(noise.parameters for noise in noises.values()))
     conditions = Conditions(model, problem, observables, of_noise)
     free = problem.parameter_df[problem.parameter_df["estimate"] == 1]
-    coordinates = tuple(_coordinate(path, str(name), row, of_noise) for name, row in free.iterrows())
-    errors = {key: _error(problem, key, noise, coordinates) for key, noise in noises.items()}
+    only_noise = of_noise - set(conditions.parameters)
+    coordinates = tuple(_coordinate(path, str(name), row, only_noise) for name, row in free.iterrows())
+    nominal = problem.parameter_df["nominalValue"].astype(float).to_dict()
+    errors = {key: noise.sizes([c.name for c in coordinates], nominal) for key, noise in noises.items()}
     arms = tuple(
         _arm(str(condition), rows, conditions, observables, list(errors))
         for condition, rows in problem.measurement_df.groupby("simulationConditionId", sort=False)
@@ -67,47 +58,6 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
         starts=starts,
         seed=seed,
     )
-
-
-def _noises(path: Path, problem: Problem) -> dict[tuple[str, str], Noise]:
-    """Standard deviation of each observable, by its name and noise parameters as the rows have them."""
-    measured = problem.measurement_df
-    every = pd.DataFrame({"of": measured["observableId"], "given": texts_of(measured, "noiseParameters")})
-    found = {}
-    for row in every.drop_duplicates().itertuples():
-        formula = str(problem.observable_df["noiseFormula"][row.of])
-        filled = place_names(path, formula, f"noiseParameter{{}}_{row.of}", row.given)
-        found[str(row.of), row.given] = _noise(path, problem, str(row.of), filled)
-    return found
-
-
-def _noise(path: Path, problem: Problem, name: str, formula: str) -> Noise:
-    """A number, a parameter or a product of both, or of one of these and the observable."""
-    from petab.v1.math import sympify_petab
-
-    try:
-        read = sympify_petab(formula)
-        observable = sympify_petab(str(problem.observable_df["observableFormula"][name]))
-        relative = bool(observable.free_symbols) and observable.free_symbols <= read.free_symbols
-        factor, rest = (read / observable if relative else read).as_coeff_Mul()
-        number = float(factor)
-    except Exception:  # it raises many kinds for what is no formula
-        raise InputError(f"{path}: {name}: noise '{formula}' is no formula") from None
-    if not rest.free_symbols:
-        number, parameter = number * float(rest), ""
-    elif rest.is_Symbol and str(rest) in problem.parameter_df.index:
-        parameter = str(rest)
-    else:
-        raise InputError(
-            f"{path}: {name}: noise '{formula}' is neither a number nor a parameter, nor a product"
-        )
-    if relative and texts_of(problem.observable_df, "observableTransformation")[name] not in ("", "lin"):
-        raise InputError(f"{path}: {name}: noise '{formula}' of the observable on a logarithmic scale")
-    if not 0 < number < np.inf:
-        raise InputError(f"{path}: {name}: noise '{formula}' must be positive")
-    if parameter in problem.condition_df.columns:
-        raise InputError(f"{path}: {name}: noise '{formula}' differs by condition, which is not supported")
-    return parameter, number, relative
 
 
 def _coordinate(path: Path, name: str, row: pd.Series, noises: set[str]) -> Coordinate:
@@ -150,25 +100,6 @@ def _prior(path: Path, name: str, row: pd.Series, low: float, high: float) -> tu
             f"{path}: {name}: a uniform prior within the bounds is not supported; move the bounds"
         )
     raise InputError(f"{path}: {name}: objectivePriorType {kind} on scale {scale} is not supported")
-
-
-def _error(
-    problem: Problem, key: tuple[str, str], noise: Noise, coordinates: tuple[Coordinate, ...]
-) -> ErrorSizes:
-    name, (parameter, number, relative) = key[0], noise
-    transformation = texts_of(problem.observable_df, "observableTransformation")[name]
-    factor = number * (LN_10 if transformation == "log10" else 1.0)
-    places = [coordinate.name for coordinate in coordinates]
-    if parameter in places:
-        size = Size(place=places.index(parameter), factor=factor)
-    else:
-        size = Size(factor * (float(problem.parameter_df["nominalValue"][parameter]) if parameter else 1.0))
-    if transformation in ("log", "log10"):
-        return ErrorSizes(name, True, Size(), size, 1.0)
-    rows = problem.measurement_df["observableId"] == name
-    largest = float(problem.measurement_df.loc[rows, "measurement"].abs().max())
-    sizes = (Size(), size) if relative else (size, Size())
-    return ErrorSizes(name, False, *sizes, largest or 1.0)
 
 
 def _arm(

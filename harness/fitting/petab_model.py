@@ -92,6 +92,11 @@ class Conditions:
     ----------
     noises
         Parameters of the problem that noise has in it; they may be in no model.
+
+    Attributes
+    ----------
+    parameters
+        Parameters of the problem that are in the model, in an observable or in a condition.
     """
 
     def __init__(
@@ -106,10 +111,10 @@ class Conditions:
         document = self._document()  # a model is gone with its document
         self._sizes = {each.getId() for each in document.getModel().getListOfCompartments()}
         declared = problem.parameter_df
-        self._parameters = self._in_model(document.getModel(), noises)
+        self.parameters = self._in_model(document.getModel(), noises)
         nominal = declared["nominalValue"].astype(float)
-        self._nominal = {name: float(nominal[name]) for name in self._parameters}
-        self._fixed = [name for name in self._parameters if declared["estimate"][name] != 1]
+        self._nominal = {name: float(nominal[name]) for name in self.parameters}
+        self._fixed = [name for name in self.parameters if declared["estimate"][name] != 1]
 
     def of(self, condition: str) -> tuple[Program, dict[str, float]]:
         """The program of a condition, and the numbers that it sets there.
@@ -159,8 +164,6 @@ class Conditions:
                 raise InputError(f"{self._path}: has no {name}, which the problem sets")
             if estimated and name in conditions:
                 raise InputError(f"{self._path}: {name} is estimated, and set by conditions; one of them")
-            if estimated and name in noises and name in found:
-                raise InputError(f"{self._path}: {name} is noise and in the model, which is not supported")
         return found
 
     def _program(self, numbers: Mapping[str, float], names: Mapping[str, str]) -> Program:
@@ -176,7 +179,7 @@ class Conditions:
         """The SBML with what the problem and a condition set, and with the observables."""
         document = self._document()
         model = document.getModel()
-        for name in self._parameters:
+        for name in self.parameters:
             if model.getElementBySId(name) is None:
                 _add(model, name, constant=True).setValue(self._nominal[name])
             else:

@@ -297,9 +297,9 @@ def _regimen(name: str, arm: FitArm, takes_dose: bool, symbols: SymbolTable) -> 
         return None
     if not takes_dose:
         raise InputError(f"arm {name}: model {symbols.model} takes no dose")
-    given = regimen(arm.doses, symbols.time_unit)
+    given = regimen(arm.doses, symbols.time_unit, symbols.amount_unit)
     if any(dose.relative for dose in given.doses):
-        raise InputError(f"arm {name}: give its doses in cells")
+        raise InputError(f"arm {name}: give its doses in {symbols.amount_unit}")
     return given
 
 
@@ -398,4 +398,4 @@ def _with_reference(error: ErrorSizes, place: int, arms: tuple[ArmData, ...]) ->
     if error.logarithmic:
         return error
     largest = max((np.abs(arm.value[arm.error == place]).max(initial=0.0) for arm in arms), default=0.0)
-    return ErrorSizes(error.observable, False, error.additive, error.relative, float(largest) or 1.0)
+    return replace(error, reference=float(largest) or 1.0)

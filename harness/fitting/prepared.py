@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.fitting.effects import EffectPlace, Pair, factor, moved
+from harness.fitting.effects import EffectPlace, Pair, factor, moved, moved_by
 from harness.fitting.sizes import Size
 from harness.identity import key_of
 from harness.shown import in_lines, listed
@@ -71,8 +71,9 @@ class Coordinate:
 class ErrorSizes:
     """The error model of one observable: on logarithms or not, and its two sizes, 0 where it has none.
 
-    `reference` is a size in the observable's unit (1 for logarithms) below a billionth of which no standard
-    deviation is taken.
+    With `straight` a standard deviation is their sum, a + b f, as PEtab problems have it, in place of the
+    root of the sum of their squares. `reference` is a size in the observable's unit (1 for logarithms) below
+    a billionth of which no standard deviation is taken.
     """
 
     observable: str
@@ -80,6 +81,7 @@ class ErrorSizes:
     additive: Size
     relative: Size
     reference: float
+    straight: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,17 +244,32 @@ class Prepared:
         places, own = self._of_arms
         found = np.empty((len(arms), len(self.varied)))
         found[:, : places.size] = x[places]
-        found[:, places.size :] = own[list(arms)]
+        if self.held:
+            found[:, places.size :] = own[list(arms)]
         if self.effects:
-            b = (effects @ self.factor(x).T)[self._groups[list(arms)]]
+            b = (effects @ self.factor(x).T)[self._groups_of(arms)]
             for k, effect in enumerate(self.effects):
                 at, log = effect.position, self.varied[effect.position].log
                 found[:, at] = moved(effect, log, found[:, at], b[:, k])
         return found
 
+    def points_by_effects(self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """Derivatives of :meth:`points` by the effects; shape (arms, varied, effects)."""
+        points, root = self.points(arms, x, effects), self.factor(x)
+        found = np.zeros((*points.shape, len(self.effects)))
+        for k, effect in enumerate(self.effects):
+            at, log = effect.position, self.varied[effect.position].log
+            found[:, at] = moved_by(effect, log, points[:, at])[:, np.newaxis] * root[k]
+        return found
+
+    def _groups_of(self, arms: tuple[int, ...]) -> np.ndarray:
+        if arms not in self._groups:
+            self._groups[arms] = np.array([self.arms[i].group for i in arms], int)
+        return self._groups[arms]
+
     @cached_property
-    def _groups(self) -> np.ndarray:
-        return np.array([arm.group for arm in self.arms], int)
+    def _groups(self) -> dict[tuple[int, ...], np.ndarray]:
+        return {}
 
     @cached_property
     def _of_arms(self) -> tuple[np.ndarray, np.ndarray]:
@@ -288,6 +305,12 @@ class Prepared:
     @cached_property
     def _joined(self) -> dict[tuple[int, ...], Observations]:
         return {}
+
+    @cached_property
+    def in_errors(self) -> np.ndarray:
+        """Places of the parameters of the model that errors have a part of too, as in PEtab problems."""
+        every = set().union(*(e.additive.places | e.relative.places for e in self.errors))
+        return np.array(sorted(every & set(self.places("parameter").tolist())), int)
 
     def places(self, *kinds: str) -> np.ndarray:
         """Places of the coordinates of some kinds."""

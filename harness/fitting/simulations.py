@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -197,49 +197,94 @@ class Simulations:
         if not by:  # sizes of errors alone
             made: list[Expansion | None] = [self._constant(*each) for each in new.values()]
         else:
-            found = self._together(partial(self._expand, by=by, twice=twice), list(new.values()))
-            self.runs += sum(runs for runs, _ in found)
-            made = [each for _, each in found]
+            made = self._expanded_anew(list(new.values()), by, twice)
         for key, expansion in zip(new, made, strict=True):
             _keep(self._expanded, key, expansion)
         there |= zip(new, made, strict=True)
         return [there[key] for key in keys]
+
+    def _expanded_anew(
+        self, wanted: Sequence[tuple[int, np.ndarray, np.ndarray]], by: Sequence[int], twice: Sequence[int]
+    ) -> list[Expansion | None]:
+        """Expansions of some arms, made and counted; a few arms at once on each thread."""
+        moves = _Moves.of(by, twice, len(self._free))
+        parts = self._batches([arm for arm, _, _ in wanted])
+        found = self._together(
+            lambda *each: self._expand(each, moves), [[wanted[place] for place in part] for part in parts]
+        )
+        made: list[Expansion | None] = [None] * len(wanted)
+        for part, expansions in zip(parts, found, strict=True):
+            for place, expansion in zip(part, expansions, strict=True):
+                made[place] = expansion
+                self.runs += 0 if expansion is None else 1 + len(moves.moves)
+        return made
 
     def _constant(self, arm: int, times: np.ndarray, point: np.ndarray) -> Expansion:
         values = self.values(arm, times, point)
         return Expansion(np.empty(0), values, np.empty((0, values.size)), np.empty((0, 0)))
 
     def _expand(
-        self, arm: int, times: np.ndarray, point: np.ndarray, by: Sequence[int], twice: Sequence[int]
-    ) -> tuple[int, Expansion | None]:
-        """Simulations that it took, and the derivatives; None where the engine has none of this run."""
-        data, count, at = self.prepared.arms[arm], len(by), np.array(by, int)
-        units = [c.size(value) for c, value in zip(self._free, point, strict=True)]
-        steps = (CURVED if twice else NEARBY) * np.array(units)
-        pairs = sorted({(min(a, b), max(a, b)) for a in by for b in twice})
-        moves = [np.bincount(places, minlength=point.size) for places in [*((i,) for i in by), *pairs]]
-        others = [self._settings(arm, point + steps * move) for move in moves]
-        base = self._settings(arm, point), data.regimen
-        try:
-            kernel = engine_of(data.program, KERNEL, TOLERANCE)
-            found, values, moved = kernel.follow(base, others, times, data.observables)
-        except Stopped:
-            return 0, None
-        rows = after_moment(found, times)
-        values, moved = values[rows], (moved - values)[:, rows].reshape(len(moves), -1)
-        slopes, curvature = moved[:count], np.zeros((count, count * bool(twice), moved.shape[1]))
-        for (a, b), both in zip(pairs, moved[count:], strict=True):
-            i, j = by.index(a), by.index(b)
-            curvature[i, j] = curvature[j, i] = (both - slopes[i] - slopes[j]) / (2 * steps[a] * steps[b])
-        slopes = slopes / steps[at, np.newaxis]
-        if twice:
-            slopes = slopes - steps[at, np.newaxis] * curvature[np.arange(count), np.arange(count)]
-        return 1 + len(others), Expansion(point[at], values, slopes, curvature.reshape(count, -1))
+        self, wanted: Sequence[tuple[int, np.ndarray, np.ndarray]], moves: _Moves
+    ) -> list[Expansion | None]:
+        """The derivatives of runs of arms of one program; None where the engine has none of a run."""
+        arms, times, points = zip(*wanted, strict=True)
+        data = [self.prepared.arms[arm] for arm in arms]
+        sizes = [[c.size(x) for c, x in zip(self._free, point.tolist(), strict=True)] for point in points]
+        steps = (CURVED if moves.pairs else NEARBY) * np.array(sizes)
+        others = self._natural(np.array(points)[:, np.newaxis] + steps[:, np.newaxis] * moves.moves)
+        runs = [(self._settings(i, p), d.regimen) for i, p, d in zip(arms, points, data, strict=True)]
+        kernel = engine_of(data[0].program, KERNEL, TOLERANCE)
+        found = kernel.follow_each(runs, self._names, others, times, data[0].observables)
+        return [
+            None if isinstance(each, Stopped) else moves.expansion(point, each, at, step)
+            for each, point, at, step in zip(found, points, times, steps, strict=True)
+        ]
 
     def _settings(self, arm: int, point: np.ndarray) -> dict[str, float]:
         """What the engine is given for an arm."""
-        natural = np.where(self._logs, np.exp(np.minimum(point, 709.0)), point).tolist()
+        natural = self._natural(point).tolist()
         return {**self.prepared.arms[arm].fixed, **dict(zip(self._names, natural, strict=True))}
+
+    def _natural(self, points: np.ndarray) -> np.ndarray:
+        return np.where(self._logs, np.exp(np.minimum(points, 709.0)), points)
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """Where runs beside one are, in steps: one along each of some parameters, then one along each of `pairs`
+    of them; `moves` has shape (k + pairs, parameters), `by` the places of the k parameters.
+    """
+
+    by: np.ndarray
+    pairs: tuple[tuple[int, int], ...]
+    moves: np.ndarray
+
+    @classmethod
+    def of(cls, by: Sequence[int], twice: Sequence[int], parameters: int) -> _Moves:
+        """Those of derivatives by the parameters at the places `by`, and of these by `twice`."""
+        pairs = sorted({(min(a, b), max(a, b)) for a in by for b in twice})
+        moves = [np.bincount(places, minlength=parameters) for places in [*((i,) for i in by), *pairs]]
+        within = tuple((by.index(a), by.index(b)) for a, b in pairs)
+        return cls(np.array(by, int), within, np.array(moves, float))
+
+    def expansion(
+        self, point: np.ndarray, found: Sequence[np.ndarray], times: np.ndarray, steps: np.ndarray
+    ) -> Expansion:
+        """The polynomial at some times, from what a run and those beside it are."""
+        rows = after_moment(found[0], times)
+        values = found[1][rows]
+        moved = (found[2][:, rows] - values).reshape(len(self.moves), -1)
+        count, steps = self.by.size, steps[self.by]
+        slopes = moved[:count]
+        if not self.pairs:
+            return Expansion(point[self.by], values, slopes / steps[:, np.newaxis], np.empty((0, 0)))
+        curvature = np.zeros((count, count, moved.shape[1]))
+        i, j = np.array(self.pairs).T
+        both = (moved[count:] - slopes[i] - slopes[j]) / (2 * steps[i] * steps[j])[:, np.newaxis]
+        curvature[i, j] = curvature[j, i] = both
+        every = np.arange(count)
+        slopes = slopes / steps[:, np.newaxis] - steps[:, np.newaxis] * curvature[every, every]
+        return Expansion(point[self.by], values, slopes, curvature.reshape(count, -1))
 
 
 class Near:
@@ -275,6 +320,19 @@ class Near:
         if curvature.size:
             slopes = slopes + np.einsum("nk,nkl->nl", move, curvature)
         return values + (move * slopes).sum(axis=1)
+
+    def slopes(self, arms: tuple[int, ...], points: np.ndarray, moves: np.ndarray) -> np.ndarray:
+        """Derivatives of :meth:`observations` by what moves the points so; shape (n, moves).
+
+        `moves` are derivatives of the points, shape (arms, varied, moves).
+        """
+        if arms not in self._joined:
+            self._joined[arms] = self._join(arms)
+        owner, start, _, slopes, curvature = self._joined[arms]
+        if curvature.size:
+            move = (points[:, self._by] - start)[owner]
+            slopes = slopes + 2 * np.einsum("nk,nkl->nl", move, curvature)
+        return np.einsum("nk,nkm->nm", slopes, moves[:, self._by][owner])
 
     def _join(self, arms: tuple[int, ...]) -> tuple[np.ndarray, ...]:
         """Arm of each observation; starts by arm; values, slopes and curvature by observation."""

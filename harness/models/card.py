@@ -177,7 +177,7 @@ class ModelCard(Declaration):
         """Symbols of the model."""
         clock = self.dose.clock if self.dose else None
         found = read_symbols(self.sbml_path(), clock, self.item, self.other_items)
-        return replace(found, constants=self._constants)
+        return replace(found, constants=self._constants, dosed=self.dose.parameter if self.dose else "")
 
     @property
     def bases(self) -> tuple[ModelCard, ...]:

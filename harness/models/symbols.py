@@ -66,13 +66,20 @@ class Symbol:
 class SymbolTable(Mapping[str, Symbol]):
     """All symbols of one model, by id, in the order of the file; `time_unit` in pint's syntax.
 
-    `constants` are ids of those that nobody has reason to set, such as a guard against 0/0.
+    `constants` are ids of those that nobody has reason to set, such as a guard against 0/0; `dosed` is the
+    parameter that holds the dose, where there is one.
     """
 
     model: str
     time_unit: str
     symbols: dict[str, Symbol]
     constants: tuple[str, ...] = ()
+    dosed: str = ""
+
+    @property
+    def amount_unit(self) -> str:
+        """Unit of what is given: cells, where no dose is declared."""
+        return self.symbols[self.dosed].unit if self.dosed in self.symbols else "cells"
 
     def __getitem__(self, name: str) -> Symbol:
         if name not in self.symbols:

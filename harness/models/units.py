@@ -93,6 +93,11 @@ def parse_quantity(text: str, unit: str, what: str) -> float:
     return convert(value, given, unit, what) if given else value
 
 
+def counts(unit: str) -> bool:
+    """Whether a unit counts what comes whole: items, cells, copies."""
+    return unit in {*COUNTED, *COUNTED.values()}
+
+
 def parse_factor(text: str, unit: str, what: str) -> float | None:
     """Read a change as the factor that it is: ``10x`` as 10, ``+20 %`` as 1.2; None for what is no change.
 

@@ -60,10 +60,11 @@ def run_beside(study: Study, chunk: Chunk) -> np.ndarray:
     """
     if study.engine == KERNEL:
         settings = [_settings(study, chunk, row) for row in range(len(chunk))]
-        kept, others = _kept(study), [values for values, _ in settings[1:]]
+        kept, names = _kept(study), list(settings[0][0])
+        others = np.array([[values[name] for name in names] for values, _ in settings])[1:]
         kernel = engine_of(study.program, KERNEL)
         with contextlib.suppress(Stopped):
-            times, first, rest = kernel.follow(settings[0], others, kept, study.observables)
+            times, first, rest = kernel.follow(settings[0], names, others, kept, study.observables)
             values = [first, *rest]
             return _trajectories(study, [Trajectory(times, each, Status.OK) for each in values])
     return run_chunk(study, chunk).trajectories

@@ -38,7 +38,7 @@ from harness.simulation.engines import (
 from harness.simulation.over_time import over_time_of
 from harness.simulation.own_code import text_of
 from harness.simulation.programs import make_program
-from harness.simulation.regimen import Dose, Regimen, regimen
+from harness.simulation.regimen import Dose, Regimen, at_least_one, is_part, regimen
 from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
@@ -202,7 +202,7 @@ def plan(
     symbols = card.symbols
     fixed = symbols.parse_all(selection.changes, changes or {})
     checked = design.checked(symbols, tuple(regimens or {}))
-    _require_whole_cells(card, checked, fixed)
+    _require_whole(card, symbols, checked, fixed)
     columns = tuple(c for c in checked.names if c not in ("days", "regimen"))
     read_out = _observables(card, symbols, observables)
     asked = _at(at, symbols)
@@ -221,7 +221,7 @@ def plan(
         _require_course(name, regime, end, symbols)
     own = _own_times(card, symbols, end)
     default_dose = _default_dose(card, symbols, fixed)
-    _require_whole_multiples(card, checked, {"": given, **(regimens or {})}, default_dose)
+    _require_whole_multiples(card, symbols, checked, {"": given, **(regimens or {})}, default_dose)
     over_time = over_time_of(make_program(card), columns, fixed, symbols)
     study = Study(
         program=over_time.program,
@@ -334,25 +334,29 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     return EndpointCall(name, declared.function, unit, declared.observable, options)
 
 
-def _require_whole_cells(card: ModelCard, design: Design, fixed: Mapping[str, float]) -> None:
-    """A dose is 0 or at least one cell, wherever it is given."""
+def _require_whole(card: ModelCard, symbols: SymbolTable, design: Design, fixed: Mapping[str, float]) -> None:
+    """A dose is 0 or at least one of what is counted, wherever it is given."""
     if card.dose is None:
         return
-    name = card.dose.parameter
+    name, unit = card.dose.parameter, symbols.amount_unit
     given = design.table[name] if name in design.names else [fixed[name]] if name in fixed else []
     for row, value in enumerate(given):
-        if 0 < value < 1:
+        if is_part(value, unit):
             where = f"design: row {row}, column {name}" if name in design.names else name
-            raise InputError(f"{where}: {value:g}: a dose is 0 or at least one cell")
+            raise InputError(f"{where}: {value:g}: {at_least_one(unit)}")
 
 
 def _require_whole_multiples(
-    card: ModelCard, design: Design, regimens: Mapping[str, Regimen | None], default: float
+    card: ModelCard,
+    symbols: SymbolTable,
+    design: Design,
+    regimens: Mapping[str, Regimen | None],
+    default: float,
 ) -> None:
     """So is each multiple of the dose of a run that its regimen gives, and finite."""
     if card.dose is None:
         return
-    own, count = card.dose.parameter, len(design)
+    own, count, unit = card.dose.parameter, len(design), symbols.amount_unit
     doses = design.values([own])[:, 0] if own in design.names else np.full(count, default)
     chosen = design.table["regimen"].to_numpy() if "regimen" in design.names else np.full(count, "", object)
     for name in dict.fromkeys(chosen):
@@ -361,11 +365,11 @@ def _require_whole_multiples(
         for multiple in given.multiples if given else ():
             with np.errstate(over="ignore"):  # what is too large is told below
                 amount = doses[rows] * multiple
-            bad = np.flatnonzero(((amount > 0) & (amount < 1)) | ~np.isfinite(amount))
+            bad = np.flatnonzero([is_part(each, unit) or not np.isfinite(each) for each in amount.tolist()])
             if bad.size:
                 row = f"design: row {rows[bad[0]]}: " if design.names else ""
-                what = f"{multiple:g} of the dose of the run is {amount[bad[0]]:g} cells"
-                raise InputError(f"{row}{what}; a dose is 0 or at least one cell, and finite")
+                what = f"{multiple:g} of the dose of the run is {amount[bad[0]]:g} {unit}"
+                raise InputError(f"{row}{what}; {at_least_one(unit)}, and finite")
 
 
 def _end(
@@ -455,7 +459,7 @@ def _regimen(
         raise InputError(f"model {card.id} takes no dose")
     if "regimen" in design.names:
         raise InputError("give the regimen once: as doses or as the column regimen, not both")
-    given = regimen(doses, symbols.time_unit)
+    given = regimen(doses, symbols.time_unit, symbols.amount_unit)
     relative = any(dose.relative for dose in given.doses)
     if (card.dose.parameter in design.names or card.dose.parameter in fixed) and not relative:
         raise InputError(f"give the dose once: as doses or as {card.dose.parameter}, not both")

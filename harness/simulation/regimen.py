@@ -1,8 +1,8 @@
 """Regimens: which doses are given, when and over how long, and when a run gives more.
 
 Promise: a regimen is validated, in order of time, without two doses of a kind at one time, and in the
-model's own units (cells; the model's time). Amounts may be relative to the dose of a run until
-:meth:`Regimen.absolute` fixes them.
+model's own units (cells, or what else it doses; the model's time). Amounts may be relative to the dose of a
+run until :meth:`Regimen.absolute` fixes them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from harness.analysis.moments import SAME
 from harness.declarations import Declaration, read_declaration
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import Kind, SymbolTable
-from harness.models.units import parse_quantity
+from harness.models.units import counts, parse_quantity
 
 R = TypeVar("R")
 
@@ -29,9 +30,11 @@ __all__ = [
     "Dose",
     "Redosing",
     "Regimen",
+    "at_least_one",
     "choose_regimen",
     "declared_regimen",
     "declared_regimens",
+    "is_part",
     "parse_dose",
     "read_regimens",
     "regimen",
@@ -45,7 +48,7 @@ are not held apart by the integration, or by rounding, so that its rate would no
 
 @dataclass(frozen=True, order=True)
 class Dose:
-    """`amount` cells at `time`, at once or evenly over `duration`, in the model's units.
+    """`amount` cells, or what the model doses, at `time`, at once or evenly over `duration`; its own units.
 
     With `relative`, `amount` is a multiple of the dose of the run. As a text it is what :func:`parse_dose`
     reads as the same dose.
@@ -95,7 +98,7 @@ class Regimen:
     Raises
     ------
     InputError
-        When a number of a dose is not finite or is negative, or an amount is a part of a cell.
+        When a number of a dose is not finite or is negative.
     """
 
     doses: tuple[Dose, ...] = ()
@@ -104,7 +107,7 @@ class Regimen:
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", _in_order(self.doses))
 
-    @property
+    @cached_property
     def at_start(self) -> tuple[Dose, ...]:
         """Boluses at time 0: the parameter of the dose holds them when a run starts."""
         return tuple(dose for dose in self.doses if dose.time == 0 and dose.duration == 0)
@@ -149,32 +152,48 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "cells", time_unit: 
     ------
     InputError
         When the amount, the time or the duration is no number, is negative, or has a unit that does not
-        convert, or an infusion is too short to be one.
+        convert, an infusion is too short to be one, or what is counted is given in part.
     """
-    if isinstance(text, Dose):
-        return _valid(text, f"dose '{text}'")
     what = f"dose '{text}'"
+    if isinstance(text, Dose):
+        return _whole(_valid(text, what), amount_unit, what)
     given, _, over = str(text).partition(" for ")
     amount, at, time = given.partition("@")
     number, relative = _amount(amount, amount_unit, what)
-    return _valid(
-        Dose(
-            time=parse_quantity(time, time_unit, what) if at else 0.0,
-            amount=number,
-            duration=parse_quantity(over, time_unit, what) if " for " in str(text) else 0.0,
-            relative=relative,
-        ),
-        what,
+    dose = Dose(
+        time=parse_quantity(time, time_unit, what) if at else 0.0,
+        amount=number,
+        duration=parse_quantity(over, time_unit, what) if " for " in str(text) else 0.0,
+        relative=relative,
     )
+    return _whole(_valid(dose, what), amount_unit, what)
+
+
+def is_part(amount: float, unit: str) -> bool:
+    """Whether an amount is a part of one of what its unit counts: half a cell, and not half a milligram."""
+    return 0 < amount < 1 and counts(unit)
+
+
+def at_least_one(unit: str) -> str:
+    """What a dose in a unit must be, for the line that refuses another."""
+    return f"a dose is 0 or at least one {'cell' if unit == 'cells' else unit}"
+
+
+def _whole(dose: Dose, unit: str, what: str) -> Dose:
+    if is_part(dose.amount, unit) and not dose.relative:
+        raise InputError(f"{what}: {at_least_one(unit)}")
+    return dose
 
 
 def regimen(
-    doses: str | float | Dose | Regimen | Iterable[str | float | Dose], time_unit: str = "day"
+    doses: str | float | Dose | Regimen | Iterable[str | float | Dose],
+    time_unit: str = "day",
+    amount_unit: str = "cells",
 ) -> Regimen:
-    """A regimen from doses: numbers of cells at time 0, texts as :func:`parse_dose` reads them, or doses.
+    """A regimen from doses: amounts at time 0, texts as :func:`parse_dose` reads them, or doses.
 
-    A single one may stand for itself, and a regimen is returned as it is. Texts without units are in cells
-    and `time_unit`, that of the model.
+    A single one may stand for itself, and a regimen is returned as it is. Texts without units are in
+    `amount_unit` and `time_unit`, those of the model.
 
     Raises
     ------
@@ -182,10 +201,12 @@ def regimen(
         As :func:`parse_dose`, or when doses at one time add up to no number.
     """
     if isinstance(doses, Regimen):
+        for dose in doses.doses:
+            _whole(dose, amount_unit, f"dose '{dose}'")
         return doses
     if isinstance(doses, str | float | int | Dose):
         doses = [doses]
-    return Regimen(tuple(parse_dose(dose, time_unit=time_unit) for dose in doses))
+    return Regimen(tuple(parse_dose(dose, amount_unit, time_unit) for dose in doses))
 
 
 def _in_order(doses: Iterable[Dose]) -> tuple[Dose, ...]:
@@ -264,7 +285,7 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
     InputError
         When an observable is unknown, or a number or unit is wrong.
     """
-    base = regimen(declared.doses, symbols.time_unit)
+    base = regimen(declared.doses, symbols.time_unit, symbols.amount_unit)
     if declared.redosing is None:
         return base
     rule, unit = declared.redosing, symbols.time_unit
@@ -272,7 +293,9 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
         raise unknown_name(f"observable for regimen {name}", rule.observable, symbols)
     if symbols[rule.observable].kind in (Kind.PARAMETER, Kind.COMPARTMENT):
         raise InputError(f"regimen {name}: {rule.observable} is constant and never rises")
-    amount, relative = _amount(rule.amount, "cells", f"regimen {name}: amount")
+    what = f"regimen {name}: amount"
+    amount, relative = _amount(rule.amount, symbols.amount_unit, what)
+    _whole(Dose(0.0, amount, relative=relative), symbols.amount_unit, what)
     every = parse_quantity(rule.every, unit, f"regimen {name}: every")
     rise = parse_quantity(rule.rise, "dimensionless", f"regimen {name}: rise")
     start = parse_quantity(rule.start, unit, f"regimen {name}: start")
@@ -291,7 +314,7 @@ def choose_regimen(name: str, regimens: Mapping[str, R]) -> R:
 
 
 def _amount(text: str, unit: str, what: str) -> tuple[float, bool]:
-    """Cells, or a multiple of the dose of the run written with an x behind it."""
+    """An amount, or a multiple of the dose of the run written with an x behind it."""
     multiple = re.fullmatch(r"\s*([0-9.eE+-]+)\s*x\s*", text)
     if multiple:
         return parse_quantity(multiple[1], "dimensionless", what), True
@@ -309,8 +332,6 @@ def _valid(dose: Dose, what: str) -> Dose:
         raise InputError(f"{what}: the amount and the times must be finite")
     if dose.amount < 0:
         raise InputError(f"{what}: the amount must not be negative")
-    if 0 < dose.amount < 1 and not dose.relative:
-        raise InputError(f"{what}: a dose is 0 or at least one cell")
     if dose.time < 0 or dose.duration < 0:
         raise InputError(f"{what}: the time must not be negative")
     if 0 < dose.duration < SHORTEST * max(1.0, dose.time):

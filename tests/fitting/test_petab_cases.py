@@ -208,6 +208,33 @@ def test_noise_may_be_a_share_of_the_observable(problem):
     assert likelihood(made) == pytest.approx(normal((0.7, 1, 0.2), (1.3, b, 0.4 * b)), abs=1e-6)
 
 
+A_10, B_10 = amounts(10)
+FORMULAS = {
+    "sd_a + sd_b": 0.4 + 0.3,
+    "2 * sd_a * sd_b": 2 * 0.4 * 0.3,
+    "sd_a + sd_b * (2 * A + k2)": 0.4 + 0.3 * (2 * A_10 + 0.6),
+    "(2 * A + k2) * sd_b + 0.1": 0.1 + 0.3 * (2 * A_10 + 0.6),
+    "sqrt(sd_a^2 + (sd_b * (2 * A + k2))^2)": np.hypot(0.4, 0.3 * (2 * A_10 + 0.6)),
+    "sqrt((2 * A + k2)^2 * sd_b^2 + 0.01)": np.hypot(0.1, 0.3 * (2 * A_10 + 0.6)),
+    "k2 * sd_b": 0.6 * 0.3,
+    "k1": 0.8,
+}
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_noise_may_be_of_several_parameters_and_of_those_of_the_model(problem, formula):
+    """And the objective follows all of them: its gradient is that of differences."""
+    used = {name: value for name, value in {"sd_a": 0.4, "sd_b": 0.3}.items() if name in formula}
+    made = problem([row(0.9, 10)], observables=(HEAD, ("a", "2 * A + k2", formula)), parameters=used)
+    assert likelihood(made) == pytest.approx(normal((0.9, 2 * A_10 + 0.6, FORMULAS[formula])), abs=1e-6)
+    objective, x = Objective(made), nominal(made) + 0.01
+    found = 2 * objective.jacobian(x, np.arange(x.size)).T @ objective.rows(x)
+    for i, slope in enumerate(found):
+        shift = 1e-3 * np.eye(x.size)[i]
+        truth = (Objective(made).penalised(x + shift) - Objective(made).penalised(x - shift)) / 2e-3
+        assert slope == pytest.approx(truth, rel=1e-2, abs=1e-3)
+
+
 PRIORS = {
     ("lin", "normal", "0.5;0.2"): stats.norm(0.5, 0.2),
     ("lin", "parameterScaleNormal", "0.5;0.2"): stats.norm(0.5, 0.2),
@@ -264,11 +291,14 @@ REFUSED = [
     (TWO, of_k1("lin", "laplace", "0;1"), "objectivePriorType laplace on scale lin is not supported"),
     (TWO, of_k1("lin", "uniform", "1;2"), "a uniform prior within the bounds is not supported"),
     (TWO, of_k1("lin", "normal", "1"), "objectivePriorParameters are two numbers|deviation|no PEtab problem"),
-    (TWO, {"observables": (HEAD, ("a", "A", "0.5 + 0.1 * A"))}, "is neither a number nor a parameter"),
+    (TWO, {"observables": (HEAD, ("a", "A", "0.5 + 0.1 * B"))}, "holds B, which is no parameter; a, b y"),
+    (TWO, {"observables": (HEAD, ("a", "A", "0.5 + 0.1 * A^2"))}, "is not supported; a, b y, a [+] b y and"),
+    (TWO, {"observables": (HEAD, ("a", "A", "sqrt(1 + A)"))}, "is not supported; a, b y"),
+    (TWO, {"observables": (HEAD, ("a", "A", "exp(k1)"))}, "is not supported; a, b y"),
+    (TWO, {"observables": (HEAD, ("a", "A", "0.1 - k1"))}, "must be positive"),
     (TWO, {"observables": (HEAD, ("a", "A", "0.5 +"))}, "noise '0.5 [+]' is no formula|no PEtab problem"),
     (TWO, {"observables": (HEAD, ("a", "A", "0"))}, "noise '0' must be positive"),
     (TWO, {"observables": (HEAD, ("a", A_BY_FORMULA, "1"))}, "wants 1 parameters|no PEtab problem"),
-    (TWO, {"observables": (HEAD, ("a", "A", "k1"))}, "k1 is noise and in the model"),
     (TWO, {"conditions": (("conditionId", "k1"), ("c0", 1))}, "k1 is estimated, and set by conditions"),
     (TWO, {"parameters": {"unused": 1.0}}, "has no unused, which the problem sets"),
     (

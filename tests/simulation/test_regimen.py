@@ -89,8 +89,15 @@ def test_relative_amounts_are_multiples_of_the_dose_of_the_run():
     assert given.absolute(4e8).doses == (Dose(0, 4e8), Dose(28, 2e8), Dose(30, 1e6))
     rule = Redosing(2, "M_protein", 0.25, 28, 28, relative=True)
     assert Regimen((), rule).absolute(1e8).redosing.amount == 2e8
-    with pytest.raises(InputError, match="at least one cell"):
-        given.absolute(1.5)
+
+
+def test_what_is_counted_is_given_whole_and_what_is_weighed_in_any_part():
+    for unit, other in (("mg", "500 ug"), ("dimensionless", "0.5"), ("L", "500 mL")):
+        assert regimen(["0.5", f"{other}@2"], amount_unit=unit).doses == (Dose(0, 0.5), Dose(2, 0.5))
+    for unit, said in (("cells", "cell"), ("item", "item"), ("copies", "copies")):
+        for given in ("0.5", Dose(0, 0.5), regimen("0.5", amount_unit="mg")):
+            with pytest.raises(InputError, match=f"a dose is 0 or at least one {said}$"):
+                regimen(given, amount_unit=unit)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
+from harness.simulation.regimen import Dose
 from harness.simulation.simulate import simulate
 
 
@@ -68,6 +69,11 @@ def test_a_failed_run_is_nan_with_its_reason():
         ({"model": "clinical", "times": ["soon"]}, "expected finite"),
         ({"model": "clinical", "doses": ["1e8@500"]}, "dose at 500 lies after the end, 360 day"),
         ({"model": "clinical", "changes": {"dose": 0.5}}, "0 or at least one cell"),
+        ({"model": "clinical", "doses": [Dose(0, 0.5)]}, "0 or at least one cell"),
+        (
+            {"model": "clinical", "doses": ["0.5x"], "changes": {"dose": 1.5}},
+            "is 0.75 cells; a dose is 0 or at",
+        ),
     ],
 )
 def test_bad_arguments_give_one_clear_line(arguments, said):
@@ -75,6 +81,31 @@ def test_bad_arguments_give_one_clear_line(arguments, said):
         simulate(**arguments)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+DRUG = """model drug
+  unit mg = 1e-3 gram; unit hours = 3600 second; unit time_unit = 3600 second
+  compartment V; V = 10; V has litre
+  Dose = 100; Dose has mg
+  k = 0.1
+  substanceOnly species A in V; A has mg; A = Dose
+  elimination: A -> ; k*A
+end
+"""
+
+
+def test_a_model_that_doses_in_milligrams_takes_a_part_of_one(tmp_path):
+    (tmp_path / "drug.ant").write_text(DRUG)
+    (tmp_path / "drug.yaml").write_text("dose: {parameter: Dose, species: A}\n")
+    model, times = str(tmp_path / "drug.ant"), [0.0, 2.0, 7.0]
+    found = simulate(model, doses=["0.5", "250 ug@5"], times=times, until="7").A
+    assert found.sel(time=[0, 2, 7]).values == pytest.approx(
+        [0.5, 0.5 * np.exp(-0.2), 0.5 * np.exp(-0.7) + 0.25 * np.exp(-0.2)], rel=1e-5
+    )
+    for given in ({"changes": {"Dose": 0.5}}, {"doses": ["0.005x"]}):
+        assert float(simulate(model, times=times, until="7", **given).A[0]) == pytest.approx(0.5)
+    with pytest.raises(InputError, match="cells does not convert to mg"):
+        simulate(model, doses=["0.5 cells"], times=times, until="7")
 
 
 def test_a_single_dose_may_stand_for_itself():

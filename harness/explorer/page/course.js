@@ -87,7 +87,7 @@ function integrateCourse(kernel, course, clock, times, places, control) {
   kernel.integrate(
     [course.values], [times.length], [times], [], [course.times.length], [course.times], [course.given],
     [course.inflow], [course.kinds], [[0, 0, 0]], [0], clock, places, [0], control.tolerance, control.absolute,
-    control.counts, control.lowest, false, [], [moments], [rows], [[NaN]], codes, steps,
+    control.counts, control.lowest, false, [[]], [0], [moments], [rows], [[NaN]], codes, steps,
   );
   const [taken, , count] = steps[0];
   return { code: codes[0], taken, times: moments.subarray(0, count), rows: rows.slice(0, count) };

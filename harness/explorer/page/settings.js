@@ -112,7 +112,7 @@ function fromHash(hash) {
     } else unknown.push(part);
   }
   settings.doses.forEach((dose, i) => {
-    if (dose.amount === 0 || (dose.amount >= 1 && dose.time <= settings.until)) return;
+    if (dose.amount === 0 || (dose.amount > 0 && dose.amount >= FACTS.dose.least && dose.time <= settings.until)) return;
     unknown.push(`dose${i + 1}=${packed(dose)}`);
     settings.doses[i] = { ...dose, amount: 0 };
   });

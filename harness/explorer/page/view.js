@@ -85,7 +85,7 @@ function addParameter(setting) {
 
 function addDose(i) {
   const group = element("fieldset", {}, element("legend", {}, i ? "Second infusion" : "First infusion"));
-  const { unit, value, reach } = FACTS.dose;
+  const { unit, value, reach, least } = FACTS.dose;
   const part = (name, said, ofUnit, scale, isValid, why) =>
     addSetting(group, {
       id: `dose-${i}-${name}`, said, unit: ofUnit, scale, isValid, why,
@@ -93,10 +93,11 @@ function addDose(i) {
       set: (x) => (state.doses[i][name] = x),
     });
   const dose = () => state.doses[i];
-  const amount = (x) => x === 0 || (x >= 1 && dose().time <= state.until);
+  const amount = (x) => x === 0 || (x > 0 && x >= least && dose().time <= state.until);
   const time = (x) => x >= 0 && (x <= state.until || dose().amount === 0);
   const scale = scaleOf(value / reach, value * reach, true);
-  part("amount", "CAR-T cells", unit, scale, amount, "0, or at least one cell, given before the end of the run");
+  const why = `0, or ${least ? "at least one cell" : "more"}, given before the end of the run`;
+  part("amount", least ? "CAR-T cells" : "amount", unit, scale, amount, why);
   part("time", "given at", FACTS.time, i ? scaleOf(0, FACTS.until) : null, time, "from 0 to the end of the run");
   part("duration", "over (0: at once)", FACTS.time, null, (x) => x === 0 || x >= 1e-6, "0, or longer than a millionth");
   byId("doses").append(group);

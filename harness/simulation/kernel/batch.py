@@ -63,10 +63,6 @@ class Batch:
             watched=np.zeros(count, np.int64),
         )
 
-    def repeated(self, count: int) -> Batch:
-        """The same run, of which there is one, so many times."""
-        return replace(self.picked(np.zeros(count, int)), rooms=self.rooms)
-
     def at(self, values: np.ndarray) -> Batch:
         """The same runs with other parameters, which have no part in their course; shape as `values`."""
         return replace(self, values=values)

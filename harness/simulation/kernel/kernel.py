@@ -40,6 +40,12 @@ SAID = {
 }
 
 
+NO_RECORD = np.zeros((1, 0))
+"""Of no steps, for all runs."""
+
+Beside = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Times and values of a run, (n,) and (n, observables), and values of others, (others, n, observables)."""
+
 ONE_AT_A_TIME = threading.Lock()
 """RoadRunner's instance is one; the kernel itself runs on any number of threads."""
 
@@ -157,7 +163,8 @@ class Kernel:
     def follow(
         self,
         run: Run,
-        others: Sequence[Mapping[str, float]],
+        names: Sequence[str],
+        others: np.ndarray,
         times: np.ndarray,
         observables: Sequence[str],
         again: np.ndarray = NO_TIMES,
@@ -170,8 +177,8 @@ class Kernel:
         ----------
         run
             Parameters to set and a regimen.
-        others
-            Parameters that the others set over these.
+        names, others
+            Parameters that the others set over these, and their values, shape (others, names).
         times, observables, again
             As for :meth:`run_many`.
 
@@ -185,12 +192,31 @@ class Kernel:
         Stopped
             When the kernel does not finish the run, or another on its steps.
         """
-        settings, regimen = run
-        batch = self._batch(run, times)
-        values = np.repeat(batch.values, len(others), axis=0)
-        for row, other in zip(values, others, strict=True):
-            for name, value in self._program.with_first_dose({**settings, **other}, regimen).items():
-                row[self._places[name]] = value
+        found = self.follow_each([run], names, others[np.newaxis], [times], observables, again)[0]
+        if isinstance(found, Stopped):
+            raise found
+        return found
+
+    def follow_each(
+        self,
+        runs: Sequence[Run],
+        names: Sequence[str],
+        others: np.ndarray,
+        times: Sequence[np.ndarray],
+        observables: Sequence[str],
+        again: np.ndarray = NO_TIMES,
+    ) -> list[Beside | Stopped]:
+        """As :meth:`follow` for each of some runs, with others of its own, shape (runs, others, names).
+
+        What it would raise stands in the place of a run.
+        """
+        batch = self._planned(runs, times)
+        values = np.repeat(batch.values[:, np.newaxis], others.shape[1], axis=1)
+        values[:, :, [self._places[name] for name in names]] = others
+        for row, given, (_, regimen) in zip(values, batch.values, runs, strict=True):
+            if regimen is not None:
+                dosed = self._places[self._program.target.parameter]
+                row[:, dosed] = given[dosed]
         return self._follow(batch, values, observables, again)
 
     def slopes(
@@ -222,27 +248,11 @@ class Kernel:
         Stopped
             As :meth:`follow`.
         """
-        batch = self._batch(run, times)
-        values = np.repeat(batch.values, len(steps), axis=0)
-        places = [self.layout.parameters.index(name) for name in steps]
-        rows = np.arange(len(steps))
-        values[rows, places] += list(steps.values())
-        sizes = values[rows, places] - batch.values[0, places]
-        found_at, base, moved = self._follow(batch, values, observables, again)
-        return found_at, base, np.moveaxis(moved - base, 0, -1) / sizes
-
-    def _batch(self, run: Run, times: np.ndarray) -> Batch:
-        """One run as arrays.
-
-        Raises
-        ------
-        Stopped
-            When the kernel cannot follow it.
-        """
-        batch = self._planned([run], [np.asarray(times, float)])
-        if 0 in batch.refused:
-            raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {batch.refused[0]}")
-        return batch
+        names = list(steps)
+        values = self._planned([run], [times]).values[0, [self._places[name] for name in names]]
+        others = values + np.diag(list(steps.values()))
+        found_at, base, moved = self.follow(run, names, others, times, observables, again)
+        return found_at, base, np.moveaxis(moved - base, 0, -1) / (np.diag(others) - values)
 
     def _planned(self, runs: Sequence[Run], times: Sequence[np.ndarray]) -> Batch:
         """Runs as arrays; what does not depend on their parameters is made once for regimens and times.
@@ -276,40 +286,52 @@ class Kernel:
 
     def _follow(
         self, batch: Batch, values: np.ndarray, observables: Sequence[str], again: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The one run of a batch, and those of other `values`, shape (others, parameters), on its steps."""
-        moved = (values != batch.values).any(axis=0)
+    ) -> list[Beside | Stopped]:
+        """Runs of a batch, and those of other `values`, shape (runs, others, parameters), on their steps."""
+        runs, others = values.shape[:2]
+        every = np.arange(runs)
+        record = np.zeros((runs, stepper.MOST_STEPS))  # of which only what is noted takes memory
+        base = self.integrate(batch, observables, again, record, every)
+        beside = batch.picked(np.repeat(every, others)).at(values.reshape(runs * others, -1))
+        found = self.integrate(beside, observables, again, record, np.repeat(every, others), frozen=True)
+        of_others = found.values.reshape(runs, others, *found.values.shape[1:])
+        codes = np.column_stack([base.codes, found.codes.reshape(runs, others)])
+        ended = np.where(base.codes == stepper.OK, codes.max(axis=1, initial=stepper.OK), base.codes).tolist()
+        made: list[Beside | Stopped] = []
+        for i, (n, code) in enumerate(zip(base.rows.tolist(), ended, strict=True)):
+            why = batch.refused.get(i) or self._moves_switches(batch.values[i], values[i]) or SAID.get(code)
+            made.append(
+                Stopped(Status.INTEGRATION_FAILED, f"the kernel {why}")
+                if why
+                else (base.times[i, :n], base.values[i, :n], of_others[i, :, :n])
+            )
+        return made
+
+    def _moves_switches(self, values: np.ndarray, others: np.ndarray) -> str:
+        """Why runs of other parameters have other steps: rates of theirs switch at other times."""
+        moved = (others != values).any(axis=0)
         for name in self._program.switches.names if self._program.switches.atoms else ():
-            if moved[self.layout.parameters.index(name)]:
-                said = f"the kernel cannot follow rates whose times of switching depend on {name}"
-                raise Stopped(Status.INTEGRATION_FAILED, said)
-        record = np.zeros(stepper.MOST_STEPS)
-        base = self.integrate(batch, observables, again, record)
-        code = int(base.codes[0])
-        if code != stepper.OK:
-            raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {SAID[code]}")
-        others = replace(batch.repeated(len(values)), values=values)
-        found = self.integrate(others, observables, again, record[: base.steps[0, 0]], frozen=True)
-        for code in found.codes[found.codes != stepper.OK].tolist():
-            raise Stopped(Status.INTEGRATION_FAILED, f"the kernel {SAID[code]}")
-        n = base.rows[0]
-        return base.times[0, :n], base.values[0, :n], found.values[:, :n]
+            if moved[self._places[name]]:
+                return f"cannot follow rates whose times of switching depend on {name}"
+        return ""
 
     def integrate(
         self,
         batch: Batch,
         observables: Sequence[str],
         again: np.ndarray = NO_TIMES,
-        record: np.ndarray = NO_TIMES,
+        record: np.ndarray = NO_RECORD,
+        way: np.ndarray | None = None,
         frozen: bool = False,
         finer: float = 1.0,
     ) -> Integrated:
-        """Integrate, and nothing else; `record` and `frozen` as the stepper has them.
+        """Integrate, and nothing else; `record`, `way` and `frozen` as the stepper has them.
 
         `finer` is the tolerance over that of all runs.
         """
         picked = np.array([self.layout.place(name) for name in observables], np.int64)
-        return self._call(self._module, batch, again, picked, record, frozen, finer * self._tolerance)
+        way = np.zeros(len(batch.values), np.int64) if way is None else way
+        return self._call(self._module, batch, again, picked, record, way, frozen, finer * self._tolerance)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -350,6 +372,7 @@ class Kernel:
         again: np.ndarray,
         picked: np.ndarray,
         record: np.ndarray,
+        way: np.ndarray,
         frozen: bool,
         tolerance: float,
     ) -> Integrated:
@@ -364,8 +387,8 @@ class Kernel:
         module.integrate(
             batch.values, batch.rows, batch.times, again, batch.count, batch.stops, batch.given, batch.inflow,
             batch.kinds, batch.rule, batch.most, self._written.clock, picked, batch.watched, tolerance,
-            *self._control(tolerance), frozen, record, found.times, found.values, found.redoses, found.codes,
-            found.steps,
+            *self._control(tolerance), frozen, record, way, found.times, found.values, found.redoses,
+            found.codes, found.steps,
         )  # fmt: skip
         return found
 
@@ -382,7 +405,8 @@ class Kernel:
             Batch.empty(0, self._defaults, 0, 0),
             NO_TIMES,
             np.zeros(0, np.int64),
-            NO_TIMES,
+            NO_RECORD,
+            np.zeros(0, np.int64),
             False,
             self._tolerance,
         )

@@ -366,7 +366,7 @@ def run_once(
 @entry
 def integrate(
     values, rows, times, again, count, stops, given, inflow, kinds, rule, most, clock, picked, watched, rtol,
-    tolerances, counts_size, lowest, frozen, record, moments, out, redoses, codes, steps,
+    tolerances, counts_size, lowest, frozen, record, way, moments, out, redoses, codes, steps,
 ):  # fmt: skip
     """Run every row of `values`.
 
@@ -390,8 +390,9 @@ def integrate(
         Places of what is read out.
     tolerances, counts_size, lowest : (states,)
         Absolute tolerances, whether the relative one counts the size of a state, lowest values.
-    frozen, record
-        Whether runs go on the steps in `record`; else the first notes its own there, as far as it reaches.
+    frozen, record, way : bool, (ways, most steps), (runs,)
+        Whether runs go on the steps in `record`, up to the first that is 0, each on those of its `way`; else
+        each notes its own there, as far as it reaches.
     moments, out, redoses : (runs, room), (runs, room, observables), (runs, most doses)
         Results: times of output, each moment at which something is given, or rates switch, just before and
         as itself; what is read out then; times of re-dosing.
@@ -415,7 +416,6 @@ def integrate(
         codes[run] = run_once(
             z, times[run, : rows[run]], again, stops[run, :n], given[run, :n], inflow[run, :n],
             kinds[run, :n], rule[run], most[run], clock, picked, watched[run : run + 1], rtol,
-            frozen, record if frozen or run == 0 else record[:0], wanted, moments[run], out[run],
-            redoses[run], counts,
+            frozen, record[way[run]], wanted, moments[run], out[run], redoses[run], counts,
         )  # fmt: skip
         steps[run, 0], steps[run, 1], steps[run, 2] = counts[TAKEN], counts[REFUSED], counts[ROW]
