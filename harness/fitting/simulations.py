@@ -210,7 +210,7 @@ class Simulations:
         moves = _Moves.of(by, twice, len(self._free))
         parts = self._batches([arm for arm, _, _ in wanted])
         found = self._together(
-            lambda *each: self._expand(each, moves), [[wanted[place] for place in part] for part in parts]
+            lambda *each: self._expand(each, moves), [tuple(wanted[i] for i in part) for part in parts]
         )
         made: list[Expansion | None] = [None] * len(wanted)
         for part, expansions in zip(parts, found, strict=True):
