@@ -218,6 +218,8 @@ def plan(
         read |= dict.fromkeys(read_out)
     given = _regimen(card, symbols, doses, checked, fixed)
     for name, regime in {"": given, **(regimens or {})}.items():
+        if regime is not None:
+            regimen(regime, symbols.time_unit, symbols.amount_unit)
         _require_course(name, regime, end, symbols)
     own = _own_times(card, symbols, end)
     default_dose = _default_dose(card, symbols, fixed)

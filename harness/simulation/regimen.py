@@ -203,6 +203,8 @@ def regimen(
     if isinstance(doses, Regimen):
         for dose in doses.doses:
             _whole(dose, amount_unit, f"dose '{dose}'")
+        if rule := doses.redosing:
+            _whole(Dose(rule.start, rule.amount, relative=rule.relative), amount_unit, "dose of the rule")
         return doses
     if isinstance(doses, str | float | int | Dose):
         doses = [doses]
@@ -293,9 +295,7 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
         raise unknown_name(f"observable for regimen {name}", rule.observable, symbols)
     if symbols[rule.observable].kind in (Kind.PARAMETER, Kind.COMPARTMENT):
         raise InputError(f"regimen {name}: {rule.observable} is constant and never rises")
-    what = f"regimen {name}: amount"
-    amount, relative = _amount(rule.amount, symbols.amount_unit, what)
-    _whole(Dose(0.0, amount, relative=relative), symbols.amount_unit, what)
+    amount, relative = _amount(rule.amount, symbols.amount_unit, f"regimen {name}: amount")
     every = parse_quantity(rule.every, unit, f"regimen {name}: every")
     rise = parse_quantity(rule.rise, "dimensionless", f"regimen {name}: rise")
     start = parse_quantity(rule.start, unit, f"regimen {name}: start")
@@ -303,7 +303,8 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
         raise InputError(
             f"regimen {name}: amount, rise, every and at_most must be positive, start not negative"
         )
-    return Regimen(base.doses, Redosing(amount, rule.observable, rise, every, start, rule.at_most, relative))
+    more = Redosing(amount, rule.observable, rise, every, start, rule.at_most, relative)
+    return regimen(Regimen(base.doses, more), symbols.time_unit, symbols.amount_unit)
 
 
 def choose_regimen(name: str, regimens: Mapping[str, R]) -> R:

@@ -177,7 +177,13 @@ def test_a_multiple_that_is_no_dose_is_told_before_anything_runs(given, doses, r
 
 def test_the_dose_of_a_rule_is_at_least_one_cell():
     with pytest.raises(InputError, match="dose of the rule: a dose is 0 or at least one cell"):
-        Regimen((), Redosing(0.5, "M_protein", 0.25, 28, 28))
+        plan(
+            "clinical",
+            Design(pd.DataFrame({"dose": [1e8]})),
+            regimens={"a": Regimen((), Redosing(0.5, "M_protein", 0.25, 28, 28))},
+        )
+    with pytest.raises(InputError, match="dose '0.5@0': a dose is 0 or at least one cell"):
+        plan("clinical", Design(pd.DataFrame({"dose": [1e8]})), regimens={"a": Regimen((Dose(0, 0.5),))})
 
 
 @pytest.mark.parametrize("name", ["''", "' '", "' a'"])
