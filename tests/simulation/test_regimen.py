@@ -182,7 +182,7 @@ def test_the_dose_of_a_rule_is_at_least_one_cell():
             Design(pd.DataFrame({"dose": [1e8]})),
             regimens={"a": Regimen((), Redosing(0.5, "M_protein", 0.25, 28, 28))},
         )
-    with pytest.raises(InputError, match="dose '0.5@0': a dose is 0 or at least one cell"):
+    with pytest.raises(InputError, match=r"dose '0[.]5@0': a dose is 0 or at least one cell"):
         plan("clinical", Design(pd.DataFrame({"dose": [1e8]})), regimens={"a": Regimen((Dose(0, 0.5),))})
 
 
