@@ -40,13 +40,14 @@ $(RUNS): pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python $(INSTALL) --no-compile --editable '.[exchange,fast]'
 	@touch $@
 
-# petab-gui carries a benchmark problem of PEtab, which a test fits; what its windows need is left out. Warnings are errors
+# petab-gui carries a benchmark problem of PEtab, which a test fits, and petabtests its test suite; what the windows of the one
+# and the checks of the other need is left out. Warnings are errors
 # in the tests, those of a module that is byte-compiled too: none may be left to be.
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@test -n "$(INTERPRETER)"
 	$(INTERPRETER) -m venv $(VENV)
 	$(BIN)/python $(INSTALL) --editable '.[test]'
-	$(BIN)/python $(INSTALL) --no-deps petab-gui
+	$(BIN)/python $(INSTALL) --no-deps petab-gui petabtests
 	-@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	@touch $@ $(RUNS)
 

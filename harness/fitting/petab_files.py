@@ -1,4 +1,4 @@
-"""The files of a PEtab problem (version 1), read and checked.
+"""The files of a PEtab problem, of version 1 or 2, read and checked.
 
 Promise: only files of the problem's own folder are read; what petab finds a fault with, and what this project
 does not support, is refused in one line that names the feature.
@@ -6,6 +6,7 @@ does not support, is refused in one line that names the feature.
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from harness.declarations import read_declaration
 from harness.errors import InputError, unknown_name
+from harness.fitting.petab_two import Manifest2, in_version_1
 from harness.models.apart import apart
 from harness.reading import inside, read_text, to_numbers
 
@@ -34,10 +36,13 @@ class _Files(BaseModel):
     sbml_files: tuple[str, ...] = Field(min_length=1, max_length=1)
 
 
-class _Manifest(BaseModel):
-    """The YAML file of a problem; what is not named here is left to petab."""
+class _Version(BaseModel):
+    format_version: str | int | float
 
-    format_version: str | int
+
+class _Manifest(BaseModel):
+    """The YAML file of a problem of version 1; what is not named here is left to petab."""
+
     parameter_file: str | tuple[str, ...]
     problems: tuple[_Files, ...] = Field(min_length=1, max_length=1)
 
@@ -50,16 +55,29 @@ class _Manifest(BaseModel):
             *files.condition_files, *files.measurement_files, *files.observable_files,
         )  # fmt: skip
 
+    @property
+    def model(self) -> str:
+        """Name of the file of the model."""
+        return self.problems[0].sbml_files[0]
+
+
+def _manifest(path: Path) -> _Manifest | Manifest2:
+    version = str(read_declaration(path, _Version).format_version)
+    if re.fullmatch(r"1(\.0)*", version):
+        return read_declaration(path, _Manifest)
+    if re.fullmatch(r"2(\.0)*", version):
+        return read_declaration(path, Manifest2)
+    raise InputError(f"{path}: PEtab version {version} is not supported; 1 and 2 are")
+
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """The YAML file of a problem, its tables and its model."""
-    manifest = read_declaration(path, _Manifest)
-    named = (*manifest.tables, *manifest.problems[0].sbml_files)
-    return path, *(inside(path.parent, name, path) for name in named)
+    manifest = _manifest(path)
+    return path, *(inside(path.parent, name, path) for name in (*manifest.tables, manifest.model))
 
 
 def read_petab(path: Path) -> tuple[Problem, Path]:
-    """A problem that petab finds no fault with, and the file of its model.
+    """A problem that petab finds no fault with, in the words of version 1, and the file of its model.
 
     Raises
     ------
@@ -71,25 +89,26 @@ def read_petab(path: Path) -> tuple[Problem, Path]:
         from petab.v1 import Problem, lint
     except ImportError:
         raise InputError("petab is not installed; install cart-pkpd[exchange]") from None
-    manifest = read_declaration(path, _Manifest)
-    if str(manifest.format_version) not in ("1", "1.0.0"):
-        raise InputError(f"{path}: PEtab version {manifest.format_version} is not supported; version 1 is")
+    manifest = _manifest(path)
     for name in manifest.tables:
         read_text(inside(path.parent, name, path))
-    model = inside(
-        path.parent, manifest.problems[0].sbml_files[0], path
-    )  # it may end the process that reads it
+    model = inside(path.parent, manifest.model, path)  # it may end the process that reads it
     apart("harness.models.own_file:require_readable", str(model), model, read_text(model))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of cells that would be dropped
-            problem = Problem.from_yaml(str(path))
+            if isinstance(manifest, Manifest2):
+                problem = in_version_1(path, manifest)
+            else:
+                problem = Problem.from_yaml(str(path))
             lint.check_condition_df(problem.condition_df)
             lint.check_observable_df(problem.observable_df)
             lint.check_measurement_df(problem.measurement_df, problem.observable_df)
             lint.check_parameter_df(problem.parameter_df)
             lint.check_parameter_bounds(problem.parameter_df)
+    except InputError:
+        raise
     except Exception as error:  # petab raises many kinds for a broken problem
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path}: is no PEtab problem: {said}") from None
@@ -138,10 +157,19 @@ def _require_numbers(path: Path, problem: Problem) -> None:
         given = values[values.notna() & (values.astype(str) != "")]
         numbers = to_numbers(given)
         for value, number in zip(given, numbers, strict=True):
-            if not np.isfinite(number) and str(value) not in declared.index:
-                raise InputError(
-                    f"{path}: condition table: {name}: '{value}' is neither a finite number nor a parameter"
-                )
+            if not np.isfinite(number) and not _names_in(str(value)) <= set(declared.index):
+                said = f"'{value}' is neither a finite number nor a parameter, nor a formula of parameters"
+                raise InputError(f"{path}: condition table: {name}: {said}")
+
+
+def _names_in(formula: str) -> set[str]:
+    """Names in a formula; the text itself where it is none."""
+    from petab.v1.math import sympify_petab
+
+    try:
+        return {str(symbol) for symbol in sympify_petab(formula).free_symbols}
+    except Exception:  # it raises many kinds for what is no formula
+        return {formula}
 
 
 def _require_supported(path: Path, problem: Problem) -> None:

@@ -152,7 +152,9 @@ class Conditions:
     def _in_model(self, model: libsbml.Model, noises: set[str]) -> list[str]:
         """Parameters of the problem that are in the model, in an observable or in a condition."""
         conditions, declared = conditions_of(self._problem), self._problem.parameter_df
-        used = {str(value) for value in conditions.to_numpy().ravel()}
+        used = set()
+        for value in set(map(str, conditions.to_numpy().ravel())) - {"", "nan"}:
+            used |= set(_symbols(libsbml.parseL3Formula(value)))
         for observable in self._observables:
             used |= set(_symbols(self._tree(observable)))
         found = []
@@ -240,9 +242,10 @@ class Conditions:
                 )
 
     def _let(self, model: libsbml.Model, name: str, parameter: str) -> None:
-        """Let a parameter of the problem stand for one of the model, or for the start of a state."""
-        element = self._free(model, name)
-        if isinstance(element, libsbml.Parameter) and model.getRuleByVariable(name) is None:
+        """Let a parameter of the problem, or a formula of some, stand for one of the model, or for the start
+        of a state."""
+        element, plain = self._free(model, name), parameter.isidentifier()
+        if plain and isinstance(element, libsbml.Parameter) and model.getRuleByVariable(name) is None:
             rename(model, name, parameter)
             return
         assignment = model.createInitialAssignment()

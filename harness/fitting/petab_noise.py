@@ -7,6 +7,7 @@ a + b y, or the root of a^2 + b^2 y^2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,8 @@ def noises_of(path: Path, problem: Problem) -> dict[tuple[str, str], Noise]:
 
 def _noise(path: Path, problem: Problem, name: str, formula: str) -> Noise:
     what = f"{path}: {name}: noise '{formula}'"
-    additive, relative, straight = _parts(
-        what, formula, str(problem.observable_df["observableFormula"][name])
-    )
+    seen = str(problem.observable_df["observableFormula"][name])
+    additive, relative, straight = _parts(what, re.sub(rf"\b{name}\b", f"({seen})", formula), seen)
     transformation = texts_of(problem.observable_df, "observableTransformation")[name]
     logarithmic = transformation in ("log", "log10")
     if relative and logarithmic:

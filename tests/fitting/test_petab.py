@@ -121,7 +121,7 @@ def test_what_is_not_supported_is_refused_in_one_line(problem):
     pytest.importorskip("petab")
     observables = problem.parent / "observables.tsv"
     observables.write_text(observables.read_text(encoding="utf-8").replace("0.5", "exp(A)"), encoding="utf-8")
-    with pytest.raises(InputError, match=r"twice: noise 'exp[(]A[)]' is neither a number nor a parameter"):
+    with pytest.raises(InputError, match=r"twice: noise 'exp[(]A[)]' is not supported; a, b y"):
         prepare_petab(problem)
 
 
