@@ -14,6 +14,11 @@ of other models, with those declared and a share of the largest value; beside th
 declares, and rates and half-lives, whose error is that of the curve over their span, of curves that are held
 above the floors. Each draw that is off is named, so that it can be run again.
 
+The day of a peak (Tmax) is right, too, where the reference stands on that day no further below its peak than
+twice the error e of the curve: f(t) >= g(t) - e >= g(s) - e >= f(s) - 2 e, for the day s of its peak and t of
+that of a curve g that differs by up to e. A plateau as flat does not say its day any better. The error
+of the curve itself is counted on its own.
+
 Wells: hill_kill from 0.2 to 0.5 and the other parameters of the fit within its bounds, read out at the end
 alone and on a dense grid.
 
@@ -32,6 +37,7 @@ import libsbml
 import numpy as np
 import pandas as pd
 
+from harness.analysis.curves import between
 from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.simulation.chunks import run_rows
@@ -185,12 +191,29 @@ def wide_errors(
         found[name] = float((difference / np.maximum(np.abs(columns[name]), least[name])).max())
     chunk = Chunk(0, np.array([[row[name] for name in study.columns]]))
     lowest = [-np.inf if is_change(name) else least[name] for name in study.observables]
-    held = (replace(each, values=np.maximum(each.values, lowest)) for each in (run, truth))
-    ends = [read_endpoints(study, chunk, [each], run_rows)[0] for each in held]
+    curves = [replace(each, values=np.maximum(each.values, lowest)) for each in (run, truth)]
+    ends = [read_endpoints(study, chunk, [each], run_rows)[0] for each in curves]
     for call in study.endpoints:
         a, b = (float(each[call.name][0]) for each in ends)
         found[call.name] = endpoint_error(call, a, b, least[call.observable])
+        if call.function == "peak_time" and np.isfinite([a, b]).all():
+            place = study.observables.index(call.observable)
+            pair = [each.values[:, place] for each in curves]
+            found[call.name] *= not is_as_high(run.times, *pair, (a, b), call.options)
     return found
+
+
+def is_as_high(
+    time: np.ndarray,
+    curve: np.ndarray,
+    truth: np.ndarray,
+    days: tuple[float, float],
+    options: Mapping[str, float | str],
+) -> bool:
+    """Whether the true curve is as high on the first of two days as on the other, but for twice the error."""
+    counts = (time >= float(options.get("after", 0.0))) & (time <= float(options.get("before", np.inf)))
+    there, peak = between(time, truth, np.array(days))
+    return bool(peak - there <= 2 * np.abs(curve - truth)[counts].max())
 
 
 def endpoint_error(call: EndpointCall, found: float, truth: float, least: float) -> float:

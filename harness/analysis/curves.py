@@ -8,6 +8,9 @@ and nothing is interpolated across one. Between two moments a curve is a smooth 
   near the slopes of the steps about a point, so that a piece does not swing where it bends sharply;
 - of the logarithm where the piece is positive throughout, of the values elsewhere;
 - a piece that starts at 0 and is positive from then on rises from it as a power of time.
+
+A change in percent is read as the share of the baseline that is left (:func:`as_share`), which is positive:
+so no curve between two times falls below -100 %.
 """
 
 from __future__ import annotations
@@ -20,7 +23,18 @@ import numpy as np
 
 from harness.analysis.moments import SAME, after_moment, jumps, pieces
 
-__all__ = ["Pieces", "between", "fine_times", "integral", "log_slope", "refined", "smooth", "within"]
+__all__ = [
+    "Pieces",
+    "as_change",
+    "as_share",
+    "between",
+    "fine_times",
+    "integral",
+    "log_slope",
+    "refined",
+    "smooth",
+    "within",
+]
 
 PARTS = 8
 """Steps that :func:`refined` makes of one: a linear crossing is then within 1/64 of its error before."""
@@ -35,7 +49,21 @@ themselves where they are smaller."""
 CORNER = 4.0
 """How many times more a curve bends at a corner than beside it."""
 
+ROUNDING, NOTHING = 1e-9, 1e-15
+"""How far below nothing a share may be by errors alone, and what it is then: the least that shows."""
+
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
+
+
+def as_share(change: np.ndarray) -> np.ndarray:
+    """Shares of the baseline that changes in percent leave; never 0, where errors alone make it none."""
+    share = 1 + change / 100
+    return np.where(share > -ROUNDING, np.maximum(share, NOTHING), share)
+
+
+def as_change(share: np.ndarray) -> np.ndarray:
+    """Changes in percent of what is left of a baseline."""
+    return 100 * (share - 1)
 
 
 def between(time: np.ndarray, value: np.ndarray, at: np.ndarray) -> np.ndarray:

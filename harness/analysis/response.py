@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.curves import refined, within
+from harness.analysis.curves import as_change, as_share, refined, within
 from harness.analysis.endpoints import value_at
 from harness.analysis.extremes import bottom, first_reached
 from harness.analysis.gives import gives
@@ -28,6 +28,7 @@ __all__ = [
     "best_response",
     "category",
     "category_names",
+    "change_at",
     "criteria",
     "duration_of_response",
     "interval",
@@ -143,12 +144,17 @@ def best_change(
     progression as best response exists with a first visit after the start only, on any grid of output times.
     The criterion's confirmation by a second visit is not asked for: the model has no noise.
     """
-    t, v = within(time, value, first_visit, stop)
+    t, share = within(time, as_share(value), first_visit, stop)
     if not t.size:
         return np.full(value.shape[:-1], np.nan)
     progressed = progression_time(time, value, rule)
-    found = bottom(t, v, np.where(np.isnan(progressed), np.inf, progressed))[0]
-    return np.where(np.isfinite(value).all(axis=-1), found, np.nan)
+    found = bottom(t, share, np.where(np.isnan(progressed), np.inf, progressed))[0]
+    return np.where(np.isfinite(value).all(axis=-1), as_change(found), np.nan)
+
+
+def change_at(time: np.ndarray, value: np.ndarray, day: float) -> np.ndarray:
+    """Change at one time, NaN outside the curve."""
+    return as_change(value_at(time, as_share(value), day))
 
 
 @gives("dimensionless")
@@ -165,7 +171,7 @@ def response_at(time: np.ndarray, value: np.ndarray, day: float) -> np.ndarray:
 
     NaN where the curve ends sooner.
     """
-    return category(value_at(time, value, day))
+    return category(change_at(time, value, day))
 
 
 @gives("dimensionless")
@@ -174,7 +180,7 @@ def progressed_by(time: np.ndarray, value: np.ndarray, day: float, rule: str = R
 
     NaN where the curve ends sooner.
     """
-    known = np.isfinite(value_at(time, value, day)) & np.isfinite(value).all(axis=-1)
+    known = np.isfinite(change_at(time, value, day)) & np.isfinite(value).all(axis=-1)
     return np.where(known, progression_time(time, value, rule) <= day, np.nan)
 
 
@@ -182,7 +188,7 @@ def progressed_by(time: np.ndarray, value: np.ndarray, day: float, rule: str = R
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Time at which the change first reaches that of a partial response, interpolated."""
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
-    time, level = refined(time, 1 + value / 100)
+    time, level = refined(time, as_share(value))
     return _first_crossing(time, 1 + bound / 100 - level)
 
 
@@ -227,7 +233,7 @@ def _progression(times: bytes, values: bytes, shape: tuple[int, ...], rule: str)
     """Progression of the curves asked for last, kept: best response asks, and then PFS."""
     value = np.frombuffer(values).reshape(shape)
     return first_reached(
-        np.frombuffer(times), 1 + value / 100, lambda level: over_progression(100 * (level - 1), rule)
+        np.frombuffer(times), as_share(value), lambda level: over_progression(as_change(level), rule)
     )
 
 

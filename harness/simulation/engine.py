@@ -23,7 +23,8 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -43,8 +44,8 @@ NO_TIMES = np.array([])
 
 NO_DOSES = Regimen()
 
-REGROWN = 2.0
-"""The regrowth, in e-folds, from which a run is integrated more finely."""
+REGROWN, STEEP = 2.0, 20.0
+"""The regrowth of a pool, and of a marker, in e-folds, from which a run is integrated more finely."""
 
 FINER = (1e-12, 1e-11, 1e-10)
 """Relative tolerances for such a run; the first that works holds."""
@@ -82,9 +83,9 @@ class Trajectory:
         The last of these alone.
     reached
         The largest value of each state in the output, for those whose tolerance follows from it.
-    regrown, lost, hidden
-        How far a pool has regrown, amounts that the tolerance has lost, and those of them that by their
-        rate grow there, unseen (harness.simulation.regrowth).
+    regrown, steep, lost, hidden
+        How far a pool has regrown, and a marker, amounts that the tolerance has lost, and those of them
+        that by their rate grow there, unseen (harness.simulation.regrowth).
     """
 
     times: np.ndarray
@@ -95,6 +96,7 @@ class Trajectory:
     redoses: tuple[Dose, ...] = ()
     reached: Mapping[str, float] = field(default_factory=dict)
     regrown: float = 0.0
+    steep: float = 0.0
     lost: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
 
@@ -225,7 +227,7 @@ class Engine:
 
     def _refined(self, found: Trajectory, attempt: Attempt) -> Trajectory:
         """The same run at the finest tolerance that works, when its errors may have grown."""
-        if found.regrown <= REGROWN:
+        if found.regrown <= REGROWN and found.steep <= STEEP:
             return found
         finer = [relative for relative in FINER if relative < self.accuracy.relative]
         for relative in finer if found.regrown > MUCH else finer[::-1]:
@@ -234,8 +236,8 @@ class Engine:
             except Stopped:
                 continue
         if finer:
-            pool = self._program.solver.regrows
-            said = f"{pool} regrows by {found.regrown:.0f} e-folds, and no finer run ends"
+            far = max(found.regrown, found.steep)
+            said = f"what all but vanished regrows by {far:.0f} e-folds, and no finer run ends"
             raise Stopped(Status.INACCURATE, said)
         return found
 
@@ -362,10 +364,12 @@ class Engine:
         pools = self._pools(accuracy)
         amounts = pools if accuracy.reach else ()
         looks = even_looks(timeline.end, self._program.solver.look_every) if pools else NO_TIMES
-        regrowth = Regrowth(looks, [accuracy.absolute(name) for name in amounts])
+        markers = self._markers if pools else ()
+        floors = [self._program.solver.floors[name] for name in markers]
+        regrowth = Regrowth(looks, [accuracy.absolute(name) for name in amounts], floors)
         regrowth.begin([state[name] for name in amounts])
-        read = (*observables, *pools, *(f"{name}'" for name in amounts))
-        count = len(observables)
+        read = (*observables, *pools, *(f"{name}'" for name in amounts), *markers)
+        first, second, third = accumulate((len(observables), len(pools), len(amounts)))
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             ahead = timeline.next_stop(after=start)
@@ -380,8 +384,8 @@ class Engine:
             asked = inside if last else np.append(inside, stop)
             form.read_out(read, accuracy)
             block, seen = form.advance(start, stop, asked, regrowth.looks(start, stop))
-            regrowth.note(seen[:, count : count + len(pools)], seen[:, count + len(pools) :])
-            block = block[:, :count]
+            regrowth.note(seen[:, first:second], seen[:, second:third], seen[:, third:])
+            block = block[:, :first]
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
             put_out.append(inside)
@@ -409,6 +413,7 @@ class Engine:
             redoses=tuple(timeline.redoses),
             reached=self._reached(),
             regrown=regrowth.risen,
+            steep=regrowth.steep,
             lost=tuple(pools[place] for place in sorted(regrowth.lost)),
             hidden=tuple(pools[place] for place in sorted(regrowth.hidden)),
         )
@@ -418,6 +423,11 @@ class Engine:
         if self._program.solver.regrows:
             return (self._program.solver.regrows,)
         return tuple(name for name in accuracy.reach if name not in self._program.solver.logarithms)
+
+    @cached_property
+    def _markers(self) -> tuple[str, ...]:
+        """States that are followed above the floors that a card gives them."""
+        return tuple(name for name in self._program.solver.floors if name in self._form().held)
 
     def _reached(self) -> dict[str, float]:
         """The largest value of each state whose tolerance follows from it, in the run that has ended."""

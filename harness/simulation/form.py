@@ -92,7 +92,7 @@ class Form:
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
         solved = {log_state(name) for name in logarithms}
-        self._held = (*(name for name in self._states if name not in solved), *logarithms)
+        self.held = (*(name for name in self._states if name not in solved), *logarithms)
         species = self._model.getFloatingSpeciesIds()
         self.amounts = tuple(name for name in self._states if name in species)
         self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
@@ -247,7 +247,7 @@ class Form:
         guarded = list(dict.fromkeys(name for name in followed if name not in observables))
         self._asked = tuple(observables)
         names = [*observables, *guarded]
-        vital = {*self._held, *(f"{name}'" for name in self._held)}
+        vital = {*self.held, *(f"{name}'" for name in self.held)}
         self._vital = [i for i, name in enumerate(names) if name in vital]
         self._signs = [i for i, name in enumerate(names) if name in self.amounts]
         self._followed = [i for i, name in enumerate(names) if name in accuracy.reach]
@@ -336,7 +336,7 @@ class Form:
 
     def state(self) -> dict[str, float]:
         """Amounts and rate-rule values now, the logged pools as amounts."""
-        return {name: self._model[name] for name in self._held}
+        return {name: self._model[name] for name in self.held}
 
     def set_state(self, state: Mapping[str, float]) -> None:
         """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""

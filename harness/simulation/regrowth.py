@@ -3,11 +3,13 @@
 Promise: looks at pools at times of its own, which are the model's or depend on the length of the run alone,
 so that what it says does not depend on what is read out. A pool of the catalogue that is a logarithm is
 followed through every rise; of a user's own model, amounts are, and a pool is lost when it has fallen so far
-below what it was that its tolerance says nothing of it.
+below what it was that its tolerance says nothing of it. States that a model declares a floor of, its markers,
+are followed above that.
 
 An error of the integration grows where a pool regrows from next to nothing, each time anew: in a patient
 whose tumour and cells chase each other for ten years, ten thousandfold. Counted is every rise between two
-looks, in e-folds, but for that before the first look after a dose.
+looks, in e-folds, but for that before the first look after a dose. A marker that follows a high power of the
+tumour has the error of the tumour's logarithm times that power, and rises by so many times its e-folds.
 """
 
 from __future__ import annotations
@@ -38,11 +40,15 @@ class Regrowth:
     ----------
     tolerances
         Absolute tolerance of each pool, where they are amounts; none where there is one logarithm.
+    floors
+        Of each marker, the smallest value that counts.
 
     Attributes
     ----------
     risen
         Sum of the rises of the first pool so far, in e-folds.
+    steep
+        The largest such sum of a marker.
     lost
         Places of the pools that were lost at a look, or low at one and back at another. One that changes
         there at a pace that its tolerance sees well passes through 0 or is filled, and is not lost.
@@ -51,12 +57,14 @@ class Regrowth:
         implicit method may damp that growth, at any tolerance that does not see the pool.
     """
 
-    _last: float
     _present: np.ndarray
     _low: np.ndarray
 
-    def __init__(self, looks: np.ndarray, tolerances: Sequence[float] = ()) -> None:
-        self.risen = 0.0
+    def __init__(
+        self, looks: np.ndarray, tolerances: Sequence[float] = (), floors: Sequence[float] = ()
+    ) -> None:
+        self._least = (NOTHING, *floors)
+        self._rises = [0.0] * len(self._least)
         self.lost: set[int] = set()
         self.hidden: set[int] = set()
         self._looks = looks
@@ -67,17 +75,31 @@ class Regrowth:
         """Times after `start` and not after `stop` at which to look."""
         return self._looks[slice(*np.searchsorted(self._looks, [start, stop], "right"))]
 
-    def note(self, amounts: np.ndarray, rates: np.ndarray) -> None:
-        """Take note of the amounts at the next looks, shape (looks, pools), and of how fast they change."""
+    @property
+    def risen(self) -> float:
+        return self._rises[0]
+
+    @property
+    def steep(self) -> float:
+        return max(self._rises[1:], default=0.0)
+
+    def note(self, amounts: np.ndarray, rates: np.ndarray, markers: np.ndarray) -> None:
+        """Take note of the next looks.
+
+        Parameters
+        ----------
+        amounts, rates
+            Amounts of the pools, shape (looks, pools), and how fast they change, of those with a tolerance.
+        markers
+            Values of the markers, shape (looks, markers).
+        """
         if not amounts.size:
             return
-        last = self._last
-        for amount in amounts[:, 0].tolist():
-            amount = max(amount, NOTHING)
-            if amount > last:
-                self.risen += math.log(amount / last)
-            last = amount
-        self._last = last
+        for place, column in enumerate([amounts[:, 0], *markers.T]):
+            for value in np.maximum(column, self._least[place]).tolist():
+                if value > self._last[place]:
+                    self._rises[place] += math.log(value / self._last[place])
+                self._last[place] = value
         if len(self._tolerances):
             self._note_lost(amounts, rates)
 
@@ -93,7 +115,7 @@ class Regrowth:
 
     def begin(self, amounts: Sequence[float] | np.ndarray) -> None:
         """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
-        self._last = math.inf
+        self._last = [math.inf] * len(self._least)
         if not len(self._tolerances):
             return
         self._present = np.abs(amounts) > BACK * self._tolerances

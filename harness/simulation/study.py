@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.analysis.curves import as_change, as_share
 from harness.analysis.library import FUNCTIONS
 from harness.analysis.moments import SAME, jumps, nearly_in, with_moments
 from harness.errors import InputError
@@ -68,7 +69,14 @@ class EndpointCall:
         options: dict[str, object] = dict(self.options)
         if "doses" in inspect.signature(function).parameters:
             options["doses"] = doses
-        return function(_own_copy(time), _own_copy(values[self.observable]), **options)
+        value = values[self.observable]
+        if not (self.of_values and self.unit == "percent"):
+            return function(_own_copy(time), _own_copy(value), **options)
+        # A value of what falls below 0 percent is that of a change, whichever function of values it is.
+        change = np.any(value < 0, axis=-1, keepdims=True)
+        read = np.where(change, as_share(value), value)
+        found = function(_own_copy(time), _own_copy(read), **options)
+        return np.where(change[..., 0], as_change(found), found)
 
     def _of_user(self, time: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """What a user's function gives, held against what is wanted."""

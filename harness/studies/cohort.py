@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from harness.analysis.endpoints import value_at
 from harness.analysis.response import (
     best_change,
     category,
     category_names,
+    change_at,
     criteria,
     duration_of_response,
     is_responder,
@@ -70,7 +70,7 @@ def patient_rows(
         "time_to_response": time_to_response(time, flat),
     }
     for month in months:
-        columns[f"change_{month:g}"] = value_at(time, flat, month)
+        columns[f"change_{month:g}"] = change_at(time, flat, month)
         columns[f"response_{month:g}"] = category_labels(category(columns[f"change_{month:g}"]))
     for rule in criteria().rules:
         columns[f"pfs_{rule}"], columns[f"progressed_{rule}"] = progression_free(time, flat, rule)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import CubicHermiteSpline
 
-from harness.analysis.curves import _slopes, between, refined
+from harness.analysis.curves import _slopes, as_change, as_share, between, refined
 
 TIME = np.array([0, 1, 2, 4, 7, 11, 16.0])
 
@@ -16,6 +16,19 @@ def test_exponentials_are_exact_between_the_times():
 
 def test_values_that_are_not_positive_are_interpolated_as_they_are():
     assert between(TIME, 3 - TIME, np.array([5.5])) == pytest.approx(-2.5)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.lists(st.floats(-40, 10), min_size=7, max_size=7))
+def test_no_change_falls_below_all_of_the_baseline_between_the_times(levels):
+    change = 100 * (np.exp(levels) - 1)
+    assert as_change(as_share(change)) == pytest.approx(change, rel=1e-12, abs=1e-12)
+    assert as_change(refined(TIME, as_share(change))[1]).min() >= -100
+
+
+def test_a_share_that_errors_alone_make_none_is_next_to_nothing_and_another_stays():
+    assert as_share(np.array([-100.0, -100 - 1e-9, -100 + 1e-15])).tolist() == [1e-15] * 3
+    assert as_share(np.array([-250.0])).tolist() == [-1.5]
 
 
 def test_a_jump_is_not_swung_around():

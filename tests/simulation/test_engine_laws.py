@@ -3,12 +3,15 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harness
 from benchmarks import accuracy
 from harness.models.catalog import load_card, model_names
+from harness.simulation.design import Design
 from harness.simulation.engine import Engine, Status
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.programs import load_program
@@ -62,9 +65,11 @@ def test_a_well_with_a_known_answer():
         assert run.values[-1, 0] == pytest.approx(40.31650123, rel=1e-5)
 
 
-@pytest.mark.parametrize(("factor", "draw"), [(3.0, 737), (100.0, 768)])
+@pytest.mark.parametrize(("factor", "draw"), [(3.0, 737), (100.0, 768), (100.0, 1077)])
 def test_a_patient_of_ten_years_is_right(factor, draw):
-    """One whose tumour comes back between looks that are few, and one whose Jacobian ages in long steps."""
+    """One whose tumour comes back between looks that are few, one whose Jacobian ages in long steps, and one
+    whose soluble BCMA follows the 33rd power of the tumour.
+    """
     row, times = accuracy.wide_draws("clinical", factor, draw + 1, seed=1)[draw], np.linspace(0, 3650, 366)
     truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
     for few in (times, times[[0, -1]], times[::73]):
@@ -72,6 +77,20 @@ def test_a_patient_of_ten_years_is_right(factor, draw):
         right = truth[np.searchsorted(times, few)]
         assert run.status is Status.OK
         assert (np.abs(run.values - right) / np.maximum(np.abs(right), accuracy.floors(row))).max() < 1e-4
+
+
+@pytest.mark.parametrize("draw", [443, 484, 618])
+def test_no_endpoint_of_a_change_is_below_what_can_be(draw):
+    """Patients whose soluble BCMA falls by powers of ten between two output times, and comes back."""
+    rows = accuracy.wide_draws("clinical", 100.0, draw + 1, seed=1)
+    names = ["sBCMA_nadir", "M_nadir", "lowest(sBCMA_change)", "value_at(sBCMA_change, at=337)"]
+    design = Design(pd.DataFrame(rows[draw:]))
+    planned = harness.plan("clinical", design, endpoints=names, until=accuracy.TEN_YEARS)
+    found = harness.run(planned)
+    assert found.status.item() == Status.OK
+    ends = [float(found[name].item()) for name in found if name not in ("status", "reason")]
+    assert len(ends) == len(names)
+    assert min(ends) >= -100
 
 
 ROUNDING = 1e-12

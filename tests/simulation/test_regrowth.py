@@ -8,8 +8,9 @@ def even(end, count):
     return even_looks(end, end / count)
 
 
-def note(regrowth, amounts):
-    regrowth.note(amounts, np.zeros_like(amounts))
+def note(regrowth, amounts, markers=None):
+    none = np.zeros((len(amounts), 0))
+    regrowth.note(amounts, np.zeros_like(amounts), none if markers is None else markers)
 
 
 def test_rises_between_looks_are_counted_in_e_folds_and_falls_are_not():
@@ -42,6 +43,14 @@ def test_an_empty_pool_does_not_rise():
     assert regrowth.risen == 0
 
 
+def test_a_marker_rises_above_its_floor_alone_and_the_steepest_is_told():
+    regrowth = Regrowth(even(4.0, 4), floors=[1e-3, 1e-6])
+    markers = np.array([[1.0, 1e-30], [1e-9, -1e-20], [1e-3, 1e-6], [1e-2, 1e3]])
+    note(regrowth, np.ones((4, 1)), markers)
+    assert regrowth.risen == 0
+    assert regrowth.steep == pytest.approx(np.log(1e9))
+
+
 def test_a_pool_is_lost_that_falls_below_its_tolerance_or_comes_back_from_near_it():
     regrowth = Regrowth(even(6.0, 6), tolerances=[1.0] * 5)
     pools = [
@@ -66,7 +75,7 @@ def test_a_dose_into_a_low_pool_is_no_return():
 def test_a_lost_pool_whose_rate_says_that_it_grows_is_told():
     for rate, hidden in ((3.0, {0}), (1.0, set()), (-3.0, set())):
         regrowth = Regrowth(even(6.0, 6), tolerances=[1.0])
-        regrowth.note(np.array([[1e12], [2.0]]), np.array([[3e12], [rate]]))
+        regrowth.note(np.array([[1e12], [2.0]]), np.array([[3e12], [rate]]), np.zeros((2, 0)))
         assert regrowth.hidden == hidden
 
 
