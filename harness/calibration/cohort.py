@@ -24,15 +24,16 @@ from harness.calibration.observed import RESPONSE, class_of
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import STORED, read_draws
 from harness.declarations import Declaration, read_declaration
-from harness.errors import unknown_name
+from harness.errors import InputError, unknown_name
 from harness.models.card import repository
 from harness.models.catalog import load_card
-from harness.models.units import convert
+from harness.models.symbols import SymbolTable
+from harness.models.units import convert, parse_quantity
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
-from harness.simulation.regimen import DeclaredRegimen, declared_regimen
+from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regimen
 from harness.simulation.run import collect
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
 from harness.studies.virtual_patients import CHANGE
@@ -114,11 +115,28 @@ class Cohort(Declaration):
         return self
 
     @model_validator(mode="after")
-    def _shares_are_shares(self) -> Cohort:
-        for where, observed in (*((n, a.observed) for n, a in self.arms.items()), (ALL, self.observed)):
+    def _days_are_within_the_follow_up(self) -> Cohort:
+        asked = [("response_days", self.response_days, "day")]
+        asked += [("progression_months", self.progression_months, "month")]
+        asked += [(f"observables: {name}", days, "day") for name, days in self.observables.items()]
+        for where, times, unit in asked:
+            until = parse_quantity(self.until, unit, "until")
+            for time in times:
+                if not 0 <= time <= until:
+                    said = f"{where}: {time:g} is not between 0 and until, {until:g} {unit}s"
+                    raise ValueError(said)
+            if len(set(times)) < len(times):
+                raise ValueError(f"{where}: a time stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_can_be_observed(self) -> Cohort:
+        every = sum(arm.patients for arm in self.arms.values())
+        given = [(name, arm.observed, arm.patients) for name, arm in self.arms.items()]
+        for where, observed, patients in (*given, (ALL, self.observed, every)):
             for number, value in observed.items():
-                if is_share(number) and not 0 <= value <= 100:
-                    raise ValueError(f"{where}: {number}: {value:g} is no percentage")
+                if reason := _impossible(number, value, patients):
+                    raise ValueError(f"{where}: {number}: {reason}")
         return self
 
     def of_all(self) -> tuple[str, ...]:
@@ -143,7 +161,21 @@ class Cohort(Declaration):
 
 def is_share(number: str) -> bool:
     """Whether a number is a percentage of the patients."""
-    return number.startswith(("orr", "cr", "pfs"))
+    return number in ("orr", "cr") or number.startswith(("orr_", "pfs_"))
+
+
+def _impossible(number: str, value: float, patients: int) -> str:
+    """Why no cohort of so many patients can have a number; empty where one can."""
+    if is_share(number):
+        if not 0 <= value <= 100:
+            return f"{value:g} is no percentage"
+        count = value * patients / 100
+        # A published percentage is rounded; progression is estimated with patients who left, and is no count.
+        if not number.startswith("pfs_") and abs(count - round(count)) > patients / 200 + 1e-6:
+            return f"{value:g} percent of {patients} patients is {count:g}, no whole number"
+    elif number.startswith(("median_pfs", "ratio_")) and value <= 0:
+        return f"expected a positive number, not {value:g}"
+    return ""
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -212,7 +244,9 @@ class PredictCohort(StudyDeclaration):
         notes: dict[str, None] = {}
         every: list[dict[str, np.ndarray]] = []
         for place, (name, arm) in enumerate(cohort.arms.items()):
-            found, lost, said = self._simulate(declared, cohort, arm, chosen, place, executor, progress)
+            found, lost, said = self._simulate(
+                declared, cohort, (name, arm), chosen, place, executor, progress
+            )
             failed += lost
             notes |= dict.fromkeys(said)
             every.append(_drawn(found, effect, arm.patients, declared.lapse, [self.seed, place, 1]))
@@ -239,7 +273,7 @@ class PredictCohort(StudyDeclaration):
         self,
         declared: Calibration,
         cohort: Cohort,
-        arm: Arm,
+        named: tuple[str, Arm],
         chosen: pd.DataFrame,
         place: int,
         executor: Executor,
@@ -247,10 +281,11 @@ class PredictCohort(StudyDeclaration):
     ) -> tuple[dict[str, np.ndarray], int, tuple[str, ...]]:
         """Every read-out of an arm, (cohorts, virtual patients), NaN where a run failed; failures; notes."""
         card = load_card(declared.candidate(self.candidate).model)
-        symbols = card.symbols
+        symbols, arm = card.symbols, named[1]
         for name in cohort.observables:
             if name not in symbols:
                 raise symbols.unknown("observable", name, symbols)
+        regimen = self._regimen(named, symbols)
         rng = np.random.default_rng([self.seed, place])
         values = {name: chosen[name].to_numpy() for name in chosen}
         shape = (self.cohorts, POOL * arm.patients)
@@ -268,7 +303,7 @@ class PredictCohort(StudyDeclaration):
             at=at,
             observables=list(cohort.observables) or [CHANGE],
             until=cohort.until,
-            doses=declared_regimen("", arm, symbols),
+            doses=regimen,
             changes=dict(declared.changes(self.candidate)),
             engine=self.engine,
         )
@@ -288,6 +323,13 @@ class PredictCohort(StudyDeclaration):
                 time = convert(day, "day", symbols.time_unit, "day")
                 columns[f"{name}_{day:g}"] = found.columns[f"{name}_{time:g}"]
         return {n: np.where(good, v, np.nan).reshape(shape) for n, v in columns.items()}, lost, planned.notes
+
+    def _regimen(self, named: tuple[str, Arm], symbols: SymbolTable) -> Regimen:
+        """Doses of an arm; an error names file and arm."""
+        try:
+            return declared_regimen(*named, symbols)
+        except InputError as error:
+            raise InputError(f"{self.cohort}: arms: {named[0]}: {error}") from None
 
 
 def _drawn(
@@ -350,7 +392,7 @@ def _tabulate(
             numbers[key] = np.nanmedian(values, axis=1)
             numbers[f"ratio_{key}"] = _ratio(values, responders)
     for outcome in numbers:
-        if outcome.startswith(("orr", "cr", "median", "ratio")):
+        if outcome in ("orr", "cr", "median_pfs") or outcome.startswith(("orr_", "ratio_")):
             tables["rates"].append((name, outcome, *_interval(numbers[outcome])))
     for outcome, seen in arm.observed.items():
         score = _score(outcome, seen, numbers[outcome], found.get(f"chance_{outcome}"), arm.patients)

@@ -16,6 +16,7 @@ from harness.analysis.survival import median_of_all
 from harness.calibration.declared import TRIAL, Calibration
 from harness.calibration.designs import EFFECTS, design_rows
 from harness.calibration.drawn import draw_trials
+from harness.calibration.evidence import LOWEST, Corrected
 from harness.calibration.fitted import Fitted
 from harness.calibration.likelihood import log_responses, probabilities
 from harness.calibration.observed import RESPONSE, ObservedResponses, Predicted, PredictedMedian
@@ -41,19 +42,17 @@ JUDGES, TRIALS = 400, 200
 NEAR = 0.5
 """Months about a published median within which a drawn one counts as it."""
 
-LOWEST = 50e6
-"""Dose of the three patients that the effect of dose hangs on."""
-
 
 def comparison(
     declared: Calibration, found: Sequence[Fitted], observed: ObservedResponses, blind: tuple[Predicted, ...]
 ) -> pd.DataFrame:
     """One row a candidate or benchmark.
 
-    `log_evidence` is of responses and medians, corrected by the fresh points, with its standard error;
-    `log_evidence_responses` of the responses alone, on the surface, also without the lowest dose; `effective`
-    the draws, and `effective_fresh` the fresh points, that count; `blind_log_p` the log probability of the
-    trial that was not fitted, from fresh points where there are any, with its error, and from the surface.
+    `log_evidence` is of responses and medians, `log_evidence_responses` of the responses alone, also without
+    the lowest dose, each corrected by the fresh points, with its standard error, and on the surface.
+    A benchmark, which nothing is simulated of, has the error of its draws. `effective` the draws, and
+    `effective_fresh` the fresh points, that count; `blind_log_p` the log probability of the trial that was
+    not fitted, from fresh points where there are any, with its error, and from the surface.
     """
     rows = []
     for each in found:
@@ -61,18 +60,22 @@ def comparison(
         rng = np.random.default_rng(declared.seed + 3)
         without = weigh_anew(declared, each.weighted, observed.without(LOWEST))
         on_surface = log_predictive(declared, w.cumulative, w.weights, blind, rng, trials=4)
-        correction, error = fresh.correction() if fresh else (np.nan, np.nan)
+        evidence = fresh.evidence if fresh else _of_benchmark(w.responses, without.responses)
         row = {
             "candidate": each.name,
             "label": each.label,
             "rests_on": rests_on(declared, each.name) if each.surface else "",
             "fitted": each.numbers,
             "log_likelihood_responses": float(w.weights @ w.responses),
-            "log_evidence_responses": _mean(w.responses),
-            "log_evidence_responses_without_50": _mean(without.responses),
+            "log_evidence_responses_surface": _mean(w.responses),
+            "log_evidence_responses": evidence["responses"].value,
+            "log_evidence_responses_error": evidence["responses"].error,
+            "log_evidence_responses_without_50_surface": _mean(without.responses),
+            "log_evidence_responses_without_50": evidence["responses_without_50"].value,
+            "log_evidence_responses_without_50_error": evidence["responses_without_50"].error,
             "log_evidence_surface": w.log_evidence if fresh else np.nan,
-            "log_evidence": w.log_evidence + correction,
-            "log_evidence_error": error,
+            "log_evidence": evidence["all"].value,
+            "log_evidence_error": evidence["all"].error,
             "effective": effective(w.weights),
             "effective_fresh": effective(fresh.weights) if fresh else np.nan,
             "blind_log_p_surface": on_surface[0],
@@ -239,6 +242,17 @@ def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weights[order])
     return values[order][np.minimum(np.searchsorted(share, MIDDLE), len(values) - 1)]
+
+
+def _of_benchmark(responses: np.ndarray, without: np.ndarray) -> dict[str, Corrected]:
+    """Evidence of each set of data of a benchmark, which has no PFS; its error is that of its draws."""
+    return {
+        "all": Corrected(np.nan, np.nan),
+        **{
+            name: Corrected(_mean(each), effective(np.exp(each - each.max())) ** -0.5)
+            for name, each in (("responses", responses), ("responses_without_50", without))
+        },
+    }
 
 
 def _mean(log_values: np.ndarray) -> float:

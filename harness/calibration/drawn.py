@@ -11,9 +11,11 @@ import numpy as np
 
 from harness.calibration.likelihood import probabilities
 from harness.calibration.observed import CLASSES
-from harness.calibration.posterior import SMOOTH
 
 __all__ = ["class_chances", "draw_trials"]
+
+SMOOTH = 1.0
+"""Virtual patients added to the simulated ones, spread evenly over the classes."""
 
 
 def class_chances(classes: np.ndarray, effect: np.ndarray, lapse: float) -> np.ndarray:

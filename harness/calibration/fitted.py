@@ -1,8 +1,8 @@
 """One candidate from its prior to its posterior, in three stages of simulation; one benchmark, in none.
 
-Promise: points of the prior teach a first surface; points of the posterior on it teach the final one; points
-of
-the posterior on that are simulated anew, and say what the surface is worth. Each stage has draws of its own.
+Promise: points of the prior teach a first surface, points of the posterior on it the next one; points of the
+posterior on that are simulated anew, correct the evidence, and teach the final one. Each stage has draws of
+its own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.special import logsumexp
 
 from harness.calibration.benchmarks import BENCHMARKS, DIMENSIONS, benchmark
 from harness.calibration.declared import Calibration, Sizes
-from harness.calibration.likelihood import log_medians, log_responses, probabilities
+from harness.calibration.evidence import Corrected, Taught, correct
+from harness.calibration.likelihood import log_of_any_trial
 from harness.calibration.observed import ObservedResponses
 from harness.calibration.posterior import Weighted, draw_prior, fresh_probabilities, weigh
 from harness.calibration.simulated import SimulatedPoints, joined, simulate
@@ -31,53 +31,31 @@ PART = 16
 
 @dataclass(frozen=True)
 class Fresh:
-    """Points of the posterior that were simulated anew.
+    """Points of a first posterior that were simulated anew.
 
     Attributes
     ----------
-    picked
-        Their places among the draws.
     simulated
         What became of their patients.
     cumulative
         Probability of a class or a better one, from these patients alone, (points, doses, classes - 1).
     log_ratio
-        Their log likelihood from these patients less that of the surface.
-    log_ratio_halves
-        The same from either half of the patients, (2, points).
+        Their log likelihood from these patients less that of the surface they were drawn from, either one
+        averaged over effects of a trial, so that none of the difference is that of a single effect.
+    evidence
+        Log evidence of each set of data, corrected by these points.
     """
 
-    picked: np.ndarray
     simulated: SimulatedPoints
     cumulative: np.ndarray
     log_ratio: np.ndarray
-    log_ratio_halves: np.ndarray
+    evidence: dict[str, Corrected]
 
     @property
     def weights(self) -> np.ndarray:
         """What each point counts for, summing to 1."""
         ratio = np.exp(self.log_ratio - self.log_ratio.max())
         return ratio / ratio.sum()
-
-    def correction(self) -> tuple[float, float]:
-        """What they add to the log evidence of the surface, and its standard error.
-
-        A likelihood from N patients is too high on average, by half the variance of its logarithm, which is
-        in proportion to 1/N: twice the correction of all patients less that of the halves has none of that.
-        The error is that of leaving out one point after the other.
-        """
-        n = len(self.log_ratio)
-        kept = np.vstack([np.ones(n, bool), ~np.eye(n, dtype=bool)]) if n > 1 else np.ones((1, n), bool)
-        found = 2 * _log_mean(self.log_ratio, kept) - _log_mean(self.log_ratio_halves, kept)
-        error = np.sqrt((n - 1) * found[1:].var()) if n > 1 else np.nan
-        return float(found[0]), float(error)
-
-
-def _log_mean(log_values: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Log of the mean over the points that each row of `kept` keeps, of (..., points)."""
-    each = logsumexp(np.atleast_2d(log_values), axis=0)
-    found = [logsumexp(each[row]) - np.log(row.sum()) for row in kept]
-    return np.array(found) - np.log(np.atleast_2d(log_values).shape[0])
 
 
 @dataclass(frozen=True)
@@ -118,11 +96,13 @@ def fit_candidate(
     picked = np.random.default_rng(seed).choice(len(draws), size.points, p=first.weights)
     near = run(draws[picked, :-1], size.patients, "posterior")
     surface = fit_surface(declared, prior, near)
-    weighted = weigh(declared, surface, draws, observed)
-    picked = np.random.default_rng(seed + 2).choice(len(draws), size.fresh, p=weighted.weights)
+    taught = Taught(surface, weigh(declared, surface, draws, observed), draws, (prior, near))
+    picked = np.random.default_rng(seed + 2).choice(len(draws), size.fresh, p=taught.weighted.weights)
     parts = [picked[i : i + PART] for i in range(0, len(picked), PART)]
     anew = [run(draws[part, :-1], size.fresh_patients, f"fresh_{i}") for i, part in enumerate(parts)]
-    fresh = _compare(declared, weighted, picked, joined(anew), observed)
+    fresh = _compare(declared, taught, joined(anew), observed)
+    surface = fit_surface(declared, prior, near, *anew)
+    weighted = weigh(declared, surface, draws, observed)
     stages = (prior, near, *anew)
     notes = tuple(f"{name}: {note}" for stage in stages for note in stage.notes)
     runs = sum(stage.classes.size for stage in stages)
@@ -139,20 +119,10 @@ def fit_benchmark(declared: Calibration, name: str, size: Sizes, observed: Obser
 
 
 def _compare(
-    declared: Calibration,
-    weighted: Weighted,
-    picked: np.ndarray,
-    simulated: SimulatedPoints,
-    observed: ObservedResponses,
+    declared: Calibration, first: Taught, simulated: SimulatedPoints, observed: ObservedResponses
 ) -> Fresh:
-    def log_ratio(patients: SimulatedPoints) -> tuple[np.ndarray, np.ndarray]:
-        cumulative, progressed = fresh_probabilities(declared, patients)
-        probability = probabilities(cumulative, weighted.trial[picked], declared.lapse)
-        places = [declared.doses.index(dose) for dose in observed.doses]
-        responses = log_responses(probability[:, places], observed.counts)
-        found = responses + log_medians(progressed, declared, observed)
-        return cumulative, found - weighted.log_likelihood[picked]
-
-    cumulative, of_all = log_ratio(simulated)
-    halves = np.stack([log_ratio(simulated.every_second(start))[1] for start in (0, 1)])
-    return Fresh(picked, simulated, cumulative, of_all, halves)
+    cumulative, progressed = fresh_probabilities(declared, simulated, first.surface)
+    seen = log_of_any_trial(declared, cumulative, progressed, observed)
+    ratio = seen - log_of_any_trial(declared, *first.surface(simulated.points), observed)
+    evidence = correct(declared, first, simulated, observed, declared.seed + 7)
+    return Fresh(simulated, cumulative, ratio, evidence)

@@ -7,18 +7,22 @@ each docstring; whatever stands before them is carried along.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betainc, expit, gammaln, logit, xlogy
+from scipy.special import betainc, expit, gammaln, logit, logsumexp, xlogy
+from scipy.stats import norm
 
 from harness.calibration.declared import Calibration, Median
 from harness.calibration.observed import CLASSES, RESPONSE, ObservedResponses
 
-__all__ = ["GROUPS", "log_medians", "log_responses", "log_table", "probabilities"]
+__all__ = ["GROUPS", "TINY", "log_medians", "log_of_any_trial", "log_responses", "log_table", "probabilities"]
 
 GROUPS = {"deep": (0, 1), "partial": (2,), "none": (3, 4)}
 """Classes within which PFS is taken to be alike: published medians are of patients whose responses are fitted
 too, so what counts is PFS given the response."""
 
 TINY = 1e-12
+
+EFFECTS = 64
+"""Effects of a trial that stand for all."""
 
 
 def probabilities(cumulative: np.ndarray, trial: np.ndarray, lapse: float) -> np.ndarray:
@@ -75,6 +79,21 @@ def log_medians(progressed: np.ndarray, declared: Calibration, observed: Observe
         anywhere = (b - a) / float(declared.until.split()[0])
         total = total + np.log((1 - declared.lapse) * np.maximum(inside, 0) + declared.lapse * anywhere)
     return total
+
+
+def log_of_any_trial(
+    declared: Calibration, cumulative: np.ndarray, progressed: np.ndarray, observed: ObservedResponses
+) -> np.ndarray:
+    """Log likelihood of responses and medians, averaged over effects of a trial, (points,).
+
+    `cumulative` is (points, doses, classes - 1), `progressed` as in :func:`log_medians`. Effects are the
+    middles of `EFFECTS` equal parts of the normal.
+    """
+    places = [declared.doses.index(dose) for dose in observed.doses]
+    effects = declared.block.trial_sd * norm.ppf((np.arange(EFFECTS) + 0.5) / EFFECTS)
+    at = cumulative[:, places]
+    each = [log_responses(probabilities(at, e, declared.lapse), observed.counts) for e in effects]
+    return logsumexp(each, axis=0) - np.log(EFFECTS) + log_medians(progressed, declared, observed)
 
 
 def _shares(median: Median, declared: Calibration, observed: ObservedResponses) -> np.ndarray:

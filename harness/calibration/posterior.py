@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import expit, logit, logsumexp
 from scipy.stats import norm, qmc
 
 from harness.calibration.declared import Calibration
-from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
-from harness.calibration.observed import CLASSES, ObservedResponses, Predicted
+from harness.calibration.likelihood import TINY, log_medians, log_responses, log_table, probabilities
+from harness.calibration.observed import ObservedResponses, Predicted
 from harness.calibration.simulated import SimulatedPoints
-from harness.calibration.surface import Surface, counted
+from harness.calibration.surface import CENTRE, ROUNDS, Surface, counted
 
 __all__ = [
     "Weighted",
@@ -30,9 +30,6 @@ __all__ = [
     "weigh",
     "weigh_anew",
 ]
-
-SMOOTH = 1.0
-"""Virtual patients added to the simulated ones of a point, spread evenly over the classes."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +106,42 @@ def weigh_anew(declared: Calibration, found: Weighted, observed: ObservedRespons
     return replace(found, responses=responses, medians=medians)
 
 
-def fresh_probabilities(declared: Calibration, simulated: SimulatedPoints) -> tuple[np.ndarray, np.ndarray]:
-    """What :class:`Surface` gives, from the patients of each point alone."""
+def fresh_probabilities(
+    declared: Calibration, simulated: SimulatedPoints, surface: Surface
+) -> tuple[np.ndarray, np.ndarray]:
+    """What :class:`Surface` gives, from the patients of each point alone but for how it bends with dose.
+
+    Patients of a point at every dose tell how far it is from `surface`: each logit is off by a number and by
+    another for each factor e of dose. So what a probability is at a dose is also told by the other doses.
+    """
     n, at_most, in_group, came = counted(declared, simulated)
-    better = np.arange(1, len(CLASSES)) / len(CLASSES)
-    cumulative = (at_most + SMOOTH * better) / (n[..., None] + SMOOTH)
-    return cumulative, came / in_group[..., None]
+    cumulative, progressed = surface(simulated.points)
+    flat = (*progressed.shape[:2], -1)
+    cumulative = _off(declared, cumulative, at_most, np.broadcast_to(n[..., None], at_most.shape))
+    weights = np.broadcast_to(in_group[..., None], came.shape)
+    found = _off(declared, progressed.reshape(flat), came.reshape(flat), weights.reshape(flat))
+    return np.maximum.accumulate(cumulative, axis=-1), found.reshape(progressed.shape)
+
+
+def _off(declared: Calibration, p: np.ndarray, successes: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Probabilities whose logits are off from those of `p` by a line in ln dose, all (points, doses, ...).
+
+    Logistic regressions by Newton's method, with a standard normal prior on both numbers of a line.
+    """
+    x = np.log(np.array(declared.doses) / CENTRE)[:, None]
+    start = logit(np.clip(p, TINY, 1 - TINY))
+    level, slope = np.zeros((2, len(p), 1, p.shape[-1]))
+    for _ in range(ROUNDS):
+        now = expit(start + level + slope * x)
+        left, spread = successes - n * now, n * now * (1 - now)
+        gradient = [(left * f).sum(axis=1, keepdims=True) for f in (1.0, x)]
+        gradient = [each - own for each, own in zip(gradient, (level, slope), strict=True)]
+        ll, ls, ss = ((spread * f).sum(axis=1, keepdims=True) for f in (1.0, x, x * x))
+        ll, ss = ll + 1, ss + 1
+        size = ll * ss - ls * ls
+        steps = (ss * gradient[0] - ls * gradient[1]) / size, (ll * gradient[1] - ls * gradient[0]) / size
+        level, slope = (own + np.clip(step, -1, 1) for own, step in zip((level, slope), steps, strict=True))
+    return expit(start + level + slope * x)
 
 
 def log_predictive(

@@ -54,6 +54,10 @@ class SimulatedPoints:
     failed: int
     notes: tuple[str, ...] = ()
 
+    def take(self, places: np.ndarray) -> SimulatedPoints:
+        """Some of the points; failures are told by the whole alone."""
+        return SimulatedPoints(self.points[places], self.classes[places], self.pfs[places], 0)
+
     def every_second(self, start: int) -> SimulatedPoints:
         """Half of the patients of each point, the first or the second of each pair."""
         return replace(self, classes=self.classes[..., start::2], pfs=self.pfs[..., start::2])

@@ -21,7 +21,7 @@ from harness.calibration.likelihood import GROUPS
 from harness.calibration.observed import CLASSES
 from harness.calibration.simulated import SimulatedPoints
 
-__all__ = ["Surface", "counted", "fit_surface"]
+__all__ = ["CENTRE", "ROUNDS", "Surface", "counted", "fit_surface"]
 
 RIDGE = 1.0
 """Weight of a standard normal prior on every coefficient but the first."""

@@ -10,12 +10,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for
+from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for, dress
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_by_dose", "draw_comparison", "draw_designs", "draw_regimens", "draw_responses"]
 
 COLUMNS = 3
+
+FAR = 12.0
+"""Units of log probability below the best beyond which a number is written in place of a point."""
+
+LETTERS = 12
+"""Size of the labels: read from the back of a room, at the width of a slide."""
 
 
 def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
@@ -33,14 +39,15 @@ def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]
             doses = line["dose"] / 1e6
             each.fill_between(doses, line["low"], line["high"], color=COLOURS[i], alpha=0.2, linewidth=0)
             each.plot(doses, line["median"], "o-", color=COLOURS[i], markersize=4, label=label)
-        each.set_title(own["label"].iloc[0], fontsize=9, color=INK, loc="left")
+        dress(each, LETTERS)
+        each.set_title(own["label"].iloc[0], fontsize=LETTERS, color=INK, loc="left")
         each.set_xscale("log")
-        each.set_xticks(doses, [f"{dose:g}" for dose in doses], fontsize=8)
+        each.set_xticks(doses, [f"{dose:g}" for dose in doses])
         each.minorticks_off()
         each.set_ylim(0, 102)
-        each.set_xlabel(MILLIONS)
+        each.set_xlabel(MILLIONS if name in names[-COLUMNS:] else "")
     drawn[0].set_ylabel(with_unit("response", "percent"))
-    drawn[0].legend(fontsize=8, frameon=False)
+    drawn[0].legend(fontsize=LETTERS - 1, frameon=False)
     return drawn
 
 
@@ -61,28 +68,32 @@ def draw_by_dose(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """
     table = outcome.tables["by_dose"]
     names = list(dict.fromkeys(table["label"]))
-    drawn = axes_for(axes, len(BY_DOSE) * len(names), width=3.0, height=2.3, across=len(BY_DOSE))
+    drawn = axes_for(axes, len(BY_DOSE) * len(names), width=3.0, height=2.2, across=len(BY_DOSE))
     tops = _tops(table)
+    bands = {"what trials would show": ("trial_low", "trial_high"), "what is not known": ("low", "high")}
     for row, label in enumerate(names):
         for column, (name, said) in enumerate(BY_DOSE.items()):
             each = drawn[row * len(BY_DOSE) + column]
             line = table[(table["outcome"] == name) & (table["label"] == label)]
             doses, top = line["dose"] / 1e6, tops[name]
-            for ends, alpha in ((("trial_low", "trial_high"), 0.15), (("low", "high"), 0.3)):
+            dress(each, LETTERS)
+            for (band, ends), alpha in zip(bands.items(), (0.15, 0.3), strict=True):
                 low, high = (line[end].clip(upper=top) for end in ends)
-                each.fill_between(doses, low, high, alpha=alpha, color=COLOURS[0], linewidth=0)
+                each.fill_between(doses, low, high, alpha=alpha, color=COLOURS[0], linewidth=0, label=band)
             median = line["median"].where(line["median"] <= top)
             each.plot(doses, median, color=COLOURS[0], linewidth=1.8)
             each.set_xscale("log")
             each.set_xticks([10, 100, 1000], ["10", "100", "1000"])
+            each.minorticks_off()
             each.set_yscale("log" if name == "cmax" else "linear")
             if name != "cmax":
                 each.set_ylim(0, top)
             else:
                 each.set_ylim(table.loc[table["outcome"] == name, "trial_low"].min() / 2, 2 * top)
-            each.set_title(said if row == 0 else "", fontsize=9, color=INK, loc="left")
+            each.set_title(said if row == 0 else "", fontsize=LETTERS, color=INK, loc="left")
             each.set_xlabel(MILLIONS if row == len(names) - 1 else "")
-        drawn[row * len(BY_DOSE)].set_ylabel(label.replace(", ", ",\n"), fontsize=9)
+        drawn[row * len(BY_DOSE)].set_ylabel(label.replace(", ", ",\n").replace(" by ", "\nby "))
+    drawn[1].legend(fontsize=LETTERS - 2, frameon=False, loc="upper left")  # rates are the lowest there
     return drawn
 
 
@@ -107,11 +118,14 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         (o for o in set(table["outcome"]) if o.startswith("response_")), key=lambda o: float(o[9:])
     )
     said = {"orr": with_unit("overall response", "percent"), "pfs": with_unit("median PFS", "month")}
-    said |= {each: with_unit(f"in response, month {each[9:]}", "percent") for each in later}
+    said |= {each: with_unit(f"response, month {each[9:]}", "percent") for each in later}
     shown = ["orr", *later, "pfs"]
-    drawn = axes_for(axes, len(shown), width=2.9, height=0.13 * len(arms) * (len(names) + 1.5) + 1.2)
+    drawn = axes_for(axes, len(shown), width=3.3, height=0.13 * len(arms) * (len(names) + 1.5) + 1.2)
     tops = {name: 102.0 if name != "pfs" else _tops(table)["pfs"] for name in shown}
     for each, name in zip(drawn, shown, strict=True):
+        dress(each, LETTERS)
+        for place in range(0, len(arms), 2):
+            each.axhspan(place - 0.5, place + 0.5, color=INK, alpha=0.05, linewidth=0)
         for i, label in enumerate(names):
             line = table[(table["outcome"] == name) & (table["label"] == label)]
             ends = line[["low", "high", "trial_low", "trial_high", "median"]].clip(upper=tops[name])
@@ -123,14 +137,16 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         each.set_yticks(np.arange(len(arms))[::-1], arms if each is drawn[0] else [])
         each.set_xlabel(said[name])
         each.set_xlim(0, tops[name])
-    drawn[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        each.set_ylim(-0.5, len(arms) - 0.5)
+    drawn[-1].legend(fontsize=LETTERS - 1, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return drawn
 
 
 def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Log evidence that a trial is expected to give a candidate over the nearest other one, by design."""
     table = outcome.tables["designs"]
-    (drawn,) = axes_for(axes, 1, width=7.5, height=0.55 * table["design"].nunique() + 1.3)
+    (drawn,) = axes_for(axes, 1, width=10.0, height=0.55 * table["design"].nunique() + 1.3)
+    dress(drawn, LETTERS)
     names, truths = (list(dict.fromkeys(table[column])) for column in ("design", "truth"))
     labels = table.drop_duplicates("truth").set_index("truth")["label"]
     least = table.groupby(["design", "truth"])["log_evidence"].min()
@@ -149,8 +165,8 @@ def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     drawn.set_xlabel("log evidence over the nearest other (dotted: 20 to 1)")
     drawn.legend(
         title="trials drawn from",
-        title_fontsize=8,
-        fontsize=8,
+        title_fontsize=LETTERS - 1,
+        fontsize=LETTERS - 1,
         frameon=False,
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
@@ -161,19 +177,32 @@ def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
 def draw_comparison(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Log evidence of the responses that were fitted, and log probability of the trial that was not."""
     table = outcome.tables["comparison"].iloc[::-1]
-    drawn = axes_for(axes, 2, width=4.4, height=0.34 * len(table) + 1.1)
-    _dots(drawn[0], table, "log_evidence_responses", None, "log evidence, responses of the fitted trial")
-    _dots(drawn[1], table, "blind_log_p", "blind_error", "log probability, trial that was not fitted")
+    drawn = axes_for(axes, 2, width=5.2, height=0.4 * len(table) + 1.1)
+    _dots(
+        drawn[0],
+        table,
+        "log_evidence_responses",
+        "log_evidence_responses_error",
+        "log evidence, responses fitted",
+    )
+    _dots(drawn[1], table, "blind_log_p", "blind_error", "log probability, trial not fitted")
     drawn[1].set_yticklabels([])
     return drawn
 
 
-def _dots(axes: Axes, table: pd.DataFrame, column: str, error: str | None, label: str) -> None:
+def _dots(axes: Axes, table: pd.DataFrame, column: str, error: str, label: str) -> None:
+    """One row each; what is far below the best is a number at the edge, so that others can be told apart."""
+    dress(axes, LETTERS)
     place = np.arange(len(table))
-    bar = None if error is None else table[error]
     benchmark = table["log_evidence"].isna().to_numpy()
+    values = table[column].to_numpy()
+    edge = values.max() - FAR
     for chosen, colour in ((~benchmark, COLOURS[0]), (benchmark, COLOURS[1])):
-        xerr = None if bar is None else bar[chosen]
-        axes.errorbar(table[column][chosen], place[chosen], xerr=xerr, fmt="o", color=colour, capsize=3)
+        near = chosen & (values >= edge)
+        axes.errorbar(values[near], place[near], xerr=table[error][near], fmt="o", color=colour, capsize=3)
+        for at in np.flatnonzero(chosen & ~near):
+            axes.text(edge, at, f"\u2190 {values[at]:.1f}", color=colour, fontsize=LETTERS, va="center")
+    axes.set_xlim(edge - 0.5, values.max() + 1)
+    axes.set_ylim(-0.5, len(table) - 0.5)
     axes.set_yticks(place, table["label"])
     axes.set_xlabel(label)

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binom, multinomial
+from scipy.integrate import quad
+from scipy.stats import binom, multinomial, norm
 
 from harness.calibration.benchmarks import DIMENSIONS, benchmark
 from harness.calibration.declared import read_calibration
-from harness.calibration.fitted import PART, Fresh, fit_candidate
-from harness.calibration.likelihood import log_medians, log_responses, log_table, probabilities
+from harness.calibration.evidence import Taught, correct, log_ratio_of_means
+from harness.calibration.fitted import PART, fit_candidate
+from harness.calibration.likelihood import (
+    log_medians,
+    log_of_any_trial,
+    log_responses,
+    log_table,
+    probabilities,
+)
 from harness.calibration.observed import ObservedResponses, class_of, read_blind, read_observed
 from harness.calibration.posterior import (
     draw_prior,
@@ -90,6 +98,20 @@ def test_the_median_of_n_lies_between_two_times_as_often_as_the_middle_of_n_does
     assert log_medians(progressed, one, observed) == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_likelihood_of_any_trial_is_the_integral_over_its_effect(declared, observed):
+    cumulative = np.tile([0.3, 0.5, 0.8, 0.98], (1, len(declared.doses), 1))
+    progressed = np.full((1, len(declared.doses), 3, 4), 0.5)
+    places = [declared.doses.index(dose) for dose in observed.doses]
+
+    def of_effect(effect):
+        p = probabilities(cumulative[0, places], np.array(effect), declared.lapse)
+        return math.exp(log_responses(p, observed.counts)) * norm.pdf(effect, 0, declared.block.trial_sd)
+
+    expected = math.log(quad(of_effect, -4, 4)[0]) + log_medians(progressed, declared, observed)[0]
+    found = log_of_any_trial(declared, cumulative, progressed, observed)
+    assert found == pytest.approx([expected], abs=0.02)
+
+
 def test_a_median_is_left_out_with_its_cohort(declared, observed):
     progressed = np.full((len(declared.doses), 3, 4), 0.5)
     progressed[..., 1::2] = 0.6
@@ -118,11 +140,29 @@ def test_a_surface_finds_the_probabilities_that_patients_were_drawn_from(declare
     assert progressed[..., 0, :].mean(axis=(0, 1)) == pytest.approx(1 - np.exp(-bounds / 10), abs=0.02)
 
 
-def test_fresh_patients_have_the_surface_that_they_were_drawn_from(declared):
+def test_fresh_patients_say_what_is_true_at_their_point_whatever_the_surface_is(declared):
+    """A surface whose logits are off by a line in ln dose, which is what fresh patients can tell."""
     points = np.zeros((1, 2))
+    taught, _ = logistic_patients(declared, np.random.default_rng(1).standard_normal((400, 2)), 50, 2)
+    surface = fit_surface(declared, taught)
+    surface.response[0] += 0.7
+    surface.response[3] -= 0.3  # of ln dose, after the intercept and two coordinates
     patients, truth = logistic_patients(declared, points, 20_000, 3)
-    cumulative, _ = fresh_probabilities(declared, patients)
-    assert cumulative[0, :, 0] == pytest.approx(truth[0], abs=0.01)
+    assert abs(surface(points)[0][0, :, 0] - truth[0]).max() > 0.1
+    cumulative, progressed = fresh_probabilities(declared, patients, surface)
+    assert cumulative[0, :, 0] == pytest.approx(truth[0], abs=0.02)
+    bounds = np.array([b for median in declared.medians.values() for b in median.bounds])
+    assert progressed[0, :, 0] == pytest.approx(np.tile(1 - np.exp(-bounds / 10), (5, 1)), abs=0.02)
+
+
+def test_patients_of_other_doses_make_a_fresh_probability_more_certain(declared):
+    taught, _ = logistic_patients(declared, np.random.default_rng(1).standard_normal((400, 2)), 50, 2)
+    surface = fit_surface(declared, taught)
+    patients, truth = logistic_patients(declared, np.zeros((300, 2)), 100, 3)
+    own = (patients.classes == 0).mean(axis=-1)
+    cumulative, _ = fresh_probabilities(declared, patients, surface)
+    off = (cumulative[..., 0] - truth)[:, 3].std() / (own - truth)[:, 3].std()
+    assert 0.3 < off < 0.7
 
 
 def test_the_evidence_of_a_benchmark_hangs_on_no_seed_and_without_dose_all_doses_are_alike(
@@ -155,7 +195,7 @@ TINY = {"points": 8, "patients": 4, "draws": 256, "fresh": 2, "fresh_patients": 
 def small(tmp_path_factory):
     """The file with a size of its own, and the study of one candidate with it."""
     folder = tmp_path_factory.mktemp("calibration")
-    text = FILE.read_text("utf-8").replace("sizes:\n", f"sizes:\n  tiny: {TINY}\n".replace("'", ""))
+    text = FILE.read_text("utf-8").replace("\nsizes:\n", f"\nsizes:\n  tiny: {TINY}\n".replace("'", ""))
     path = folder / "candidates.yaml"
     path.write_text(text, encoding="utf-8")
     given = {"declared": str(path), "budget": "tiny", "candidates": ["waning"], "kept": str(folder / "kept")}
@@ -236,12 +276,43 @@ def test_unknown_candidates_and_sizes_are_told():
 def test_the_noise_of_few_patients_is_taken_out_of_the_evidence():
     """Likelihoods with log-normal noise, of twice the variance from half of the patients."""
     rng = np.random.default_rng(8)
-    noise = rng.normal(0, 0.6, (2, 4000))
-    fresh = Fresh(np.arange(4000), None, None, noise.mean(axis=0), noise)
-    assert np.log(np.exp(fresh.log_ratio).mean()) == pytest.approx(0.09, abs=0.03)
-    correction, error = fresh.correction()
-    assert correction == pytest.approx(0, abs=4 * error)
-    assert error < 0.03
+    noise = rng.normal(0, 0.6, (2, 1500))
+    of_all = noise.mean(axis=0)
+    assert np.log(np.exp(of_all).mean()) == pytest.approx(0.09, abs=0.04)
+    found = log_ratio_of_means(of_all, noise, np.zeros(1500))
+    assert found.value == pytest.approx(0, abs=4 * found.error)
+    assert found.error < 0.05
+
+
+def test_what_is_known_takes_what_both_share_out_of_an_evidence():
+    rng = np.random.default_rng(9)
+    shared, own = rng.normal(0, 1, 64), rng.normal(0, 0.1, 64)
+    alone = log_ratio_of_means(shared + own, np.stack([shared + own] * 2), np.zeros(64))
+    both = log_ratio_of_means(shared + own, np.stack([shared + own] * 2), shared - 2)
+    assert both.error < alone.error / 5
+    assert both.value == pytest.approx(2, abs=4 * both.error)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.6])
+def test_an_evidence_is_that_of_the_truth_whatever_the_first_surface_is(declared, observed, offset):
+    """Patients of a logistic law, against its own mean over the prior; one surface has an intercept off."""
+    many = ObservedResponses(observed.doses, np.array([[8, 0, 0, 4, 0]] * 4))
+    draws = draw_prior(2, 1 << 14, 12)
+    prior, _ = logistic_patients(declared, draws[:300, :-1], 40, 13)
+    first = fit_surface(declared, prior)
+    first.response[0] += offset
+    weighted = weigh(declared, first, draws, many)
+    picked = np.random.default_rng(14).choice(len(draws), 48, p=weighted.weights)
+    fresh, _ = logistic_patients(declared, draws[picked, :-1], 400, 15)
+    found = correct(declared, Taught(first, weighted, draws, (prior,)), fresh, many, 16)
+    _, truth = logistic_patients(declared, draws[:, :-1], 1, 17)
+    alone = declared.model_copy(update={"medians": {}})
+    cumulative = np.stack([truth, truth, truth, np.ones_like(truth)], axis=-1)
+    for name, seen in (("responses", many), ("responses_without_50", many.without(50e6))):
+        each = log_of_any_trial(alone, cumulative, np.zeros((len(truth), 1, 1, 0)), seen)
+        expected = np.log(np.exp(each - each.max()).mean()) + each.max()
+        assert found[name].value == pytest.approx(expected, abs=max(3 * found[name].error, 0.05))
+        assert found[name].error < 0.2
 
 
 def test_fresh_points_are_kept_in_parts_and_an_interruption_costs_the_last(small, tmp_path):

@@ -25,7 +25,7 @@ COHORT = """
 arms:
   high: {doses: [450e6], patients: 12, observed: {orr: 75, transgene_14: 1e4}}
   split: {doses: [150e6, 300e6@7], patients: 3}
-observed: {orr: 70, median_pfs: 9, pfs_6: 60}
+observed: {orr: 67, median_pfs: 9, pfs_6: 60}
 observables: {transgene: [14, 28], M_protein_change: [91]}
 response_days: [91]
 progression_months: [6]
@@ -109,11 +109,20 @@ def test_a_posterior_of_other_data_is_refused(folder):
         ("orr: 75", "orrr: 75", "orrr"),
         ("patients: 12", "patients: 0", "patients"),
         ("orr: 75", "orr: 175", "175 is no percentage"),
-        ("observed: {orr: 70", "observed: {orr_91: 70", "orr_91"),
+        ("observed: {orr: 67", "observed: {orr_91: 70", "orr_91"),
         ("median_pfs: 9, pfs_6: 60", "pfs_6: -1", "all arms: pfs_6"),
         ("transgene: [14, 28]", "transgen: [14, 28]", "transgen"),
         ("doses: [450e6]", "doses: [0.5]", "cell"),
         ("patients: 3}", "patient: 3}", "patient"),
+        ("doses: [450e6]", "doses: [450 mg]", "mg does not convert to cells"),
+        ("doses: [450e6]", "doses: [-450e6]", "arms: high: dose '-450e6'"),
+        ("patients: 12", "patients: -12", "-12"),
+        ("orr: 75", "orr: 77", "77 percent of 12 patients is 9.24, no whole number"),
+        ("median_pfs: 9", "median_pfs: -9", "median_pfs: expected a positive number"),
+        ("transgene: [14, 28]", "transgene: [14, 28, 14]", "observables: transgene: a time stands twice"),
+        ("transgene: [14, 28]", "transgene: [14, 4000]", "4000 is not between 0 and until"),
+        ("response_days: [91]", "response_days: [-1]", "response_days: -1"),
+        ("progression_months: [6]", "progression_months: [6, 60]", "progression_months: 60"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(folder, capsys, old, new, said):
