@@ -1,6 +1,7 @@
 """Evidence and posterior of calibrated candidates by nested sampling, beside the weighted draws of the prior.
 
-Usage: ``python -m benchmarks.evidence [CANDIDATE ...] [--size SIZE] [--kept FOLDER]``, all candidates with
+Usage: ``python -m benchmarks.evidence [CANDIDATE ...] [--size SIZE] [--kept FOLDER]
+[--live POINTS]``, all candidates with
 parameters at the size `small` unless told; FOLDER is `kept` of what ``cart calibrate --out`` wrote. It needs
 ``pip install dynesty``, which nothing else does. Both know the same surface, so that they differ by how they
 integrate alone. A line a candidate: log evidence of both with the error of dynesty, draws that count, and the
@@ -28,7 +29,7 @@ LIVE = 250
 PRECISION = 0.2
 
 
-def nested(declared, observed, found: Fitted) -> tuple[float, float, np.ndarray]:
+def nested(declared, observed, found: Fitted, live: int) -> tuple[float, float, np.ndarray]:
     """Log evidence on the surface of a candidate, its error, and equally weighted draws."""
 
     def log_likelihood(z: np.ndarray) -> float:
@@ -38,7 +39,7 @@ def nested(declared, observed, found: Fitted) -> tuple[float, float, np.ndarray]
         return norm.ppf(np.clip(u, 1e-12, 1 - 1e-12))
 
     dimensions, rng = found.draws.shape[1], np.random.default_rng(declared.seed)
-    sampler = NestedSampler(log_likelihood, prior, dimensions, nlive=LIVE, sample="rwalk", rstate=rng)
+    sampler = NestedSampler(log_likelihood, prior, dimensions, nlive=live, sample="rwalk", rstate=rng)
     sampler.run_nested(dlogz=PRECISION, print_progress=False)
     result = sampler.results
     return result.logz[-1], result.logzerr[-1], result.samples_equal(rstate=rng)
@@ -50,13 +51,14 @@ def main() -> None:
     parser.add_argument("candidates", nargs="*")
     parser.add_argument("--size", default="small")
     parser.add_argument("--kept", type=Path)
+    parser.add_argument("--live", type=int, default=LIVE)
     asked = parser.parse_args()
     declared = read_calibration(repository() / "validation" / "dose" / "candidates.yaml")
     observed = read_observed(declared)
     for name in asked.candidates or [name for name in declared.candidates if declared.priors(name)]:
         size = declared.size(asked.size)
         found = fit_candidate(declared, name, size, observed, choose_executor(1), None, asked.kept)
-        evidence, error, draws = nested(declared, observed, found)
+        evidence, error, draws = nested(declared, observed, found, asked.live)
         weights = found.weighted.weights
         mean = weights @ found.draws
         sd = np.sqrt(weights @ (found.draws - mean) ** 2)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for, dress
+from harness.figures.style import COLOURS, INK, LETTERS, SomeAxes, Style, axes_for, dress
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_by_dose", "draw_comparison", "draw_designs", "draw_regimens", "draw_responses"]
@@ -19,9 +19,6 @@ COLUMNS = 3
 
 FAR = 12.0
 """Units of log probability below the best beyond which a number is written in place of a point."""
-
-LETTERS = 12
-"""Size of the labels: read from the back of a room, at the width of a slide."""
 
 
 def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:

@@ -29,6 +29,7 @@ __all__ = [
     "DASHES",
     "DRAWS",
     "INK",
+    "LETTERS",
     "SomeAxes",
     "Style",
     "axes_for",
@@ -51,6 +52,8 @@ SomeAxes = Sequence[Axes] | np.ndarray
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
 INK = "#1f2328"
+LETTERS = 12
+"""Size of labels that are read from the back of a room, at the width of a slide."""
 DRAWS: Style = {"color": INK, "linewidth": 5, "alpha": 0.35, "zorder": 3}
 """A line over what draws of the parameters make of a number, beside its own interval."""
 
