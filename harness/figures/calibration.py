@@ -121,8 +121,8 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     tops = {name: 102.0 if name != "pfs" else _tops(table)["pfs"] for name in shown}
     for each, name in zip(drawn, shown, strict=True):
         dress(each, LETTERS)
-        for place in range(0, len(arms), 2):
-            each.axhspan(place - 0.5, place + 0.5, color=INK, alpha=0.05, linewidth=0)
+        for stripe in range(0, len(arms), 2):
+            each.axhspan(stripe - 0.5, stripe + 0.5, color=INK, alpha=0.05, linewidth=0)
         for i, label in enumerate(names):
             line = table[(table["outcome"] == name) & (table["label"] == label)]
             ends = line[["low", "high", "trial_low", "trial_high", "median"]].clip(upper=tops[name])
@@ -198,7 +198,9 @@ def _dots(axes: Axes, table: pd.DataFrame, column: str, error: str, label: str) 
         near = chosen & (values >= edge)
         axes.errorbar(values[near], place[near], xerr=table[error][near], fmt="o", color=colour, capsize=3)
         for at in np.flatnonzero(chosen & ~near):
-            axes.text(edge, at, f"\u2190 {values[at]:.1f}", color=colour, fontsize=LETTERS, va="center")
+            axes.text(
+                edge, float(at), f"\u2190 {values[at]:.1f}", color=colour, fontsize=LETTERS, va="center"
+            )
     axes.set_xlim(edge - 0.5, values.max() + 1)
     axes.set_ylim(-0.5, len(table) - 0.5)
     axes.set_yticks(place, table["label"])
