@@ -178,7 +178,8 @@ def candidates():
     doses = {"dose": [5e7, 4.5e8], "low": [20.0, 60.0], "median": [30.0, 70.0], "high": [40.0, 80.0]}
     one = [pd.DataFrame({"candidate": "a", "label": "A", "outcome": each, **doses}) for each in ("orr", "cr")]
     compared = {"label": ["A", "B"], "log_evidence": [-9.0, np.nan], "log_evidence_responses": [-9.0, -8.0]}
-    compared |= {"blind_log_p": [-5.0, -6.0], "blind_error": [0.1, 0.2]}
+    compared |= {"blind_log_p": [-5.0, -60.0], "blind_error": [0.1, 0.2]}  # the second one is off the axes
+    compared |= {"log_evidence_responses_error": [0.2, 0.1]}
     return Outcome({}, {"responses": pd.concat(one), "comparison": pd.DataFrame(compared)})
 
 
