@@ -37,7 +37,7 @@ help:
 $(RUNS): pyproject.toml $(CONSTRAINTS)
 	@test -n "$(INTERPRETER)"
 	$(INTERPRETER) -m venv $(VENV)
-	$(BIN)/python $(INSTALL) --no-compile --editable '.[exchange,fast]'
+	$(BIN)/python $(INSTALL) --no-compile --editable '.[copasi,fast]'
 	@touch $@
 
 # petab-gui carries a benchmark problem of PEtab, which a test fits, and petabtests its test suite; what the windows of the one

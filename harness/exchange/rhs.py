@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -164,7 +164,23 @@ def solve(
     numpy.ndarray
         Shape (n, k); NaN from where the integration failed on.
     """
-    module = _compiled(equations)
+    return _solved(
+        python_text(equations), times.tobytes(), tuple(observables), relative_tolerance, absolute_tolerance
+    ).copy()
+
+
+@lru_cache(maxsize=1)
+def _solved(
+    text: str,
+    output: bytes,
+    observables: tuple[str, ...],
+    relative_tolerance: float,
+    absolute_tolerance: float,
+) -> np.ndarray:
+    """The same from the text of a module; kept, because files of two levels of SBML give the same one."""
+    module: dict[str, Any] = {}
+    exec(text, module)
+    times = np.frombuffer(output)
     stops = sorted({0.0, *(t for t in module["moments"]() if t <= times[-1]), float(times[-1])})
     rows = np.full((len(times), len(observables)), math.nan)
     state = np.array(module["initial"](), float)
@@ -200,12 +216,6 @@ def _rates(
         return np.array(rhs(time, states.tolist()), float)
     except (ArithmeticError, TypeError, ValueError):
         return rhs(time, states)
-
-
-def _compiled(equations: Equations) -> dict[str, Any]:
-    module: dict[str, Any] = {}
-    exec(python_text(equations), module)
-    return module
 
 
 def _read(module: dict[str, Any], time: float, state: np.ndarray, observables: Sequence[str]) -> list[float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -179,6 +180,10 @@ class Study:
 
     def kept_times(self) -> np.ndarray:
         """Times of rows that are kept: `times`; moments of regimens and visits of rules, twice."""
+        return self._kept_times
+
+    @cached_property
+    def _kept_times(self) -> np.ndarray:
         if not self.keep:
             return self.times
         visits = [rule.visits(self.times[-1]) for rule in self.rules]

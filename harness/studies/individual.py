@@ -29,6 +29,10 @@ STARTS = 3
 FURTHEST = 20.0
 """Bound of each random effect, in standard deviations: further out parameters are no numbers any more."""
 
+ENOUGH = 1e-5
+"""Change of half the squared distance, and of the margins, at which a search ends: margins of two runs differ
+by what their error controls did, and a search for more goes on in that, with ten runs for each step."""
+
 MARGIN = 1e-3
 """How far inside its category (percent of baseline) the search ends: at the bound rounding would decide."""
 
@@ -95,7 +99,7 @@ def estimate(patient: Patient) -> Estimate:
             method="SLSQP",
             bounds=[(-FURTHEST, FURTHEST)] * patient.omega.size,
             constraints={"type": "ineq", "fun": search.margins, "jac": search.slopes},
-            options={"ftol": 1e-9, "maxiter": 100},
+            options={"ftol": ENOUGH, "maxiter": 100},
         )
     return search.found()
 

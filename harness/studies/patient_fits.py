@@ -53,7 +53,7 @@ OUTCOMES = repository() / "validation" / "trials" / "trial_outcomes.csv"
 TRIED = 16
 """Patients with random effects on which the engines are held against each other."""
 
-RUNS_A_FIT = 3 * SAMPLE
+RUNS_A_FIT = 2 * SAMPLE
 """About how many simulations one fit takes."""
 
 

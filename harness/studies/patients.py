@@ -63,7 +63,7 @@ class Patients(PatientsDeclaration):
         What runs the simulations, fits and draws alike: by default the kernel, with its derivatives.
     """
 
-    SECONDS_A_STEP: ClassVar[float] = 3e-3
+    SECONDS_A_STEP: ClassVar[float] = 1.5e-3
 
     def inputs(self) -> tuple[Path, ...]:
         return *super().inputs(), PatientFits(self).path

@@ -212,6 +212,17 @@ def test_both_engines_find_the_same_patient():
     assert found["kernel"].effects == pytest.approx(found["roadrunner"].effects, abs=2e-3)
 
 
+def test_a_search_ends_where_two_runs_can_tell_no_more():
+    work = PatientFits(Patients(engine="kernel"))
+    effects = work.omegas(Patients().effects)
+    design = work._design(work.groups.loc[["5e+07 SD"]], effects, np.zeros(len(effects)))
+    study, omega = work._plan(design, ("M_protein_change",)).study, np.array(list(effects.values()))
+    found = estimate(Patient(study, 50e6, "SD", work._typical(effects), omega, 28.0, RULE))
+    assert found.effects @ found.effects / 2 == pytest.approx(25.0619, abs=1e-3)  # sought to 1e-9, too
+    assert found.in_category
+    assert found.runs < 600
+
+
 def test_a_category_out_of_reach_is_shown_as_such():
     work = PatientFits(Patients())
     group = work.groups.loc[["1.5e+08 PD"]]

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from numba.core.registry import cpu_target
 
 from harness.simulation.kernel import store
 
@@ -50,6 +51,29 @@ def test_a_kernel_is_compiled_once_and_each_text_has_its_own(cache):
     assert sum(again.twice.stats.cache_hits.values()) == 1
     assert {path: path.stat().st_mtime_ns for path in kept(cache)} == stamps
     assert load(TEXT.format(factor=3)).twice(2.0) == 6
+
+
+MIXED = """
+import numba
+import numpy as np
+entry = numba.njit(cache=True)
+
+@entry
+def mixed(x, n):
+    y = np.zeros(2, np.int64)
+    y[n] = n + n
+    return x + x, x + n, n + n, y[n] + x, y[n] // 2
+"""
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_numba_is_asked_once_has_the_types_of_each_place_and_is_given_back():
+    found = store.load_kernel(MIXED, lambda module: module.mixed(0.5, 1)).mixed(0.5, 1)
+    assert found == (1.0, 1.5, 2, 2.5, 1)
+    assert [type(each) for each in found] == [float, float, int, float, int]
+    with store._types_once():
+        assert "resolve_function_type" in vars(cpu_target.typing_context)
+    assert "resolve_function_type" not in vars(cpu_target.typing_context)
 
 
 @pytest.mark.parametrize("suffix", [".py", ".nbi", ".nbc", ".json"])
