@@ -20,7 +20,7 @@ import numpy as np
 from harness.analysis.moments import apart
 from harness.models.loading import load
 from harness.models.solver_form import log_state
-from harness.models.starting import Startable, startable, underway
+from harness.models.starting import startable, underway
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
@@ -83,7 +83,7 @@ class Form:
         self._program = program
         self._logged = logarithms
         text = program.sbml(logarithms, infusion)
-        self._startable = Startable(underway(text)) if logarithms else startable(text)
+        self._startable = startable(underway(text) if logarithms else text)
         with quiet():
             self._engine = load(self._startable.sbml)
         self._pristine = self._engine.saveStateS() if self._startable.delayed else ""

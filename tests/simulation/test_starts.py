@@ -179,3 +179,15 @@ def test_the_kernel_follows_initial_assignments_too(tmp_path):
     ]
     assert [run.attrs["engine"] for run in runs] == ["roadrunner", "kernel"]
     np.testing.assert_allclose(runs[1].P, runs[0].P, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "text", ["compartment V = 2*a; k = 1", "compartment V = 1; k = 2*a", "V = b; b = 2*a; k = 1"]
+)
+def test_a_pool_solved_as_a_logarithm_starts_from_the_values_of_a_run_too(text, tmp_path):
+    path = tmp_path / "own.ant"
+    head = "compartment C = 1; substanceOnly species S in C; S = S0; a = 0.1; S0 = 20*a"
+    path.write_text(f"model own()\n {head}\n {text}\n S => ; k*V*S\nend\n")
+    path.with_suffix(".yaml").write_text("solver: {logarithms: [S]}\n")
+    found = simulate(str(path), changes={"a": 0.5}, times=[0, 1, 2])
+    assert found.S.to_numpy() == pytest.approx(10 * np.exp(-np.arange(3)), rel=1e-4)
