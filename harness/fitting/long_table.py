@@ -49,6 +49,7 @@ REMARK = "C"
 """Column of NONMEM whose rows with anything in it are remarks."""
 
 NOTHING = ("", ".", "NA")
+OF_DOSES = ("RATE", "TINF", "ADDL", "II", "SS")
 MOST_DOSES = 10_000
 
 
@@ -165,6 +166,10 @@ class _Reading:
                 table = table.drop(columns=heading)
             elif heading not in {*own, self.declared.group}:
                 unknown.append(heading)
+        if "" in unknown:
+            raise InputError(
+                f"{self.path}: a column without a heading; is there a comma too many in each row?"
+            )
         if unknown:
             wanted = "a usual name or remark under columns, or under parameters, covariates or group"
             raise InputError(f"{self.path}: column {', '.join(unknown)}: say in table what it is, {wanted}")
@@ -182,6 +187,7 @@ class _Reading:
     def laid(self) -> Laid:
         """Subjects and observations of the file."""
         self._require_together()
+        self._require_order()
         doses: dict[str, list[Dose]] = {name: [] for name in dict.fromkeys(self.cells["ID"])}
         rows: list[tuple] = []
         compartments: dict[str, int] = {}
@@ -204,8 +210,12 @@ class _Reading:
         return Laid(subjects, table, self.ignored)
 
     def _require_together(self) -> None:
-        """Rows of a subject stand together: NONMEM would take a name that comes again for another subject."""
+        """Rows of a subject stand together: NONMEM would take a name that comes again for another subject.
+
+        Names that are one number, 7 and 7.0, are one subject elsewhere, and two here: which is meant?
+        """
         seen: set[str] = set()
+        spelt: dict[str, str] = {}
         last = None
         for row in self.cells.index:
             name = self._text(row, "ID")
@@ -215,8 +225,30 @@ class _Reading:
                 raise self._wrong(
                     row, "ID", "comes again after other subjects; put its rows together, or give another name"
                 )
+            before = spelt.setdefault(_plain(name), name)
+            if before != name:
+                raise self._wrong(row, "ID", f"is the same number as '{before}' above; write both alike")
             seen.add(name)
             last = name
+
+    def _require_order(self) -> None:
+        """Time goes on from dose to dose, and down the rows of what is measured: where it goes back, another
+        subject begins, or a row is in the wrong place."""
+        latest: dict[str, float] = {}
+        last = None
+        for row in self.cells.index:
+            name = self._text(row, "ID")
+            if name != last:
+                last, latest = name, {}
+            if self._reason_to_ignore(row):
+                continue
+            time, dose = self._time(row), self._is_dose(row)
+            what = "" if dose else self._text(row, "DVID") or self._text(row, "CMT")
+            before = max(latest.values(), default=0.0) if dose else latest.get(what, 0.0)
+            if time < before:
+                said = f"lies before a row above it, at {before:g}; put rows in order, or is it another ID?"
+                raise self._wrong(row, "TIME", said)
+            latest[what] = time
 
     def _reason_to_ignore(self, row: int) -> str:
         """Why a row is neither a dose nor a measurement; empty for one that is."""
@@ -255,6 +287,8 @@ class _Reading:
             raise self._wrong(row, "SS", "steady states are not supported; give the doses before it")
         amount, duration = self._number(row, "AMT") or 0.0, self._duration(row)
         count, every = self._whole(row, "ADDL"), self._number(row, "II")
+        if every and count is None:
+            raise self._wrong(row, "II", "repeats nothing without ADDL; say how many doses more")
         if count and not every:
             raise self._wrong(row, "II", "must be the positive time between the doses of ADDL")
         if count is not None and not 0 <= count <= MOST_DOSES:
@@ -287,6 +321,10 @@ class _Reading:
         value = self._number(row, "DV")
         if value is None:
             raise self._wrong(row, "DV", "must be a number, or MDV 1 where nothing was measured")
+        for column in OF_DOSES:
+            if self._number(row, column):
+                said = "is of a dose, and this is a measurement; leave it . or 0, or give an AMT"
+                raise self._wrong(row, column, said)
         said = {None: "", 0: "", 1: "left", -1: "right"}[self._whole(row, "CENS", (-1, 0, 1))]
         limit = self._number(row, "LIMIT")
         try:

@@ -18,6 +18,7 @@ from harness.fitting.prepare import prepare
 from harness.fitting.prepared import ArmData, Prepared
 from harness.fitting.problem import FitProblem
 from harness.models.catalog import select
+from harness.simulation.plan import far_below
 
 __all__ = ["understood", "with_file"]
 
@@ -50,14 +51,16 @@ def understood(problem: FitProblem, folder: Path) -> tuple[pd.DataFrame, list[st
         As :func:`harness.fitting.prepare.prepare`.
     """
     prepared = prepare(problem, folder)
-    ignored = laid_out(
-        problem, folder, select(problem.model, problem.readings, problem.condition).card
-    ).ignored
+    card = select(problem.model, problem.readings, problem.condition).card
+    ignored = laid_out(problem, folder, card).ignored
     rows = pd.DataFrame([row for arm in prepared.arms for row in _rows(prepared, arm)])
     doses = sum(len(arm.regimen.doses) for arm in prepared.arms if arm.regimen)
     count = prepared.rows
     seen = f"{count['used']} observations, {count['censored']} of them censored"
     said = [f"{len(prepared.arms)} arms, {doses} doses, {seen}; {count['left_out']} rows left out"]
+    if card.dose is not None:
+        given = [dose.amount for arm in prepared.arms if arm.regimen for dose in arm.regimen.doses]
+        said += far_below(given, card.symbols[card.dose.parameter])
     for reason, number in prepared.left_out.items():
         places = ignored.get(reason, [])
         shown = ", ".join(map(str, places[:ROWS])) + ", ..." * (len(places) > ROWS)

@@ -20,7 +20,7 @@ from harness.errors import InputError, unknown_name
 from harness.former import current
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
-from harness.models.symbols import SymbolTable
+from harness.models.symbols import Symbol, SymbolTable
 from harness.models.units import convert
 from harness.reading import parse_number
 from harness.shown import in_lines, listed
@@ -42,7 +42,7 @@ from harness.simulation.regimen import Dose, Regimen, at_least_one, is_part, reg
 from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
-__all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "plan", "run_by"]
+__all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "far_below", "plan", "run_by"]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
@@ -499,6 +499,11 @@ def _notes(card: ModelCard, study: Study, design: Design) -> tuple[str, ...]:
     given = [dose.amount for each in regimens for dose in each.doses if not dose.relative]
     given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
     given += design.table[own.id].tolist() if own.id in design.names else [study.fixed.get(own.id, 0.0)]
+    return far_below(given, own)
+
+
+def far_below(given: Iterable[float], own: Symbol) -> tuple[str, ...]:
+    """A note on the lowest of some amounts, where it is far below a model's own dose; none otherwise."""
     lowest = min((amount for amount in given if amount > 0), default=math.inf)
     if not own.value > 0:
         return ()

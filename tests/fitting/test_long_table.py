@@ -84,10 +84,11 @@ def test_repeated_doses_are_written_out(made):
     times=st.sampled_from(["day", "hour", "week"]),
 )
 def test_what_is_written_as_a_long_table_is_read_back(tmp_path_factory, events, times):
-    """Doses, measurements and what is left out, however they are mixed, in any unit of time."""
+    """Doses, measurements and what is left out, one after the other in time, in any unit of it."""
+    events = sorted(events, key=lambda event: event[0])
     folder, per_day = tmp_path_factory.mktemp("long"), {"day": 1, "hour": 24, "week": 1 / 7}[times]
     cells = {"dose": ("{t},.,{v},1,1", 0), "seen": ("{t},{v},.,0,0", 1), "missing": ("{t},.,.,0,1", 1)}
-    rows = ["s,500,7,.,0,0"] + ["s," + cells[kind][0].format(t=t, v=repr(v)) for t, kind, v in events]
+    rows = [*("s," + cells[kind][0].format(t=t, v=repr(v)) for t, kind, v in events), "s,500,7,.,0,0"]
     (folder / "data.csv").write_text("\n".join(["ID,TIME,DV,AMT,EVID,MDV", *rows]), encoding="utf-8")
     table = {"file": "data.csv", "time": times}
     arm = prepare(FitProblem.model_validate({**PROBLEM, "table": table}), folder).arms[0]
@@ -170,6 +171,10 @@ WRONG = [
     ([DOSE, OTHER, SEEN], "row 3: ID '1': comes again after other subjects"),
     ([DOSE, "2,7,5,.,.,0,1,0,0,."], "ID 1: nothing was measured; ignore: names it"),
     ([",7,5,.,.,0,1,0,0,."], "row 1: ID '': must name the subject"),
+    ([DOSE, SEEN, "1.0,9,5,.,.,0,1,0,0,."], "row 3: ID '1.0': is the same number as '1' above"),
+    ([DOSE, SEEN, "1,5,5,.,.,0,1,0,0,."], "row 3: TIME '5': lies before a row above it, at 7; put rows in"),
+    ([DOSE, SEEN, DOSE, SEEN], "row 3: TIME '0': lies before a row above it, at 7; put rows in order, or is"),
+    ([DOSE, "1,7,5,.,1e6,0,1,0,0,."], "row 2: RATE '1e6': is of a dose, and this is a measurement"),
     ([DOSE], "holds no measurement"),
 ]
 
@@ -222,6 +227,9 @@ OF_COLUMNS = [
         {"observables": {}},
         "ADDL '1.5': must be a whole",
     ),
+    ("ID,TIME,DV,AMT,II", "1,0,.,5,7\n1,7,5,.,.", {"observables": {}}, "row 1: II '7': repeats nothing"),
+    ("ID,TIME,DV,AMT,ADDL,II", "1,0,.,5,.,.\n1,7,5,.,2,7", {"observables": {}}, "row 2: ADDL '2': is of a"),
+    ("ID,TIME,DV,", "1,7,5,", {"observables": {}}, "a column without a heading; is there a comma too many"),
     (
         "ID,TIME,DV,AMT,RATE,TINF",
         "1,0,.,5,1,1\n1,7,5,.,0,0",
@@ -236,6 +244,20 @@ def test_a_column_that_makes_no_sense_is_told(made, head, rows, fields, said):
     with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
         made(rows, head=head, **fields)
     assert said in str(refused.value)
+
+
+def test_measurements_may_stand_observable_by_observable(made):
+    """Time begins anew for each, and doses come before what follows them."""
+    rows = ["1,0,150e6,.,.", "1,7,.,5,1", "1,28,.,4,1", "1,7,.,6,2", "1,28,.,7,2"]
+    found = made(*rows, head="ID,TIME,AMT,DV,DVID", observables={"1": "transgene", "2": "ignore"})
+    assert found.arms[0].value.tolist() == [5, 4]
+
+
+def test_a_dose_far_below_those_of_the_model_is_told(tmp_path):
+    (tmp_path / "data.csv").write_text("ID,TIME,DV,AMT\n1,0,.,450\n1,7,900,.\n", encoding="utf-8")
+    problem = {**PROBLEM, "table": {"file": "data.csv"}}
+    _, said = understood(FitProblem.model_validate(problem), tmp_path)
+    assert "dose 450: 450 cells; this model's doses are of 1e6 and more" in said
 
 
 def test_a_model_without_doses_takes_none(made):
