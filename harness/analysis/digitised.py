@@ -26,6 +26,9 @@ PROJECT = "wpd.json"
 
 LARGEST = 50_000_000
 
+FAR = 5.0
+"""Pixels between a point and its value beyond which one of them is of another calibration."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -81,6 +84,8 @@ def _unpacked(path: Path) -> str:
 
 def _of_csv(path: Path, text: str) -> list[Series]:
     """Pairs of columns under the names of their data sets; or two columns of numbers, one data set."""
+    if ";" in text.partition("\n")[0]:
+        raise InputError(f"{path}: has semicolons; wanted are commas and decimal points, as it was exported")
     try:
         read = list(csv.reader(text.splitlines()))
     except csv.Error as error:
@@ -89,7 +94,14 @@ def _of_csv(path: Path, text: str) -> list[Series]:
     if not rows:
         raise InputError(f"{path}: is empty")
     if all(math.isfinite(parse_number(cell)) for cell in rows[0]):
+        if len(rows[0]) != 2:
+            raise InputError(
+                f"{path}: row 1: {len(rows[0])} columns without names; wanted are X and Y of one"
+            )
         rows = [["Default Dataset", ""], ["X", "Y"], *rows]
+    for number, row in enumerate(rows, start=1):
+        if any(row[len(rows[0]) + len(rows[0]) % 2 :]):
+            raise InputError(f"{path}: row {number}: has more cells than row 1 names data sets for")
     names, heads, cells = rows[0], rows[1] if len(rows) > 1 else [], rows[2:]
     found = []
     for column in range(0, len(names), 2):
@@ -114,6 +126,8 @@ def _of_csv(path: Path, text: str) -> list[Series]:
 def _of_project(path: Path, text: str) -> list[Series]:
     try:
         content = json.loads(text)
+        if "wpd" in content:
+            raise InputError("is a project of version 3 or older; open and save it with version 4")
         axes = {each["name"]: each for each in content["axesColl"]}
         return [_of_dataset(each, axes) for each in content["datasetColl"]]
     except InputError as error:
@@ -130,10 +144,17 @@ def _of_dataset(dataset: dict[str, Any], axes: dict[str, Any]) -> Series:
     if not len(pixels):
         none = np.empty(0)
         return Series(name, none, none, none, none)
+    if dataset["axesName"] not in axes:
+        raise InputError(f"series {name}: its axes {dataset['axesName']} are none of the project's")
     calibrated = _Calibration(axes[dataset["axesName"]])
     read = calibrated.values(pixels)
     if all(value is not None for value in values):
         read = np.array([value[:2] for value in values], float).reshape(-1, 2)
+        apart = calibrated.pixels_apart(read, pixels)
+        if (apart > FAR).any():
+            point = int(apart.argmax()) + 1
+            said = f"lies {apart.max():.0f} pixels from where the axes have its value"
+            raise InputError(f"series {name}: point {point} {said}; save the project after its calibration")
     if not np.isfinite(pixels).all():
         raise InputError(f"series {name}: has a point that is no number")
     x_pixel, y_pixel = (
@@ -165,10 +186,20 @@ class _Calibration:
         known = np.where(self._logs[:, np.newaxis], np.log10(np.maximum(known, 1e-300)), known)
         at = np.array([[point["px"], point["py"]] for point in points[:4]], float)
         across = np.column_stack([at[0] - at[1], at[2] - at[3]])
+        if axes.get("noRotation"):  # each axis along the side of the picture that it is nearest to
+            across = np.where(np.abs(across) == np.abs(across).max(axis=0), across, 0.0)
         if abs(np.linalg.det(across)) < 1e-9 or (known[:, 0] == known[:, 1]).any():
             raise InputError(f"axes {axes['name']}: two points of its calibration are the same")
         self._matrix = np.diag(known[:, 0] - known[:, 1]) @ np.linalg.inv(across)
         self._origin = known[:, 0] - np.sum(self._matrix * at[[0, 2]], axis=1)
+
+    def pixels_apart(self, values: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """How far values of n points lie from their pixels, along the axis on which it is farther; (n,)."""
+        with np.errstate(all="ignore"):  # of values that are no numbers, which are told
+            scaled = np.where(self._logs, np.log10(np.maximum(values, 1e-300)), values)
+            apart = np.abs(scaled - pixels @ self._matrix.T - self._origin)
+        found: np.ndarray = (apart / np.hypot(*self._matrix.T)).max(axis=1)
+        return found
 
     def values(self, pixels: np.ndarray) -> np.ndarray:
         """Values of n points, shape (n, 2)."""

@@ -59,6 +59,17 @@ def test_a_figure_that_is_turned_gives_the_same_values(read):
     np.testing.assert_allclose([found.x, found.y], [straight.x, straight.y], rtol=1e-9)
 
 
+def test_axes_that_are_not_to_be_turned_are_those_of_the_picture(read):
+    """The ends of the axes are clicked a few pixels aside, and WebPlotDigitizer is told to leave that out."""
+    askew = project(noRotation=True)
+    for point, (px, py) in zip(
+        askew["axesColl"][0]["calibrationPoints"], [(0, 3), (0, -2), (4, 0), (-5, 0)], strict=True
+    ):
+        point["px"], point["py"] = point["px"] + px, point["py"] + py
+    (found,), (straight,) = read(askew), read(project())
+    np.testing.assert_allclose([found.x, found.y], [straight.x, straight.y], rtol=1e-9)
+
+
 def test_values_that_the_project_has_are_taken(read):
     (found,) = read(project(values=[[5.2, 3.0], [9.9, 33.0]]))
     assert (found.x.tolist(), found.y.tolist()) == ([5.2, 9.9], [3.0, 33.0])
@@ -102,6 +113,13 @@ WRONG = [
     ),
     (project(isLogX=True), "a.json", "a logarithmic axis is calibrated at a value that is not positive"),
     (project(points=((1e400, 1),)), "a.json", "has a point that is no number"),
+    ("1,2,3,4\n5,6,7,8\n", "a.csv", "row 1: 4 columns without names; wanted are X and Y of one"),
+    ("a,\nX,Y,X,Y\n1,2,3,4\n", "a.csv", "row 2: has more cells than row 1 names data sets for"),
+    ("a,\nX,Y\n1,2\n1,2,3\n", "a.csv", "row 4: has more cells than row 1 names data sets for"),
+    ("a;\nX;Y\n1,5;2,5\n", "a.csv", "has semicolons; wanted are commas and"),
+    ({"wpd": {"version": [3, 8]}}, "a.json", "is a project of version 3 or older; open and save it with"),
+    (project(name="other"), "a.json", "series one: its axes XY are none of the project's"),
+    (project(values=[[50, 3.0], [9.9, 33.0]]), "a.json", "series one: point 1 lies 450 pixels from where"),
 ]
 
 
