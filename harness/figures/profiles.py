@@ -6,6 +6,7 @@ curve is drawn to just before such a moment, and on from after it.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from harness.analysis.moments import jumps
-from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, axes_for, write_figure
+from harness.figures.labels import dose_name, with_unit
+from harness.figures.style import COLOURS, INK, SomeAxes, axes_for, figure_of, write_figure
 from harness.models.catalog import load_card
 
 __all__ = ["draw_profiles", "write_profiles"]
@@ -32,8 +33,14 @@ BEGINNING = 0.02
 NAMED = 6
 """Moments that are told by their time too; of more the lines are shown alone."""
 
+NEAR = 0.07
+"""Share of the time within which two numbers would stand on each other."""
+
 BAND = ("_low", "_high")
 """Behind the name of an observable: the ends of its band."""
+
+HEADING = 130
+"""Letters of a line above all axes."""
 
 LINE = 34
 """Letters of a line of a label, as many as stand beside an axis."""
@@ -42,7 +49,8 @@ LINE = 34
 def draw_profiles(dataset: xr.Dataset, axes: SomeAxes | None = None) -> list[Axes]:
     """Draw the declared observables that the dataset holds, or its first three, one set of axes each.
 
-    Those that have a band, ``NAME_low`` and ``NAME_high``, with it.
+    Those that have a band, ``NAME_low`` and ``NAME_high``, with it. A figure of its own says above what was
+    run: the model, its doses, its condition, reading and changes.
     """
     declared = [name for name in load_card(dataset.attrs["model"]).plot if name in dataset]
     names = declared or [str(name) for name in dataset.data_vars if not str(name).endswith(BAND)][:3]
@@ -59,10 +67,24 @@ def draw_profiles(dataset: xr.Dataset, axes: SomeAxes | None = None) -> list[Axe
         each.set_xlabel(with_unit("time", unit))
         label = with_unit(dataset[name].attrs["long_name"], dataset[name].attrs["units"])
         each.set_ylabel(textwrap.fill(label, LINE))
-        each.set_title(name, fontsize=10, color=INK)
+    if axes is None:
+        figure_of(drawn).suptitle("\n".join(_heading(dataset)), fontsize=11, color=INK)
     if not any(np.isfinite(dataset[name]).any() for name in names):
         drawn[0].text(0.5, 0.5, "the simulation failed", ha="center", transform=drawn[0].transAxes)
     return drawn
+
+
+def _heading(dataset: xr.Dataset) -> list[str]:
+    """What was run: the model, and in lines that fit what was given and changed."""
+    unit = dataset.time.attrs["units"]
+    given = re.sub(
+        r"(\d[\d.e+]*)@", lambda found: f"{dose_name(float(found[1]))} at {unit} ", dataset.attrs["doses"]
+    )
+    given = re.sub(r"( for \S+?)(?=,|$)", rf"\1 {unit}s", given)
+    words = ("condition", "readings", "changes")
+    said = [f"doses: {given}"] if given else []
+    said += [f"{word}: {dataset.attrs[word]}" for word in words if dataset.attrs[word]]
+    return [dataset.attrs["title"], *textwrap.wrap("; ".join(said), HEADING)]
 
 
 def _set_scale(axes: Axes, time: np.ndarray, values: np.ndarray) -> None:
@@ -82,11 +104,17 @@ def _mark_moments(axes: Axes, time: np.ndarray, unit: str) -> None:
         axes.axvline(moment, color=INK, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0)
     if 0 < moments.size <= NAMED:
         above = axes.secondary_xaxis("top")
-        above.set_xticks(
-            moments, [f"{unit if not i else ''} {moment:g}".strip() for i, moment in enumerate(moments)]
-        )
+        told = _apart(moments, NEAR * np.ptp(time))
+        labels = [f"{first:g}" if first == last else f"{first:g}–{last:g}" for first, last in told]
+        above.set_xticks([first for first, _ in told], [f"{unit} {labels[0]}", *labels[1:]])
         above.tick_params(length=2, pad=1, labelsize=7.5, colors=INK)
         above.spines["top"].set_visible(False)
+
+
+def _apart(moments: np.ndarray, near: float) -> list[tuple[float, float]]:
+    """First and last of moments that are too near each other for a number each."""
+    parts = np.split(moments, np.flatnonzero(np.diff(moments) > near) + 1)
+    return [(float(part[0]), float(part[-1])) for part in parts]
 
 
 def write_profiles(dataset: xr.Dataset, path: Path) -> None:
