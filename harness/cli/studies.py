@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.cli.endings import show_beside
+from harness.cli.recorded import leave_record
 
 S = TypeVar("S", bound="StudyDeclaration")
 
@@ -228,6 +229,7 @@ def answer(
     outcome = run_study(study, workers, scheduler)
     if folder is not None:
         _write_folder(folder, study, outcome, command, draw, show)
+        leave_record(folder, inputs, [f"{name}.csv" for name in outcome.tables])
     elif out is not None and outcome.curves is not None:
         write_dataset(outcome.curves, out)
     elif out is not None:

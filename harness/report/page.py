@@ -31,7 +31,7 @@ from harness.models.check import check_model
 from harness.models.provenance import read_parameters
 from harness.report.credibility import factors, use_lines
 from harness.report.model_card import card_entries
-from harness.report.summary import sentences
+from harness.report.summary import BEYOND, sentences
 from harness.simulation.execute import Executor, Serial
 from harness.studies.outcome import Outcome, StudyDeclaration
 from harness.validation.credibility import read_use
@@ -112,6 +112,7 @@ def render_page(
         surprises=[score for score in scores if not score.holds],
         by_id={score.target.id: score for score in scores},
         total=len(scores),
+        beyond=any(result.spec.figure.startswith(BEYOND) for result in results),
         evidence_kinds=("data", "text", "golden", "internal"),
         checks=checks,
         use=use_lines(use),

@@ -41,9 +41,10 @@ class LockedTable(Declaration):
 
 
 class DataLock(Declaration):
-    """The file ``validation/data.yaml``: tables by their path."""
+    """The file ``validation/data.yaml``: tables by path, and results without a record, with their command."""
 
     tables: dict[str, LockedTable]
+    results: dict[str, str] = {}
 
 
 class State(StrEnum):
@@ -75,14 +76,19 @@ class Standing:
 
 def read_lock() -> dict[str, LockedTable]:
     """Tables of the lock by their path from the folder of the project."""
-    return read_declaration(repository() / LOCK, DataLock).tables
+    return _declared().tables
+
+
+def _declared() -> DataLock:
+    return read_declaration(repository() / LOCK, DataLock)
 
 
 def tables() -> list[str]:
     """Tables of data that the project holds: what no command wrote."""
-    root = repository()
+    root, results = repository(), _declared().results
     found = (path for folder in ("models_antimony", "validation") for path in (root / folder).rglob("*.csv"))
-    return sorted(path.relative_to(root).as_posix() for path in found if not _is_result(path, root))
+    names = {path.relative_to(root).as_posix() for path in found if not _is_result(path, root)}
+    return sorted(names - set(results))
 
 
 def _is_result(path: Path, root: Path) -> bool:
@@ -114,7 +120,11 @@ def standings(folders: Iterable[Path] = ()) -> list[Standing]:
     """
     root = repository()
     own = sorted(path.parent for path in (root / "validation").rglob(RECORD))
-    return [*_of_tables(root), *(_of_folder(folder, root) for folder in (*own, *folders))]
+    bare = [
+        Standing(name, State.UNCHECKED, "has no record of what it was made of", command)
+        for name, command in _declared().results.items()
+    ]
+    return [*_of_tables(root), *bare, *(_of_folder(folder, root) for folder in (*own, *folders))]
 
 
 def _of_tables(root: Path) -> list[Standing]:

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from harness.cli.main import run
+from harness.records import RECORD
 
 ONE = {"doses": ["1e8"]}
 TWO = {"one": ONE, "two": {"doses": ["4e8"]}}
@@ -42,20 +43,26 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def held(place):
+    """Files of a folder but its record, which tells the commands apart."""
+    return {path.name: path.read_bytes() for path in place.iterdir() if path.name != RECORD}
+
+
 @pytest.mark.parametrize("command", STUDIES)
 def test_a_folder_has_all_that_a_study_gave_and_gives_it_again(command, folder, capsys):
     (folder / "mine.yaml").write_text(yaml.safe_dump(STUDIES[command], sort_keys=False), "utf-8")
     assert run([command, "mine.yaml", "--workers", "1", "--out", "once"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(FIRST[command])
-    files = {path.name: path.read_bytes() for path in (folder / "once").iterdir()}
+    files = held(folder / "once")
     assert {"answer.txt", "figure.png", "study.yaml"} < set(files)
     assert sum(name.endswith(".csv") for name in files) >= 2
     assert files["answer.txt"].decode("utf-8").startswith(shown)
     assert files["study.yaml"].decode("utf-8").startswith(f"# cart {command} study.yaml\n")
     assert run([command, "once/study.yaml", "--workers", "1", "--out", "again"]) == 0
-    again = {path.name: path.read_bytes() for path in (folder / "again").iterdir()}
-    assert again == files
+    assert held(folder / "again") == files
+    assert run(["status", "once", "again"]) == 0
+    assert "2 fresh" in capsys.readouterr().out
 
 
 def test_what_is_given_beside_a_file_goes_over_it(folder):
