@@ -13,16 +13,14 @@ from itertools import accumulate
 
 from harness.errors import InputError
 from harness.models.equations import Equations
-from harness.models.graph import LOG_OF_BASE, POWER_SLOPE, Graph
-from harness.models.mathml import NUMBA, TIME, Expression, write
+from harness.models.graph import Graph
+from harness.models.mathml import TIME, Expression
 from harness.models.solver_form import log_state
 from harness.simulation.kernel import stepper, tableau
 from harness.simulation.kernel.elimination import Elimination, plan_elimination
+from harness.simulation.kernel.printer import Printer, function_text
 
 __all__ = ["INFUSION", "Layout", "kernel_text"]
-
-TINY = 1e-290
-"""Amounts below this are no numbers to divide by: digits are lost below 1e-308."""
 
 INFUSION = "rate of infusion"
 """Name of the last parameter; no id of SBML has a space."""
@@ -172,7 +170,7 @@ class _Writer:
         }
         j = {where: place for where, place in j.items() if not graph.is_number(place, 0.0)}
         given = self._given() | {name: f"y_{i}" for i, name in enumerate(variables)}
-        printer = _Printer(graph, given, "PREPARED", [*f, *ft, *j.values()], logarithms)
+        printer = Printer(graph, given, "PREPARED", [*f, *ft, *j.values()], logarithms)
         logged = {layout.states.index(name): i for i, name in enumerate(layout.logarithms)}
         live = {row: f" if z[LIVE + {i}] > 0.0 else 0.0" for row, i in logged.items()}
 
@@ -212,7 +210,7 @@ class _Writer:
             for name, place in zip(layout.logarithms, flow, strict=True)
         ]
         given = self._given() | {name: f"z[AMOUNTS + {i}]" for i, name in enumerate(layout.states)}
-        printer = _Printer(graph, given, "SETTLED", [*every, *flow])
+        printer = Printer(graph, given, "SETTLED", [*every, *flow])
         needs = [[name in graph.leaves(place) for name in layout.states] for place in every]
         text = f"NEEDS = np.array({needs})\n\n\n{printer.prepare('settle')}"
         for head, array, places in (
@@ -236,7 +234,7 @@ class _Writer:
                 lines.append(f"{entry} = n_{len(places)} if {now} else {entry}")
                 places.append(graph.add(formula))
         given = self._given() | {name: f"z[AMOUNTS + {i}]" for i, name in enumerate(states)}
-        printer = _Printer(graph, given, "", places)
+        printer = Printer(graph, given, "", places)
         values = [f"n_{i} = {printer.value(place)}" for i, place in enumerate(places)]
         return printer.function("happen(t, z)", places, [*values, *lines])
 
@@ -244,169 +242,21 @@ class _Writer:
         plain = self._plain
         graph = Graph({**plain.formulas, **plain.initial, TIME: _number(0.0)})
         start = [graph.name(name) for name in self._layout.states]
-        printer = _Printer(graph, self._given(), "", start)
+        printer = Printer(graph, self._given(), "", start)
         return printer.function("begin(z)", start, _stores("AMOUNTS", map(printer.value, start)))
 
     def _give(self) -> str:
         if not self._dosed:
-            return _function("give(amount, z)", ["pass"])
+            return function_text("give(amount, z)", ["pass"])
         volume = self._plain.volumes.get(self._dosed)
         over = f"/z[PARAMETERS + {self._layout.parameters.index(volume)}]" if volume else ""
         place = self._layout.states.index(self._dosed)
-        return _function("give(amount, z)", [f"z[AMOUNTS + {place}] += amount{over}"])
+        return function_text("give(amount, z)", [f"z[AMOUNTS + {place}] += amount{over}"])
 
     def _given(self) -> dict[str, str]:
         """Where the leaves stand that are no states."""
         given = {name: f"z[PARAMETERS + {i}]" for i, name in enumerate((*self._layout.parameters, INFUSION))}
         return given | {TIME: "t"}
-
-
-class _Printer:
-    """Writes nodes of a graph as lines; what depends on parameters alone is kept in an array.
-
-    Parameters
-    ----------
-    given
-        Text of each leaf.
-    store
-        Array of what depends on parameters alone; empty to work everything out in place.
-    places
-        Every node that a function will need.
-    logarithms
-        Leaves whose exponentials are worked out once each, and those of their sums and differences from
-        them, wherever what is divided by is a number: exponentials are most of what the rates cost.
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        given: Mapping[str, str],
-        store: str,
-        places: Sequence[int],
-        logarithms: frozenset[str] = frozenset(),
-    ) -> None:
-        self._graph, self._given, self._store = graph, given, store
-        self._exponents = self._sums_of(logarithms)
-        self._kept: dict[int, int] = {}
-        if store:
-            outer = [place for place in graph.needed(places) if not self._steady(place)]
-            read = {a for place in outer for a in graph.nodes[place].arguments} | set(places)
-            for place in sorted(read):
-                if self._steady(place) and graph.nodes[place].operator != "number":
-                    self._kept[place] = len(self._kept)
-
-    @property
-    def kept(self) -> int:
-        """How many values are kept."""
-        return len(self._kept)
-
-    def value(self, place: int) -> str:
-        """Text that reads a node."""
-        node = self._graph.nodes[place]
-        if node.operator == "number":
-            return repr(float(node.value))
-        if place in self._kept:
-            return f"z[{self._store} + {self._kept[place]}]"
-        return self._given[str(node.value)] if node.operator == "name" else f"v{place}"
-
-    def prepare(self, name: str) -> str:
-        """Function that fills the array of what is kept."""
-        kept, self._kept = self._kept, {}
-        lines = [f"z[{self._store} + {i}] = {self.value(place)}" for place, i in kept.items()]
-        text = self.function(f"{name}(z)", list(kept), lines)
-        self._kept = kept
-        return text
-
-    def function(
-        self,
-        head: str,
-        places: Sequence[int],
-        stores: Sequence[str],
-        last: str = "",
-        first: Sequence[str] = (),
-    ) -> str:
-        """A function that works out some nodes and then stores them."""
-        lines, logarithms, exponentials = list(first), set(), set()
-        for place in self._needed(places):
-            node = self._graph.nodes[place]
-            if node.operator == "exp" and node.arguments[0] in self._exponents:
-                for leaf in self._exponents[node.arguments[0]]:
-                    if leaf not in exponentials:
-                        exponentials.add(leaf)
-                        lines.append(f"e{leaf} = exp({self.value(leaf)})")
-            if node.operator in ("power", POWER_SLOPE, LOG_OF_BASE):
-                base = node.arguments[0]
-                if self._whole(place) is None and base not in logarithms:
-                    logarithms.add(base)
-                    lines.append(f"l{base} = log({self.value(base)})")
-            lines.append(f"v{place} = {self._operation(place)}")
-        return _function(head, [*lines, *stores, *([last] if last else [])] or ["pass"])
-
-    def _steady(self, place: int) -> bool:
-        return all(self._given[leaf].startswith("z[PARAMETERS") for leaf in self._graph.leaves(place))
-
-    def _needed(self, places: Sequence[int]) -> list[int]:
-        """Nodes to be worked out, not beyond those that are kept."""
-        found: set[int] = set()
-        waiting = list(places)
-        while waiting:
-            place = waiting.pop()
-            node = self._graph.nodes[place]
-            if place in found or place in self._kept or node.operator in ("name", "number"):
-                continue
-            found.add(place)
-            waiting += node.arguments
-        return sorted(found)
-
-    def _sums_of(self, leaves: frozenset[str]) -> dict[int, dict[int, int]]:
-        """Nodes that are sums and differences of some leaves; of each, how often every leaf counts."""
-        found: dict[int, dict[int, int]] = {}
-        for place, node in enumerate(self._graph.nodes):
-            if node.operator == "name" and node.value in leaves:
-                found[place] = {place: 1}
-            elif node.operator in ("plus", "minus") and all(a in found for a in node.arguments):
-                total: dict[int, int] = {}
-                for i, argument in enumerate(node.arguments):
-                    sign = -1 if node.operator == "minus" and i == len(node.arguments) - 1 else 1
-                    for leaf, times in found[argument].items():
-                        total[leaf] = total.get(leaf, 0) + sign * times
-                found[place] = total
-        return found
-
-    def _whole(self, place: int) -> int | None:
-        """Exponent of a power that is a small whole number."""
-        node = self._graph.nodes[place]
-        exponent = self._graph.nodes[node.arguments[1]] if node.operator == "power" else None
-        if exponent is not None and exponent.operator == "number" and exponent.value in (2.0, 3.0, 4.0):
-            return int(exponent.value)
-        return None
-
-    def _operation(self, place: int) -> str:
-        node = self._graph.nodes[place]
-        whole = self._whole(place)
-        if whole is not None:
-            return "*".join([self.value(node.arguments[0])] * whole)
-        if node.operator in ("power", POWER_SLOPE):
-            base, exponent = node.arguments
-            return f"{node.operator}({self.value(base)}, l{base}, {self.value(exponent)})"
-        if node.operator == "exp" and node.arguments[0] in self._exponents:
-            counts = self._exponents[node.arguments[0]]
-            below = [f"e{leaf}" for leaf, times in counts.items() for _ in range(-times)]
-            above = [f"e{leaf}" for leaf, times in counts.items() for _ in range(times)]
-            product = "*".join(above) or "1.0"
-            if not below:
-                return product
-            divisor = "*".join(below)
-            return f"{product}/({divisor}) if {divisor} > {TINY!r} else exp({self.value(node.arguments[0])})"
-        if node.operator == LOG_OF_BASE:
-            base = node.arguments[0]
-            return f"l{base} if {self.value(base)} > 0.0 else 0.0"
-        arguments = tuple(Expression("name", value=self.value(a)) for a in node.arguments)
-        return write(Expression(node.operator, arguments), NUMBA)
-
-
-def _function(head: str, lines: Sequence[str]) -> str:
-    return f"@compiled\ndef {head}:\n" + "".join(f"    {line}\n" for line in lines) + "\n\n"
 
 
 def _factor(plan: Elimination, of_jacobian: Mapping[tuple[int, int], int]) -> str:
@@ -424,7 +274,7 @@ def _factor(plan: Elimination, of_jacobian: Mapping[tuple[int, int], int]) -> st
             lines.append(f"w_{row}_{pivot} = w_{row}_{pivot}*w_{pivot}_{pivot}")
             lines += [f"w_{row}_{c} = w_{row}_{c} - w_{row}_{pivot}*w_{pivot}_{c}" for c in plan.right(pivot)]
     lines += [f"z[FACTORS + {i}] = w_{row}_{column}" for i, (row, column) in enumerate(plan.entries)]
-    return _function("factor(g, z)", lines)
+    return function_text("factor(g, z)", lines)
 
 
 def _solve(plan: Elimination) -> str:
@@ -436,7 +286,7 @@ def _solve(plan: Elimination) -> str:
         rest = "".join(f" - z[FACTORS + {at[pivot, c]}]*b_{c}" for c in plan.right(pivot))
         lines.append(f"b_{pivot} = (b_{pivot}{rest})*z[FACTORS + {at[pivot, pivot]}]")
     several = _several("b", len(plan.order))
-    return _function(f"solve({several} z)", [*lines, f"return {several}"])
+    return function_text(f"solve({several} z)", [*lines, f"return {several}"])
 
 
 def _stages(states: int, timed: bool) -> str:
@@ -458,7 +308,7 @@ def _stages(states: int, timed: bool) -> str:
         lines.append(f"{_several(f'k{s}', states)} = solve({_several('g', states)} z)")
     lines += [f"z[STAGES + {s * states + i}] = k{s}_{i}" for s in range(8) for i in rows]
     lines += [f"z[END + {i}] = u_{i} + k7_{i}" for i in rows]
-    return _function("take_stages(t, h, z)", lines)
+    return function_text("take_stages(t, h, z)", lines)
 
 
 def _sum_of_stages(coefficients: Sequence[float], before: int, i: int) -> str:
