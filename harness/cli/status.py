@@ -13,7 +13,10 @@ __all__ = ["status"]
 def status(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="Folders that a command wrote, beside the project's own."),
+        typer.Argument(
+            metavar="[FOLDER]...",
+            help="Folders that a command wrote; without one the project's own tables and results.",
+        ),
     ] = None,
     lock: Annotated[
         bool, typer.Option("--lock", help="Lock each table that has a source and a grade as it is now.")
@@ -22,13 +25,13 @@ def status(
     """Say which tables of data and results are not what they were; exit code 1 when there is one."""
     from collections import Counter
 
-    from harness.validation.locked import State, standings
+    from harness.validation.locked import State, standings, standings_of
     from harness.validation.locked import lock as lock_tables
 
     if lock:
         for name in lock_tables():
             print(f"{name}: locked as it is now")
-    found = standings(folders or ())
+    found = standings_of(folders) if folders else standings()
     for each in found:
         if each.state not in (State.AS_LOCKED, State.FRESH):
             renewed = f"; to make it anew: {each.command}" if each.command else ""

@@ -18,7 +18,17 @@ from harness.files import write_whole
 from harness.models.card import repository
 from harness.records import RECORD, digest, read_record, stale
 
-__all__ = ["GRADES", "LockedTable", "Standing", "State", "lock", "read_lock", "standings", "tables"]
+__all__ = [
+    "GRADES",
+    "LockedTable",
+    "Standing",
+    "State",
+    "lock",
+    "read_lock",
+    "standings",
+    "standings_of",
+    "tables",
+]
 
 LOCK = "validation/data.yaml"
 
@@ -110,21 +120,26 @@ def lock() -> list[str]:
     return changed
 
 
-def standings(folders: Iterable[Path] = ()) -> list[Standing]:
-    """How every table of data stands, every stored result of the project, and every one of `folders`.
+def standings_of(folders: Iterable[Path]) -> list[Standing]:
+    """How the results in some folders stand.
 
     Raises
     ------
     InputError
-        When one of `folders` has no record of what made it.
+        When one of them has no record of what made it.
     """
+    return [_of_folder(folder, repository()) for folder in folders]
+
+
+def standings() -> list[Standing]:
+    """How every table of data and every stored result of the project stands."""
     root = repository()
     own = sorted(path.parent for path in (root / "validation").rglob(RECORD))
     bare = [
         Standing(name, State.UNCHECKED, "has no record of what it was made of", command)
         for name, command in _declared().results.items()
     ]
-    return [*_of_tables(root), *bare, *(_of_folder(folder, root) for folder in (*own, *folders))]
+    return [*_of_tables(root), *bare, *standings_of(own)]
 
 
 def _of_tables(root: Path) -> list[Standing]:
