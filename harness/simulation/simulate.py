@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.models.card import ModelCard
-from harness.models.catalog import select
+from harness.models.catalog import model_names, select
 from harness.models.symbols import SymbolTable
 from harness.shown import in_lines, listed
 from harness.simulation.design import single
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["Simulated", "default_observables", "simulate", "simulate_once"]
+
+ARTICLE = "Singh et al. 2021, doi:10.1002/psp4.12598"
+"""Source of the models of the catalogue; one of another article, or of a user, has none here."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def simulate_once(
     attributes = {
         "model": card.id,
         "title": card.title,
-        "source": "Singh et al. 2021, doi:10.1002/psp4.12598",
+        **({"source": ARTICLE} if card.id in model_names() else {}),
         "readings": ", ".join(selection.readings),
         "condition": selection.condition or "",
         "changes": ", ".join(f"{name}={value:g}" for name, value in study.fixed.items()),

@@ -35,6 +35,14 @@ def test_every_value_of_every_model_has_its_source():
     assert {row["model"] for row in sources()} == set(library_names())
 
 
+def test_a_model_of_another_article_or_of_a_user_is_not_said_to_be_of_this_one(tmp_path):
+    own = tmp_path / "own.ant"
+    own.write_text("model own()\n  S = 1; S' = -0.1*S;\nend\n")
+    for name in (str(own), "kimmel2021"):
+        assert "source" not in simulate(name, until=1).attrs
+    assert simulate("clinical", until=1).attrs["source"].startswith("Singh et al. 2021")
+
+
 def test_names_are_of_one_list():
     assert not set(library_names()) & set(model_names())
     assert model_files("stein2019") == (FOLDER / "stein2019.ant", FOLDER / "stein2019.yaml")
