@@ -1,9 +1,10 @@
 """How Sphinx reads the pages that `python -m docs.site` has put together; `make docs` calls both."""
 
+from functools import partialmethod
 from importlib import metadata
 from pathlib import Path
 
-from myst_nb.core import render
+from nbclient.client import NotebookClient
 from pygments.lexers.special import TextLexer
 
 HERE = Path(__file__).parent
@@ -28,7 +29,6 @@ nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 240
-nb_merge_streams = True
 nb_execution_show_tb = True
 
 autodoc_typehints = "none"
@@ -48,19 +48,7 @@ pygments_dark_style = "native"
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 
 
-def joined(outputs):
-    """Outputs of a cell, what is printed in one piece: it comes in many, which may end within a line."""
-    whole = []
-    for output in outputs:
-        last = whole[-1] if whole else {}
-        if output["output_type"] == "stream" and last.get("name") == output["name"]:
-            last["text"] += output["text"]
-        else:
-            whole.append(output.copy())
-    return whole
-
-
 def setup(app):
-    """Tables are shown as they are, and what is printed as it was."""
-    render.coalesce_streams = joined  # the one of myst-nb 1.4 breaks lines where pieces meet
+    """Tables are shown as they are, and what a command prints in pieces as a whole."""
+    NotebookClient.__init__ = partialmethod(NotebookClient.__init__, coalesce_streams=True)
     app.add_lexer("csv", TextLexer)
