@@ -36,8 +36,8 @@ class Startable:
     Attributes
     ----------
     starts
-        By the id of each symbol that is to be set at a start, the parameter that holds its value then. A
-        species whose id means a concentration stands there as ``[S]``.
+        By what is to be set at a start, the parameter that holds its value then: an id, or ``init([S])`` for
+        the concentration of a boundary species, which a reset would put back.
     gate
         The parameter that is 1 when events may happen; empty for a model without events at time 0.
     delayed
@@ -102,8 +102,7 @@ def _restarted(model: libsbml.Model, assignment: libsbml.InitialAssignment) -> s
         return ""
     if isinstance(element, libsbml.Species):
         fixed = element.getBoundaryCondition() or element.getConstant()
-        read = name if element.getHasOnlySubstanceUnits() else f"[{name}]"
-        return read if fixed else ""
+        return f"init([{name}])" if fixed else ""
     return name
 
 
@@ -116,14 +115,19 @@ def _beside(model: libsbml.Model, assignment: libsbml.InitialAssignment) -> str:
     rule = model.createAssignmentRule()
     rule.setVariable(held.getId())
     rule.setMath(assignment.getMath())
+    if isinstance(element, libsbml.Species) and element.getHasOnlySubstanceUnits():
+        shared = libsbml.parseL3Formula(f"0/{element.getCompartment()}")
+        shared.replaceChild(0, assignment.getMath().deepCopy())
+        rule.setMath(shared)
     if isinstance(element, libsbml.SpeciesReference):
         return held.getId()  # without one it would be part of the compiled code
     if isinstance(element, libsbml.Parameter) and not element.isSetValue():
         element.setValue(0.0)
     elif isinstance(element, libsbml.Compartment) and not element.isSetSize():
         element.setSize(1.0)
-    elif isinstance(element, libsbml.Species) and not element.isSetInitialAmount():
-        element.setInitialConcentration(element.getInitialConcentration() or 0.0)
+    elif isinstance(element, libsbml.Species):
+        element.unsetInitialAmount()
+        element.setInitialConcentration(1.0)  # one without a value would not be put back by a reset
     model.removeInitialAssignment(assignment.getSymbol())
     return held.getId()
 

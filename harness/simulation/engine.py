@@ -32,7 +32,7 @@ from harness.analysis.moments import SAME, after_moment, apart, before_moment, j
 from harness.models.solver_form import log_state, to_solver_form
 from harness.shown import in_lines, listed
 from harness.simulation.accuracy import LIMIT, TIGHTER, Accuracy, relative_errors
-from harness.simulation.form import Form, Status, Stopped
+from harness.simulation.form import Form, Status, Stopped, form_of
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.regrowth import Regrowth, even_looks
@@ -135,6 +135,7 @@ class Engine:
         self.accuracy = Accuracy(program.solver, relative, program.reach, frozenset(program.signed))
         self._forms: dict[tuple[tuple[str, ...], bool], Form] = {}
         self._sturdier: dict[tuple[str, ...], Engine | None] = {}
+        self._suspects: set[str] = set()  # pools that were low in some run: their rates are read out
         self._switch_times = lru_cache(maxsize=256)(self._find_switches)
 
     def run(
@@ -309,6 +310,8 @@ class Engine:
         self, species: Sequence[str], values: Mapping[str, float], reach: Mapping[str, float], end: float
     ) -> bool:
         """Whether the model itself can bring these species below 0: it takes from nothing, or sets them."""
+        if not species:
+            return True
         plain = self._form()
         plain.start(values)
         return not set(species) - plain.drained(reach, max(end, 1e-300)) - self._program.set_by_events
@@ -368,8 +371,9 @@ class Engine:
         floors = [self._program.solver.floors[name] for name in markers]
         regrowth = Regrowth(looks, [accuracy.absolute(name) for name in amounts], floors)
         regrowth.begin([state[name] for name in amounts])
-        read = (*observables, *pools, *(f"{name}'" for name in amounts), *markers)
-        first, second, third = accumulate((len(observables), len(pools), len(amounts)))
+        rated = [place for place, name in enumerate(amounts) if name in self._suspects]
+        read = (*observables, *pools, *(f"{amounts[place]}'" for place in rated), *markers)
+        first, second, third = accumulate((len(observables), len(pools), len(rated)))
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             ahead = timeline.next_stop(after=start)
@@ -384,7 +388,9 @@ class Engine:
             asked = inside if last else np.append(inside, stop)
             form.read_out(read, accuracy)
             block, seen = form.advance(start, stop, asked, regrowth.looks(start, stop))
-            regrowth.note(seen[:, first:second], seen[:, second:third], seen[:, third:])
+            rates = np.full((len(seen), len(pools)), np.nan)
+            rates[:, rated] = seen[:, second:third]
+            regrowth.note(seen[:, first:second], rates, seen[:, third:])
             block = block[:, :first]
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
@@ -404,6 +410,9 @@ class Engine:
                 regrowth.begin([state[name] for name in amounts])
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
             start = stop
+        if regrowth.unknown:
+            self._suspects |= {amounts[place] for place in regrowth.unknown}
+            return self.integrate(values, regimen, times, observables, accuracy, again)
         found = np.concatenate(put_out), np.concatenate(rows)
         return Trajectory(
             *found,
@@ -419,10 +428,14 @@ class Engine:
         )
 
     def _pools(self, accuracy: Accuracy) -> tuple[str, ...]:
-        """Pools whose regrowth is followed: the one that a card names, or all amounts of a user's model."""
+        """Pools whose regrowth is followed: the one that a card names, or those of a user's model.
+
+        The latter are amounts that can come back.
+        """
         if self._program.solver.regrows:
             return (self._program.solver.regrows,)
-        return tuple(name for name in accuracy.reach if name not in self._program.solver.logarithms)
+        others = {*self._program.solver.logarithms, *self._program.only_fall}
+        return tuple(name for name in accuracy.reach if name not in others)
 
     @cached_property
     def _markers(self) -> tuple[str, ...]:
@@ -503,7 +516,7 @@ class Engine:
     def _form(self, logarithms: tuple[str, ...] = (), infusion: bool = False) -> Form:
         key = logarithms, infusion
         if key not in self._forms:
-            self._forms[key] = Form(self._program, logarithms, infusion)
+            self._forms[key] = form_of(self._program, logarithms, infusion)
         return self._forms[key]
 
 

@@ -11,6 +11,7 @@ import math
 import os
 import re
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -24,7 +25,7 @@ from harness.models.starting import startable, underway
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
-__all__ = ["Form", "Status", "Stopped", "quiet"]
+__all__ = ["Form", "Status", "Stopped", "form_of", "quiet"]
 
 MOMENT, SHARE = 1e-9, 1e-8
 """A pool that is empty, or nearly, and that is being filled starts, as a logarithm, from what flows in during
@@ -46,6 +47,9 @@ DRAWS = 32
 
 NOTHING = 1e-9
 """Share of a rate that is rounding."""
+
+KEPT = 4
+"""Compiled forms that are kept beside those of the engines: a trial hands its own to the runs."""
 
 
 class Status(StrEnum):
@@ -84,11 +88,7 @@ class Form:
         self._logged = logarithms
         text = program.sbml(logarithms, infusion)
         self._startable = startable(underway(text) if logarithms else text)
-        with quiet():
-            self._engine = load(self._startable.sbml)
-        self._pristine = self._engine.saveStateS() if self._startable.delayed else ""
-        self._limit_steps()
-        self._model = self._engine.model
+        self._load()
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
         solved = {log_state(name) for name in logarithms}
@@ -96,12 +96,8 @@ class Form:
         species = self._model.getFloatingSpeciesIds()
         self.amounts = tuple(name for name in self._states if name in species)
         self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
-        self._sizes = {name: self._model[f"init({name})"] for name in self._model.getCompartmentIds()}
-        self._resized: set[str] = set()
+        self._compartments = set(self._model.getCompartmentIds())
         self._starts = [self._parameters[held] for held in self._startable.starts.values()]
-        self._asked: tuple[str, ...] = ()
-        self._read: list[str] = []
-        self._accuracy: Accuracy | None = None
         self.reached: dict[str, float] = {}
 
     def start(self, values: Mapping[str, float]) -> None:
@@ -109,13 +105,20 @@ class Form:
         self._forget()
         self._set(values)
         self._engine.reset()
-        self._assign({*values, *(f"[{name}]" for name in values)})
+        self._assign(values)
         if self._startable.gate:
             self._set({self._startable.gate: 1.0})
             self._engine.reset()  # events at time 0 happen by it
 
-    def _limit_steps(self) -> None:
-        """Tell the integrator what a step is at most, and how many there are."""
+    def _load(self) -> None:
+        """Compile the model."""
+        with quiet():
+            self._engine = load(self._startable.sbml)
+        self._model = self._engine.model
+        self._ran = False
+        self._asked: tuple[str, ...] = ()
+        self._read: list[str] = []
+        self._accuracy: Accuracy | None = None
         self._engine.integrator.maximum_num_steps = STEPS
         # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
         # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
@@ -123,14 +126,8 @@ class Form:
 
     def _forget(self) -> None:
         """Put the model at the values of its file; no event waits that an earlier run has triggered."""
-        if self._pristine:
-            self._engine.loadStateS(self._pristine)
-            self._model = self._engine.model
-            self._limit_steps()
-            self._read, self._asked, self._accuracy = [], (), None
-        for name in self._resized:
-            self._model[f"init({name})"] = self._sizes[name]
-        self._resized.clear()
+        if self._startable.delayed and self._ran:
+            self._load()  # nothing else empties its queue; a state that it has saved does not always
         self._engine.resetToOrigin()
 
     def _assign(self, given: Collection[str]) -> None:
@@ -138,11 +135,17 @@ class Form:
         for _ in self._starts:
             values = self._model.getGlobalParameterValues(self._starts).tolist()
             starts = dict(zip(self._startable.starts, values, strict=True))
-            changed = {n: v for n, v in starts.items() if n not in given and not _same(self._model[n], v)}
+            changed = {n: v for n, v in starts.items() if n not in given and not self._has(n, v)}
             if not changed:
                 return
-            self._set(changed)
+            self._set(changed)  # what a reset may put back, or not
+            self._set({_symbol(name): value for name, value in changed.items()})
             self._engine.reset()
+
+    def _has(self, start: str, value: float) -> bool:
+        """Whether what is set at a start has a value; a species is asked for its present concentration."""
+        found = self._model[_symbol(start)]
+        return found == value or (found != found and value != value)
 
     def logarithms(self, state: Mapping[str, float]) -> dict[str, float]:
         """Logarithms of the pools that have one, from the state that this plain form holds.
@@ -178,7 +181,8 @@ class Form:
 
     def kept(self) -> dict[str, float]:
         """What a state leaves out of what a run has set: starts that are assigned, and what events set."""
-        names = {*self._startable.starts, *self._program.set_by_events} - {*self._states}
+        started = {re.findall(r"\w+", start)[-1] for start in self._startable.starts}
+        names = (started | self._program.set_by_events) - {*self._states}
         return {name: self._model[name] for name in names}
 
     def _set(self, values: Mapping[str, float]) -> None:
@@ -192,8 +196,7 @@ class Form:
                 places.append(self._parameters[name])
                 numbers.append(value)
                 continue
-            if name in self._sizes:
-                self._resized.add(name)
+            if name in self._compartments:
                 self._model[f"init({name})"] = value
             self._model[name] = value
         if places:
@@ -284,6 +287,7 @@ class Form:
 
     def _simulate(self, grid: list[float]) -> np.ndarray:
         """Rows of what is read out at the times of a grid, from the present state, which is its first."""
+        self._ran = True
         return np.array(self._engine.simulate(times=grid))[:, 1:]
 
     @property
@@ -343,8 +347,25 @@ class Form:
         self._set({name: value for name, value in state.items() if name not in self._logged})
 
 
-def _same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b)
+_COMPILED: OrderedDict[tuple[object, ...], Form] = OrderedDict()
+
+
+def form_of(program: Program, logarithms: tuple[str, ...], infusion: bool) -> Form:
+    """A compiled form, which programs of the same equations share; one at a time runs it."""
+    solver = program.solver
+    texts = program.plain_sbml, program.solver_sbml
+    key = *texts, solver.logarithms, solver.longest_step, program.dosed, logarithms, infusion
+    if key not in _COMPILED:
+        _COMPILED[key] = Form(program, logarithms, infusion)
+        while len(_COMPILED) > KEPT:
+            _COMPILED.popitem(last=False)
+    _COMPILED.move_to_end(key)
+    return _COMPILED[key]
+
+
+def _symbol(start: str) -> str:
+    """What an entry of :attr:`Startable.starts` sets: ``[S]`` for ``init([S])``."""
+    return start.removeprefix("init(").removesuffix(")")
 
 
 @lru_cache(maxsize=256)

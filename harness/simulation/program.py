@@ -13,6 +13,7 @@ from functools import cached_property
 
 from harness.identity import content_of
 from harness.models.card import DoseTarget, SolverSettings
+from harness.models.falling import only_fall
 from harness.models.solver_form import add_infusion, to_solver_form
 from harness.models.switches import Switches, find_switches
 from harness.shown import in_lines, listed
@@ -60,6 +61,11 @@ class Program:
     def set_by_events(self) -> frozenset[str]:
         """Ids that events of the model set."""
         return frozenset(re.findall(r'<eventAssignment[^>]*\bvariable="(\w+)"', self.plain_sbml))
+
+    @cached_property
+    def only_fall(self) -> frozenset[str]:
+        """Species that never come back once they have vanished, but by a dose."""
+        return only_fall(self.plain_sbml)
 
     @property
     def delays(self) -> bool:

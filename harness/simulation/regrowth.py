@@ -46,7 +46,7 @@ class Regrowth:
     Attributes
     ----------
     risen
-        Sum of the rises of the first pool so far, in e-folds.
+        Sum of the rises of the first pool so far, in e-folds; of an amount, up to what it had been before.
     steep
         The largest such sum of a marker.
     lost
@@ -55,6 +55,8 @@ class Regrowth:
     hidden
         Those of them whose rate says that they grow where they are lost, by an e-fold a look or more: an
         implicit method may damp that growth, at any tolerance that does not see the pool.
+    unknown
+        Places of those whose rate was asked for and not known.
     """
 
     _present: np.ndarray
@@ -67,6 +69,7 @@ class Regrowth:
         self._rises = [0.0] * len(self._least)
         self.lost: set[int] = set()
         self.hidden: set[int] = set()
+        self.unknown: set[int] = set()
         self._looks = looks
         self._tolerances = np.asarray(tolerances, float)
         self.begin([0.0] * len(tolerances))
@@ -89,7 +92,8 @@ class Regrowth:
         Parameters
         ----------
         amounts, rates
-            Amounts of the pools, shape (looks, pools), and how fast they change, of those with a tolerance.
+            Amounts of the pools, shape (looks, pools), and how fast they change, of those with a tolerance;
+            NaN for a rate that is not known.
         markers
             Values of the markers, shape (looks, markers).
         """
@@ -97,27 +101,41 @@ class Regrowth:
             return
         for place, column in enumerate([amounts[:, 0], *markers.T]):
             for value in np.maximum(column, self._least[place]).tolist():
-                if value > self._last[place]:
-                    self._rises[place] += math.log(value / self._last[place])
-                self._last[place] = value
+                regained = min(value, self._most[place])
+                if regained > self._last[place]:
+                    self._rises[place] += math.log(regained / self._last[place])
+                self._last[place], self._most[place] = value, max(value, self._most[place])
         if len(self._tolerances):
-            self._note_lost(amounts, rates)
+            self._note_lost(np.abs(amounts), rates * np.where(amounts < 0, -1, 1))
 
     def _note_lost(self, amounts: np.ndarray, rates: np.ndarray) -> None:
-        for amount, growth in zip(np.abs(amounts), rates * np.where(amounts < 0, -1, 1), strict=True):
-            back = amount > BACK * self._tolerances
-            near = self._present & (np.abs(growth) * self._looks[0] <= LOW * self._tolerances)
-            gone = near & (amount <= GONE * self._tolerances)
-            self.lost |= set(np.flatnonzero(gone | (back & self._low)).tolist())
-            self.hidden |= set(np.flatnonzero(gone & (growth * self._looks[0] > amount)).tolist())
-            self._low = (self._low | (near & (amount <= LOW * self._tolerances))) & ~back
-            self._present = self._present | back
+        back = amounts > BACK * self._tolerances
+        low = amounts <= LOW * self._tolerances
+        followed = self._low | ((self._present | back.any(axis=0)) & low.any(axis=0))
+        places = np.flatnonzero(followed)
+        for look in range(len(amounts) if places.size else 0):
+            self._note_look(places, amounts[look, places], rates[look, places])
+        self._present = self._present | back.any(axis=0)
+
+    def _note_look(self, places: np.ndarray, amount: np.ndarray, growth: np.ndarray) -> None:
+        """Take note of some pools at one look."""
+        tolerance, present = self._tolerances[places], self._present[places]
+        back, low = amount > BACK * tolerance, amount <= LOW * tolerance
+        near = present & (np.abs(growth) * self._looks[0] <= LOW * tolerance)
+        gone = near & (amount <= GONE * tolerance)
+        self.unknown |= set(places[present & low & np.isnan(growth)].tolist())
+        self.lost |= set(places[gone | (back & self._low[places])].tolist())
+        self.hidden |= set(places[gone & (growth * self._looks[0] > amount)].tolist())
+        self._low[places] = (self._low[places] | (near & low)) & ~back
+        self._present[places] = present | back
 
     def begin(self, amounts: Sequence[float] | np.ndarray) -> None:
         """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
         self._last = [math.inf] * len(self._least)
+        self._most = [math.inf] * len(self._least)
         if not len(self._tolerances):
             return
+        self._most[0] = abs(amounts[0])
         self._present = np.abs(amounts) > BACK * self._tolerances
         self._low = np.zeros(len(self._tolerances), bool)
 

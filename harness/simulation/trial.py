@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.identity import key_of
 from harness.simulation.accuracy import LIMIT, TIGHTER, relative_errors
-from harness.simulation.engine import Engine, Trajectory
+from harness.simulation.engine import ONE_AT_A_TIME, Engine, Trajectory
 from harness.simulation.form import Stopped
 from harness.simulation.program import Program
 
@@ -39,7 +39,8 @@ def try_out(program: Program, times: np.ndarray, observables: Sequence[str]) -> 
     """The trial of a program over `times`; of the same content it is made once."""
     key = key_of(program, times, tuple(observables))
     if key not in _KNOWN:
-        _KNOWN[key] = _trial(Engine(program), times, observables)
+        with ONE_AT_A_TIME:
+            _KNOWN[key] = _trial(Engine(program), times, observables)
         while len(_KNOWN) > 32:
             _KNOWN.popitem(last=False)
     return _KNOWN[key]

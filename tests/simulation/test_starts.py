@@ -20,6 +20,7 @@ FOLLOWS = {  # how y follows from q; S falls at a tenth of y, and of what events
     "parameter that may change": "var y = q;",
     "chain": "y = z; z = 2*w; w = q/2;",
     "boundary": "compartment c = 2; species $y in c; y = q;",
+    "boundary with a value of its own": "compartment c = 2; species $y in c; y = q; q = 9;",
     "boundary amount": "compartment c = 2; substanceOnly species $y in c; y = q;",
     "fixed amount": "compartment c = 2; const substanceOnly species $y in c; y = q;",
     "compartment": "compartment y = q;",
