@@ -19,7 +19,9 @@ __all__ = ["FUNCTIONS", "WORDS", "require_options"]
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     **{name: getattr(endpoints, name) for name in endpoints.__all__},
     "best_response": response.best_response,
+    "last_dose": response.last_dose,
     "progressed_by": response.progressed_by,
+    "progression_after_last_dose": response.progression_after_last_dose,
     "progression_time": response.progression_time,
     "response_at": response.response_at,
     "time_to_response": response.time_to_response,

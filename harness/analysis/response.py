@@ -33,8 +33,10 @@ __all__ = [
     "duration_of_response",
     "interval",
     "is_responder",
+    "last_dose",
     "over_progression",
     "progressed_by",
+    "progression_after_last_dose",
     "progression_free",
     "progression_time",
     "require_rule",
@@ -226,6 +228,29 @@ def progression_time(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> n
     """Time at which M-protein first meets a rule of progression, interpolated between output times."""
     times, values = (np.ascontiguousarray(array, float).tobytes() for array in (time, value))
     return _progression(times, values, value.shape, require_rule(rule)).copy()
+
+
+@gives("{time}")
+def last_dose(time: np.ndarray, value: np.ndarray, doses: np.ndarray | None = None) -> np.ndarray:
+    """Time at which the last dose started, or the curve where there was none; NaN for a curve of NaN."""
+    known = np.isfinite(value).all(axis=-1)
+    return np.where(known, _last_start(time, doses), np.nan)
+
+
+@gives("{time}")
+def progression_after_last_dose(
+    time: np.ndarray, value: np.ndarray, rule: str = RULE, doses: np.ndarray | None = None
+) -> np.ndarray:
+    """Time from the start of the last dose to progression after it, by the nadir since then."""
+    start = _last_start(time, doses)
+    after = time >= start
+    return progression_time(time[after], value[..., after], rule) - start
+
+
+def _last_start(time: np.ndarray, doses: np.ndarray | None) -> float:
+    """Start of the last of `doses`, (m, 2), as it stands in `time`."""
+    start = max(doses[:, 0].max(), time[0]) if doses is not None and len(doses) else time[0]
+    return float(time[np.abs(time - start).argmin()])
 
 
 @lru_cache(maxsize=1)

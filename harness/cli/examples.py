@@ -24,7 +24,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "population": ("cart population --patients 200 --dose 150e6 --dose 450e6 --out patients.csv",),
     "trial": ("cart trial examples/trial.yaml --replicates 20 --plot trial.png",),
-    "compare": ("cart compare examples/compare.yaml --plot compare.png",),
+    "compare": ("cart compare examples/parts.yaml --plot parts.png",),
     "drivers": ("cart drivers examples/drivers.yaml --plot drivers.png",),
     "exposure": ("cart exposure --omega Tumor_0=0.8 --patients 300 --plot exposure.png",),
     "escalate": ("cart escalate examples/escalation.yaml --trials 500 --plot escalation.png",),

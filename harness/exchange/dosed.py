@@ -76,7 +76,7 @@ def _set(model: libsbml.Model, name: str, value: float) -> None:
 def _write_infusions(card: ModelCard, model: libsbml.Model, regimen: Regimen) -> list[tuple[str, Dose]]:
     """Set the dose at time 0, write infusions, and return the later boluses with their names."""
     target = _target(card)
-    if regimen.redosing is not None:
+    if regimen.redosing or regimen.hold:
         raise InputError("doses that follow an observable cannot stand in a file; give the doses themselves")
     _set(model, target.parameter, sum(dose.amount for dose in regimen.at_start))
     boluses = []

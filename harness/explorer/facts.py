@@ -131,7 +131,7 @@ def _dose(use: Use) -> Facts | None:
     given = [Dose(0.0, use.changes.get(target.parameter, symbol.value))]
     if use.regimen is not None:
         given = list(use.regimen.doses)
-        if use.regimen.redosing or len(given) > 2:
+        if use.regimen.redosing or use.regimen.hold or len(given) > 2:
             raise InputError("a page has two doses at given times, and no rule for more")
     return {
         "parameter": target.parameter,

@@ -22,9 +22,15 @@ SAID = {
         with_unit("response at the month", "percent"),
         with_unit("response at the month", "points"),
     ),
+    "orr_total": (with_unit("response whenever", "percent"), with_unit("response whenever", "points")),
     "median_pfs": (with_unit("median PFS", "month"), with_unit("median PFS", "month")),
+    "median_pfs_last": (
+        with_unit("median PFS after the last infusion", "month"),
+        with_unit("median PFS after the last infusion", "month"),
+    ),
     "Cmax": ("Cmax, geometric mean", with_unit("Cmax", "ratio")),
     "cells": (MILLIONS.replace("dose", "cells used, mean"), MILLIONS.replace("dose", "cells used")),
+    "doses": ("doses, mean", "doses"),
 }
 """Outcomes in words, and their differences."""
 
@@ -52,7 +58,7 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         rows = differences[differences["arm"] == arm].set_index("outcome")
         style: Style = {"fmt": "o", "markersize": 5, "color": COLOURS[i], "capsize": 2}
         shift = (i - (len(arms) - 1) / 2) * 0.18
-        for each, names in ((drawn[0], ("orr", "cr", "orr_month")), (drawn[1], ("Cmax",))):
+        for each, names in ((drawn[0], ("orr", "cr", "orr_month", "orr_total")), (drawn[1], ("Cmax",))):
             for place, name in enumerate(names):
                 row = rows.loc[name]
                 error = [[row.difference - row.low], [row.high - row.difference]]
@@ -60,7 +66,7 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
                 each.errorbar([row.difference], [-place + shift], xerr=error, label=label, **style)
                 if "difference_low" in rows:
                     each.hlines(-place + shift, row.difference_low, row.difference_high, **DRAWS)
-    _finish(drawn[0], ["ORR", "CR", "response at the month"], 0.0)
+    _finish(drawn[0], ["ORR", "CR", "response at the month", "response whenever"], 0.0)
     drawn[0].set_xlabel(with_unit(f"less {first}", "points"))
     drawn[0].legend(frameon=False, fontsize=8)
     drawn[1].set_xscale("log")

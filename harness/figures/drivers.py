@@ -18,9 +18,12 @@ NAMES = {
     "orr": "ORR",
     "cr": "CR",
     "orr_month": "response at the month",
+    "orr_total": "response whenever",
     "median_pfs": "median PFS",
+    "median_pfs_last": "median PFS after the last infusion",
     "Cmax": "geometric mean of Cmax",
     "cells": "cells used",
+    "doses": "doses given",
 }
 """Decisions in words."""
 

@@ -36,8 +36,8 @@ class Extension(Declaration):
     """Card of a model that extends another: its own name; how it is run is declared by that other.
 
     `dose` says which parts of the dose target are other than in that other, or are added to it; `logarithms`
-    are pools of its own that are integrated as logarithms too. Readings are not taken over: they are of the
-    article, and an extension goes beyond it.
+    are pools of its own that are integrated as logarithms too; `in_file` those of its exported form, where
+    they are other. Readings are not taken over: they are of the article, and an extension goes beyond it.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Extension(Declaration):
     figure: str
     dose: dict[Literal["parameter", "species", "clock"], str] = {}
     logarithms: tuple[str, ...] = ()
+    in_file: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _extends_another(self) -> Extension:
@@ -58,8 +59,10 @@ class Extension(Declaration):
         inherited: dict[str, str] = base.dose.model_dump() if base.dose else {}
         target = inherited | {str(name): value for name, value in self.dose.items()}
         dose = declare(DoseTarget, **target) if target else None
-        own = self.model_dump(exclude={"logarithms"})
+        own = self.model_dump(exclude={"logarithms", "in_file"})
         solver = base.solver.with_logarithms(self.logarithms) if self.logarithms else base.solver
+        if self.in_file is not None:
+            solver = solver.model_copy(update={"in_file": self.in_file})
         card = base.model_copy(update={**own, "dose": dose, "solver": solver, "readings": {}})
         card._bases = (*base.bases, base)
         return card

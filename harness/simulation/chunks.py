@@ -7,6 +7,7 @@ and on the rows of the chunk alone, so it is bitwise the same in any order, chun
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from harness.simulation.engines import KERNEL, engine_of
 from harness.simulation.form import Stopped
 from harness.simulation.read_off import read_endpoints, read_values
 from harness.simulation.regimen import Regimen
-from harness.simulation.study import Chunk, ChunkResult, Study
+from harness.simulation.study import HELD, REDOSES, Chunk, ChunkResult, Study
 
 __all__ = ["run_beside", "run_chunk", "run_rows"]
 
@@ -28,11 +29,9 @@ def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
     columns = {**endpoints, **read_values(study, chunk, runs)}
     shown = _shown(study, chunk, runs) if study.keep else runs
     if study.rules:
-        days = [" ".join(f"{dose.time:g}" for dose in run.redoses) for run in runs]
-        columns |= {
-            "redoses": np.array([len(run.redoses) for run in runs]),
-            "redose_days": np.array(days, object),
-        }
+        columns |= _days(REDOSES, [[dose.time for dose in run.redoses] for run in runs])
+    if study.holds:
+        columns |= _days(HELD, [run.held for run in runs])
     return ChunkResult(
         chunk.start,
         [str(run.status) for run in runs],
@@ -41,6 +40,12 @@ def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
         [tuple(dose.time for dose in run.redoses) for run in shown],
         _trajectories(study, shown) if study.keep else np.empty((len(chunk), 0, 0)),
     )
+
+
+def _days(names: tuple[str, str], times: Sequence[Sequence[float]]) -> dict[str, np.ndarray]:
+    """Columns of how often something was in each run, and when."""
+    said = [" ".join(f"{time:g}" for time in each) for each in times]
+    return dict(zip(names, (np.array([len(each) for each in times]), np.array(said, object)), strict=True))
 
 
 def run_rows(study: Study, chunk: Chunk, engine: str = "") -> list[Trajectory]:

@@ -81,6 +81,8 @@ class Trajectory:
         that an observable triggered; empty for a run that failed.
     redoses
         The last of these alone.
+    held
+        Times of planned doses that were not given, since an observable was beyond a level.
     reached
         The largest value of each state in the output, for those whose tolerance follows from it.
     regrown, steep, lost, hidden
@@ -94,6 +96,7 @@ class Trajectory:
     reason: str = ""
     doses: tuple[Dose, ...] = ()
     redoses: tuple[Dose, ...] = ()
+    held: tuple[float, ...] = ()
     reached: Mapping[str, float] = field(default_factory=dict)
     regrown: float = 0.0
     steep: float = 0.0
@@ -360,7 +363,7 @@ class Engine:
             said = f"event {plain.waits} may wait from time 0 on, and the integration stops at {stop:g}"
             raise Stopped(Status.INTEGRATION_FAILED, said)
         if timeline.watched:
-            timeline.note_start(plain.now([timeline.watched])[0])
+            timeline.note_start(_seen(plain, timeline.watched))
         own = self._own_dose(plain) if regimen is None else ()
         state = plain.state()
         form = self._choose(plain, state, values, timeline)
@@ -398,8 +401,7 @@ class Engine:
             rows.append(block[: inside.size])
             if last:
                 break
-            watched = form.now([timeline.watched])[0] if timeline.watched else 0.0
-            fresh = timeline.pass_stop(stop, watched)
+            fresh = timeline.pass_stop(stop, _seen(form, timeline.watched) if timeline.watched else {})
             moment = fresh or timeline.bends_at(stop)
             if moment:
                 put_out.append(just_before([stop]))
@@ -420,6 +422,7 @@ class Engine:
             _without_value(*found, observables),
             doses=(*own, *timeline.given()),
             redoses=tuple(timeline.redoses),
+            held=tuple(timeline.held),
             reached=self._reached(),
             regrown=regrowth.risen,
             steep=regrowth.steep,
@@ -518,6 +521,11 @@ class Engine:
         if key not in self._forms:
             self._forms[key] = form_of(self._program, logarithms, infusion)
         return self._forms[key]
+
+
+def _seen(form: Form, names: Sequence[str]) -> dict[str, float]:
+    """What rules look at, as it is now."""
+    return dict(zip(names, form.now(list(names)), strict=True))
 
 
 def _without_value(times: np.ndarray, values: np.ndarray, observables: Sequence[str]) -> str:

@@ -38,8 +38,8 @@ from harness.simulation.engines import (
 from harness.simulation.over_time import over_time_of
 from harness.simulation.own_code import text_of
 from harness.simulation.programs import make_program
-from harness.simulation.regimen import Dose, Regimen, at_least_one, is_part, regimen
-from harness.simulation.study import REDOSES, Chunk, EndpointCall, Study
+from harness.simulation.regimen import VISITS, Dose, Regimen, at_least_one, is_part, regimen
+from harness.simulation.study import HELD, REDOSES, Chunk, EndpointCall, Study
 from harness.simulation.times import MOST, parse_times, parse_until
 
 __all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "far_below", "plan", "run_by"]
@@ -64,9 +64,6 @@ NOT_SHOWN = (
     "times: nothing is shown at them; endpoints are read off the model's own times, and --out x.nc keeps "
     "trajectories"
 )
-
-VISITS = 10_000
-"""Visits of a re-dosing rule in one run."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +131,9 @@ class Plan:
                 return call.unit
         if column in self.shown:
             return self.symbols[column.partition("@")[0]].unit
-        if column in REDOSES:
-            return dict(zip(REDOSES, ("dimensionless", self.symbols.time_unit), strict=True))[column]
+        for names in (REDOSES, HELD):
+            if column in names:
+                return dict(zip(names, ("dimensionless", self.symbols.time_unit), strict=True))[column]
         return self.symbols[column.rpartition("_")[0]].unit
 
 
@@ -476,6 +474,9 @@ def _require_course(name: str, given: Regimen | None, end: float, symbols: Symbo
     for dose in given.doses:
         if dose.time > end * (1 + SAME):
             raise InputError(f"{what}dose at {dose.time:g} lies after the end, {end:g} {symbols.time_unit}")
+    if given.redosing and given.redosing.start > end * (1 + SAME):
+        first = f"{given.redosing.start:g}"
+        raise InputError(f"{what}the rule first looks at {first}, after the end, {end:g} {symbols.time_unit}")
     if given.redosing and (end - given.redosing.start) / given.redosing.every > VISITS:
         raise InputError(
             f"{what}more than {VISITS} visits; look less often than every {given.redosing.every:g}"

@@ -1,4 +1,4 @@
-"""Regimens: which doses are given, when and over how long, and when a run gives more.
+"""Regimens: which doses are given, when and over how long, when a run gives more, and when it holds a part.
 
 Promise: a regimen is validated, in order of time, without two doses of a kind at one time, and in the
 model's own units (cells, or what else it doses; the model's time). Amounts may be relative to the dose of a
@@ -26,8 +26,10 @@ from harness.models.units import counts, parse_quantity
 R = TypeVar("R")
 
 __all__ = [
+    "VISITS",
     "DeclaredRegimen",
     "Dose",
+    "Hold",
     "Redosing",
     "Regimen",
     "at_least_one",
@@ -40,6 +42,9 @@ __all__ = [
     "regimen",
 ]
 
+
+VISITS = 10_000
+"""Visits of a re-dosing rule in one run, and doses that it may give."""
 
 SHORTEST = 1e-9
 """The shortest infusion, in the model's time unit and over the time of its start: the ends of a shorter one
@@ -66,11 +71,13 @@ class Dose:
 
 @dataclass(frozen=True)
 class Redosing:
-    """More cells when an observable has risen over its lowest value so far.
+    """More cells when an observable has risen over its lowest value so far, or has crossed a level.
 
-    The observable is looked at every `every` from `start` on; when it has risen over its lowest value at the
-    visits since the last such dose (or the first visit), by at least `rise` times the size of that, `amount`
-    cells are given at that visit, `at_most` times in a run.
+    The observable is looked at every `every` from `start` on, and `amount` cells are given at a visit,
+    `at_most` times in a run: when it has risen over its lowest value at the visits since the last such dose
+    (or the first visit), by at least `rise` times the size of that; or, where `rise` is 0, when it is below
+    `below` or above `above`, and after that only when it has come back at a visit. A visit at time 0 only
+    takes note.
     """
 
     amount: float
@@ -80,6 +87,8 @@ class Redosing:
     start: float
     at_most: int = 1
     relative: bool = False
+    below: float = -math.inf
+    above: float = math.inf
 
     def __post_init__(self) -> None:
         _valid(Dose(self.start, self.amount, relative=self.relative), "dose of the rule")
@@ -92,8 +101,17 @@ class Redosing:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """A planned dose after the start is not given when an observable is beyond a level just before."""
+
+    observable: str
+    below: float = -math.inf
+    above: float = math.inf
+
+
+@dataclass(frozen=True)
 class Regimen:
-    """Doses in order of time, those of a kind at one time added up, and a rule for more.
+    """Doses in order of time, those of a kind at one time added up, a rule for more, and one that holds them.
 
     Raises
     ------
@@ -103,6 +121,7 @@ class Regimen:
 
     doses: tuple[Dose, ...] = ()
     redosing: Redosing | None = None
+    hold: Hold | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", _in_order(self.doses))
@@ -132,16 +151,17 @@ class Regimen:
         rule = self.redosing
         if rule is not None and rule.relative:
             rule = replace(rule, amount=rule.amount * dose, relative=False)
-        return Regimen(tuple(doses), rule)
+        return Regimen(tuple(doses), rule, self.hold)
 
     def __str__(self) -> str:
         parts = [str(dose) for dose in self.doses]
         if self.redosing:
             rule = self.redosing
-            parts.append(
-                f"{_shortest(rule.amount)}{'x' if rule.relative else ''} when {rule.observable} rises"
-                f" {_shortest(100 * rule.rise)}%"
-            )
+            when = f"rises {_shortest(100 * rule.rise)}%" if rule.rise else _beyond(rule)
+            amount = f"{_shortest(rule.amount)}{'x' if rule.relative else ''}"
+            parts.append(f"{amount} when {rule.observable} {when}")
+        if self.hold:
+            parts.append(f"held when {self.hold.observable} {_beyond(self.hold)}")
         return ", ".join(parts)
 
 
@@ -223,12 +243,19 @@ def _in_order(doses: Iterable[Dose]) -> tuple[Dose, ...]:
     return tuple(sorted(_valid(dose, f"doses at {dose.time:g}") for dose in added))
 
 
-class DeclaredRedosing(Declaration):
-    """The rule for more doses, as a file gives it."""
+class DeclaredLevel(Declaration):
+    """A level of an observable, as a file gives it: it is below or above."""
+
+    observable: str
+    below: str | None = None
+    above: str | None = None
+
+
+class DeclaredRedosing(DeclaredLevel):
+    """The rule for more doses, as a file gives it: a rise over the lowest value, or a level."""
 
     amount: str
-    observable: str
-    rise: str
+    rise: str | None = None
     every: str
     start: str
     at_most: int = 1
@@ -239,6 +266,7 @@ class DeclaredRegimen(Declaration):
 
     doses: tuple[str, ...]
     redosing: DeclaredRedosing | None = None
+    hold: DeclaredLevel | None = None
 
 
 class DeclaredRegimens(Declaration):
@@ -288,23 +316,60 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
         When an observable is unknown, or a number or unit is wrong.
     """
     base = regimen(declared.doses, symbols.time_unit, symbols.amount_unit)
+    hold = None if declared.hold is None else _hold(name, declared.hold, base, symbols)
     if declared.redosing is None:
-        return base
+        return Regimen(base.doses, hold=hold)
     rule, unit = declared.redosing, symbols.time_unit
-    if rule.observable not in symbols:
-        raise unknown_name(f"observable for regimen {name}", rule.observable, symbols)
-    if symbols[rule.observable].kind in (Kind.PARAMETER, Kind.COMPARTMENT):
-        raise InputError(f"regimen {name}: {rule.observable} is constant and never rises")
+    _require_watched(name, rule.observable, symbols)
+    if (rule.rise is None) == (rule.below is None and rule.above is None):
+        raise InputError(f"regimen {name}: redosing by rise, or by below or above, one of them")
     amount, relative = _amount(rule.amount, symbols.amount_unit, f"regimen {name}: amount")
     every = parse_quantity(rule.every, unit, f"regimen {name}: every")
-    rise = parse_quantity(rule.rise, "dimensionless", f"regimen {name}: rise")
     start = parse_quantity(rule.start, unit, f"regimen {name}: start")
-    if every <= 0 or rise <= 0 or start < 0 or rule.at_most < 1 or amount <= 0:
+    rise, below, above = 0.0, -math.inf, math.inf
+    if rule.rise is None:
+        below, above = _level(name, rule, symbols)
+    else:
+        rise = parse_quantity(rule.rise, "dimensionless", f"regimen {name}: rise")
+    if every <= 0 or (rule.rise is not None and rise <= 0) or start < 0 or rule.at_most < 1 or amount <= 0:
         raise InputError(
             f"regimen {name}: amount, rise, every and at_most must be positive, start not negative"
         )
-    more = Redosing(amount, rule.observable, rise, every, start, rule.at_most, relative)
-    return regimen(Regimen(base.doses, more), symbols.time_unit, symbols.amount_unit)
+    if rule.at_most > VISITS:
+        raise InputError(f"regimen {name}: at_most: a rule that gives {rule.at_most} doses never stops")
+    more = Redosing(amount, rule.observable, rise, every, start, rule.at_most, relative, below, above)
+    return regimen(Regimen(base.doses, more, hold), symbols.time_unit, symbols.amount_unit)
+
+
+def _require_watched(name: str, observable: str, symbols: SymbolTable) -> None:
+    """A rule looks at what there is, and what moves."""
+    if observable not in symbols:
+        raise unknown_name(f"observable for regimen {name}", observable, symbols)
+    if symbols[observable].kind in (Kind.PARAMETER, Kind.COMPARTMENT):
+        raise InputError(f"regimen {name}: {observable} is constant and never rises")
+
+
+def _level(name: str, declared: DeclaredLevel, symbols: SymbolTable) -> tuple[float, float]:
+    """The levels that an observable is held against, in its unit."""
+    if (declared.below is None) == (declared.above is None):
+        raise InputError(f"regimen {name}: {declared.observable} is to be below a level, or above one")
+    unit, ends = symbols[declared.observable].unit, {"below": -math.inf, "above": math.inf}
+    for end, text in (("below", declared.below), ("above", declared.above)):
+        if text is not None:
+            ends[end] = parse_quantity(text, unit, f"regimen {name}: {end}")
+            if not math.isfinite(ends[end]):
+                raise InputError(f"regimen {name}: {end} must be finite")
+    return ends["below"], ends["above"]
+
+
+def _hold(name: str, declared: DeclaredLevel, base: Regimen, symbols: SymbolTable) -> Hold:
+    """The rule that holds planned doses after the start, of which there must be some, given at once."""
+    _require_watched(name, declared.observable, symbols)
+    if not base.later:
+        raise InputError(f"regimen {name}: there is no dose after the start to hold")
+    if any(dose.duration > 0 for dose in base.doses):
+        raise InputError(f"regimen {name}: a dose that may be held is given at once, not over a time")
+    return Hold(declared.observable, *_level(name, declared, symbols))
 
 
 def choose_regimen(name: str, regimens: Mapping[str, R]) -> R:
@@ -320,6 +385,12 @@ def _amount(text: str, unit: str, what: str) -> tuple[float, bool]:
     if multiple:
         return parse_quantity(multiple[1], "dimensionless", what), True
     return parse_quantity(text, unit, what), False
+
+
+def _beyond(level: Redosing | Hold) -> str:
+    if level.above == math.inf:
+        return f"is below {_shortest(level.below)}"
+    return f"is above {_shortest(level.above)}"
 
 
 def _shortest(number: float) -> str:

@@ -25,10 +25,13 @@ from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
 from harness.simulation.regimen import Redosing, Regimen
 
-__all__ = ["REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "is_ok"]
+__all__ = ["HELD", "REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "is_ok"]
 
 REDOSES = ("redoses", "redose_days")
 """Columns of the results of a rule that may dose again: how many doses it gave, and when."""
+
+HELD = ("held", "held_days")
+"""Columns of the results of a rule that may hold a planned dose: how many it held, and when."""
 
 
 @dataclass(frozen=True)
@@ -173,10 +176,16 @@ class Study:
         """Rules that may dose a run again."""
         return tuple(given.redosing for given in self._regimens() if given.redosing)
 
+    @property
+    def holds(self) -> bool:
+        """Whether a rule may hold a planned dose."""
+        return any(given.hold for given in self._regimens())
+
     def column_names(self) -> list[str]:
         """Columns of the results: endpoints, then each observable at each time, then what rules gave."""
         at = [f"{observable}_{time:g}" for observable in self.at_observables for time in self.at]
-        return [call.name for call in self.endpoints] + at + (list(REDOSES) if self.rules else [])
+        ruled = [*(REDOSES if self.rules else ()), *(HELD if self.holds else ())]
+        return [call.name for call in self.endpoints] + at + ruled
 
     def kept_times(self) -> np.ndarray:
         """Times of rows that are kept: `times`; moments of regimens and visits of rules, twice."""

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from harness.analysis.response import FIRST_VISIT, is_responder
+from harness.analysis.response import FIRST_VISIT, category, is_responder
 from harness.analysis.survival import median_of_all
 from harness.errors import InputError
+from harness.models.attributes import outside
+from harness.models.units import convert
 from harness.simulation.design import Design
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regimen
-from harness.simulation.study import REDOSES
+from harness.simulation.study import HELD, REDOSES
 from harness.simulation.times import parse_until
 from harness.studies.outcome import refuse_set_twice
 from harness.studies.virtual_patients import CHANGE, VirtualPatients
@@ -28,16 +31,28 @@ from harness.studies.virtual_patients import CHANGE, VirtualPatients
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["OUTCOMES", "SHARES", "Arms", "ComparedArm", "outcome_of", "per_patient"]
+__all__ = ["MEDIANS", "NUMBERS", "OUTCOMES", "SHARES", "Arms", "ComparedArm", "outcome_of", "per_patient"]
 
-SHARES = ("orr", "cr", "orr_month")
+SHARES = ("orr", "cr", "orr_month", "orr_total")
 """Outcomes that are percentages of patients."""
 
-OUTCOMES = (*SHARES, "median_pfs", "Cmax", "cells")
-"""All of them: the median in months, Cmax as a geometric mean, cells as a mean."""
+MEDIANS = {"median_pfs": ("pfs", "progressed"), "median_pfs_last": ("pfs_last", "progressed_last")}
+"""Columns of duration and event of an outcome that is a median of survival, in months."""
 
-COLUMNS = {"orr": "response", "cr": "complete", "orr_month": "response_month"}
+OUTCOMES = (*SHARES, *MEDIANS, "Cmax", "cells", "doses")
+"""All of them: of responses the best to progression, a complete one, that at the month, the best whenever;
+survival from day 0 and from the last infusion; Cmax as a geometric mean, cells and doses as means."""
+
+COLUMNS = {
+    "orr": "response",
+    "cr": "complete",
+    "orr_month": "response_month",
+    "orr_total": "response_total",
+}
 """Column of a patient that an outcome is read off, where it is not one of its own name."""
+
+NUMBERS = (*COLUMNS.values(), *(name for pair in MEDIANS.values() for name in pair), "Cmax", "cells", "doses")
+"""Columns of a patient that all outcomes are read off."""
 
 
 class ComparedArm(DeclaredRegimen):
@@ -94,14 +109,16 @@ class Arms(VirtualPatients):
         changed = self.changed()
         refuse_set_twice(self.changes, changed)
         table, parts = symbols.at(fixed), []
+        told = [outside(symbols, name, value) for name, value in fixed.items()]
         for name, arm in self.arms.items():
             part = patients.copy()
             for symbol in changed:
                 typical = table[symbol].value
                 value = table.parse(symbol, arm.changes[symbol]) if symbol in arm.changes else typical
+                told.append(outside(symbols, symbol, value) if symbol in arm.changes else "")
                 part[symbol] = part[symbol] * (value / typical) if symbol in part else value
             parts.append(part.assign(regimen=name))
-        return plan(
+        planned = plan(
             self.model,
             Design(pd.concat(parts, ignore_index=True)),
             endpoints=[
@@ -109,6 +126,9 @@ class Arms(VirtualPatients):
                 f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",
                 f"response_at({CHANGE}, day={self.read_month * self.month()!r})",
                 f"progression_time({CHANGE}, rule={self.rule})",
+                f"lowest({CHANGE}, start={self._first_visit()!r})",
+                f"progression_after_last_dose({CHANGE}, rule={self.rule})",
+                f"last_dose({CHANGE})",
                 *more,
             ],
             regimens=self.regimens(),
@@ -117,12 +137,15 @@ class Arms(VirtualPatients):
             readings=self.chosen_readings(),
             engine=self.engine,
         )
+        return replace(planned, notes=(*planned.notes, *dict.fromkeys(filter(None, told))))
 
     def regimens(self) -> dict[str, Regimen]:
         """Regimen of each arm."""
         symbols = self.symbols()
         return {
-            name: declared_regimen(name, DeclaredRegimen(doses=arm.doses, redosing=arm.redosing), symbols)
+            name: declared_regimen(
+                name, DeclaredRegimen(doses=arm.doses, redosing=arm.redosing, hold=arm.hold), symbols
+            )
             for name, arm in self.arms.items()
         }
 
@@ -130,13 +153,10 @@ class Arms(VirtualPatients):
         """One row an arm and patient of the plan; times in months."""
         patients = len(planned) // len(self.arms)
         calls = [call.name for call in planned.study.endpoints]
-        cmax, best, later, progressed = (found[call].to_numpy() for call in calls[:4])
-        event = np.isfinite(progressed)
+        cmax, best, later, progressed, lowest, after, last = (found[call].to_numpy() for call in calls[:7])
+        event, event_last = np.isfinite(progressed), np.isfinite(after)
         end = parse_until(self.until, self.symbols().time_unit)
-        again = found[REDOSES[0]].to_numpy() if REDOSES[0] in found else np.zeros(len(cmax))
-        regimens = [each.absolute(planned.study.default_dose) for each in self.regimens().values()]
-        given = [sum(dose.amount for dose in each.doses) for each in regimens]
-        more = [each.redosing.amount if each.redosing else 0.0 for each in regimens]
+        given = self._given(planned, found)
         return pd.DataFrame(
             {
                 "arm": np.repeat(list(self.arms), patients),
@@ -146,12 +166,36 @@ class Arms(VirtualPatients):
                 "response_month": is_responder(later),
                 "pfs": np.where(event, progressed, end) / self.month(),
                 "progressed": event,
+                "response_total": is_responder(category(lowest)),
+                "pfs_last": np.where(event_last, after, end - last) / self.month(),
+                "progressed_last": event_last,
                 "Cmax": cmax,
-                "cells": np.repeat(given, patients) + again * np.repeat(more, patients),
+                **given,
                 "status": found.status.to_numpy(),
                 "reason": found.reason.to_numpy(),
             }
         )
+
+    def _given(self, planned: Plan, found: xr.Dataset) -> dict[str, np.ndarray]:
+        """What each row was given: cells, doses, and the days on which a rule gave one or held one."""
+        patients = len(planned) // len(self.arms)
+        said = {name: found[name].to_numpy() for name in (*REDOSES, *HELD) if name in found}
+        days = {name: said.get(name, np.full(len(planned), "", object)) for name in (REDOSES[1], HELD[1])}
+        cells, doses = np.zeros(len(planned)), np.zeros(len(planned))
+        for place, each in enumerate(self.regimens().values()):
+            rows = slice(place * patients, (place + 1) * patients)
+            regimen = each.absolute(planned.study.default_dose)
+            amount = {f"{dose.time:g}": dose.amount for dose in regimen.doses if dose.amount > 0}
+            more = regimen.redosing.amount if regimen.redosing else 0.0
+            lost = [[amount[day] for day in text.split()] for text in days[HELD[1]][rows]]
+            again = np.array([len(text.split()) for text in days[REDOSES[1]][rows]])
+            cells[rows] = sum(amount.values()) - np.array([sum(each) for each in lost]) + more * again
+            doses[rows] = len(amount) - np.array([len(each) for each in lost]) + again
+        return {"cells": cells, "doses": doses, **days}
+
+    def _first_visit(self) -> float:
+        """In the model's time unit."""
+        return convert(self.first_visit, "day", self.symbols().time_unit, "first_visit")
 
 
 def per_patient(outcome: str, runs: Mapping[str, np.ndarray] | pd.DataFrame) -> np.ndarray:
@@ -159,8 +203,9 @@ def per_patient(outcome: str, runs: Mapping[str, np.ndarray] | pd.DataFrame) -> 
 
     Durations without progression are infinite, exposures as logarithms, NaN where there is none.
     """
-    if outcome == "median_pfs":
-        return np.where(runs["progressed"], runs["pfs"], np.inf)
+    if outcome in MEDIANS:
+        duration, event = (runs[name] for name in MEDIANS[outcome])
+        return np.where(event, duration, np.inf)
     values = np.asarray(runs[COLUMNS.get(outcome, outcome)], float)
     if outcome == "Cmax":
         return np.log(np.where(np.isfinite(values) & (values > 0), values, np.nan))
@@ -169,8 +214,10 @@ def per_patient(outcome: str, runs: Mapping[str, np.ndarray] | pd.DataFrame) -> 
 
 def outcome_of(outcome: str, values: np.ndarray) -> np.ndarray:
     """An outcome of the patients in the last axis of numbers of :func:`per_patient`."""
-    if outcome == "median_pfs":
+    if outcome in MEDIANS:
         return median_of_all(values)
     if outcome == "Cmax":
-        return np.exp(np.nanmean(values, axis=-1))
+        known = np.isfinite(values)
+        with np.errstate(invalid="ignore"):  # nobody of an arm without cells has one
+            return np.exp(np.where(known, values, 0.0).sum(axis=-1) / known.sum(axis=-1))
     return values.mean(axis=-1)

@@ -20,7 +20,16 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.studies.arms import OUTCOMES, SHARES, Arms, ComparedArm, outcome_of, per_patient
+from harness.studies.arms import (
+    MEDIANS,
+    NUMBERS,
+    OUTCOMES,
+    SHARES,
+    Arms,
+    ComparedArm,
+    outcome_of,
+    per_patient,
+)
 from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 
 __all__ = ["Compare"]
@@ -100,13 +109,10 @@ class Compare(Arms):
         if good.sum() < 10:
             raise RunFailed(f"{good.sum()} patients were simulated in every arm; at least 10 are needed")
         runs = self.runs(planned, found)
-        values = {
-            name: runs[name].to_numpy().reshape(len(self.arms), -1)[:, good]
-            for name in ("response", "complete", "response_month", "pfs", "progressed", "Cmax", "cells")
-        }
+        values = {name: runs[name].to_numpy().reshape(len(self.arms), -1)[:, good] for name in NUMBERS}
         compared = self._compared(values)
-        units = {"median_pfs": "month", "Cmax": planned.unit("Cmax"), "cells": "cells"}
-        units |= dict.fromkeys(SHARES, "percent")
+        units = {"Cmax": planned.unit("Cmax"), "cells": "cells", "doses": "dimensionless"}
+        units |= {**dict.fromkeys(SHARES, "percent"), **dict.fromkeys(MEDIANS, "month")}
         compared["arms"]["unit"] = compared["arms"]["outcome"].map(units)
         tables = {"runs": runs, **compared, "power": pd.DataFrame(list(self._power(values)))}
         notes = list(planned.notes)

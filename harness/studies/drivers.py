@@ -6,6 +6,7 @@ each number comes with what chance of the patients does to it; of Sobol indices 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -14,11 +15,12 @@ from pydantic import Field, model_validator
 
 from harness.analysis.sensitivity import FEWEST, saltelli_sample, sobol_indices
 from harness.errors import InputError, RunFailed
+from harness.models.attributes import attributes
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.studies.arms import OUTCOMES, SHARES, Arms, outcome_of, per_patient
+from harness.studies.arms import MEDIANS, OUTCOMES, SHARES, Arms, outcome_of, per_patient
 from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
 from harness.studies.sensitivity import Spread
 from harness.studies.virtual_patients import MOST
@@ -43,10 +45,11 @@ class Drivers(Arms):
     arms
         One: the decision is its outcome. Two: it is how much more the second has than the first.
     decision
-        An outcome of an arm (orr, cr, orr_month, median_pfs, Cmax, cells), or an endpoint of the model, of
-        which it is the mean over the patients: ``value_at(transgene, at=90)``.
+        An outcome of an arm (orr, cr, orr_month, orr_total, median_pfs, median_pfs_last, Cmax, cells, doses),
+        or an endpoint of the model, of which it is the mean over patients: ``value_at(transgene, at=90)``.
     parameters
-        What is moved, and how far, as for a sensitivity analysis; one that patients differ in, by one factor
+        What is moved, and how far: ``range``, that of an attribute of product or patient
+        (``attributes.csv``), or as for a sensitivity analysis; one that patients differ in, by one factor
         for all of them.
     n
         Blocks of Saltelli's sample, a power of two, or 0 for the tornado alone.
@@ -58,7 +61,7 @@ class Drivers(Arms):
 
     kind: Literal["drivers"] = "drivers"
     decision: str = "orr_month"
-    parameters: dict[str, Spread] = Field(min_length=1)
+    parameters: dict[str, Spread | Literal["range"]] = Field(min_length=1)
     n: int = Field(default=64, ge=0, le=2**16)
     patients: int = Field(default=100, ge=10, le=100_000)
     draws: int = Field(default=1000, ge=100, le=100_000)
@@ -136,22 +139,33 @@ class Drivers(Arms):
     def _plan(self, settings: pd.DataFrame) -> Plan:
         refuse_set_twice(self.changes, self.parameters)
         patients = self.patients_design(self.patients).table
-        typical = self._typical()
+        typical = self._typical(patients)
         table = patients.loc[np.tile(patients.index, len(settings))].reset_index(drop=True)
         for name in self.parameters:
             value = np.repeat(settings[name].to_numpy(), self.patients)
             table[name] = table[name] * (value / typical[name]) if name in table else value
         return self.plan_of(table, () if self.decision in OUTCOMES else (self.decision,))
 
-    def _typical(self) -> dict[str, float]:
-        """Values that the parameters have where they are not moved."""
+    def _typical(self, patients: Iterable[str] = ()) -> dict[str, float]:
+        """Values that the parameters have where they are not moved; positive if `patients` differ in them."""
         symbols = self.symbols()
         fixed = symbols.parse_all(self._selection().changes, self.changes)
         found = {name: fixed.get(name, symbols.require_settable(name).value) for name in self.parameters}
-        for name, value in found.items():
-            if not value > 0:
-                raise InputError(f"parameters: {name} is {value:g}, which nothing can be moved around")
+        for name in set(found) & set(patients):
+            if not found[name] > 0:
+                raise InputError(f"parameters: {name} is {found[name]:g}, by which no factor moves patients")
         return found
+
+    def _spread(self, name: str) -> Spread:
+        """How far a parameter is moved."""
+        given = self.parameters[name]
+        if isinstance(given, Spread):
+            return given
+        if name not in attributes():
+            known = ", ".join(attributes())
+            raise InputError(f"parameters: {name} has no range of its own, as {known} have; say how far")
+        own = attributes()[name]
+        return Spread(low=f"{own.low!r} {own.unit}", high=f"{own.high!r} {own.unit}")
 
     def _table(self) -> pd.DataFrame:
         """Settings: as it is; each parameter at its ends, one after the other; and Saltelli's sample."""
@@ -159,7 +173,8 @@ class Drivers(Arms):
         symbols = symbols.at(symbols.parse_all(self._selection().changes, self.changes))
         sample = saltelli_sample(count, self.n, self.seed) if self.n else np.empty((0, count))
         columns = {}
-        for place, (name, spread) in enumerate(self.parameters.items()):
+        for place, name in enumerate(self.parameters):
+            spread = self._spread(name)
             ends = (0.0, 1.0) if spread.omega is None and spread.rse is None else ENDS
             moved = np.full(1 + 2 * count, typical[name])
             ends_of_it = spread.values(np.array(ends), name, typical[name], symbols)
@@ -222,7 +237,8 @@ class Drivers(Arms):
     def _unit(self, planned: Plan) -> str:
         if self.decision in SHARES:
             return "percent" if len(self.arms) == 1 else "points"
-        own = {"median_pfs": "month", "cells": "cells", "Cmax": planned.unit("Cmax")}
+        own = {**dict.fromkeys(MEDIANS, "month"), "cells": "cells", "doses": "dimensionless"}
+        own["Cmax"] = planned.unit("Cmax")
         return own.get(self.decision) or planned.study.endpoints[-1].unit
 
     def _numbers(self, values: np.ndarray, tables: dict[str, pd.DataFrame], failed: int) -> dict[str, float]:

@@ -12,7 +12,9 @@ from harness.analysis.response import (
     duration_of_response,
     interval,
     is_responder,
+    last_dose,
     progressed_by,
+    progression_after_last_dose,
     progression_free,
     progression_time,
     responds_again,
@@ -181,3 +183,19 @@ def test_a_second_response_follows_one_that_was_lost():
         ]
     )
     assert responds_again(value).tolist() == [True, False, False, False, False, False]
+
+
+def test_progression_after_the_last_dose_counts_from_it_and_by_the_nadir_since():
+    """Down to -80 % on day 30, up to -20 at 90, where a dose brings it down to -60 at 110; then it rises."""
+    time = np.array([0.0, 30, np.nextafter(90, 0), 90, 110, 190])
+    change = np.array([[0.0, -80, -20, -20, -60, 20]])
+    doses = np.array([[0.0, 0.0], [90.0, 90.0]])
+    assert last_dose(time, change, doses).tolist() == [90]
+    assert last_dose(time, change, doses[:1]).tolist() == last_dose(time, change).tolist() == [0]
+    rule = "baseline_25"  # to 25 % of baseline over the nadir: from 20 % to 45, and from 40 to 65
+    assert progression_after_last_dose(time, change, rule, doses[:1]) == progression_time(time, change, rule)
+    after = progression_after_last_dose(time, change, rule, doses)
+    later, alone = time[3:] - 90, change[:, 3:]
+    assert after == pytest.approx(progression_time(later, alone, rule))
+    assert 20 < after[0] < 100
+    assert np.isnan(progression_after_last_dose(time, np.full((1, 6), np.nan), rule, doses)).all()

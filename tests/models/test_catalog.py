@@ -14,6 +14,7 @@ def test_the_models_of_the_article_and_their_extensions_are_there():
         "clinical_divisions": "clinical_clocks",
         "clinical_extinction": "clinical",
         "clinical_printed": "clinical",
+        "clinical_product": "clinical_clocks",
         "clinical_seed": "clinical",
         "clinical_waning": "clinical",
         "in_vitro": None,

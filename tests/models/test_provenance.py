@@ -96,7 +96,7 @@ def test_values_are_finite_and_positive_but_for_clocks_and_what_is_off():
     clocks = {card.dose.clock for card in map(load_card, model_names()) if card.dose}
     assert all(math.isfinite(row.value) for row in read_parameters())
     off = {row.id for row in read_parameters() if row.value == 0 and row.source.startswith("off: ")}
-    assert off == {"crowding", "f_b", "f_resist", "t_lag", "k_host"}
+    assert off == {"crowding", "f_b", "f_resist", "t_lag", "k_host", "f_low"}
     assert all(row.value > 0 for row in read_parameters() if row.id not in clocks | off)
 
 

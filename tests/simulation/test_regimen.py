@@ -6,7 +6,7 @@ from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.simulation.design import Design, read_design
 from harness.simulation.plan import plan
-from harness.simulation.regimen import Dose, Redosing, Regimen, parse_dose, read_regimens, regimen
+from harness.simulation.regimen import Dose, Hold, Redosing, Regimen, parse_dose, read_regimens, regimen
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_name_that_no_table_can_hold_is_refused(file, clinical, name):
         (
             "at_most: 2",
             "at_mots: 2",
-            "at_mots: no such field; nearest: at_most; allowed: amount, at_most, every",
+            "at_mots: no such field; nearest: at_most; allowed: above, amount, at_most, below, every",
         ),
         ('"150e6"', '"lots"', "'lots' is not a number"),
         ("at_most: 2", "at_most: 0", "must be positive"),
@@ -220,3 +220,9 @@ def test_a_broken_file_of_regimens_gives_one_clear_line(file, clinical, old, new
 def test_a_rule_is_written_with_its_rise_in_percent():
     rule = Redosing(2, "M_protein", 0.25, 28, 14, 3, relative=True)
     assert "2x when M_protein rises 25%" in str(Regimen((), rule))
+
+
+def test_levels_are_written_as_what_they_ask_for():
+    rule = Redosing(2, "transgene", 0, 28, 14, 3, relative=True, below=1000)
+    said = str(Regimen((Dose(0, 1e8), Dose(3, 1e8)), rule, Hold("transgene", above=500)))
+    assert said == "1e+08@0, 1e+08@3, 2x when transgene is below 1000, held when transgene is above 500"

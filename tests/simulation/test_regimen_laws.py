@@ -84,7 +84,7 @@ def walk(timeline, watched=()):
     at, amount, values = 0.0, 0.0, itertools.cycle(watched or [0.0])
     while (stop := timeline.next_stop(at)) is not None:
         yield at, stop, amount, timeline.rate, timeline.last_dose
-        timeline.pass_stop(stop, watched=next(values))
+        timeline.pass_stop(stop, dict.fromkeys(timeline.watched, next(values)))
         at, amount = stop, timeline.amount
     yield at, timeline.end, amount, timeline.rate, timeline.last_dose
 

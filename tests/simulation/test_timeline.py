@@ -1,6 +1,6 @@
 import numpy as np
 
-from harness.simulation.regimen import Dose, Redosing, Regimen
+from harness.simulation.regimen import Dose, Hold, Redosing, Regimen
 from harness.simulation.timeline import Timeline
 
 
@@ -8,7 +8,7 @@ def course(regimen, end, watched=lambda _time: 0.0):
     """Stops of a regimen: time, cells added at once, and rate from there on."""
     timeline, found, at = Timeline(regimen, end), [], 0.0
     while (stop := timeline.next_stop(at)) is not None:
-        changed = timeline.pass_stop(stop, watched(stop))
+        changed = timeline.pass_stop(stop, dict.fromkeys(timeline.watched, watched(stop)))
         found.append((stop, timeline.amount, timeline.rate, changed))
         at = stop
     return found
@@ -35,7 +35,7 @@ def test_the_last_dose_is_the_last_start_whatever_still_runs():
     doses = Dose(1, 1e8, 8.0), Dose(2, 1e8), Dose(3, 1e8, 1.0), Dose(5, 0.0), Dose(9, 1e8, 8.0)
     timeline, found, at = Timeline(Regimen(doses, rule), 30), {}, 0.0
     while (stop := timeline.next_stop(at)) is not None:
-        timeline.pass_stop(stop, watched=stop)
+        timeline.pass_stop(stop, {"M": stop})
         found[stop] = timeline.last_dose
         at = stop
     assert found == {1: 1, 2: 2, 3: 3, 4: 3, 9: 9, 10: 9, 17: 9, 20: 20, 30: 20}
@@ -62,6 +62,30 @@ def test_a_rise_is_over_the_size_of_the_lowest_below_zero_and_at_zero_too():
     for values, given in (([-50, -80, -61, -60, -60], [40]), ([0, 0, 0, 1, 0], [40])):
         watched = dict(zip(range(10, 60, 10), values, strict=True)).get
         assert [stop for stop, amount, *_ in course(Regimen((), rule), 50, watched) if amount] == given
+
+
+def test_a_level_gives_where_it_is_crossed_and_again_only_after_the_observable_came_back():
+    rule = Redosing(1e8, "M", rise=0, every=10, start=10, at_most=2, below=5)
+    for values, given in (([9, 4, 3, 9, 4], [20, 50]), ([4, 4, 4, 6, 4], [10, 50]), ([9, 5, 9, 5, 9], [])):
+        watched = dict(zip(range(10, 60, 10), values, strict=True)).get
+        assert [stop for stop, amount, *_ in course(Regimen((), rule), 50, watched) if amount] == given
+    timeline = Timeline(Regimen((), Redosing(1e8, "M", 0, every=10, start=0, above=5)), 30)
+    timeline.note_start({"M": 9})
+    assert [timeline.pass_stop(stop, {"M": value}) for stop, value in ((10, 9), (20, 1), (30, 7))] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_dose_is_held_where_an_observable_is_beyond_a_level_and_moves_no_clock():
+    given = Regimen((Dose(0, 1e8), Dose(2, 2e8), Dose(6, 3e8)), hold=Hold("M", above=5))
+    timeline = Timeline(given, 10)
+    assert timeline.pass_stop(2, {"M": 6})
+    assert (timeline.amount, timeline.last_dose, timeline.held) == (0, 0, [2])
+    assert timeline.pass_stop(6, {"M": 5})
+    assert (timeline.amount, timeline.last_dose, timeline.held) == (3e8, 6, [2])
+    assert timeline.given() == (Dose(0, 1e8), Dose(6, 3e8))
 
 
 def test_times_that_rounding_holds_apart_from_a_stop_are_moved_to_it():

@@ -29,6 +29,18 @@ FIELDS = {
                 "start": "28 days",
             },
         },
+        "booster": {
+            "doses": ["100e6", "50e6@3"],
+            "hold": {"observable": "transgene", "above": "60"},
+            "redosing": {
+                "amount": "50e6",
+                "observable": "transgene",
+                "below": "100",
+                "every": "14 days",
+                "start": "28 days",
+                "at_most": 2,
+            },
+        },
     },
     "patients": 40,
     "until": "12 months",
@@ -77,8 +89,10 @@ def test_outcomes_are_those_of_the_rows(small):
     expected = 100 * (arm(small, "potent").complete.mean() - arm(small, "usual").complete.mean())
     assert small.numbers["difference_cr_potent"] == pytest.approx(expected)
     table = small.tables["differences"]
-    finite = table[np.isfinite(table[["difference", "low", "high"]]).all(axis=1)]
-    assert len(finite) >= len(table) - 3  # a median of survival that an arm does not reach has no difference
+    known = np.isfinite(table[["difference", "low", "high"]]).all(axis=1)
+    assert set(table[~known].outcome) <= {"median_pfs", "median_pfs_last"}  # that an arm does not reach
+    finite = table[known]
+    assert len(finite) > len(table) / 2
     assert (finite.low <= finite.difference + 1e-9).all()
     assert (finite.difference <= finite.high + 1e-9).all()
 
@@ -89,10 +103,51 @@ def test_cells_that_are_given_again_are_counted(small):
     assert (arm(small, "usual").cells == 450e6).all()
 
 
+def test_doses_that_were_held_or_given_at_a_level_are_counted_with_their_days(small):
+    rows = arm(small, "booster")
+    again, held = (rows[name].str.split() for name in ("redose_days", "held_days"))
+    assert (rows.doses == 2 - held.str.len() + again.str.len()).all()
+    assert (rows.cells == 150e6 - 50e6 * held.str.len() + 50e6 * again.str.len()).all()
+    assert {0, 1} == set(held.str.len())
+    assert again.str.len().between(0, 2).all()
+    assert again.str.len().max() > 0
+    assert all(float(day) % 14 == 0 for days in again for day in days)
+    assert small.numbers["doses_booster"] == pytest.approx(rows.doses.mean())
+    assert (arm(small, "usual").redose_days == "").all()
+
+
+def test_survival_after_the_last_infusion_is_survival_where_there_is_one(small):
+    one, again = arm(small, "usual"), arm(small, "again")
+    assert (one.pfs_last == one.pfs).all()
+    assert (one.response_total >= one.response).all()
+    dosed = again[again.redose_days != ""]
+    last = dosed.redose_days.str.split().str[-1].astype(float) / (365.25 / 12)
+    assert len(dosed) > 5
+    assert (dosed.pfs_last <= 12 - last + 1e-9).all()
+    censored = dosed[~dosed.progressed_last]
+    assert censored.pfs_last.to_numpy() == pytest.approx(12 - last[censored.index].to_numpy())
+
+
 def test_workers_change_no_bit(small):
     other = declare(Compare, **FIELDS).run(Processes(2))
     for name, table in small.tables.items():
         pd.testing.assert_frame_equal(table, other.tables[name], check_exact=True)
+
+
+def test_an_arm_without_cells_is_one_to_compare_with_and_has_no_exposure():
+    arms = {"nothing": {"doses": []}, "cells": {"doses": ["450e6"]}}
+    found = declare(Compare, arms=arms, patients=10, until="8 months", draws=100).run(Serial()).numbers
+    assert np.isnan(found["Cmax_nothing"])
+    assert (found["orr_nothing"], found["cells_nothing"], found["doses_nothing"]) == (0, 0, 0)
+    assert found["difference_orr_cells"] == found["orr_cells"] > 0
+
+
+def of_arm(**fields):
+    return {"arms": {"a": {"doses": ["1e8"]}, "b": {"doses": ["1e8"], **fields}}}
+
+
+def again_by(**fields):
+    return {"amount": "1e8", "observable": "transgene", "every": "28 days", "start": "28 days", **fields}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +159,17 @@ def test_workers_change_no_bit(small):
         ({"sizes": [1]}, "from 2 to 10000"),
         ({"changes": {"K_kill_max": "1"}}, "K_kill_max is varied"),
         ({"until": "3 months"}, "lies after the end"),
+        (of_arm(hold={"observable": "transgene", "above": "5"}), "no dose after the start to hold"),
+        (of_arm(doses=["1e8", "1e8@3 for 2"], hold={"observable": "transgene", "above": "5"}), "at once"),
+        (of_arm(doses=["1e8", "1e8@3"], hold={"observable": "transgene"}), "below a level, or above one"),
+        (of_arm(doses=["1e8", "1e8@3"], hold={"observable": "V_b", "above": "5"}), "is constant"),
+        (of_arm(doses=["1e8", "1e8@3"], hold={"observable": "transgen", "above": "5"}), "transgen"),
+        (of_arm(redosing=again_by(rise="20 %", below="5")), "by rise, or by below or above"),
+        (of_arm(redosing=again_by()), "by rise, or by below or above"),
+        (of_arm(redosing=again_by(below="5 kg")), "below"),
+        (of_arm(redosing=again_by(below="5", start="60 months")), "after the end"),
+        (of_arm(redosing=again_by(below="5", at_most=100_000)), "never stops"),
+        (of_arm(redosing=again_by(below="5", every="1e-6 day")), "visits"),
     ],
 )
 def test_what_makes_no_sense_is_told(changed, says):
@@ -118,15 +184,19 @@ def test_the_doses_of_the_other_example_differ_by_a_posterior():
     assert found.numbers["difference_Cmax_at_800"] > 1
 
 
-def test_the_example_runs_from_the_command_line(tmp_path, capsys):
-    declared = yaml.safe_load((repository() / "examples" / "compare.yaml").read_text("utf-8"))
+EXAMPLES = [("parts", "at_once", "in_parts"), ("product", "usual", "potent")]
+
+
+@pytest.mark.parametrize(("name", "first", "other"), EXAMPLES)
+def test_an_example_runs_from_the_command_line(name, first, other, tmp_path, capsys):
+    declared = yaml.safe_load((repository() / "examples" / f"{name}.yaml").read_text("utf-8"))
     file = tmp_path / "compare.yaml"
-    fewer = {"patients": 20, "sizes": [10], "trials": 10, "draws": 100, "until": "12 months"}
+    fewer = {"patients": 12, "sizes": [10], "trials": 10, "draws": 100, "until": "12 months"}
     file.write_text(yaml.safe_dump(declared | fewer, sort_keys=False), "utf-8")
     out, plot = tmp_path / "runs.csv", tmp_path / "figure.png"
     assert run(["compare", str(file), "--out", str(out), "--plot", str(plot)]) == 0
     shown = capsys.readouterr().out
-    assert "from at_once" in shown
-    assert "power to tell in_parts from at_once by ORR" in shown
-    assert len(pd.read_csv(out)) == 80
+    assert shown.startswith(f"{other} against {first}: ") or f"\n{other} against {first}: " in shown
+    assert f"power to tell {other} from {first} by ORR" in shown
+    assert len(pd.read_csv(out)) == 12 * len(declared["arms"])
     assert plot.stat().st_size > 0

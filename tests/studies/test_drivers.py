@@ -83,6 +83,15 @@ def test_of_two_arms_the_difference_decides_and_an_endpoint_may():
     assert both.numbers["decision"] == pytest.approx(alone[1] - alone[0])
 
 
+def test_a_range_is_that_of_the_attribute_and_a_value_outside_of_one_is_told():
+    fields = {"model": "clinical_product", "parameters": {"f_low": "range", "K_off": "range"}, "n": 0}
+    rows = declare(Drivers, **FIELDS | fields).run(Serial()).tables["tornado"].set_index("parameter")
+    assert rows.low_value.to_dict() == {"f_low": 0, "K_off": pytest.approx(2.39e-4)}
+    assert rows.high_value.to_dict() == {"f_low": 0.3, "K_off": pytest.approx(2.39e-2)}
+    far = declare(Drivers, **FIELDS | fields | {"changes": {"Ag_CAR": "1e6"}}).plan()
+    assert any(note.startswith("Ag_CAR: 1e+06") and "a choice" in note for note in far.notes)
+
+
 def test_workers_change_no_bit(found):
     other = declare(Drivers, **FIELDS).run(Processes(2))
     for name, table in found.tables.items():
@@ -93,6 +102,8 @@ def test_workers_change_no_bit(found):
     ("changed", "says"),
     [
         ({"n": 20}, "power of two of at least 16"),
+        ({"parameters": {"K_m": "range"}}, "K_m has no range of its own"),
+        ({"parameters": {"K_m": "wide"}}, "parameters.K_m"),
         ({"parameters": {"K_of": {"percent": 5}}}, "K_of"),
         ({"parameters": {"K_off": {"low": "2", "high": "1"}}}, "is empty"),
         ({"parameters": {"K_off": {"low": "-1", "high": "1"}}}, "must not be negative"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.cli.main import run
 from harness.declarations import declare
+from harness.errors import RunFailed
 from harness.figures.population import draw_population
 from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
 from harness.simulation.estimates import Estimates
-from harness.simulation.execute import Serial
+from harness.simulation.execute import Processes, Serial
 from harness.studies.compare import Compare
 from harness.studies.escalation import Escalation, Toxicity
 from harness.studies.exposure import ExposureResponse
@@ -99,6 +101,28 @@ def test_all_of_the_variance_is_of_the_parameters_where_patients_are_alike():
     labels = draw_population(outcome, FEW.rule)[0].get_legend_handles_labels()[1]
     assert labels == ["patients", "median, draws", "median"]
     assert (bands.median_low <= bands.median_high).all()
+
+
+def test_draws_are_the_same_to_the_last_bit_for_any_workers():
+    alone, shared = (Uncertain(FEW, KILL, draws=3).run(executor) for executor in (Serial(), Processes(2)))
+    assert alone.tables.keys() == shared.tables.keys()
+    for name, table in alone.tables.items():
+        pd.testing.assert_frame_equal(table, shared.tables[name], check_exact=True)
+
+
+def test_a_draw_that_cannot_be_simulated_at_all_is_counted_and_left_out(monkeypatch):
+    real = Population.run
+
+    def fails(self, executor, progress=None):
+        if float(self.changes["K_kill_max"].split()[0]) > 0.3:
+            raise RunFailed("no run ended")
+        return real(self, executor, progress)
+
+    monkeypatch.setattr(Population, "run", fails)
+    outcome = Uncertain(FEW, KILL, draws=6, seed=2).run(Serial())
+    lost = sum(each.values[0] > 0.3 for each in KILL.each(6, 2))
+    assert 0 < lost < 6
+    assert f"{lost} of 6 draws could not be simulated at all, and are left out" in outcome.notes
 
 
 def test_a_map_and_a_trial_have_bands_too():

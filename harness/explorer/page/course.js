@@ -77,6 +77,9 @@ function layCourse(kernel, model, given, doses, end) {
   return { values, stops, times, given: times.map(added), inflow: times.map(inflow), kinds };
 }
 
+/** No rule that gives more cells or holds some: a page has none. */
+const NO_RULE = [0, 0, 0, -Infinity, Infinity, -Infinity, Infinity];
+
 /** Integrate one course at ascending times; `control` holds the tolerance and what follows from it. */
 function integrateCourse(kernel, course, clock, times, places, control) {
   const room = times.length + 2 * course.times.length;
@@ -86,7 +89,7 @@ function integrateCourse(kernel, course, clock, times, places, control) {
   const steps = [new Int32Array(3)];
   kernel.integrate(
     [course.values], [times.length], [times], [], [course.times.length], [course.times], [course.given],
-    [course.inflow], [course.kinds], [[0, 0, 0]], [0], clock, places, [0], control.tolerance, control.absolute,
+    [course.inflow], [course.kinds], [NO_RULE], [0], clock, places, [[0, 0]], control.tolerance, control.absolute,
     control.counts, control.lowest, false, [[]], [0], [moments], [rows], [[NaN]], codes, steps,
   );
   const [taken, , count] = steps[0];

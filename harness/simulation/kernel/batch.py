@@ -58,10 +58,16 @@ class Batch:
             given=np.zeros((count, stops)),
             inflow=np.zeros((count, stops)),
             kinds=np.zeros((count, stops), np.int64),
-            rule=np.zeros((count, 3)),
+            rule=np.tile([0.0, 0.0, 0.0, *2 * (-np.inf, np.inf)], (count, 1)),
             most=np.zeros(count, np.int64),
-            watched=np.zeros(count, np.int64),
+            watched=np.zeros((count, 2), np.int64),
         )
+
+    @property
+    def decided(self) -> int:
+        """Most doses of a run that a rule gives, and that one may hold."""
+        may_hold = np.count_nonzero(self.kinds & stepper.HOLD, axis=1)
+        return int((self.most + may_hold).max(initial=0))
 
     def at(self, values: np.ndarray) -> Batch:
         """The same runs with other parameters, which have no part in their course; shape as `values`."""
@@ -115,14 +121,19 @@ def make_batch(
         for k, stop in enumerate(ahead):
             batch.stops[i, k], batch.given[i, k], batch.inflow[i, k] = stop.time, stop.amount, stop.rate
             kind = stepper.START * stop.starts + stepper.SWITCH * stop.switches
-            batch.kinds[i, k] = kind + stepper.VISIT * stop.visit
+            batch.kinds[i, k] = kind + stepper.VISIT * stop.visit + stepper.HOLD * stop.may_hold
         regimen = runs[i][1]
         rule = regimen.redosing if regimen else None
         if rule:
-            batch.rule[i] = rule.amount, rule.rise, courses[i].looks_at_start
-            batch.most[i], batch.watched[i] = rule.at_most, layout.place(rule.observable)
+            batch.rule[i, :5] = rule.amount, rule.rise, courses[i].looks_at_start, rule.below, rule.above
+            batch.most[i], batch.watched[i, 0] = rule.at_most, layout.place(rule.observable)
             if _switching_clock(program):
                 batch.refused[i] = "cannot follow rates that switch after a dose that an observable triggers"
+        hold = regimen.hold if regimen else None
+        if hold:
+            batch.rule[i, 5:], batch.watched[i, 1] = (hold.below, hold.above), layout.place(hold.observable)
+            if _switching_clock(program):
+                batch.refused[i] = "cannot follow rates that switch after a dose that may be held"
     return batch
 
 

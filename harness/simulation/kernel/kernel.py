@@ -59,7 +59,7 @@ class Integrated:
     times, values
         Times of output, (runs, room), and what was read out, (runs, room, observables), as far as `rows`.
     redoses
-        Times of doses that an observable triggered, NaN beyond.
+        Times of doses that an observable triggered, NaN beyond; from the end on, of those that were held.
     codes
         How each run ended, as the stepper has it.
     steps
@@ -260,7 +260,8 @@ class Kernel:
         A rule for more doses and rates that switch make a course of its own for each.
         """
         regimens = [regimen for _, regimen in runs]
-        if self._program.switches.atoms or any(regimen and regimen.redosing for regimen in regimens):
+        ruled = any(regimen and (regimen.redosing or regimen.hold) for regimen in regimens)
+        if self._program.switches.atoms or ruled:
             return make_batch(runs, times, self._program, self.layout, self._defaults)
         written = {id(each): each.tobytes() for each in {id(each): each for each in times}.values()}
         key = (*regimens, *(written[id(each)] for each in times))
@@ -350,12 +351,17 @@ class Kernel:
         course, rows, regimen = batch.courses[i], found.rows[i], run[1]
         rule = regimen.redosing if regimen else None
         if rule:
-            again = found.redoses[i][np.isfinite(found.redoses[i])].tolist() if batch.most[i] else ()
+            first = found.redoses[i][: batch.most[i]]
+            again = first[np.isfinite(first)].tolist()
             course.redoses += [Dose(time, rule.amount) for time in again]
+        may_hold = int(np.count_nonzero(batch.kinds[i] & stepper.HOLD))
+        if may_hold:
+            held = found.redoses[i][::-1][:may_hold]
+            course.held += held[np.isfinite(held)].tolist()
         doses = (*self._own_dose(batch.values[i], regimen), *course.given())
         return Trajectory(
             found.times[i, :rows], found.values[i, :rows], Status.OK, doses=doses,
-            redoses=tuple(course.redoses),
+            redoses=tuple(course.redoses), held=tuple(course.held),
         )  # fmt: skip
 
     def _own_dose(self, values: np.ndarray, regimen: Regimen | None) -> tuple[Dose, ...]:
@@ -380,7 +386,7 @@ class Kernel:
         found = Integrated(
             np.empty((runs, room)),
             np.empty((runs, room, len(picked))),
-            np.full((runs, max(int(batch.most.max(initial=0)), 1)), np.nan),
+            np.full((runs, max(batch.decided, 1)), np.nan),
             np.zeros(runs, np.int64),
             np.zeros((runs, 3), np.int64),
         )

@@ -52,8 +52,8 @@ from harness.simulation.kernel.contract import (
 
 OK, TOO_MANY, STUCK, NOT_FINITE, NEGATIVE, FILLS, OTHER_COURSE = 0, 1, 2, 3, 4, 5, 6
 """How a run ended: well, or why not."""
-START, SWITCH, VISIT = 1, 2, 4
-"""What a planned stop is beside a change of inflow: a dose starts there, rates switch, or a rule looks."""
+START, SWITCH, VISIT, HOLD = 1, 2, 4, 8
+"""What a planned stop is beside a change of inflow: a dose starts, rates switch, a rule looks or may hold."""
 MOMENT, SHARE = 1e-9, 1e-8
 """The rule for nearly empty pools, as in harness.simulation.form, which says why."""
 EMPTY = -1e4
@@ -64,7 +64,7 @@ grows by powers of time, need not be followed from its first atom on."""
 MOST_STEPS = 200_000
 SAME = 1e-12
 """Times that differ by less, relative to 1 or to themselves, are one."""
-ROW, ASKED, STOP, AGAIN, TAKEN, REFUSED = 0, 1, 2, 3, 4, 5
+ROW, ASKED, STOP, AGAIN, TAKEN, REFUSED, HELD = 0, 1, 2, 3, 4, 5, 6
 """Counters of a run: the next output row, time asked for and stop; doses given by a rule; steps taken and
 refused."""
 
@@ -278,14 +278,36 @@ def advance(z, t, stop, h, rtol, place, wanted, picked, out, frozen, record, cou
 
 @compiled
 def pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts):
-    """Look at the observable of the rule: what is given, and the lowest value since."""
+    """Look at the observable of the rule: what is given, and the lowest value since.
+
+    Of a rule by a level, the latter is infinite while the observable is not beyond it.
+    """
     read_row(z, t, watched, seen)
+    if rule[1] == 0.0:
+        if not (seen[0] < rule[3] or seen[0] > rule[4]):
+            return 0.0, np.inf
+        if bottom < np.inf or counts[AGAIN] >= most:
+            return 0.0, 0.0
+        redoses[counts[AGAIN]] = t
+        counts[AGAIN] += 1
+        return rule[0], 0.0
     risen = seen[0] - bottom
     if counts[AGAIN] < most and risen > 0.0 and risen >= rule[1] * abs(bottom):
         redoses[counts[AGAIN]] = t
         counts[AGAIN] += 1
         return rule[0], seen[0]
     return 0.0, min(bottom, seen[0])
+
+
+@compiled
+def is_held(z, t, rule, watched, seen, redoses, counts):
+    """Whether a planned dose is held, whose time is then noted from the end of `redoses` on."""
+    read_row(z, t, watched, seen)
+    if not (seen[0] < rule[5] or seen[0] > rule[6]):
+        return False
+    counts[HELD] += 1
+    redoses[redoses.shape[0] - counts[HELD]] = t
+    return True
 
 
 @compiled
@@ -314,8 +336,10 @@ def run_once(
     t, end, h, bottom, code = 0.0, max(times[times.shape[0] - 1], 0.0), 0.0, np.inf, OK
     seen = np.zeros(1)
     if rule[2] > 0.0:
-        read_row(z, t, watched, seen)
+        read_row(z, t, watched[:1], seen)
         bottom = seen[0]
+        if rule[1] == 0.0:
+            bottom = 0.0 if seen[0] < rule[3] or seen[0] > rule[4] else np.inf
     dosed, moment, restarts = False, False, True
     while True:
         planned = stops[counts[STOP]] if counts[STOP] < stops.shape[0] else np.inf
@@ -348,10 +372,14 @@ def run_once(
         counts[STOP] += 1
         added, flows, kind = given[place], inflow[place], kinds[place]
         starts, switches = kind & START > 0, kind & SWITCH > 0
+        held = kind & HOLD > 0 and is_held(z, t, rule, watched[1:], seen, redoses, counts)
+        if held:
+            added, starts = 0.0, False
         if kind & VISIT > 0:
-            more, bottom = pass_visit(z, t, rule, most, watched, bottom, seen, redoses, counts)
+            more, bottom = pass_visit(z, t, rule, most, watched[:1], bottom, seen, redoses, counts)
             added, starts = added + more, starts or more > 0.0
-        dosed = added > 0.0 or starts or flows != z[PARAMETERS + VALUES - 1]
+        changed = added > 0.0 or starts or flows != z[PARAMETERS + VALUES - 1]
+        dosed = changed or held
         moment = restarts = dosed or switches
         if switches:  # what an event sets is there just before its time too, as in libRoadRunner
             happen(t, z)
@@ -359,7 +387,7 @@ def run_once(
             moments[counts[ROW]] = np.nextafter(t, -np.inf)
             code = read_row(z, t, picked, out[counts[ROW]])
             counts[ROW] += 1
-        if dosed:
+        if changed:
             change_course(z, t, added, starts, flows, clock)
 
 
@@ -380,10 +408,11 @@ def integrate(
         Times from every dose after the start at which there is output too.
     count, stops, given, inflow, kinds : (runs,), (runs, most stops) each
         Where a run stops, ascending and after 0: what is added at once, the rate of infusion from there on,
-        and the sum of what it is: START, SWITCH, VISIT.
-    rule, most, watched : (runs, 3), (runs,), (runs,)
-        Re-dosing of each run: amount, rise, and 1 for a first visit at 0; how many such doses at most; what
-        is looked at.
+        and the sum of what it is: START, SWITCH, VISIT, HOLD.
+    rule, most, watched : (runs, 7), (runs,), (runs, 2)
+        Re-dosing of each run: amount, rise (0 for a level), 1 for a first visit at 0, the levels below and
+        above which it gives, and those that hold a planned dose; how many such doses at most; what the two
+        look at.
     clock
         Parameter that a dose sets to its time, -1 for none.
     picked : (observables,)
@@ -395,14 +424,14 @@ def integrate(
         each notes its own there, as far as it reaches.
     moments, out, redoses : (runs, room), (runs, room, observables), (runs, most doses)
         Results: times of output, each moment at which something is given, or rates switch, just before and
-        as itself; what is read out then; times of re-dosing.
+        as itself; what is read out then; times of re-dosing, and from the end on of doses that were held.
     codes, steps : (runs,), (runs, 3)
         How a run ended; steps taken and refused, and rows of output.
     """
     z = np.zeros(ROOM)
     for i in range(STATES):
         z[TOLERANCE + i], z[COUNTS_SIZE + i], z[LOWEST + i] = tolerances[i], counts_size[i], lowest[i]
-    counts = np.zeros(6, np.int64)
+    counts = np.zeros(7, np.int64)
     for place in picked:
         for i in range(STATES):
             if place < SYMBOLS and NEEDS[place, i]:
@@ -415,7 +444,7 @@ def integrate(
         counts[:] = 0
         codes[run] = run_once(
             z, times[run, : rows[run]], again, stops[run, :n], given[run, :n], inflow[run, :n],
-            kinds[run, :n], rule[run], most[run], clock, picked, watched[run : run + 1], rtol,
+            kinds[run, :n], rule[run], most[run], clock, picked, watched[run], rtol,
             frozen, record[way[run]], wanted, moments[run], out[run], redoses[run], counts,
         )  # fmt: skip
         steps[run, 0], steps[run, 1], steps[run, 2] = counts[TAKEN], counts[REFUSED], counts[ROW]

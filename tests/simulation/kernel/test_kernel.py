@@ -24,7 +24,7 @@ from harness.simulation.kernel.kernel import Integrated, Kernel
 from harness.simulation.kernel.text import kernel_text
 from harness.simulation.kernel.written import FINER
 from harness.simulation.programs import load_program
-from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
+from harness.simulation.regimen import Dose, Hold, Redosing, Regimen, regimen
 from harness.simulation.times import parse_times
 
 CELLS = ("CARTe_b", "CARTm_b", "CARTe_t", "CARTm_t", "Cplx")
@@ -428,6 +428,43 @@ def test_a_dose_at_the_very_end_is_given_by_both_engines_however_its_time_was_ro
     for steps, late, by_rule, all_doses in given:
         assert by_rule == steps - late
         assert all_doses - by_rule in (2, 3)  # two planned doses may be one
+
+
+RULED = {
+    "below a level": Regimen((Dose(0, 4e8),), Redosing(2e8, "transgene", 0, 14, 14, 3, below=2000)),
+    "above a level": Regimen((Dose(0, 4e8),), Redosing(2e8, "sBCMA", 0, 28, 0, 2, above=400)),
+    "held and not": Regimen((Dose(0, 5e7), Dose(2, 1e8), Dose(9, 3e8)), hold=Hold("transgene", above=300)),
+    "never held": Regimen((Dose(0, 5e7), Dose(2, 1e8)), hold=Hold("transgene", below=0)),
+    "both": Regimen(
+        (Dose(0, 4e8), Dose(7, 4e8)),
+        Redosing(1e8, "M_protein", 0.25, 28, 56, 2),
+        Hold("transgene", above=10),
+    ),
+}
+
+
+@pytest.mark.parametrize("model", ["clinical", "clinical_waning", "clinical_divisions"])
+@pytest.mark.parametrize("name", RULED)
+def test_rules_by_levels_agree_with_the_reference_in_every_model_with_a_clock(name, model):
+    """Days, doses, clock and curves; that of a held dose has its two values too."""
+    program, given = load_program(model), RULED[name]
+    times, again = np.arange(0.0, 700.0, 7.0), np.array([0.0, 0.5, 3.0])
+    clock = ["t_last_dose"] if model != "clinical" else []
+    read = ["transgene", "M_protein_change", *clock]
+    truth = Engine(program).run({}, given, times, read, again)
+    run = Kernel(program).run_many([({}, given)], [times], read, again)[0]
+    assert (run.status, run.reason) == (Status.OK, "")
+    assert run.times.tolist() == truth.times.tolist()
+    assert (run.doses, run.redoses, run.held) == (truth.doses, truth.redoses, truth.held)
+    assert run.values[:, 0] == pytest.approx(truth.values[:, 0], rel=2e-3, abs=1e-6)
+    assert run.values[:, 1] == pytest.approx(truth.values[:, 1], abs=0.2)
+    for values in (run.values, truth.values):
+        if clock:
+            assert values[-1, 2] == max(dose.time for dose in truth.doses)
+    expected = {"below a level": (1, 0), "above a level": (0, 0), "held and not": (0, 1), "both": (1, 1)}
+    least = expected.get(name, (0, 0))
+    assert len(truth.redoses) >= least[0]
+    assert len(truth.held) >= least[1]
 
 
 SWITCHING = """
