@@ -243,7 +243,8 @@ def plan(
     notes = (*study.program.doubts, *_notes(card, study, checked))
     if grid is not None and not trajectories:
         notes += (NOT_SHOWN,)
-    planned = Plan(study, checked, symbols, tuple(shown), notes=notes, columns=columns)
+    chunk = _even(len(checked))
+    planned = Plan(study, checked, symbols, tuple(shown), chunk=chunk, notes=notes, columns=columns)
     return _with_engine(planned, require_engine(engine))
 
 
@@ -274,6 +275,11 @@ def run_by(planned: Plan, engine: str) -> Plan:
         return planned
     chunk = min(CHUNK_OF_KERNEL, max(CHUNK, -(-len(planned) // 16)))
     return replace(planned, study=replace(planned.study, engine=KERNEL), chunk=chunk)
+
+
+def _even(runs: int) -> int:
+    """Runs a task: many runs are a multiple of four tasks, so that no core of two or four waits for one."""
+    return CHUNK if runs <= 8 * CHUNK else -(-runs // (4 * -(-runs // (4 * CHUNK))))
 
 
 def _observables(

@@ -184,6 +184,15 @@ def test_a_regimen_that_doses_again_runs_over_a_population():
     assert set(found["status"].to_numpy()) == {"ok"}
 
 
+@pytest.mark.parametrize("runs", [513, 1000, 1200])
+def test_many_runs_are_as_many_tasks_for_each_of_four_cores(runs):
+    design = grid(dose=np.linspace(1e6, 8e8, runs).tolist())
+    sizes = [len(chunk) for chunk in plan("clinical", design).chunks()]
+    assert (sum(sizes), len(sizes) % 4) == (runs, 0)
+    assert max(sizes) <= 64
+    assert sum(sizes) / max(sizes) > len(sizes) - 1
+
+
 def test_a_call_and_a_function_of_the_user_are_endpoints():
     found = run(
         plan(
