@@ -70,6 +70,7 @@ def draw_goodness(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]
             places[4 * i + 3].set_xscale("log")
         places[4 * i].set_ylabel(f"observed: {label}")
         places[4 * i + 2].set_ylabel(with_unit("CWRES", "SD"))
+    ink_legend(legend_of_all(places, axes, "outside upper right", 2))
     return places
 
 
@@ -78,7 +79,7 @@ def draw_individuals(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
 
     The first 24 of them.
     """
-    table, curves = result.table("diagnostics"), result.table("predictions")
+    table, curves, typical = (result.table(name) for name in ("diagnostics", "predictions", "typical"))
     pairs = list(dict.fromkeys(zip(table["arm"], table["observable"], strict=True)))[:MOST]
     places = axes_for(axes, len(pairs), width=2.5, height=2.1, across=6)
     logarithmic = {
@@ -87,19 +88,20 @@ def draw_individuals(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
     }
     for place, (arm, name) in zip(places, pairs, strict=True):
         mine = table[(table["arm"] == arm) & (table["observable"] == name)].sort_values("time")
-        curve = curves[(curves["arm"] == arm) & (curves["observable"] == name)]
-        place.plot(curve["time"], curve["predicted"], color=COLOURS[0], linewidth=1.4, label="individual")
-        place.plot(
-            mine["time"], mine["PRED"], color=COLOURS[1], linewidth=1, linestyle=DASHES[1], label="typical"
-        )
+        for each, column, said, line in (
+            (curves, "predicted", "individual", {"color": COLOURS[0], "linewidth": 1.4}),
+            (typical, "typical", "typical", {"color": COLOURS[1], "linewidth": 1, "linestyle": DASHES[1]}),
+        ):
+            curve = each[(each["arm"] == arm) & (each["observable"] == name)]
+            place.plot(curve["time"], curve[column], label=said, **line)
         _points(place, mine, "time")
         if logarithmic[name]:
             place.set_yscale("log")
-        place.set_title(f"{arm}: {name}" if len(set(table["observable"])) > 1 else arm, fontsize=8, color=INK)
+        place.set_title(f"{arm}: {with_unit(name, mine['unit'].iloc[0])}", fontsize=8, color=INK)
         place.tick_params(labelsize=7)
     for place in places[-6:]:
         place.set_xlabel(with_unit("time", result.time_unit), fontsize=8)
-    ink_legend(legend_of_all(places, axes, "outside upper right", 3))
+    ink_legend(legend_of_all(places, axes, "outside upper right", 4))
     return places
 
 
@@ -140,9 +142,12 @@ def draw_predictive_check(result: FitResult, axes: SomeAxes | None = None) -> li
 
 
 def draw_forest(result: FitResult, ax: Axes | None = None) -> Axes:
-    """Estimates with their 95 % intervals, each over its estimate, by standard error and by profile."""
-    table = result.table("estimates")
-    table = table[table["estimate"] > 0].iloc[::-1].reset_index(drop=True)
+    """Estimates with their 95 % intervals, each over its estimate, by standard error and by profile.
+
+    What is not positive is no ratio: it is told below.
+    """
+    every = result.table("estimates")
+    table = every[every["estimate"] > 0].iloc[::-1].reset_index(drop=True)
     axes = ax or axes_for(None, 1, width=6.4, height=1.4 + 0.34 * len(table))[0]
     place = np.arange(len(table))
     ratio = {name: table[name].to_numpy(float) / table["estimate"].to_numpy(float) for name in ENDS}
@@ -155,7 +160,9 @@ def draw_forest(result: FitResult, ax: Axes | None = None) -> Axes:
         left, right = (np.clip(end, 1 / FAR, FAR)[there] for end in ends)
         if there.any():
             axes.hlines(place[there] + shift, left, right, color=colour, linewidth=2, label=said)
-    axes.plot(np.ones(len(table)), place, "o", color=INK, markersize=5, label="estimate")
+    axes.plot(
+        np.ones(len(table)), place, "|", color=INK, markersize=11, markeredgewidth=1.6, label="estimate"
+    )
     axes.axvline(1, color=INK, linewidth=0.6, linestyle=DASHES[2])
     axes.set_xscale("log")
     known = np.concatenate(list(ratio.values()))
@@ -166,7 +173,9 @@ def draw_forest(result: FitResult, ax: Axes | None = None) -> Axes:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(place, [_told(row) for row in table.itertuples()])
-    axes.set_xlabel("95 % interval over the estimate")
+    told = [f"no ratio: {_told(row)} ({row.low:.3g} to {row.high:.3g})"
+            for row in every[~(every["estimate"] > 0)].itertuples()]  # fmt: skip
+    axes.set_xlabel("\n".join(["95 % interval over the estimate", *told]))
     ink_legend(legend_of_all([axes], None if ax is None else [ax], "outside upper right", 3))
     return axes
 
@@ -213,9 +222,11 @@ def _residuals_over(place: Axes, table: pd.DataFrame, column: str, label: str) -
 def _points(place: Axes, table: pd.DataFrame, across: str, size: float = 3.5) -> None:
     """Observations, censored ones as open triangles."""
     below = table["censored"].astype(bool)
-    place.plot(table[across][~below], table["observed"][~below], "o", color=INK, markersize=size, alpha=0.6)
-    place.plot(table[across][below], table["observed"][below], "v", color="none", markeredgecolor=COLOURS[1],
-               markersize=size + 1.5)  # fmt: skip
+    place.plot(table[across][~below], table["observed"][~below], "o", color=INK, markersize=size, alpha=0.6,
+               label="observed")  # fmt: skip
+    if below.any():
+        mine, style = table[below], {"color": "none", "markeredgecolor": COLOURS[1], "markersize": size + 1.5}
+        place.plot(mine[across], mine["observed"], "v", label="censored, at its limit", **style)
 
 
 def _spans(values: pd.Series) -> bool:

@@ -22,7 +22,7 @@ from harness.fitting.result import FitResult, as_columns
 
 __all__ = ["DIAGNOSTICS", "compare_fits", "diagnose"]
 
-DIAGNOSTICS = ("diagnostics", "shrinkage", "vpc")
+DIAGNOSTICS = ("diagnostics", "shrinkage", "typical", "vpc")
 """Tables that :func:`diagnose` adds to a result."""
 
 PERCENTILES = (5, 50, 95)
@@ -50,7 +50,8 @@ def diagnose(prepared: Prepared, result: FitResult, replicates: int = 200, seed:
     `diagnostics` has a row an observation: PRED and IPRED, without and with the random effects; IWRES, the
     residual in standard deviations of the error; CWRES, linearised around the effects (Hooker, Staatz and
     Karlsson 2007); NPDE, of `replicates` simulated data sets (Brendel and others 2006). `shrinkage` is 1
-    less the standard deviation of the effects over omega, and of IWRES (percent). `vpc` has percentiles of
+    less the standard deviation of the effects over omega, and of IWRES (percent). `typical` has the curve of
+    each arm without random effects, at the times of `predictions`. `vpc` has percentiles of
     the observations over time beside the middle 95 % of those of simulated ones, and the censored share.
 
     Parameters
@@ -70,6 +71,7 @@ def diagnose(prepared: Prepared, result: FitResult, replicates: int = 200, seed:
     tables = {
         "diagnostics": _by_observation(fitted, simulated),
         "shrinkage": _shrinkage(fitted),
+        "typical": _typical(fitted, result.table("predictions")),
         "vpc": _predictive(fitted, simulated),
     }
     return result.model_copy(
@@ -209,6 +211,20 @@ def _shrinkage(fitted: _Fitted) -> pd.DataFrame:
         if own.size > 1:
             rows.append((error.observable, "error", 100 * (1 - own.std(ddof=1))))
     return pd.DataFrame(rows, columns=["name", "kind", "shrinkage"])
+
+
+def _typical(fitted: _Fitted, curves: pd.DataFrame) -> pd.DataFrame:
+    """Curves of the arms without random effects, at the times of other curves of theirs."""
+    none = np.zeros_like(fitted.effects)
+    frames = []
+    for i, arm in enumerate(fitted.objective.prepared.arms):
+        times = np.unique(curves.loc[curves["arm"] == arm.name, "time"].to_numpy(float))
+        found = fitted.objective.curve(i, times, fitted.x, none)
+        frames += [
+            pd.DataFrame({"arm": arm.name, "observable": name, "time": times, "typical": found[:, k]})
+            for k, name in enumerate(arm.observables)
+        ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _predictive(fitted: _Fitted, simulated: np.ndarray) -> pd.DataFrame:

@@ -92,6 +92,7 @@ def fitted():
                 "censored": [False, False, True], "PRED": [9.0, 8.0, 7.0], "IPRED": [9.0, 7.5, 7.0],
                 "IWRES": [0.0, -1.0, None], "CWRES": [0.0, -1.0, None], "NPDE": [0.0, -1.0, None],
             },
+            "typical": {**rows, "typical": [9.0, 8.0, 7.0]},
             "vpc": {
                 "observable": ["viability"] * 6, "unit": ["percent"] * 6, "time": [1.0, 3.0] * 3,
                 "count": [3] * 6, "percentile": [5, 5, 50, 50, 95, 95], "observed": [1.0, 2, 3, 4, 5, 6],
@@ -302,3 +303,12 @@ def test_the_figure_of_axes_in_a_part_of_it_is_the_whole():
     whole = Figure()
     part = whole.subfigures(1, 2)[1].subfigures(2, 1)[0]
     assert figure_of(part.subplots()) is whole
+
+
+def test_a_forest_tells_what_is_no_ratio():
+    """A coefficient that is negative is left out of no picture."""
+    result = fitted()
+    table = {**result.tables["estimates"], "estimate": [1.5, -0.2], "low": [1.2, -0.5], "high": [1.9, 0.1]}
+    moved = result.model_copy(update={"tables": {**result.tables, "estimates": table}})
+    label = diagnostics.draw_forest(moved).get_xlabel()
+    assert label.splitlines()[1:] == ["no ratio: q  -0.2 1/day (-0.5 to 0.1)"]

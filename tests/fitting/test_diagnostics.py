@@ -64,7 +64,12 @@ def test_predictions_of_the_typical_have_no_effects_and_shrinkage_is_of_theirs(g
     objective = Objective(made)
     none = np.zeros((3, 1))
     typical = objective.predict(tuple(range(len(made.arms))), x, none)
-    assert found.table("diagnostics")["PRED"].to_numpy() == pytest.approx(typical, rel=1e-6)
+    table = found.table("diagnostics")
+    assert table["PRED"].to_numpy() == pytest.approx(typical, rel=1e-6)
+    curves = found.table("typical")
+    both = table.merge(curves, on=["arm", "observable", "time"], how="left")
+    assert both["typical"].to_numpy() == pytest.approx(typical, rel=1e-5)
+    assert len(curves) == len(found.table("predictions"))
     shrinkage = found.table("shrinkage").set_index("name").shrinkage
     assert shrinkage["K_kill_max"] == pytest.approx(100 * (1 - objective.effects(x).std(ddof=1)), abs=0.1)
     assert set(found.tables) > set(result.tables)
