@@ -225,8 +225,9 @@ def _points(place: Axes, table: pd.DataFrame, across: str, size: float = 3.5) ->
     place.plot(table[across][~below], table["observed"][~below], "o", color=INK, markersize=size, alpha=0.6,
                label="observed")  # fmt: skip
     if below.any():
-        mine, style = table[below], {"color": "none", "markeredgecolor": COLOURS[1], "markersize": size + 1.5}
-        place.plot(mine[across], mine["observed"], "v", label="censored, at its limit", **style)
+        mine, edge, larger = table[below], COLOURS[1], size + 1.5
+        place.plot(mine[across], mine["observed"], "v", color="none", markeredgecolor=edge, markersize=larger,
+                   label="censored, at its limit")  # fmt: skip
 
 
 def _spans(values: pd.Series) -> bool:
