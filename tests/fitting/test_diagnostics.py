@@ -131,6 +131,6 @@ def test_the_command_writes_figures_and_tables_and_compares(written, tmp_path, m
     assert run([*line, "--plots", "shown", "--against", "first/result.json"]) == 0, capfd.readouterr().err
     names = {path.name for path in (tmp_path / "shown").iterdir()}
     figures = {f"{n}.png" for n in ("goodness", "individuals", "predictive_check", "forest", "correlation")}
-    assert names == {*figures, "diagnostics.csv", "shrinkage.csv", "vpc.csv", "comparison.csv"}
+    assert names == {*figures, "diagnostics.csv", "shrinkage.csv", "typical.csv", "vpc.csv", "comparison.csv"}
     assert "this fit" in capfd.readouterr().out
     assert len(pd.read_csv(tmp_path / "shown" / "comparison.csv")) == 2
