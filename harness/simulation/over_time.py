@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.analysis.moments import SAME
 from harness.errors import InputError
 from harness.models.individual import change_time, course_value, with_courses
 from harness.models.solver_form import to_solver_form
@@ -29,15 +30,15 @@ class OverTime:
 
 
 def over_time_of(
-    program: Program, columns: Sequence[str], fixed: Mapping[str, float], symbols: SymbolTable
+    program: Program, columns: Sequence[str], fixed: Mapping[str, float], symbols: SymbolTable, end: float
 ) -> OverTime:
-    """The program of a design with such columns; what is given where there are none.
+    """The program of a design with such columns, of runs to `end`; what is given where there are none.
 
     Raises
     ------
     InputError
-        When a time is none, is not after the start, or is given twice; or what changes is a dose or is worked
-        out by the model.
+        When a time is none, is not after the start, lies after the end, or is given twice; or what changes is
+        a dose or is worked out by the model.
     """
     times: dict[str, dict[float, str]] = {}
     for column in columns:
@@ -48,6 +49,9 @@ def over_time_of(
                 raise InputError(
                     f"design: column {column}: the time must be after 0, and none of another column"
                 )
+            if time > end * (1 + SAME):
+                said = f"{time:g} lies after the end, {end:g} {symbols.time_unit}".rstrip()
+                raise InputError(f"design: column {column}: {said}")
             times[name][time] = column
     if not times:
         return OverTime(program, tuple(columns), fixed)

@@ -222,7 +222,7 @@ def plan(
     own = _own_times(card, symbols, end)
     default_dose = _default_dose(card, symbols, fixed)
     _require_whole_multiples(card, symbols, checked, {"": given, **(regimens or {})}, default_dose)
-    over_time = over_time_of(make_program(card), columns, fixed, symbols)
+    over_time = over_time_of(make_program(card), columns, fixed, symbols, end)
     study = Study(
         program=over_time.program,
         columns=over_time.names,

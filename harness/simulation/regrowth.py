@@ -8,8 +8,10 @@ are followed above that.
 
 An error of the integration grows where a pool regrows from next to nothing, each time anew: in a patient
 whose tumour and cells chase each other for ten years, ten thousandfold. Counted is every rise between two
-looks, in e-folds, but for that before the first look after a dose. A marker that follows a high power of the
-tumour has the error of the tumour's logarithm times that power, and rises by so many times its e-folds.
+looks, in e-folds, but for that before the first look after a dose. Of a long course of doses only a few are
+taken to explain what rises after them: a cell every 30 days resets nothing, and errors go on. A marker that
+follows a high power of the tumour has the error of the tumour's logarithm times that power, and rises by so
+many times its e-folds.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["Regrowth", "even_looks"]
+__all__ = ["DOSES", "Regrowth", "even_looks"]
+
+DOSES = 3
+"""How many doses after the start explain the rise that follows them; after more, every rise counts."""
 
 LOOKS = 48
 """How often a run is looked at whose model does not say."""
@@ -72,6 +77,7 @@ class Regrowth:
         self.unknown: set[int] = set()
         self._looks = looks
         self._tolerances = np.asarray(tolerances, float)
+        self._begun = -1
         self.begin([0.0] * len(tolerances))
 
     def looks(self, start: float, stop: float) -> np.ndarray:
@@ -131,11 +137,14 @@ class Regrowth:
 
     def begin(self, amounts: Sequence[float] | np.ndarray) -> None:
         """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
-        self._last = [math.inf] * len(self._least)
-        self._most = [math.inf] * len(self._least)
+        self._begun += 1
+        if self._begun <= 1 + DOSES:
+            self._last = [math.inf] * len(self._least)
+            self._most = [math.inf] * len(self._least)
+            if len(self._tolerances):
+                self._most[0] = abs(amounts[0])
         if not len(self._tolerances):
             return
-        self._most[0] = abs(amounts[0])
         self._present = np.abs(amounts) > BACK * self._tolerances
         self._low = np.zeros(len(self._tolerances), bool)
 

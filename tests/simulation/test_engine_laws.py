@@ -15,6 +15,7 @@ from harness.simulation.design import Design
 from harness.simulation.engine import Engine, Status
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.programs import load_program
+from harness.simulation.regimen import Dose, Regimen
 
 engine = cache(lambda model: Engine(load_program(model)))
 
@@ -77,6 +78,18 @@ def test_a_patient_of_ten_years_is_right(factor, draw):
         right = truth[np.searchsorted(times, few)]
         assert run.status is Status.OK
         assert (np.abs(run.values - right) / np.maximum(np.abs(right), accuracy.floors(row))).max() < 1e-4
+
+
+def test_a_long_course_of_doses_hides_no_error_that_grows():
+    """A cell every 30 days for ten years, in which the tumour comes back again and again: 2 % off, unseen."""
+    row, times = accuracy.wide_draws("clinical", 10.0, 12, seed=3)[11], np.linspace(0.0, 3650.0, 74)
+    course = Regimen((Dose(0.0, row["dose"]), *(Dose(30.0 * k, 1.0) for k in range(1, 122))))
+    truth = Engine(load_program("clinical"), 1e-13).run(row, course, times, accuracy.READ_OUT)
+    for by in (engine("clinical"), Kernel(load_program("clinical"))):
+        (run,) = by.run_many([(row, course)], [times], accuracy.READ_OUT)
+        assert run.status is truth.status is Status.OK
+        error = np.abs(run.values - truth.values) / np.maximum(np.abs(truth.values), accuracy.floors(row))
+        assert error.max() < 1e-4
 
 
 @pytest.mark.parametrize("draw", [443, 484, 618])

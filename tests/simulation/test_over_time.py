@@ -58,6 +58,7 @@ def test_values_that_do_not_change_change_nothing(tmp_path):
     [
         ("k@soon", "design: column k@soon, time: 'soon' is not a number"),
         ("k@0", "column k@0: the time must be after 0"),
+        ("k@3", "column k@3: 3 lies after the end, 2$"),
         ("q@2", "no parameter in decay 'q'"),
         ("A@2", "A is a state of decay: the model computes it"),
     ],

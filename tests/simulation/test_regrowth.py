@@ -1,7 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
-from harness.simulation.regrowth import LOOKS, Regrowth, even_looks
+from harness.simulation.regrowth import DOSES, LOOKS, Regrowth, even_looks
 
 
 def even(end, count):
@@ -29,6 +31,14 @@ def test_what_is_counted_goes_on_over_a_stop_and_not_over_a_dose():
     note(regrowth, np.exp(np.array([[30.0]]).T))
     note(regrowth, np.zeros((0, 1)))
     assert regrowth.risen == pytest.approx(2.0)
+
+
+def test_more_doses_than_a_few_explain_no_rise():
+    regrowth = Regrowth(even(4.0, 4))
+    for dose in range(DOSES + 3):
+        regrowth.begin([1.0])
+        note(regrowth, np.array([[math.exp(2.0 * dose)]]))
+    assert regrowth.risen == pytest.approx(2.0 * 2)
 
 
 def test_looks_fall_into_one_segment_each():

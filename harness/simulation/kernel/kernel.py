@@ -24,6 +24,7 @@ from harness.simulation.kernel.text import Layout
 from harness.simulation.kernel.written import AGREE, FINER, FLOOR, LOOSER, Control, write_kernel
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
+from harness.simulation.regrowth import DOSES
 
 __all__ = ["Integrated", "Kernel"]
 
@@ -136,7 +137,7 @@ class Kernel:
         Returns the places of those whose errors have at every tolerance, which are not to be used.
         """
         doses = np.count_nonzero(batch.given, axis=1) + np.isfinite(found.redoses).sum(axis=1)
-        far = (found.codes == stepper.OK) & (found.steps[:, 0] > self._many * (1 + doses))
+        far = (found.codes == stepper.OK) & (found.steps[:, 0] > self._many * (1 + np.minimum(doses, DOSES)))
         places = np.flatnonzero(far)
         for share in (FINER, FINER**2):
             if places.size:
