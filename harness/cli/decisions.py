@@ -323,7 +323,7 @@ def _of_escalation(outcome: Outcome) -> list[str]:
         }
         lines.append(
             f"{design}: the right dose in {said['right']} of the trials, none in {said['none']}, "
-            f"{said['overdosed']} of the patients above it"
+            f"{said['overdosed']} of the patients at a dose above the target"
         )
     return lines
 

@@ -187,9 +187,9 @@ class Population(VirtualPatients):
 
     def _own_times(self) -> np.ndarray:
         """Times at which everything is read off."""
-        days = np.append(np.array(self.months) * self.month(), self._first_visit())
-        steps = [np.arange(start, min(stop, self._end()), step) for start, stop, step in STEPS]
-        return np.unique(np.concatenate([*steps, days, [self._end()]]))
+        days, end = np.append(np.array(self.months) * self.month(), self._first_visit()), self._end()
+        steps = [np.arange(start, min(stop, end), step) for start, stop, step in STEPS]
+        return np.unique(np.concatenate([*steps, days, [end]]))
 
     def _shown_times(self) -> np.ndarray:
         """Times of the curves that are kept."""
