@@ -23,6 +23,9 @@ from harness.reading import parse_number
 
 __all__ = ["prepare_petab"]
 
+LEAST = 1e-6
+"""Lowest size of an error whose lower bound is 0, over its upper bound."""
+
 
 def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
     """Read a PEtab problem from its YAML file.
@@ -64,8 +67,10 @@ def _coordinate(path: Path, name: str, row: pd.Series, noises: set[str]) -> Coor
     log = row["parameterScale"] != "lin"
     low, high, nominal = (float(row[column]) for column in ("lowerBound", "upperBound", "nominalValue"))
     kind = "error" if name in noises else "parameter"
-    start = float(np.sqrt(low * high)) if log else (low + high) / 2
     prior = _prior(path, name, row, low, high)
+    if kind == "error" and prior is None and not log:  # what errors of sizes are worked out on
+        log, low = True, max(low, LEAST * high)
+    start = float(np.sqrt(low * high)) if log else (low + high) / 2
     return Coordinate(name, "dimensionless", kind, log, low, high, start, nominal, prior)
 
 

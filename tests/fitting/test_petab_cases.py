@@ -7,6 +7,7 @@ worked out here, and those of the package are counted. Problems of version 2 are
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from scipy import stats
 
 from harness.cli.main import run
 from harness.errors import InputError
+from harness.fitting.fit import fit
 from harness.fitting.objective import Objective
 from harness.fitting.petab import prepare_petab
 from harness.models.compile import compile_antimony
@@ -195,6 +197,22 @@ def test_numbers_and_parameters_of_noise(problem, scale):
     expected = normal((0.7, 1, 2.5), (0.1, at(10), 1.5), (0.3, amounts(10)[1], 5))
     assert likelihood(made) == pytest.approx(expected, abs=1e-6)
     assert {c.name: c.kind for c in made.coordinates}["sd"] == "error"
+
+
+def test_a_size_of_errors_is_estimated_on_logarithms_whatever_its_scale(problem):
+    """Its interval is one of a variance; on a linear scale it would be another for the same problem."""
+    measured = [row(at(t) * (1 + 0.05 * (-1) ** k), t) for k, t in enumerate((0.5, 1, 2, 3, 5, 8))]
+    free = {name: {"estimate": int(name == "k1")} for name in USUAL}
+    tables = []
+    for scale in ("lin", "log"):
+        made = problem(
+            measured, observables=(HEAD, ("a", "A", "sd")), parameters={"sd": 0.1},
+            more={**free, "sd": {"parameterScale": scale}},
+        )  # fmt: skip
+        found = fit(replace(made, starts=1), profile=False).table("estimates").set_index("parameter")
+        tables.append(found.loc["sd", ["estimate", "restricted", "rse", "low", "high"]].astype(float))
+    assert tables[0].to_numpy() == pytest.approx(tables[1].to_numpy(), rel=1e-3)
+    assert tables[0]["restricted"] == pytest.approx(tables[0]["estimate"] * np.sqrt(6 / 5), rel=1e-2)
 
 
 def test_noise_may_be_a_multiple_of_a_parameter_or_one_that_is_given(problem):
