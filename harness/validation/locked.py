@@ -37,6 +37,7 @@ GRADES = {
     "digitised": "read off a figure, with its reading error",
     "other code": "given by an independent implementation",
     "own check": "computed by other means from the same equations",
+    "chosen": "a choice, with its reason in the row",
     "none": "an empty slot",
 }
 """What the numbers of a table are, the strongest evidence first."""
@@ -47,7 +48,7 @@ class LockedTable(Declaration):
 
     sha256: str
     source: str
-    grade: Literal["printed", "digitised", "other code", "own check", "none"]
+    grade: Literal["printed", "digitised", "other code", "own check", "chosen", "none"]
 
 
 class DataLock(Declaration):

@@ -99,6 +99,8 @@ def test_a_trial(printed, tmp_path):
         **ends,
         **{f"median_pfs{end}_high": value for end, value in (("", 9.5), ("_low", 8.5), ("_high", 12.5))},
         "power": 37.0,
+        "power_low": 28.0,
+        "power_high": 47.0,
         "p_value": 0.0213,
     }
     outcome = Outcome(numbers, {"responses": pd.DataFrame(rows)})
@@ -108,7 +110,8 @@ def test_a_trial(printed, tmp_path):
         "arm": "high", "CR (%)": "5.0 (4.0-7.0)", "PR (%)": "25.0 (24.0-27.0)", "SD (%)": "65.0 (64.0-67.0)",
         "ORR (%)": "51.0 (41.0-61.0)", "median PFS (months)": "9.5 (8.5-12.5)",
     }  # fmt: skip
-    assert "log-rank between the arms: median p = 0.0213; below 0.05 in 37 % of the trials" in text
+    assert "log-rank between the arms: median p = 0.0213\n" in text
+    assert "a trial tells the arms apart by PFS with a probability of 37 % (28-47)" in text
 
 
 def patients_outcome():

@@ -13,9 +13,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium"),
 ]
 
-ANSWER = 50.0
-"""Milliseconds within which the page has answered a change."""
-
 
 @pytest.fixture(scope="module")
 def clinical(tmp_path_factory):
@@ -59,19 +56,6 @@ def test_curves_follow_the_keyboard_and_the_published_one_stays(opened):
     assert opened.run("location.hash") == "#K_off=0.0024"
     assert opened.run("document.querySelector('#slide-K_off').getAttribute('aria-valuetext')") == "0.0024 1/s"
     assert "--set K_off=0.0024" in opened.run("document.querySelector('#command').textContent")
-
-
-def test_a_change_is_answered_within_its_time(opened):
-    """The best of several changes: what else this machine does is not the page's."""
-    taken = []
-    for place in range(200, 900, 25):
-        opened.run(
-            f"(() => {{ const s = document.querySelector('#slide-Tumor_0'); s.value = {place};"
-            " delete document.body.dataset.milliseconds; s.dispatchEvent(new Event('input')); })()"
-        )
-        opened.until("Boolean(document.body.dataset.milliseconds)")
-        taken.append(float(opened.run("document.body.dataset.milliseconds")))
-    assert min(taken) < ANSWER, taken
 
 
 def test_a_number_that_cannot_be_is_told_and_changes_nothing(opened):

@@ -88,7 +88,7 @@ def test_a_table_that_nobody_wrote_down_or_that_is_gone_is_named(project):
 
 def test_the_command_says_what_is_stale_and_how_to_renew_it(project, capsys):
     assert run(["status"]) == 0
-    assert "11 as locked" in capsys.readouterr().out
+    assert f"{len(tables())} as locked" in capsys.readouterr().out
     path = project / "models_antimony" / "clinical_clocks.ant"
     path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")
     assert run(["status"]) == 1
