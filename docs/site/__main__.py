@@ -18,7 +18,7 @@ from sphinx import builders
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxParallelError
 
-from docs.site import api, catalogue, commands, evidence, landing
+from docs.site import api, catalogue, commands, evidence
 from docs.site.compose import TUTORIALS, compose, listed_tutorials
 from docs.site.links import dead_links
 from docs.site.shell import refused_lines
@@ -44,7 +44,6 @@ def make(source: Path) -> None:
     scores = evidence.read_scores(ROOT)
     pages = {
         "what_is_true.txt": evidence.what_is_true(scores) + "\n",
-        "landing.html": landing.figure(),
         "ledger.md": evidence.ledger_page(scores),
         "reproduced.md": evidence.reproduced_page(scores),
         "reference/commands.md": commands.commands_page(),
