@@ -233,13 +233,16 @@ class _Reading:
 
     def _require_order(self) -> None:
         """Time goes on from dose to dose, and down the rows of what is measured: where it goes back, another
-        subject begins, or a row is in the wrong place."""
+        subject begins, or a row is in the wrong place. A sample that stands above a dose of its time was
+        taken before it; one below, with it.
+        """
         latest: dict[str, float] = {}
+        seen: dict[float, int] = {}
         last = None
         for row in self.cells.index:
             name = self._text(row, "ID")
             if name != last:
-                last, latest = name, {}
+                last, latest, seen = name, {}, {}
             if self._reason_to_ignore(row):
                 continue
             time, dose = self._time(row), self._is_dose(row)
@@ -248,6 +251,13 @@ class _Reading:
             if time < before:
                 said = f"lies before a row above it, at {before:g}; put rows in order, or is it another ID?"
                 raise self._wrong(row, "TIME", said)
+            if dose and time in seen:
+                said = (
+                    "a dose of the same time stands below; a sample before it needs an earlier time, or MDV 1"
+                )
+                raise self._wrong(seen[time], "TIME", said)
+            if not dose:
+                seen.setdefault(time, row)
             latest[what] = time
 
     def _reason_to_ignore(self, row: int) -> str:

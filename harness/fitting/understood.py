@@ -61,6 +61,8 @@ def understood(problem: FitProblem, folder: Path) -> tuple[pd.DataFrame, list[st
     if card.dose is not None:
         given = [dose.amount for arm in prepared.arms if arm.regimen for dose in arm.regimen.doses]
         said += far_below(given, card.symbols[card.dose.parameter])
+        if not any(given) and all(arm.regimen for arm in prepared.arms):
+            said.append("nobody gets a dose: AMT, or doses under table, says who does")
     for reason, number in prepared.left_out.items():
         places = ignored.get(reason, [])
         shown = ", ".join(map(str, places[:ROWS])) + ", ..." * (len(places) > ROWS)

@@ -85,7 +85,7 @@ def test_repeated_doses_are_written_out(made):
 )
 def test_what_is_written_as_a_long_table_is_read_back(tmp_path_factory, events, times):
     """Doses, measurements and what is left out, one after the other in time, in any unit of it."""
-    events = sorted(events, key=lambda event: event[0])
+    events = sorted(events, key=lambda event: (event[0], event[1] != "dose"))
     folder, per_day = tmp_path_factory.mktemp("long"), {"day": 1, "hour": 24, "week": 1 / 7}[times]
     cells = {"dose": ("{t},.,{v},1,1", 0), "seen": ("{t},{v},.,0,0", 1), "missing": ("{t},.,.,0,1", 1)}
     rows = [*("s," + cells[kind][0].format(t=t, v=repr(v)) for t, kind, v in events), "s,500,7,.,0,0"]
@@ -174,6 +174,7 @@ WRONG = [
     ([DOSE, SEEN, "1.0,9,5,.,.,0,1,0,0,."], "row 3: ID '1.0': is the same number as '1' above"),
     ([DOSE, SEEN, "1,5,5,.,.,0,1,0,0,."], "row 3: TIME '5': lies before a row above it, at 7; put rows in"),
     ([DOSE, SEEN, DOSE, SEEN], "row 3: TIME '0': lies before a row above it, at 7; put rows in order, or is"),
+    (["1,0,5,.,.,0,1,0,0,.", DOSE, SEEN], "row 1: TIME '0': a dose of the same time stands below; a sample"),
     ([DOSE, "1,7,5,.,1e6,0,1,0,0,."], "row 2: RATE '1e6': is of a dose, and this is a measurement"),
     ([DOSE], "holds no measurement"),
 ]
@@ -258,6 +259,9 @@ def test_a_dose_far_below_those_of_the_model_is_told(tmp_path):
     problem = {**PROBLEM, "table": {"file": "data.csv"}}
     _, said = understood(FitProblem.model_validate(problem), tmp_path)
     assert "dose 450: 450 cells; this model's doses are of 1e6 and more" in said
+    (tmp_path / "data.csv").write_text("ID,TIME,DV\n1,7,900\n", encoding="utf-8")
+    _, said = understood(FitProblem.model_validate(problem), tmp_path)
+    assert "nobody gets a dose: AMT, or doses under table, says who does" in said
 
 
 def test_a_model_without_doses_takes_none(made):
