@@ -66,6 +66,19 @@ def test_a_well_with_a_known_answer():
         assert run.values[-1, 0] == pytest.approx(40.31650123, rel=1e-5)
 
 
+def test_a_well_of_four_days_whose_cells_outgrow_what_binds_is_right():
+    """Complexes per tumour cell were 7 to 20 % off, by the output times: binding rounds at its own rate."""
+    values = {"DT_tumor": 0.839, "DT_CART": 1.32, "Ag_tumor": 31000, "Ag_CAR": 344, "K_kill_max": 0.466}
+    values |= {"KC50": 0.0423, "hill_kill": 1.04, "K_on": 7070, "K_off": 3.29e-4, "Tumor_0": 2.78e6}
+    values |= {"ET_ratio": 0.492, "MV": 2.24}
+    names = ("cplx_per_tumor", "viability")
+    for times in (np.array([0.0, 96.0]), np.linspace(0.0, 96.0, 25)):
+        truth = Engine(load_program("in_vitro"), 1e-12).run(values, None, times, names).values
+        run = engine("in_vitro").run(values, None, times, names)
+        assert (run.status, run.reason) == (Status.OK, "")
+        np.testing.assert_allclose(run.values, truth, rtol=1e-5, atol=1e-9)
+
+
 @pytest.mark.parametrize(("factor", "draw"), [(3.0, 737), (100.0, 768), (100.0, 1077)])
 def test_a_patient_of_ten_years_is_right(factor, draw):
     """One whose tumour comes back between looks that are few, one whose Jacobian ages in long steps, and one
