@@ -18,7 +18,7 @@ from harness.fitting.prepare import prepare
 from harness.fitting.prepared import ArmData, Prepared
 from harness.fitting.problem import FitProblem
 from harness.models.catalog import select
-from harness.simulation.plan import far_below
+from harness.simulation.planned_doses import far_below
 
 __all__ = ["understood", "with_file"]
 

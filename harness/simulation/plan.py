@@ -15,12 +15,11 @@ import numpy as np
 
 from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS, require_options
-from harness.analysis.moments import SAME, apart
 from harness.errors import InputError, unknown_name
 from harness.former import current
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
-from harness.models.symbols import Symbol, SymbolTable
+from harness.models.symbols import SymbolTable
 from harness.models.units import convert
 from harness.reading import parse_number
 from harness.shown import in_lines, listed
@@ -37,12 +36,26 @@ from harness.simulation.engines import (
 )
 from harness.simulation.over_time import over_time_of
 from harness.simulation.own_code import text_of
+from harness.simulation.planned_doses import (
+    default_dose,
+    notes_on_doses,
+    planned_regimen,
+    require_course,
+    require_whole,
+    require_whole_multiples,
+)
+from harness.simulation.planned_times import (
+    end_of_runs,
+    given_times,
+    own_times,
+    read_out_times,
+    shown_times,
+)
 from harness.simulation.programs import make_program
-from harness.simulation.regimen import VISITS, Dose, Regimen, at_least_one, is_part, regimen
+from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import HELD, REDOSES, Chunk, EndpointCall, Study
-from harness.simulation.times import MOST, parse_times, parse_until
 
-__all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "far_below", "plan", "run_by"]
+__all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "plan", "run_by"]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
@@ -56,9 +69,6 @@ runs by RoadRunner save. Whether the text is at hand has no part in it: the same
 
 SAMPLE = 16
 """Rows, or one in a thousand, on which the kernel is held against the reference before a study."""
-
-FAR_BELOW = 2
-"""Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
 
 NOT_SHOWN = (
     "times: nothing is shown at them; endpoints are read off the model's own times, and --out x.nc keeps "
@@ -200,28 +210,28 @@ def plan(
     symbols = card.symbols
     fixed = symbols.parse_all(selection.changes, changes or {})
     checked = design.checked(symbols, tuple(regimens or {}))
-    _require_whole(card, symbols, checked, fixed)
+    require_whole(card, symbols, checked, fixed)
     columns = tuple(c for c in checked.names if c not in ("days", "regimen"))
     read_out = _observables(card, symbols, observables)
-    asked = _at(at, symbols)
+    asked = read_out_times(at, symbols)
     if endpoints is None:
         endpoints = () if trajectories else tuple(card.endpoints)
     calls = tuple(_endpoint(text, card, symbols) for text in endpoints)
     if not (calls or asked or trajectories):
         raise InputError("nothing to compute: name endpoints, times to read out at, or keep the trajectories")
-    grid = _given_times(times, symbols)
-    end = _end(checked, until, card, symbols, asked, grid, exact=not (calls or asked))
+    grid = given_times(times, symbols)
+    end = end_of_runs(checked, until, card, symbols, asked, grid, exact=not (calls or asked))
     read = dict.fromkeys(call.observable for call in calls if call.observable)
     if asked or trajectories or any(":" in call.function for call in calls):
         read |= dict.fromkeys(read_out)
-    given = _regimen(card, symbols, doses, checked, fixed)
+    given = planned_regimen(card, symbols, doses, checked, fixed)
     for name, regime in {"": given, **(regimens or {})}.items():
         if regime is not None:
             regimen(regime, symbols.time_unit, symbols.amount_unit)
-        _require_course(name, regime, end, symbols)
-    own = _own_times(card, symbols, end)
-    default_dose = _default_dose(card, symbols, fixed)
-    _require_whole_multiples(card, symbols, checked, {"": given, **(regimens or {})}, default_dose)
+        require_course(name, regime, end, symbols)
+    own = own_times(card, symbols, end)
+    usual = default_dose(card, symbols, fixed)
+    require_whole_multiples(card, symbols, checked, {"": given, **(regimens or {})}, usual)
     over_time = over_time_of(make_program(card), columns, fixed, symbols, end)
     study = Study(
         program=over_time.program,
@@ -232,15 +242,15 @@ def plan(
         end=end,
         observables=tuple(read),
         endpoint_times=own if calls else np.array([]),
-        times=_shown(grid, own, asked) if trajectories else np.array([]),
+        times=shown_times(grid, own, asked) if trajectories else np.array([]),
         endpoints=calls,
         at=asked,
         at_observables=read_out if asked else (),
-        default_dose=default_dose,
+        default_dose=usual,
         moving=_moving(card, endpoints, calls),
     )
     _require_distinct([*shown, *study.column_names()])
-    notes = (*study.program.doubts, *_notes(card, study, checked))
+    notes = (*study.program.doubts, *notes_on_doses(card, study, checked))
     if grid is not None and not trajectories:
         notes += (NOT_SHOWN,)
     chunk = _even(len(checked))
@@ -296,15 +306,6 @@ def _observables(
     return tuple(dict.fromkeys(wanted))
 
 
-def _at(at: str | Sequence[float] | np.ndarray, symbols: SymbolTable) -> tuple[float, ...]:
-    if isinstance(at, str):
-        return tuple(parse_times(at, symbols.time_unit).tolist())
-    times = np.asarray(at, float)
-    if not np.isfinite(times).all() or (times < 0).any():
-        raise InputError("at: expected finite, non-negative times")
-    return tuple(np.unique(times).tolist())
-
-
 def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
     """Endpoint by the name that a model declares, as a call, or by the import path of a function."""
     text = current("endpoint", text.strip())
@@ -340,104 +341,6 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
     return EndpointCall(name, declared.function, unit, declared.observable, options)
 
 
-def _require_whole(card: ModelCard, symbols: SymbolTable, design: Design, fixed: Mapping[str, float]) -> None:
-    """A dose is 0 or at least one of what is counted, wherever it is given."""
-    if card.dose is None:
-        return
-    name, unit = card.dose.parameter, symbols.amount_unit
-    given = design.table[name] if name in design.names else [fixed[name]] if name in fixed else []
-    for row, value in enumerate(given):
-        if is_part(value, unit):
-            where = f"design: row {row}, column {name}" if name in design.names else name
-            raise InputError(f"{where}: {value:g}: {at_least_one(unit)}")
-
-
-def _require_whole_multiples(
-    card: ModelCard,
-    symbols: SymbolTable,
-    design: Design,
-    regimens: Mapping[str, Regimen | None],
-    default: float,
-) -> None:
-    """So is each multiple of the dose of a run that its regimen gives, and finite."""
-    if card.dose is None:
-        return
-    own, count, unit = card.dose.parameter, len(design), symbols.amount_unit
-    doses = design.values([own])[:, 0] if own in design.names else np.full(count, default)
-    chosen = design.table["regimen"].to_numpy() if "regimen" in design.names else np.full(count, "", object)
-    for name in dict.fromkeys(chosen):
-        rows = np.flatnonzero(chosen == name)
-        given = regimens[name]
-        for multiple in given.multiples if given else ():
-            with np.errstate(over="ignore"):  # what is too large is told below
-                amount = doses[rows] * multiple
-            bad = np.flatnonzero([is_part(each, unit) or not np.isfinite(each) for each in amount.tolist()])
-            if bad.size:
-                row = f"design: row {rows[bad[0]]}: " if design.names else ""
-                what = f"{multiple:g} of the dose of the run is {amount[bad[0]]:g} {unit}"
-                raise InputError(f"{row}{what}; {at_least_one(unit)}, and finite")
-
-
-def _end(
-    design: Design,
-    until: str | float | None,
-    card: ModelCard,
-    symbols: SymbolTable,
-    at: tuple[float, ...],
-    times: np.ndarray | None,
-    exact: bool,
-) -> float:
-    """End of the runs; the times that are shown have no part in it unless they are all that is wanted."""
-    latest = max(at, default=0.0)
-    if "days" in design.names:
-        if until is not None:
-            raise InputError("give the end once: as the column days or as until, not both")
-        return float(design.table["days"].max())
-    if until is None:
-        return times.max() if exact and times is not None else max(card.until, latest)
-    end = parse_until(until, symbols.time_unit)
-    for name, last in {"at": latest, "times": 0.0 if times is None else times.max()}.items():
-        if last > end:
-            raise InputError(f"{name}: {last:g} lies after until = {end:g} {symbols.time_unit}")
-    return end
-
-
-def _given_times(times: str | Sequence[float] | np.ndarray | None, symbols: SymbolTable) -> np.ndarray | None:
-    """Output times as the user gave them, ascending; None when none are given."""
-    if times is None or isinstance(times, str):
-        return None if times is None else parse_times(times, symbols.time_unit)
-    try:
-        grid = np.asarray(times, float)
-    except (TypeError, ValueError):
-        raise InputError("times: expected finite, non-negative numbers") from None
-    if grid.ndim != 1 or not grid.size or not np.isfinite(grid).all() or (grid < 0).any():
-        raise InputError("times: expected finite, non-negative numbers")
-    return np.unique(grid)
-
-
-def _own_times(card: ModelCard, symbols: SymbolTable, end: float) -> np.ndarray:
-    """The times that a model declares for its endpoints, from the start to the end.
-
-    Where the runs are longer than what is declared, the last step goes on.
-    """
-    times = np.union1d(0.0, parse_times(card.endpoint_times, symbols.time_unit))
-    step = times[-1] - times[-2] if times.size > 1 else end
-    if step > 0 and times[-1] < end:
-        if not (end - times[-1]) / step < MOST:
-            raise InputError(
-                f"the end, {end:g} {symbols.time_unit}, lies more than {MOST} output times ahead"
-            )
-        times = np.append(times, times[-1] + step * np.arange(1, (end - times[-1]) / step))
-    times = np.append(times[times <= end], end)
-    return times[apart(times)]
-
-
-def _shown(given: np.ndarray | None, own: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
-    """Times at which trajectories are kept: those given, or the model's own and those of `at`."""
-    times = np.union1d(own, at) if given is None else given
-    return times[apart(times)]
-
-
 def _moving(card: ModelCard, asked: Sequence[str], calls: Sequence[EndpointCall]) -> tuple[str, ...]:
     """Endpoints that nothing vouches for: of a user's own model, or not declared by the model."""
     declared = () if is_path(card.id) else tuple(card.endpoints)
@@ -450,78 +353,9 @@ def _named(design: Design) -> set[str]:
     return set(design.table["regimen"]) if "regimen" in design.names else set()
 
 
-def _regimen(
-    card: ModelCard,
-    symbols: SymbolTable,
-    doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
-    design: Design,
-    fixed: Mapping[str, float],
-) -> Regimen | None:
-    if doses is None:
-        if "regimen" in design.names and card.dose is None:
-            raise InputError(f"model {card.id} takes no dose")
-        return None
-    if card.dose is None:
-        raise InputError(f"model {card.id} takes no dose")
-    if "regimen" in design.names:
-        raise InputError("give the regimen once: as doses or as the column regimen, not both")
-    given = regimen(doses, symbols.time_unit, symbols.amount_unit)
-    relative = any(dose.relative for dose in given.doses)
-    if (card.dose.parameter in design.names or card.dose.parameter in fixed) and not relative:
-        raise InputError(f"give the dose once: as doses or as {card.dose.parameter}, not both")
-    return given
-
-
-def _require_course(name: str, given: Regimen | None, end: float, symbols: SymbolTable) -> None:
-    """The doses of a regimen fall within the longest run, and its visits are not beyond number."""
-    if given is None:
-        return
-    what = f"regimen {name}: " if name else ""
-    for dose in given.doses:
-        if dose.time > end * (1 + SAME):
-            raise InputError(f"{what}dose at {dose.time:g} lies after the end, {end:g} {symbols.time_unit}")
-    if given.redosing and given.redosing.start > end * (1 + SAME):
-        first = f"{given.redosing.start:g}"
-        raise InputError(f"{what}the rule first looks at {first}, after the end, {end:g} {symbols.time_unit}")
-    if given.redosing and (end - given.redosing.start) / given.redosing.every > VISITS:
-        raise InputError(
-            f"{what}more than {VISITS} visits; look less often than every {given.redosing.every:g}"
-        )
-
-
 def _require_distinct(names: Sequence[str]) -> None:
     """No two columns of the results share a name."""
     every = ["run", "status", "reason", "engine", *names]
     doubled = sorted({name for name in every if every.count(name) > 1})
     if doubled:
         raise InputError(f"the results would have two columns {', '.join(doubled)}")
-
-
-def _notes(card: ModelCard, study: Study, design: Design) -> tuple[str, ...]:
-    """A note on a dose that is far below the model's own: 450 for 450e6."""
-    if card.dose is None:
-        return ()
-    own = card.symbols[card.dose.parameter]
-    regimens = [each for each in (study.regimen, *study.regimens.values()) if each is not None]
-    given = [dose.amount for each in regimens for dose in each.doses if not dose.relative]
-    given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
-    given += design.table[own.id].tolist() if own.id in design.names else [study.fixed.get(own.id, 0.0)]
-    return far_below(given, own)
-
-
-def far_below(given: Iterable[float], own: Symbol) -> tuple[str, ...]:
-    """A note on the lowest of some amounts, where it is far below a model's own dose; none otherwise."""
-    lowest = min((amount for amount in given if amount > 0), default=math.inf)
-    if not own.value > 0:
-        return ()
-    usual = math.floor(math.log10(own.value) - FAR_BELOW)
-    if lowest >= 10.0**usual:
-        return ()
-    return (f"dose {lowest:g}: {lowest:g} {own.unit}; this model's doses are of 1e{usual} and more",)
-
-
-def _default_dose(card: ModelCard, symbols: SymbolTable, fixed: Mapping[str, float]) -> float:
-    """Dose that relative amounts refer to where a row gives none."""
-    if card.dose is None:
-        return 0.0
-    return fixed.get(card.dose.parameter, symbols[card.dose.parameter].value)

@@ -6,17 +6,18 @@ import pytest
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.simulation.design import Design, grid, read_design
-from harness.simulation.plan import VISITS, _own_times, plan
-from harness.simulation.regimen import Dose, Redosing, Regimen
+from harness.simulation.plan import plan
+from harness.simulation.planned_times import own_times
+from harness.simulation.regimen import VISITS, Dose, Redosing, Regimen
 
 BOTH = "give the regimen once: as doses or as the column regimen, not both"
 
 
 def test_the_times_of_a_model_go_on_with_their_last_step():
     card = load_card("clinical")
-    short = _own_times(card, card.symbols, 400.0)
+    short = own_times(card, card.symbols, 400.0)
     step = short[-2] - short[-3]
-    longer = _own_times(card, card.symbols, 5000.0)
+    longer = own_times(card, card.symbols, 5000.0)
     assert longer[0] == 0
     assert longer[-1] == 5000
     np.testing.assert_allclose(np.diff(longer[longer >= 400])[1:-1], np.diff(longer)[-2])

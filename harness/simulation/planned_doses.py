@@ -1,0 +1,141 @@
+"""The doses of a plan: what is given is whole where it is counted, once, and within the runs.
+
+Promise: a dose that cannot be given is told in one line before anything runs; one that looks like a slip of
+its unit is noted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from harness.analysis.moments import SAME
+from harness.errors import InputError
+from harness.models.card import ModelCard
+from harness.models.symbols import Symbol, SymbolTable
+from harness.simulation.design import Design
+from harness.simulation.regimen import VISITS, Dose, Regimen, at_least_one, is_part, regimen
+from harness.simulation.study import Study
+
+__all__ = [
+    "default_dose",
+    "far_below",
+    "notes_on_doses",
+    "planned_regimen",
+    "require_course",
+    "require_whole",
+    "require_whole_multiples",
+]
+
+FAR_BELOW = 2
+"""Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
+
+
+def require_whole(card: ModelCard, symbols: SymbolTable, design: Design, fixed: Mapping[str, float]) -> None:
+    """A dose is 0 or at least one of what is counted, wherever it is given."""
+    if card.dose is None:
+        return
+    name, unit = card.dose.parameter, symbols.amount_unit
+    given = design.table[name] if name in design.names else [fixed[name]] if name in fixed else []
+    for row, value in enumerate(given):
+        if is_part(value, unit):
+            where = f"design: row {row}, column {name}" if name in design.names else name
+            raise InputError(f"{where}: {value:g}: {at_least_one(unit)}")
+
+
+def require_whole_multiples(
+    card: ModelCard,
+    symbols: SymbolTable,
+    design: Design,
+    regimens: Mapping[str, Regimen | None],
+    default: float,
+) -> None:
+    """So is each multiple of the dose of a run that its regimen gives, and finite."""
+    if card.dose is None:
+        return
+    own, count, unit = card.dose.parameter, len(design), symbols.amount_unit
+    doses = design.values([own])[:, 0] if own in design.names else np.full(count, default)
+    chosen = design.table["regimen"].to_numpy() if "regimen" in design.names else np.full(count, "", object)
+    for name in dict.fromkeys(chosen):
+        rows = np.flatnonzero(chosen == name)
+        given = regimens[name]
+        for multiple in given.multiples if given else ():
+            with np.errstate(over="ignore"):  # what is too large is told below
+                amount = doses[rows] * multiple
+            bad = np.flatnonzero([is_part(each, unit) or not np.isfinite(each) for each in amount.tolist()])
+            if bad.size:
+                row = f"design: row {rows[bad[0]]}: " if design.names else ""
+                what = f"{multiple:g} of the dose of the run is {amount[bad[0]]:g} {unit}"
+                raise InputError(f"{row}{what}; {at_least_one(unit)}, and finite")
+
+
+def planned_regimen(
+    card: ModelCard,
+    symbols: SymbolTable,
+    doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
+    design: Design,
+    fixed: Mapping[str, float],
+) -> Regimen | None:
+    """The regimen of every run; None where the rows have theirs, or a parameter is the dose."""
+    if doses is None:
+        if "regimen" in design.names and card.dose is None:
+            raise InputError(f"model {card.id} takes no dose")
+        return None
+    if card.dose is None:
+        raise InputError(f"model {card.id} takes no dose")
+    if "regimen" in design.names:
+        raise InputError("give the regimen once: as doses or as the column regimen, not both")
+    given = regimen(doses, symbols.time_unit, symbols.amount_unit)
+    relative = any(dose.relative for dose in given.doses)
+    if (card.dose.parameter in design.names or card.dose.parameter in fixed) and not relative:
+        raise InputError(f"give the dose once: as doses or as {card.dose.parameter}, not both")
+    return given
+
+
+def require_course(name: str, given: Regimen | None, end: float, symbols: SymbolTable) -> None:
+    """The doses of a regimen fall within the longest run, and its visits are not beyond number."""
+    if given is None:
+        return
+    what = f"regimen {name}: " if name else ""
+    for dose in given.doses:
+        if dose.time > end * (1 + SAME):
+            raise InputError(f"{what}dose at {dose.time:g} lies after the end, {end:g} {symbols.time_unit}")
+    if given.redosing and given.redosing.start > end * (1 + SAME):
+        first = f"{given.redosing.start:g}"
+        raise InputError(f"{what}the rule first looks at {first}, after the end, {end:g} {symbols.time_unit}")
+    if given.redosing and (end - given.redosing.start) / given.redosing.every > VISITS:
+        raise InputError(
+            f"{what}more than {VISITS} visits; look less often than every {given.redosing.every:g}"
+        )
+
+
+def notes_on_doses(card: ModelCard, study: Study, design: Design) -> tuple[str, ...]:
+    """A note on a dose that is far below the model's own: 450 for 450e6."""
+    if card.dose is None:
+        return ()
+    own = card.symbols[card.dose.parameter]
+    regimens = [each for each in (study.regimen, *study.regimens.values()) if each is not None]
+    given = [dose.amount for each in regimens for dose in each.doses if not dose.relative]
+    given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
+    given += design.table[own.id].tolist() if own.id in design.names else [study.fixed.get(own.id, 0.0)]
+    return far_below(given, own)
+
+
+def far_below(given: Iterable[float], own: Symbol) -> tuple[str, ...]:
+    """A note on the lowest of some amounts, where it is far below a model's own dose; none otherwise."""
+    lowest = min((amount for amount in given if amount > 0), default=math.inf)
+    if not own.value > 0:
+        return ()
+    usual = math.floor(math.log10(own.value) - FAR_BELOW)
+    if lowest >= 10.0**usual:
+        return ()
+    return (f"dose {lowest:g}: {lowest:g} {own.unit}; this model's doses are of 1e{usual} and more",)
+
+
+def default_dose(card: ModelCard, symbols: SymbolTable, fixed: Mapping[str, float]) -> float:
+    """Dose that relative amounts refer to where a row gives none."""
+    if card.dose is None:
+        return 0.0
+    return fixed.get(card.dose.parameter, symbols[card.dose.parameter].value)
