@@ -55,6 +55,8 @@ def drawn(card, seed, count=4):
     rng = np.random.default_rng(seed)
     rows = [r for r in parameters_of(card).values() if r.status not in ("constant", "input") and r.value > 0]
     table = pd.DataFrame({r.id: r.value * FACTOR ** rng.uniform(-1, 1, count) for r in rows})
+    shares = [name for name in table if name.startswith("f_")]  # of which there is no more than all
+    table[shares] = table[shares].clip(upper=1.0)
     return table.assign(regimen=rng.choice(list(REGIMENS), count)) if card.dose else table
 
 
