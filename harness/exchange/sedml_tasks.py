@@ -75,6 +75,9 @@ def read_tasks(path: Path, said: str) -> list[SedTask]:
 
 def parse_tasks(said: str, text: str) -> list[SedTask]:
     """As :func:`read_tasks`, of its text, in this process."""
+    text = re.sub(
+        r"^<\?xml version=.1\.0.\s*\?>", '<?xml version="1.0" encoding="UTF-8"?>', text
+    )  # as in SBML
     document = libsedml.readSedMLFromString(text)
     errors = document.getErrorLog()
     if errors.getNumFailsWithSeverity(libsedml.LIBSEDML_SEV_ERROR):

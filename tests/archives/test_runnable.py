@@ -235,3 +235,10 @@ def test_an_encrypted_archive_is_refused(archive):
     path.write_bytes(data)
     with warnings.catch_warnings(), pytest.raises(InputError, match="is encrypted"):
         open_runnable(path)
+
+
+def test_sed_ml_that_does_not_name_its_encoding_is_read():
+    text = with_tasks()
+    bare = re.sub(r'encoding="[^"]*"', "", text, count=1)
+    assert bare != text
+    assert parse_tasks("odd.sedml", bare) == parse_tasks("odd.sedml", text)

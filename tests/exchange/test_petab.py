@@ -110,6 +110,7 @@ def test_libroadrunner_gives_the_likelihood_of_petab(problem):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")
 def test_pypesto_gives_the_likelihood_of_petab(problem):
     rr = pytest.importorskip("pypesto.objective.roadrunner")
     name, path = problem
@@ -118,6 +119,40 @@ def test_pypesto_gives_the_likelihood_of_petab(problem):
     assert objective(np.array(found.x_nominal_free_scaled)) == pytest.approx(
         NEGATIVE_LOG_LIKELIHOOD[name], rel=1e-3
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # those of the importer and of what it reads
+def test_copasi_gives_the_likelihood_of_petab(problem, tmp_path):
+    pytest.importorskip("copasi_petab_importer")
+    from basico.petab import PetabSimulator
+
+    name, path = problem
+    simulated = PetabSimulator(v1.Problem.from_yaml(path), working_dir=str(tmp_path)).simulate()
+    assert likelihood(path, simulated) == pytest.approx(NEGATIVE_LOG_LIKELIHOOD[name], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_amici_gives_the_likelihood_of_petab(problem, tmp_path, amici):  # noqa: ARG001 - it has to be there
+    from amici.importers.petab.v1 import import_petab_problem
+    from amici.sim.sundials.petab.v1 import LLH, simulate_petab
+
+    name, path = problem
+    found = v1.Problem.from_yaml(path)
+    model = import_petab_problem(
+        found,
+        output_dir=str(tmp_path / "compiled"),
+        model_name=f"petab_{name}",
+        generate_sensitivity_code=False,
+    )
+    solver = model.create_solver()
+    solver.set_relative_tolerance(1e-10)
+    solver.set_absolute_tolerance(1e-18)
+    nominal = dict(zip(found.x_free_ids, found.x_nominal_free, strict=True))
+    run = simulate_petab(
+        found, amici_model=model, solver=solver, problem_parameters=nominal, scaled_parameters=False
+    )
+    assert -run[LLH] == pytest.approx(NEGATIVE_LOG_LIKELIHOOD[name], rel=1e-3)
 
 
 def test_version_2_stands_beside_and_says_the_same(problem):
