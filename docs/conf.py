@@ -20,6 +20,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
+# Of a notebook that is left out, whose shell lines are read as Python.
+suppress_warnings = ["misc.highlighting_failure"]
 exclude_patterns = ["examples", "files"]
 
 myst_enable_extensions = ["attrs_block", "colon_fence"]
