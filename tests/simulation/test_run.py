@@ -456,10 +456,11 @@ def test_regimens_are_held_against_the_end_of_the_runs():
     design = Design(pd.DataFrame({"regimen": ["late"]}))
     late = {"late": Regimen((Dose(9999, 1e8),))}
     rule = Redosing(1e8, "M_protein", 0.25, 28.0, 400.0, 1)
+    later = Design(pd.DataFrame({"regimen": ["later"]}))
     with pytest.raises(
         InputError, match="regimen later: the rule first looks at 400, after the end, 360 day"
     ):
-        plan("clinical", grid(regimen=["later"]), regimens={"later": Regimen((Dose(0.0, 1e8),), rule)})
+        plan("clinical", later, regimens={"later": Regimen((Dose(0.0, 1e8),), rule)})
     with pytest.raises(InputError, match="regimen late: dose at 9999 lies after the end"):
         plan("clinical", design, regimens=late)
     often = {"late": Regimen((Dose(0, 1e8),), Redosing(1e8, "M_protein", 0.25, every=1e-9, start=0))}
