@@ -101,7 +101,7 @@ def _another(value):
         case float():
             if value == 0:
                 return 1.0  # the number next to it is too short for an infusion
-            return 0.0 if np.isnan(value) else float(np.nextafter(value, np.inf))
+            return float(np.nextafter(value, np.inf)) if np.isfinite(value) and value < 1e300 else 0.0
         case str():
             return value + " "
         case np.ndarray():

@@ -30,6 +30,9 @@ DOSES = 3
 LOOKS = 48
 """How often a run is looked at whose model does not say."""
 
+MOST_LOOKS = 100_000
+"""How often the longest run is looked at."""
+
 NOTHING = 1e-300
 """An amount that counts as none, in a logarithm."""
 
@@ -152,6 +155,6 @@ class Regrowth:
 @lru_cache(maxsize=64)
 def even_looks(end: float, every: float | None) -> np.ndarray:
     """Times at which to look at pools in a run to `end`: every so often, or `LOOKS` times."""
-    if every is None:
-        return np.linspace(0.0, end, LOOKS + 1)[1:]
+    if every is None or end / every > MOST_LOOKS:
+        return np.linspace(0.0, end, (LOOKS if every is None else MOST_LOOKS) + 1)[1:]
     return every * np.arange(1, int(end / every) + 1)

@@ -18,7 +18,10 @@ OPTIONS = {
     "fold_fall": {"start": 8.0, "stop": 20.0}, "best_response": {"first_visit": 3.0},
     "response_at": {"day": 6.0}, "progressed_by": {"day": 12.0},
 }  # fmt: skip
-OF_RESPONSE = ("best_response", "progressed_by", "progression_time", "response_at", "time_to_response")
+OF_RESPONSE = (
+    "best_response", "progressed_by", "progression_after_last_dose", "progression_time", "response_at",
+    "time_to_response",
+)  # fmt: skip
 
 
 def value_of(name, of_time, of_value):
