@@ -109,11 +109,14 @@ class Regrowth:
         if not amounts.size:
             return
         for place, column in enumerate([amounts[:, 0], *markers.T]):
-            for value in np.maximum(column, self._least[place]).tolist():
-                regained = min(value, self._most[place])
-                if regained > self._last[place]:
-                    self._rises[place] += math.log(regained / self._last[place])
-                self._last[place], self._most[place] = value, max(value, self._most[place])
+            values = np.maximum(column, self._least[place])
+            last = np.concatenate([[self._last[place]], values])
+            most = np.maximum.accumulate(np.concatenate([[self._most[place]], values]))
+            regained = np.minimum(values, most[:-1])
+            rises = regained > last[:-1]
+            if rises.any():
+                self._rises[place] += float(np.log(regained[rises] / last[:-1][rises]).sum())
+            self._last[place], self._most[place] = float(last[-1]), float(most[-1])
         if len(self._tolerances):
             self._note_lost(np.abs(amounts), rates * np.where(amounts < 0, -1, 1))
 

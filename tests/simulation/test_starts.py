@@ -1,5 +1,7 @@
 """A run starts from its own values, whatever the file gives and whatever ran before."""
 
+from collections import OrderedDict
+
 import antimony
 import libsbml
 import numpy as np
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.loading import load
+from harness.simulation import form
 from harness.simulation.engine import Engine
 from harness.simulation.programs import load_program
+from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.simulate import simulate
 
 TIMES = np.linspace(0.0, 6.0, 13)
@@ -192,3 +196,24 @@ def test_a_pool_solved_as_a_logarithm_starts_from_the_values_of_a_run_too(text, 
     path.with_suffix(".yaml").write_text("solver: {logarithms: [S]}\n")
     found = simulate(str(path), changes={"a": 0.5}, times=[0, 1, 2])
     assert found.S.to_numpy() == pytest.approx(10 * np.exp(-np.arange(3)), rel=1e-4)
+
+
+def test_what_a_run_left_behind_is_in_no_other(monkeypatch):
+    """An infusion that the end cuts off, other parameters and other doses: each run is as in a new engine."""
+    runs = [
+        ({"K_12": 1.2}, Regimen((Dose(0.0, 1e8),))),
+        ({"K_12": 1.4}, Regimen((Dose(0.0, 1e8, 30.0),))),
+        ({"K_12": 1.4}, Regimen((Dose(0.0, 1e8), Dose(12.0, 3e8)))),
+        ({"K_g": 0.02}, Regimen((Dose(0.0, 1e8),))),
+        ({"K_12": 1.2}, Regimen((Dose(0.0, 1e8),))),
+        ({"K_12": 1.4}, Regimen((Dose(0.0, 1e8),))),
+    ]
+    times = np.arange(0.0, 21.0)
+    for model in ("clinical", "clinical_waning"):
+        program = load_program(model)
+        one = Engine(program)
+        for values, regimen in runs:
+            found = one.run(values, regimen, times, ["transgene", "M_protein"])
+            monkeypatch.setattr(form, "_COMPILED", OrderedDict())
+            expected = Engine(program).run(values, regimen, times, ["transgene", "M_protein"])
+            assert np.array_equal(found.values, expected.values)
