@@ -14,7 +14,9 @@ from docs.site.links import dead_links
 from docs.site.shell import commands_of, refused_lines
 from harness.exchange.use import use_of
 from harness.models.card import repository
+from harness.report.summary import BEYOND, TESTED
 from harness.validation.ledger import read_ledger
+from harness.validation.spec import every_panel
 
 ROOT = repository()
 INDEX = (ROOT / "docs" / "index.md").read_text("utf-8")
@@ -103,10 +105,27 @@ def test_a_command_line_that_cart_does_not_take_is_told(monkeypatch, tmp_path):
 def test_what_is_reproduced_gives_every_target_and_every_row_of_the_ledger():
     scores = evidence.read_scores(ROOT)
     page = evidence.reproduced_page(scores)
-    targets = [target for spec in evidence.all_panels() for target in spec.targets]
+    targets = [target for spec in every_panel() for target in spec.targets]
     assert all(f"| `{target.id}` |" in page for target in targets)
     assert all(f"\n## {row}\n" in evidence.ledger_page(scores) for row in read_ledger())
-    assert evidence.what_is_true(scores).startswith("Of ")
+    assert evidence.what_is_true(scores) in page
+
+
+def test_the_first_page_says_of_stored_scores_what_the_report_says_of_its_own():
+    """The counts are those of the table; a verdict that changes, changes what is said."""
+    scores = evidence.read_scores(ROOT)
+    own = [t for s in every_panel() if not s.figure.startswith(BEYOND) for t in s.targets]
+    tested = [
+        t for t in own if t.evidence in ("data", "text") and scores.loc[t.id, "verdict"] in map(str, TESTED)
+    ]
+    met = [t for t in tested if scores.loc[t.id, "verdict"] == "met"]
+    assert evidence.what_is_true(scores).startswith(f"- {len(met)} of {len(tested)} thresholds")
+    scores.loc[met[0].id, "verdict"] = "not met"
+    assert evidence.what_is_true(scores).startswith(f"- {len(met) - 1} of {len(tested)} thresholds")
+    scores.loc[met[0].id, "verdict"] = evidence.WAITING
+    said = evidence.what_is_true(scores)
+    assert said.startswith(f"- {len(met) - 1} of {len(tested) - 1} thresholds")
+    assert said.endswith("1 are new and to be scored.")
 
 
 def test_a_target_that_asks_for_something_else_than_was_scored_waits_for_its_score(tmp_path):

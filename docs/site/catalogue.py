@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from docutils.utils.math.latex2mathml import tex2mathml
 
+from docs.site.compose import cell
 from docs.site.diagram import draw_scheme, scheme_of
 from harness.errors import InputError
 from harness.exchange.listing import latex_lines, parameter_rows
@@ -93,7 +94,7 @@ def _readings(use: Use) -> list[str]:
     rows = []
     for name, reading in use.card.readings.items():
         row = f"[{reading.ledger}](../ledger.md#{reading.ledger.lower()})"
-        rows.append(f"| `{name}` | {_cell(reading.statement)} | {row} |")
+        rows.append(f"| `{name}` | {cell(reading.statement)} | {row} |")
     return ["## Readings", "", "| `--reading` | what it is | ledger |", "|---|---|---|", *rows, ""]
 
 
@@ -102,7 +103,7 @@ def _parameters(root: Path, use: Use) -> list[str]:
     sources = _sources(root, use)
     for each, value, unit, meaning in parameter_rows(use):
         cells = (f"`{each}`", f"{value:.6g}", readable(unit), meaning, sources.get(each, ""))
-        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        lines.append(f"| {' | '.join(map(cell, cells))} |")
     return lines
 
 
@@ -122,10 +123,6 @@ def _told(row: Parameter) -> str:
     more += [f"omega {row.omega:g}"] if row.omega is not None else []
     more += [f"omega {row.omega_assumed:g}, assumed"] if row.omega_assumed is not None else []
     return "; ".join([row.source, *more])
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
 def _equations(use: Use) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from docs.site.compose import cell
 from harness.cli.examples import EXAMPLES
 from harness.cli.main import app_of
 
@@ -46,5 +47,5 @@ def _row(parameter: Any, context: Any) -> str:
     record = parameter.get_help_record(context)
     if record is None or "--help" in parameter.opts:
         return ""
-    name, said = (" ".join(part.split()).replace("|", "\\|") for part in record)
-    return f"| `{name}` | {said.replace('<', '&lt;').replace('*', chr(92) + '*')} |"
+    name, said = record
+    return f"| `{' '.join(name.split()).replace('|', chr(92) + '|')}` | {cell(said)} |"

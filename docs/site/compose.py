@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-__all__ = ["TUTORIALS", "compose", "listed_tutorials", "pages_of_project", "parts"]
+__all__ = ["TUTORIALS", "cell", "compose", "listed_tutorials", "pages_of_project", "parts"]
 
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Pages at the top of the project, and what they are on the site."""
@@ -30,6 +30,11 @@ LONG = 24
 LINK = re.compile(r"(?P<text>!?\[[^\]]*\])\((?P<path>(?!\w+:)[^)\s#]*)(?P<place>#[^)\s]*)?\)")
 ALONE = re.compile(r"\[`[^`]+`\]\((?P<path>[^)\s]+)\)")
 FENCE = re.compile(r"\s*(?P<mark>`{3,}|~{3,})")
+
+
+def cell(text: str) -> str:
+    """A text as it stands in one line of a page or in a cell of a table, where its signs mean nothing."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
 def pages_of_project(root: Path) -> dict[PurePosixPath, PurePosixPath]:

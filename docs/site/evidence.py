@@ -7,20 +7,21 @@ is not in it, or asks for something else by now, is shown as one to be scored.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from docs.site.compose import cell
 from harness.models.units import readable
+from harness.report.summary import sentences
 from harness.validation.ledger import Discrepancy, read_ledger
-from harness.validation.spec import PanelSpec, Target, panel_names, read_panel
-from harness.validation.suite import Verdict
+from harness.validation.spec import PanelSpec, Target, every_panel
+from harness.validation.suite import Score, Verdict
 
-__all__ = ["all_panels", "ledger_page", "read_scores", "reproduced_page", "what_is_true"]
+__all__ = ["ledger_page", "read_scores", "reproduced_page", "what_is_true"]
 
 WAITING = "to be scored"
-BEYOND = "Beyond"
-"""How the figure of a panel begins that scores models beyond the article."""
 
 COUNTED = (
     Verdict.MET,
@@ -29,18 +30,21 @@ COUNTED = (
     Verdict.NOT_MET,
     Verdict.NO_DATA,
 )
-"""Verdicts that the summary counts; what is only shown has no threshold."""
+"""Verdicts in the order in which a panel counts them; what is only shown has no threshold."""
 
 
-def all_panels() -> list[PanelSpec]:
-    """The panels, in their order."""
-    return sorted((read_panel(name) for name in panel_names()), key=lambda spec: spec.place)
+@dataclass
+class _Stored:
+    """A panel and those of its scores that are stored."""
+
+    spec: PanelSpec
+    scores: list[Score] = field(default_factory=list)
 
 
 def read_scores(root: Path) -> pd.DataFrame:
     """What was found of each target and its verdict; a row a target of now, by its id."""
     stored = pd.read_csv(root / "validation" / "scores.csv", keep_default_na=False).set_index("target")
-    rows = [_row(spec, target, stored) for spec in all_panels() for target in spec.targets]
+    rows = [_row(spec, target, stored) for spec in every_panel() for target in spec.targets]
     return pd.DataFrame(rows).set_index("target")
 
 
@@ -56,31 +60,25 @@ def _row(spec: PanelSpec, target: Target, stored: pd.DataFrame) -> dict[str, str
 
 
 def what_is_true(scores: pd.DataFrame) -> str:
-    """The verdicts on the figures of the article in a few sentences."""
-    own = scores[~scores["figure"].str.startswith(BEYOND)]
-    count = own["verdict"].value_counts()
-
-    def of(verdict: str) -> int:
-        return int(count.get(str(verdict), 0))
-
-    judged = sum(of(verdict) for verdict in COUNTED[:4])
-    said = [
-        f"Of {judged} statements on the article with a threshold that was fixed beforehand,",
-        f"{of(Verdict.MET)} are met;",
-        f"{of(Verdict.NOT_REPRODUCIBLE)} cannot be reproduced from what is published,",
-        f"{of(Verdict.NOT_MET_BY_READING)} are missed by one reading of it beside others,",
-        f"and {of(Verdict.NOT_MET)} are missed without a reason.",
-    ]
-    if of(Verdict.NO_DATA):
-        said.append(f"{of(Verdict.NO_DATA)} more wait for numbers that the article shows and does not print.")
-    if of(WAITING):
-        said.append(f"{of(WAITING)} are new and {WAITING}.")
-    return " ".join(said)
+    """The verdicts in words, those of the report: a list."""
+    stored = []
+    for spec in every_panel():
+        panel = _Stored(spec)
+        for target in spec.targets:
+            verdict = scores.loc[target.id, "verdict"]
+            if verdict != WAITING:
+                panel.scores.append(Score(target, float("nan"), Verdict(verdict), holds=True))
+        stored.append(panel)
+    said = sentences(stored, read_ledger())
+    waiting = int((scores["verdict"] == WAITING).sum())
+    if waiting:
+        said.append(f"{waiting} are new and {WAITING}.")
+    return "\n".join(f"- {cell(sentence)}" for sentence in said)
 
 
 def reproduced_page(scores: pd.DataFrame) -> str:
     """Every panel with its targets: what was asked, what was found, and the verdict."""
-    panels = all_panels()
+    panels = every_panel()
     lines = [
         "# What is reproduced",
         "",
@@ -98,7 +96,7 @@ def reproduced_page(scores: pd.DataFrame) -> str:
         cells = [str((verdicts == str(verdict)).sum()) for verdict in (*COUNTED, Verdict.SHOWN)]
         lines.append(f"| [{spec.figure}: {spec.title}](#{_anchor(spec)}) | {' | '.join(cells)} |")
     for spec in panels:
-        lines += ["", f"({_anchor(spec)})=", f"## {spec.figure}: {spec.title}", "", _plain(spec.summary), ""]
+        lines += ["", f"({_anchor(spec)})=", f"## {spec.figure}: {spec.title}", "", cell(spec.summary), ""]
         lines += [f"    cart validate {spec.panel}", ""]
         lines += _targets(spec.targets, scores)
     return "\n".join(lines) + "\n"
@@ -114,17 +112,13 @@ def _targets(targets: Sequence[Target], scores: pd.DataFrame) -> list[str]:
         score = scores.loc[target.id]
         asked = f"{target.threshold} {readable(target.unit)}" if target.threshold else "–"
         cells = (f"`{target.id}`", target.statement, asked, score["found"] or "–", _verdict(target, score))
-        rows.append("| " + " | ".join(_plain(cell) for cell in cells) + " |")
+        rows.append("| " + " | ".join(cell(each) for each in cells) + " |")
     return rows
 
 
 def _verdict(target: Target, score: pd.Series) -> str:
     row = f" ([{target.ledger}](ledger.md#{target.ledger.lower()}))" if target.ledger else ""
     return f"{score['verdict']}{row}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
 def ledger_page(scores: pd.DataFrame) -> str:
@@ -142,7 +136,7 @@ def ledger_page(scores: pd.DataFrame) -> str:
 
 
 def _discrepancy(row: Discrepancy, scores: pd.DataFrame) -> list[str]:
-    lines = [_plain(row.statement), "", f"**Here:** {_plain(row.choice)}. {_plain(row.reason)}", ""]
+    lines = [cell(row.statement), "", f"**Here:** {cell(row.choice)}. {cell(row.reason)}", ""]
     for model, readings in row.readings.items():
         lines.append(f"- `{model}`: " + ", ".join(f"`--reading {reading}`" for reading in readings))
     if row.scored:
@@ -150,5 +144,5 @@ def _discrepancy(row: Discrepancy, scores: pd.DataFrame) -> list[str]:
         for way, targets in row.scored.items():
             for target in targets:
                 found = scores.loc[target]
-                lines.append(f"| {_plain(way)} | `{target}` | {found['found'] or '–'} | {found['verdict']} |")
+                lines.append(f"| {cell(way)} | `{target}` | {found['found'] or '–'} | {found['verdict']} |")
     return lines

@@ -72,7 +72,7 @@ PatientModel = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="clinical, the default, or an extension: clinical_waning, clinical_extinction.",
+        help="clinical, the default, or an extension of it, as `cart models` lists them.",
         autocompletion=complete_model,
     ),
 ]

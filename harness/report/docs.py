@@ -22,7 +22,7 @@ from harness.studies.compare import Compare
 from harness.studies.drivers import Drivers
 from harness.studies.escalation import Escalation
 from harness.studies.trial import Trial
-from harness.validation.spec import PanelSpec, panel_names, read_panel
+from harness.validation.spec import PanelSpec, every_panel
 from harness.validation.suite import PanelResult, run_panel
 
 __all__ = ["pages", "stale", "write_docs"]
@@ -131,8 +131,7 @@ def _thresholds() -> str:
         "| target | claim | statement | threshold | reason |",
         "|---|---|---|---|---|",
     ]
-    panels = sorted((read_panel(name) for name in panel_names()), key=lambda panel: panel.place)
-    for target in (target for panel in panels for target in panel.targets):
+    for target in (target for panel in every_panel() for target in panel.targets):
         if target.threshold and target.threshold.because:
             asked = f"{target.threshold} {target.unit}"
             cells = (target.id, target.claim, target.statement, asked, target.threshold.because)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from harness.validation.ledger import Discrepancy
-from harness.validation.suite import PanelResult, Score, Verdict
+from harness.validation.spec import PanelSpec
+from harness.validation.suite import Score, Verdict
 
-__all__ = ["sentences"]
+__all__ = ["BEYOND", "TESTED", "Scored", "sentences"]
 
 TESTED = (Verdict.MET, Verdict.NOT_MET, Verdict.NOT_REPRODUCIBLE, Verdict.NOT_MET_BY_READING, Verdict.FAILED)
 """Verdicts of targets that have a threshold and a score."""
@@ -27,7 +29,17 @@ CAUSES = 3
 """How many rows of the ledger are named as causes."""
 
 
-def sentences(results: Sequence[PanelResult], ledger: Mapping[str, Discrepancy]) -> list[str]:
+class Scored(Protocol):
+    """A panel and its scores: of this run, or those that are stored."""
+
+    @property
+    def spec(self) -> PanelSpec: ...
+
+    @property
+    def scores(self) -> Sequence[Score]: ...
+
+
+def sentences(results: Sequence[Scored], ledger: Mapping[str, Discrepancy]) -> list[str]:
     """What holds, what cannot, what is missed by a reading, why, what nobody can score, and who agrees.
 
     What models beyond the article do has a sentence of its own, and counts in none of the others.
@@ -55,7 +67,7 @@ def sentences(results: Sequence[PanelResult], ledger: Mapping[str, Discrepancy])
     return [sentence for sentence in found if sentence]
 
 
-def _holds(results: Sequence[PanelResult]) -> str:
+def _holds(results: Sequence[Scored]) -> str:
     tested = {
         result.spec.figure: [s for s in result.scores if s.target.evidence in OWN and s.verdict in TESTED]
         for result in results
@@ -74,7 +86,7 @@ def _holds(results: Sequence[PanelResult]) -> str:
     return f"{said}."
 
 
-def _missed(results: Sequence[PanelResult], verdict: Verdict, said: str) -> str:
+def _missed(results: Sequence[Scored], verdict: Verdict, said: str) -> str:
     counts = {
         result.spec.figure: sum(score.verdict is verdict for score in result.scores) for result in results
     }
@@ -96,7 +108,7 @@ def _causes(scores: Iterable[Score], ledger: Mapping[str, Discrepancy]) -> str:
     return f"Most of that has few causes, rows of the ledger. {said}"
 
 
-def _unscored(results: Sequence[PanelResult]) -> str:
+def _unscored(results: Sequence[Scored]) -> str:
     counts = {
         result.spec.figure: sum(score.verdict is Verdict.NO_DATA for score in result.scores)
         for result in results
@@ -116,7 +128,7 @@ def _agreement(scores: Iterable[Score]) -> str:
     return f"{met} of {len(golden)} numbers of independent implementations and other tools agree."
 
 
-def _beyond(results: Sequence[PanelResult]) -> str:
+def _beyond(results: Sequence[Scored]) -> str:
     scores = [score for result in results for score in result.scores if score.verdict in TESTED]
     if not scores:
         return ""

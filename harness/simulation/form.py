@@ -12,7 +12,7 @@ import os
 import re
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 
@@ -88,8 +88,6 @@ class Form:
         self._logged = logarithms
         text = program.sbml(logarithms, infusion)
         self._startable = startable(underway(text) if logarithms else text)
-        # Nothing but states is changed by a run.
-        self._only_states = not self._startable.starts and "<event" not in self._startable.sbml
         self._load()
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
         self._states = [self._model.getStateVectorId(i) for i in range(states)]
@@ -104,7 +102,7 @@ class Form:
 
     def start(self, values: Mapping[str, float]) -> None:
         """Put the model at time 0 with `values` set; the order is the one that leaves nothing behind."""
-        self._forget(values.keys(), {}.keys())
+        self._forget()
         self._set(values)
         self._engine.reset()
         self._assign(values)
@@ -118,7 +116,6 @@ class Form:
             self._engine = load(self._startable.sbml)
         self._model = self._engine.model
         self._ran = False
-        self._given: tuple[KeysView[str], KeysView[str]] | None = None
         self._asked: tuple[str, ...] = ()
         self._read: list[str] = []
         self._accuracy: Accuracy | None = None
@@ -127,19 +124,11 @@ class Form:
         # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
         self._engine.integrator.maximum_time_step = self._program.solver.longest_step or 0.0
 
-    def _forget(self, parameters: KeysView[str], states: KeysView[str]) -> None:
-        """Put the model at the values of its file; no event waits that an earlier run has triggered.
-
-        Where all that the run before has changed is among those that are about to be set, it stays as it is.
-        """
+    def _forget(self) -> None:
+        """Put the model at the values of its file; no event waits that an earlier run has triggered."""
         if self._startable.delayed and self._ran:
             self._load()  # nothing else empties its queue; a state that it has saved does not always
-        given = parameters, states
-        if self._only_states and given == self._given and parameters <= self._parameters.keys():
-            self._model.setTime(0.0)
-        else:
-            self._engine.resetToOrigin()
-        self._given = given
+        self._engine.resetToOrigin()
 
     def _assign(self, given: Collection[str]) -> None:
         """Set what has an initial assignment and is not `given`, until no value asks for another one."""
@@ -186,7 +175,7 @@ class Form:
 
     def take_over(self, values: Mapping[str, float], state: Mapping[str, float]) -> None:
         """Put the model at a whole state with `values` set; no start of its own is needed then."""
-        self._forget(values.keys(), state.keys())
+        self._forget()
         self._set(values)
         self.set_state(state)
 
@@ -356,15 +345,16 @@ class Form:
     def set_state(self, state: Mapping[str, float]) -> None:
         """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""
         self._set({name: value for name, value in state.items() if name not in self._logged})
-        if not {*self._states, *self._logged}.issuperset(state):
-            self._given = None  # parameters are set too, in the midst of a run
 
 
 _COMPILED: OrderedDict[tuple[object, ...], Form] = OrderedDict()
 
 
 def form_of(program: Program, logarithms: tuple[str, ...], infusion: bool) -> Form:
-    """A compiled form, which programs of the same equations share; one at a time runs it."""
+    """A compiled form, which programs of the same equations share; one at a time runs it.
+
+    What it reached for another is not handed over: tolerances are made for what a run reaches itself.
+    """
     solver = program.solver
     texts = program.plain_sbml, program.solver_sbml
     key = *texts, solver.logarithms, solver.longest_step, program.dosed, logarithms, infusion
@@ -373,6 +363,7 @@ def form_of(program: Program, logarithms: tuple[str, ...], infusion: bool) -> Fo
         while len(_COMPILED) > KEPT:
             _COMPILED.popitem(last=False)
     _COMPILED.move_to_end(key)
+    _COMPILED[key].reached.clear()
     return _COMPILED[key]
 
 

@@ -31,7 +31,17 @@ from harness.studies.virtual_patients import CHANGE, VirtualPatients
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["MEDIANS", "NUMBERS", "OUTCOMES", "SHARES", "Arms", "ComparedArm", "outcome_of", "per_patient"]
+__all__ = [
+    "NUMBERS",
+    "OUTCOMES",
+    "SHARES",
+    "Arms",
+    "ComparedArm",
+    "interval",
+    "outcome_of",
+    "per_patient",
+    "unit_of",
+]
 
 SHARES = ("orr", "cr", "orr_month", "orr_total")
 """Outcomes that are percentages of patients."""
@@ -50,6 +60,9 @@ COLUMNS = {
     "orr_total": "response_total",
 }
 """Column of a patient that an outcome is read off, where it is not one of its own name."""
+
+MIDDLE = (2.5, 97.5)
+"""Percentiles of an interval."""
 
 NUMBERS = (*COLUMNS.values(), *(name for pair in MEDIANS.values() for name in pair), "Cmax", "cells", "doses")
 """Columns of a patient that all outcomes are read off."""
@@ -193,9 +206,25 @@ class Arms(VirtualPatients):
             doses[rows] = len(amount) - np.array([len(each) for each in lost]) + again
         return {"cells": cells, "doses": doses, **days}
 
+    def redrawn(self, count: int, times: int, stream: int) -> np.ndarray:
+        """Places of `count` patients that are drawn anew, shape (times, count)."""
+        return np.random.default_rng([self.seed, stream]).integers(count, size=(times, count))
+
     def _first_visit(self) -> float:
         """In the model's time unit."""
         return convert(self.first_visit, "day", self.symbols().time_unit, "first_visit")
+
+
+def unit_of(outcome: str, planned: Plan) -> str:
+    """Unit of an outcome of an arm."""
+    own = {"Cmax": planned.unit("Cmax"), "cells": "cells", "doses": "dimensionless"}
+    return {**dict.fromkeys(SHARES, "percent"), **dict.fromkeys(MEDIANS, "month"), **own}[outcome]
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Middle 95 % of an outcome over patients drawn anew; its ends are values of it, so may be infinite."""
+    low, high = np.percentile(values, MIDDLE, method="closest_observation").tolist()
+    return low, high
 
 
 def per_patient(outcome: str, runs: Mapping[str, np.ndarray] | pd.DataFrame) -> np.ndarray:

@@ -21,21 +21,18 @@ from harness.simulation.plan import Plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.studies.arms import (
-    MEDIANS,
     NUMBERS,
     OUTCOMES,
-    SHARES,
     Arms,
     ComparedArm,
+    interval,
     outcome_of,
     per_patient,
+    unit_of,
 )
 from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 
 __all__ = ["Compare"]
-
-MIDDLE = (2.5, 97.5)
-"""Percentiles of an interval."""
 
 
 class Compare(Arms):
@@ -111,9 +108,7 @@ class Compare(Arms):
         runs = self.runs(planned, found)
         values = {name: runs[name].to_numpy().reshape(len(self.arms), -1)[:, good] for name in NUMBERS}
         compared = self._compared(values)
-        units = {"Cmax": planned.unit("Cmax"), "cells": "cells", "doses": "dimensionless"}
-        units |= {**dict.fromkeys(SHARES, "percent"), **dict.fromkeys(MEDIANS, "month")}
-        compared["arms"]["unit"] = compared["arms"]["outcome"].map(units)
+        compared["arms"]["unit"] = [unit_of(name, planned) for name in compared["arms"]["outcome"]]
         tables = {"runs": runs, **compared, "power": pd.DataFrame(list(self._power(values)))}
         notes = list(planned.notes)
         if failed:
@@ -136,7 +131,7 @@ class Compare(Arms):
     def _compared(self, values: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
         """Tables of the arms and of their differences from the first."""
         count = values["pfs"].shape[1]
-        draws = np.random.default_rng([self.seed, 3]).integers(count, size=(self.draws, count))
+        draws = self.redrawn(count, self.draws, 3)
         here, drawn = self._outcomes(values, np.arange(count)[np.newaxis]), self._outcomes(values, draws)
         arms, differences = [], []
         for place, arm in enumerate(self.arms):
@@ -185,5 +180,5 @@ def _apart(outcome: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _interval(values: np.ndarray) -> dict[str, float]:
-    low, high = np.percentile(values, MIDDLE, method="closest_observation").tolist()
+    low, high = interval(values)
     return {"low": low, "high": high}

@@ -20,7 +20,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.studies.arms import MEDIANS, OUTCOMES, SHARES, Arms, outcome_of, per_patient
+from harness.studies.arms import OUTCOMES, SHARES, Arms, interval, outcome_of, per_patient, unit_of
 from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
 from harness.studies.sensitivity import Spread
 from harness.studies.virtual_patients import MOST
@@ -29,9 +29,6 @@ __all__ = ["Drivers"]
 
 ENDS = (0.025, 0.975)
 """Quantiles of a spread without ends, between which a tornado moves a parameter."""
-
-MIDDLE = (2.5, 97.5)
-"""Percentiles of an interval."""
 
 RESAMPLED = 100
 """How often patients are drawn anew for the indices."""
@@ -192,7 +189,7 @@ class Drivers(Arms):
             return of_arms[1] - of_arms[0]
 
     def _tornado(self, settings: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-        draws = self._draws(values.shape[-1], self.draws, 3)
+        draws = self.redrawn(values.shape[-1], self.draws, 3)
         here = self._decided(values)
         count = 1 + 2 * len(self.parameters)
         drawn = np.array([self._decided(values[:, :count, who]) for who in draws])
@@ -202,10 +199,10 @@ class Drivers(Arms):
             row: dict[str, object] = {"parameter": name, "unit": self.symbols()[name].unit}
             for end, at in (("low", low), ("high", high)):
                 row |= {f"{end}_value": settings[name][at], end: here[at]}
-                row |= dict(zip((f"{end}_from", f"{end}_to"), _ends(drawn[:, at]), strict=True))
+                row |= dict(zip((f"{end}_from", f"{end}_to"), interval(drawn[:, at]), strict=True))
             with np.errstate(invalid="ignore"):
                 row["swing"] = here[high] - here[low]
-                ends = _ends(drawn[:, high] - drawn[:, low])
+                ends = interval(drawn[:, high] - drawn[:, low])
             row |= dict(zip(("swing_from", "swing_to"), ends, strict=True))
             rows.append(row | {"base": here[0]})
         table = pd.DataFrame(rows)
@@ -219,7 +216,7 @@ class Drivers(Arms):
         found = sobol_indices(self._decided(of_sample), count, seed=self.seed)
         drawn = [
             sobol_indices(self._decided(of_sample[:, :, who]), count, resamples=2, seed=self.seed)
-            for who in self._draws(values.shape[-1], RESAMPLED, 4)
+            for who in self.redrawn(values.shape[-1], RESAMPLED, 4)
         ]
         table = pd.DataFrame({"parameter": list(self.parameters)})
         for what in ("first", "total"):
@@ -230,29 +227,19 @@ class Drivers(Arms):
             table[f"{what}_half_sample"], table[f"{what}_half_patients"] = sample, patients
         return table.sort_values("total", ascending=False, kind="stable", ignore_index=True)
 
-    def _draws(self, count: int, times: int, stream: int) -> np.ndarray:
-        """Places of patients that are drawn anew, shape (times, count)."""
-        return np.random.default_rng([self.seed, stream]).integers(count, size=(times, count))
-
     def _unit(self, planned: Plan) -> str:
-        if self.decision in SHARES:
-            return "percent" if len(self.arms) == 1 else "points"
-        own = {**dict.fromkeys(MEDIANS, "month"), "cells": "cells", "doses": "dimensionless"}
-        own["Cmax"] = planned.unit("Cmax")
-        return own.get(self.decision) or planned.study.endpoints[-1].unit
+        if self.decision not in OUTCOMES:
+            return planned.study.endpoints[-1].unit
+        apart = self.decision in SHARES and len(self.arms) > 1
+        return "points" if apart else unit_of(self.decision, planned)
 
     def _numbers(self, values: np.ndarray, tables: dict[str, pd.DataFrame], failed: int) -> dict[str, float]:
-        draws = self._draws(values.shape[-1], self.draws, 3)
+        draws = self.redrawn(values.shape[-1], self.draws, 3)
         base = values[:, :1]
-        low, high = _ends(np.array([self._decided(base[:, :, who])[0] for who in draws]))
+        low, high = interval(np.array([self._decided(base[:, :, who])[0] for who in draws]))
         numbers = {"decision": float(self._decided(base)[0]), "decision_low": low, "decision_high": high}
         for row in tables["tornado"].to_dict("records"):
             numbers |= {f"{what}_{row['parameter']}": float(row[what]) for what in ("low", "high", "swing")}
         for row in tables["indices"].to_dict("records") if self.n else ():
             numbers |= {f"{what}_{row['parameter']}": float(row[what]) for what in ("first", "total")}
         return numbers | {"failed": float(failed)}
-
-
-def _ends(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(values, MIDDLE, method="closest_observation").tolist()
-    return low, high

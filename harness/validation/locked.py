@@ -6,12 +6,14 @@ that was made of other tables, models or code, with the command that makes it an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Literal
+
+from pydantic import field_validator
 
 from harness.declarations import Declaration, read_declaration
 from harness.files import write_whole
@@ -48,7 +50,14 @@ class LockedTable(Declaration):
 
     sha256: str
     source: str
-    grade: Literal["printed", "digitised", "other code", "own check", "chosen", "none"]
+    grade: str
+
+    @field_validator("grade")
+    @classmethod
+    def _is_a_grade(cls, grade: str) -> str:
+        if grade not in GRADES:
+            raise ValueError(f"'{grade}' is none of {', '.join(GRADES)}")
+        return grade
 
 
 class DataLock(Declaration):
@@ -114,8 +123,9 @@ def lock() -> list[str]:
     text, changed = path.read_text("utf-8"), []
     for name, table in read_lock().items():
         now = digest(repository() / name)
-        if now != table.sha256:
-            text = text.replace(table.sha256, now)
+        if now != table.sha256:  # in its own place: another table may have had the same content
+            own = rf"(^  {re.escape(name)}:\n(?:    .*\n)*?    sha256: ){table.sha256}$"
+            text = re.sub(own, rf"\g<1>{now}", text, flags=re.M)
             changed.append(name)
     write_whole(path, partial(Path.write_text, data=text, encoding="utf-8"))
     return changed

@@ -23,7 +23,7 @@ from harness.validation.measures import AnyMeasure
 from harness.validation.studies import AnyStudy
 from harness.validation.thresholds import Threshold, read_claims
 
-__all__ = ["Axes", "PanelSpec", "ScanAxes", "Target", "panel_names", "read_panel"]
+__all__ = ["Axes", "PanelSpec", "ScanAxes", "Target", "every_panel", "panel_names", "read_panel"]
 
 
 class Target(Declaration):
@@ -217,6 +217,11 @@ class PanelSpec(Declaration):
 def panel_names() -> tuple[str, ...]:
     """Names of all panels, in alphabetical order."""
     return tuple(sorted(path.parent.name for path in (repository() / "validation").glob("*/spec.yaml")))
+
+
+def every_panel() -> list[PanelSpec]:
+    """All panels, in the order of the article."""
+    return sorted((read_panel(name) for name in panel_names()), key=lambda panel: panel.place)
 
 
 def read_panel(name: str) -> PanelSpec:

@@ -198,6 +198,19 @@ def test_a_pool_solved_as_a_logarithm_starts_from_the_values_of_a_run_too(text, 
     assert found.S.to_numpy() == pytest.approx(10 * np.exp(-np.arange(3)), rel=1e-4)
 
 
+def test_a_run_is_as_accurate_whoever_had_its_form_before(tmp_path):
+    """A trial reaches 1e9 at its end: tolerances made for that are not those of a run that ends before."""
+    path = tmp_path / "own.ant"
+    path.write_text(
+        "model own()\n species D, C; D = 100; C = 0; k = 0.3; m = 0.2\n D -> C; k*D\n C ->; m*C\n"
+        " at (time >= 9): k = 0.9, C = C + 2\n at (time >= 30): D = 1e9\nend\n"
+    )
+    program = load_program(str(path))  # which makes the trial
+    found = Engine(program, 1e-11).run({}, None, np.array([0.0, 12.0]), ["D"])
+    assert found.reached["D"] == 100
+    assert found.values[-1, 0] == pytest.approx(100 * np.exp(-0.3 * 9 - 0.9 * 3), rel=1e-7)
+
+
 def test_what_a_run_left_behind_is_in_no_other(monkeypatch):
     """An infusion that the end cuts off, other parameters and other doses: each run is as in a new engine."""
     runs = [

@@ -86,6 +86,16 @@ def test_a_table_that_nobody_wrote_down_or_that_is_gone_is_named(project):
     }
 
 
+def test_each_table_is_locked_in_its_own_place(project):
+    """Two tables of one content have one digest: when one of them changes, the other keeps its own."""
+    one, other = (project / "validation" / panel / "observed.csv" for panel in ("fig2a", "fig3"))
+    other.write_bytes(one.read_bytes())
+    assert lock() == ["validation/fig3/observed.csv"]
+    other.write_text(other.read_text("utf-8") + "\n", encoding="utf-8")
+    assert lock() == ["validation/fig3/observed.csv"]
+    assert not_holding(standings()) == {}
+
+
 def test_the_command_says_what_is_stale_and_how_to_renew_it(project, capsys):
     assert run(["status"]) == 0
     assert f"{len(tables())} as locked" in capsys.readouterr().out
