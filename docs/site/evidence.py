@@ -7,14 +7,14 @@ is not in it, or asks for something else by now, is shown as one to be scored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from docs.site.compose import cell
 from harness.models.units import readable
-from harness.report.summary import sentences
+from harness.report.summary import sentences, verdicts
 from harness.validation.ledger import Discrepancy, read_ledger
 from harness.validation.spec import PanelSpec, Target, every_panel
 from harness.validation.suite import Score, Verdict
@@ -33,12 +33,12 @@ COUNTED = (
 """Verdicts in the order in which a panel counts them; what is only shown has no threshold."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Stored:
     """A panel and those of its scores that are stored."""
 
     spec: PanelSpec
-    scores: list[Score] = field(default_factory=list)
+    scores: list[Score]
 
 
 def read_scores(root: Path) -> pd.DataFrame:
@@ -60,20 +60,29 @@ def _row(spec: PanelSpec, target: Target, stored: pd.DataFrame) -> dict[str, str
 
 
 def what_is_true(scores: pd.DataFrame) -> str:
-    """The verdicts in words, those of the report: a list."""
-    stored = []
-    for spec in every_panel():
-        panel = _Stored(spec)
-        for target in spec.targets:
-            verdict = scores.loc[target.id, "verdict"]
-            if verdict != WAITING:
-                panel.scores.append(Score(target, float("nan"), Verdict(verdict), holds=True))
-        stored.append(panel)
-    said = sentences(stored, read_ledger())
+    """What became of the targets of the article, in the words of the report: a list."""
+    return _listed(verdicts(_stored(scores)), scores)
+
+
+def _listed(said: list[str], scores: pd.DataFrame) -> str:
+    """Sentences as a list, with how many targets they leave out."""
     waiting = int((scores["verdict"] == WAITING).sum())
-    if waiting:
-        said.append(f"{waiting} are new and {WAITING}.")
-    return "\n".join(f"- {cell(sentence)}" for sentence in said)
+    more = [f"{waiting} are new and {WAITING}."] if waiting else []
+    return "\n".join(f"- {cell(sentence)}" for sentence in [*said, *more])
+
+
+def _stored(scores: pd.DataFrame) -> list[_Stored]:
+    """The panels with their scores, but for those that wait."""
+    found = []
+    for spec in every_panel():
+        verdicts_of = scores.loc[[target.id for target in spec.targets], "verdict"]
+        known = [
+            Score(target, float("nan"), Verdict(verdict), holds=True)
+            for target, verdict in zip(spec.targets, verdicts_of, strict=True)
+            if verdict != WAITING
+        ]
+        found.append(_Stored(spec, known))
+    return found
 
 
 def reproduced_page(scores: pd.DataFrame) -> str:
@@ -82,7 +91,7 @@ def reproduced_page(scores: pd.DataFrame) -> str:
     lines = [
         "# What is reproduced",
         "",
-        what_is_true(scores),
+        _listed(sentences(_stored(scores), read_ledger()), scores),
         "",
         "Generated from `validation/` and from the scores of the last whole run (`make scores`).",
         "`cart validate PANEL` scores a panel anew, and `cart report PANEL` draws its figures. Reasons are",

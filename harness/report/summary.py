@@ -14,7 +14,7 @@ from harness.validation.ledger import Discrepancy
 from harness.validation.spec import PanelSpec
 from harness.validation.suite import Score, Verdict
 
-__all__ = ["BEYOND", "TESTED", "Scored", "sentences"]
+__all__ = ["BEYOND", "TESTED", "Scored", "sentences", "verdicts"]
 
 TESTED = (Verdict.MET, Verdict.NOT_MET, Verdict.NOT_REPRODUCIBLE, Verdict.NOT_MET_BY_READING, Verdict.FAILED)
 """Verdicts of targets that have a threshold and a score."""
@@ -40,13 +40,19 @@ class Scored(Protocol):
 
 
 def sentences(results: Sequence[Scored], ledger: Mapping[str, Discrepancy]) -> list[str]:
-    """What holds, what cannot, what is missed by a reading, why, what nobody can score, and who agrees.
+    """What holds, what cannot, what is missed by a reading, what nobody can score, why, and who agrees.
 
     What models beyond the article do has a sentence of its own, and counts in none of the others.
     """
+    scores = [score for result in _of_article(results) for score in result.scores]
     beyond = [result for result in results if result.spec.figure.startswith(BEYOND)]
-    results = [result for result in results if not result.spec.figure.startswith(BEYOND)]
-    scores = [score for result in results for score in result.scores]
+    found = [*verdicts(results), _causes(scores, ledger), _agreement(scores), _beyond(beyond)]
+    return [sentence for sentence in found if sentence]
+
+
+def verdicts(results: Sequence[Scored]) -> list[str]:
+    """The first of :func:`sentences`: what became of the targets of the article."""
+    results = _of_article(results)
     found = [
         _holds(results),
         _missed(
@@ -59,12 +65,13 @@ def sentences(results: Sequence[Scored], ledger: Mapping[str, Discrepancy]) -> l
             Verdict.NOT_MET_BY_READING,
             "is missed by a reading, a definition or an addition of this project",
         ),
-        _causes(scores, ledger),
         _unscored(results),
-        _agreement(scores),
-        _beyond(beyond),
     ]
     return [sentence for sentence in found if sentence]
+
+
+def _of_article(results: Sequence[Scored]) -> list[Scored]:
+    return [result for result in results if not result.spec.figure.startswith(BEYOND)]
 
 
 def _holds(results: Sequence[Scored]) -> str:
@@ -105,7 +112,7 @@ def _causes(scores: Iterable[Score], ledger: Mapping[str, Discrepancy]) -> str:
     if not known:
         return ""
     said = " ".join(f"{row} ({count}): {ledger[row].statement}" for row, count in known)
-    return f"Most of that has few causes, rows of the ledger. {said}"
+    return f"Most of what is missed has few causes, rows of the ledger. {said}"
 
 
 def _unscored(results: Sequence[Scored]) -> str:
