@@ -102,19 +102,28 @@ def test_a_command_line_that_cart_does_not_take_is_told(monkeypatch, tmp_path):
     ]
 
 
-def test_what_is_reproduced_gives_every_target_and_every_row_of_the_ledger():
+@pytest.fixture
+def panels(monkeypatch):
+    """The panels, read once."""
+    read = every_panel()
+    monkeypatch.setattr(evidence, "every_panel", lambda: read)
+    return read
+
+
+def test_what_is_reproduced_gives_every_target_and_every_row_of_the_ledger(panels):
     scores = evidence.read_scores(ROOT)
     page = evidence.reproduced_page(scores)
-    targets = [target for spec in every_panel() for target in spec.targets]
+    targets = [target for spec in panels for target in spec.targets]
     assert all(f"| `{target.id}` |" in page for target in targets)
-    assert all(f"\n## {row}\n" in evidence.ledger_page(scores) for row in read_ledger())
+    ledger = evidence.ledger_page(scores)
+    assert all(f"\n## {row}\n" in ledger for row in read_ledger())
     assert all(line in page for line in evidence.what_is_true(scores).splitlines())
 
 
-def test_the_first_page_says_of_stored_scores_what_the_report_says_of_its_own():
+def test_the_first_page_says_of_stored_scores_what_the_report_says_of_its_own(panels):
     """The counts are those of the table; a verdict that changes, changes what is said."""
     scores = evidence.read_scores(ROOT)
-    own = [t for s in every_panel() if not s.figure.startswith(BEYOND) for t in s.targets]
+    own = [t for s in panels if not s.figure.startswith(BEYOND) for t in s.targets]
     tested = [
         t for t in own if t.evidence in ("data", "text") and scores.loc[t.id, "verdict"] in map(str, TESTED)
     ]

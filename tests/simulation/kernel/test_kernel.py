@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from harness.simulation.kernel.written import FINER
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Hold, Redosing, Regimen, regimen
 from harness.simulation.times import parse_times
+from tests.simulation.kernel.uncompiled import uncompiled
 
 CELLS = ("CARTe_b", "CARTm_b", "CARTe_t", "CARTm_t", "Cplx")
 
@@ -95,15 +95,6 @@ def readings(name):
 
 
 EVERY = [(name, reading) for name in model_names() for reading in readings(name)]
-
-
-def uncompiled(text, _compile_now):
-    """The module of a text as Python runs it, where what overflows is infinite, as when it is compiled."""
-    module = ModuleType("uncompiled")
-    module.numba = SimpleNamespace(njit=lambda **_: lambda function: function)
-    exec(compile(text.replace("import numba\n", ""), "uncompiled", "exec"), vars(module))
-    module.log, module.exp = np.log, np.exp
-    return module
 
 
 @lru_cache(maxsize=1)
@@ -445,8 +436,10 @@ RULED = {
 
 @pytest.mark.parametrize("model", ["clinical", "clinical_waning", "clinical_divisions"])
 @pytest.mark.parametrize("name", RULED)
-def test_rules_by_levels_agree_with_the_reference_in_every_model_with_a_clock(name, model):
+def test_rules_by_levels_agree_with_the_reference_in_every_model_with_a_clock(name, model, monkeypatch):
     """Days, doses, clock and curves; that of a held dose has its two values too."""
+    if model != "clinical":  # the one that the everyday tests compile
+        monkeypatch.setattr(of_kernel, "load_kernel", uncompiled)
     program, given = load_program(model), RULED[name]
     times, again = np.arange(0.0, 700.0, 7.0), np.array([0.0, 0.5, 3.0])
     clock = ["t_last_dose"] if model != "clinical" else []
