@@ -6,6 +6,7 @@ is not in it, or asks for something else by now, is shown as one to be scored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 
 from docs.site.compose import cell
 from harness.models.units import readable
-from harness.report.summary import sentences, verdicts
+from harness.report.summary import sentences
 from harness.validation.ledger import Discrepancy, read_ledger
 from harness.validation.spec import PanelSpec, Target, every_panel
 from harness.validation.suite import Score, Verdict
@@ -22,6 +23,9 @@ from harness.validation.suite import Score, Verdict
 __all__ = ["ledger_page", "read_scores", "reproduced_page", "what_is_true"]
 
 WAITING = "to be scored"
+
+ROW = r"\bD\d\d\b"
+"""How a sentence names a row of the ledger."""
 
 COUNTED = (
     Verdict.MET,
@@ -60,15 +64,15 @@ def _row(spec: PanelSpec, target: Target, stored: pd.DataFrame) -> dict[str, str
 
 
 def what_is_true(scores: pd.DataFrame) -> str:
-    """What became of the targets of the article, in the words of the report: a list."""
-    return _listed(verdicts(_stored(scores)), scores)
-
-
-def _listed(said: list[str], scores: pd.DataFrame) -> str:
-    """Sentences as a list, with how many targets they leave out."""
+    """What became of the targets, in the words of the report: a list, with how many targets it leaves out."""
     waiting = int((scores["verdict"] == WAITING).sum())
     more = [f"{waiting} are new and {WAITING}."] if waiting else []
-    return "\n".join(f"- {cell(sentence)}" for sentence in [*said, *more])
+    said = map(cell, [*sentences(_stored(scores), read_ledger()), *more])
+    return "\n".join(f"- {re.sub(ROW, _link_to_row, sentence)}" for sentence in said)
+
+
+def _link_to_row(name: re.Match[str]) -> str:
+    return f"[{name[0]}](ledger.md#{name[0].lower()})"
 
 
 def _stored(scores: pd.DataFrame) -> list[_Stored]:
@@ -91,7 +95,7 @@ def reproduced_page(scores: pd.DataFrame) -> str:
     lines = [
         "# What is reproduced",
         "",
-        _listed(sentences(_stored(scores), read_ledger()), scores),
+        what_is_true(scores),
         "",
         "Generated from `validation/` and from the scores of the last whole run (`make scores`).",
         "`cart validate PANEL` scores a panel anew, and `cart report PANEL` draws its figures. Reasons are",
@@ -145,7 +149,13 @@ def ledger_page(scores: pd.DataFrame) -> str:
 
 
 def _discrepancy(row: Discrepancy, scores: pd.DataFrame) -> list[str]:
-    lines = [cell(row.statement), "", f"**Here:** {cell(row.choice)}. {cell(row.reason)}", ""]
+    topic = row.topic[:1].upper() + row.topic[1:]
+    lines = [
+        f"**{cell(topic)}.** {cell(row.statement)}",
+        "",
+        f"**Here:** {cell(row.choice)}. {cell(row.reason)}",
+        "",
+    ]
     for model, readings in row.readings.items():
         lines.append(f"- `{model}`: " + ", ".join(f"`--reading {reading}`" for reading in readings))
     if row.scored:

@@ -14,10 +14,11 @@ __all__ = ["Discrepancy", "read_ledger"]
 class Discrepancy(Declaration):
     """One row: what disagrees, what is done here, and why.
 
-    `readings` are names for ``--reading``, model by model; `scored` are the targets whose scores tell what
-    each way of reading gives.
+    `topic` is what it is about in a few words, as they stand within a sentence; `readings` are names for
+    ``--reading``, model by model; `scored` are the targets whose scores tell what each way of reading gives.
     """
 
+    topic: str
     statement: str
     choice: str
     reason: str

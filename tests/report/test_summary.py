@@ -1,10 +1,11 @@
-"""The first screen says what the verdicts say, and something else when they are others."""
+"""The first screen says in five sentences what the verdicts say, and something else when they are others."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from harness.report.summary import sentences
+from harness.report.summary import BEYOND, CAUSES, TESTED, sentences
 from harness.validation.ledger import read_ledger
 from harness.validation.suite import Verdict
 
@@ -18,34 +19,63 @@ def with_verdict(results, verdict):
     return [replace(r, scores=[replace(s, verdict=verdict) for s in r.scores]) for r in results]
 
 
+def scores_of(results, *verdicts):
+    return [s for r in results for s in r.scores if s.verdict in verdicts]
+
+
+def share(scores):
+    return f"{sum(s.verdict is Verdict.MET for s in scores)} of {len(scores)}"
+
+
 def test_numbers_are_those_of_the_scores(results):
-    said = sentences(results, read_ledger())
-    own = [s for r in results[:2] for s in r.scores if s.target.evidence in ("data", "text")]
-    tested = [s for s in own if s.verdict not in (Verdict.SHOWN, Verdict.NO_DATA)]
-    met = sum(s.verdict is Verdict.MET for s in tested)
-    assert said[0].startswith(f"{met} of {len(tested)} thresholds")
-    everything = [s for r in results[:2] for s in r.scores]
-    lacking = sum(s.verdict is Verdict.NOT_REPRODUCIBLE for s in everything)
-    assert said[1].startswith(f"{lacking} targets cannot be had")
-    missed = sum(s.verdict is Verdict.NOT_MET_BY_READING for s in everything)
-    assert said[2].startswith(f"{missed} targets are missed by a reading")
-    assert "Figure 2a (3)" in said[3]
-    assert "D01" in said[4]
+    holds, lacking, missed, unscored, beside = sentences(results, read_ledger())
+    article, beyond = results[:2], results[2:]
+    tested = scores_of(article, *TESTED)
+    seen, said, golden = ([s for s in tested if s.target.evidence == k] for k in ("data", "text", "golden"))
+    assert holds.startswith(f"{share(seen + said)} thresholds")
+    assert f"{share(seen)} on its observed numbers" in holds
+    assert (
+        f"Figure 2b, tumour growth inhibition and CAR-T cell expansion in the mouse ({share(seen + said)})"
+        in holds
+    )
+    assert lacking.startswith(f"{len(scores_of(article, Verdict.NOT_REPRODUCIBLE))} targets cannot be had")
+    assert missed.startswith(f"{len(scores_of(article, Verdict.NOT_MET_BY_READING))} targets are missed")
+    assert unscored.startswith(f"Nobody can score {len(scores_of(article, Verdict.NO_DATA))} targets")
+    assert "Figure 2a (3)" in unscored
+    assert BEYOND not in "".join((holds, lacking, missed, unscored))
+    assert f"{share(scores_of(beyond, *TESTED))} thresholds on what models beyond" in beside
+    assert (f"{share(golden)} numbers of independent" in beside) == bool(golden)
 
 
-def test_what_goes_beyond_the_article_counts_by_itself(results):
-    said = sentences(results, read_ledger())
-    assert "Beyond" not in said[0]
-    assert said[-1].startswith("Of ")
-    assert sentences(results[:2], read_ledger())[-1] != said[-1]
+def test_what_is_missed_has_its_causes_the_most_frequent_first(results):
+    """As many rows of the ledger as fit, each with its topic and count; the rest is counted."""
+    ledger, rows = read_ledger(), ["D17", "D01", "D08", "D07", "D22", "D23"]
+    scores = [s for r in results[:2] for s in r.scores][:9]
+    names = [rows[0]] * 3 + [rows[1]] * 2 + rows[2:]
+    missed = [
+        replace(
+            s,
+            verdict=Verdict.NOT_REPRODUCIBLE,
+            target=s.target.model_copy(update={"ledger": n, "evidence": "text"}),
+        )
+        for s, n in zip(scores, names, strict=True)
+    ]
+    _, said = sentences([replace(results[0], scores=missed)], ledger)
+    counts = Counter(names)
+    named = [f"{ledger[row].topic} ({counts[row]}, {row})" for row in rows[:CAUSES]]
+    assert f": {', '.join(named)} and others ({counts[rows[4]] + counts[rows[5]]}); in Figure 2a (9)." in said
+    (_, one) = sentences([replace(results[0], scores=missed[:1])], ledger)
+    assert one.startswith("1 target cannot be had")
+    assert one.endswith(f": {ledger['D17'].topic} (1, D17); in Figure 2a (1).")
 
 
 def test_other_verdicts_say_something_else(results):
     good = sentences(with_verdict(results[:2], Verdict.MET), read_ledger())
-    assert len(good) == 1 + any(s.target.evidence == "golden" for r in results[:2] for s in r.scores)
-    own = [r.spec.figure for r in results[:2] if any(s.target.evidence in ("data", "text") for s in r.scores)]
-    assert f"all of {' and '.join(own)}" in good[0]
+    golden = any(s.target.evidence == "golden" for r in results[:2] for s in r.scores)
+    assert len(good) == 1 + golden
+    own = [s for r in results[:2] for s in r.scores if s.target.evidence in ("data", "text")]
+    assert good[0].startswith(f"{len(own)} of {len(own)} thresholds")
     bad = sentences(with_verdict(results[:2], Verdict.NOT_REPRODUCIBLE), read_ledger())
-    assert bad[0].startswith("0 of")
-    assert "in part" not in bad[0]
+    assert bad[0].startswith(f"0 of {len(own)} thresholds")
+    assert "Figure" not in bad[0]
     assert sentences(with_verdict(results[:2], Verdict.SHOWN), read_ledger()) == []
