@@ -298,7 +298,7 @@ class PredictCohort(StudyDeclaration):
         response = [f"response_at({CHANGE}, day={day:g})" for day in cohort.response_days]
         planned = plan(
             card.id,
-            Design(table),
+            Design(table, drawn=tuple(table)),
             endpoints=["best_response", "PFS", *response, *highest],
             at=at,
             observables=list(cohort.observables) or [CHANGE],

@@ -137,7 +137,7 @@ class Physical(OfPosterior):
         table = pd.DataFrame(columns)
         planned = plan(
             declared.candidate(name).model,
-            Design(pd.concat([table, table], ignore_index=True).assign(dose=doses)),
+            Design(pd.concat([table, table], ignore_index=True).assign(dose=doses), drawn=tuple(columns)),
             endpoints=[
                 *("Cmax", "Tmax", "PFS", "highest(cart_cells)"),
                 *("highest(transgene, start=1)", "highest(blood_cart, start=1)"),

@@ -112,7 +112,7 @@ def simulate(
     table = _table(declared, name, points, patients, stage)
     found = assess(
         declared.candidate(name).model,
-        Design(table),
+        Design(table, drawn=tuple(table)),
         until=declared.until,
         changes=declared.changes(name),
         executor=executor,

@@ -73,7 +73,7 @@ def simulate_arms(
     table["regimen" if regimens else "dose"] = np.broadcast_to(each[:, None], shape).reshape(-1)
     seen = assess(
         declared.candidate(name).model,
-        Design(pd.DataFrame(table)),
+        Design(pd.DataFrame(table), drawn=tuple(columns)),
         until=until,
         changes=declared.changes(name),
         endpoints=endpoints,

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from harness.declarations import Declaration
 from harness.errors import InputError
+from harness.models.limits import Limits
 from harness.models.symbols import SymbolTable, read_symbols
 
 __all__ = [
@@ -146,7 +147,8 @@ class ModelCard(Declaration):
     """Everything declared about one model.
 
     `item` is what it counts in items, and `other_items` what some of its symbols count instead; their units
-    say so, wherever they are shown.
+    say so, wherever they are shown. `limits` are values that a symbol can have at all, in its unit; without
+    them a volume is positive, and what is not negative in the model cannot turn so.
     """
 
     id: str
@@ -161,6 +163,7 @@ class ModelCard(Declaration):
     dose: DoseTarget | None = None
     item: Item = "item"
     other_items: dict[str, Item] = {}
+    limits: dict[str, Limits] = {}
     extends: str | None = None
     conditions: str | None = None
     solver: SolverSettings = SolverSettings()
@@ -177,7 +180,13 @@ class ModelCard(Declaration):
         """Symbols of the model."""
         clock = self.dose.clock if self.dose else None
         found = read_symbols(self.sbml_path(), clock, self.item, self.other_items)
-        return replace(found, constants=self._constants, dosed=self.dose.parameter if self.dose else "")
+        limited = {name: replace(found[name], limits=limits) for name, limits in self.limits.items()}
+        return replace(
+            found,
+            symbols={**found.symbols, **limited},
+            constants=self._constants,
+            dosed=self.dose.parameter if self.dose else "",
+        )
 
     @property
     def bases(self) -> tuple[ModelCard, ...]:

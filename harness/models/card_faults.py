@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import libsbml
 
 from harness.models.card import DoseTarget, ModelCard
+from harness.models.limits import Limits
 
 __all__ = ["card_faults"]
 
@@ -33,6 +34,7 @@ def card_faults(card: ModelCard, model: libsbml.Model) -> Iterator[str]:
         *dosed,
         *endpoints,
         *set_,
+        *card.limits,
     ]
     unknown = [name for name in dict.fromkeys(named) if model.getElementBySId(name) is None]
     for name in unknown:
@@ -42,6 +44,20 @@ def card_faults(card: ModelCard, model: libsbml.Model) -> Iterator[str]:
             yield f"solver: absolute_tolerance: {name} is no state of the model, so that none is integrated"
     if card.dose and not set(dosed) & set(unknown):
         yield from _dose_faults(card.dose, model, states)
+    for name in card.limits:
+        if name not in unknown:
+            yield from _limit_faults(name, card.limits[name], model)
+
+
+def _limit_faults(name: str, limits: Limits, model: libsbml.Model) -> Iterator[str]:
+    """Whether limits are of what can be set, and the model keeps to them."""
+    parameter, compartment = model.getParameter(name), model.getCompartment(name)
+    if model.getRuleByVariable(name) is not None or (parameter is None and compartment is None):
+        yield f"limits: {name} is no parameter that can be set"
+        return
+    value = parameter.getValue() if compartment is None else compartment.getSize()
+    if limits.excludes(value):
+        yield f"limits: {name}: {limits.said}, and the model has {value:g}"
 
 
 def _states(model: libsbml.Model) -> set[str]:

@@ -18,6 +18,7 @@ from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
 from harness.former import current
 from harness.models.card import DoseTarget, ModelCard, Reading, is_path, repository
+from harness.models.limits import Limits
 from harness.models.provenance import constants_of
 from harness.reading import read_texts
 
@@ -37,7 +38,8 @@ class Extension(Declaration):
 
     `dose` says which parts of the dose target are other than in that other, or are added to it; `logarithms`
     are pools of its own that are integrated as logarithms too; `in_file` those of its exported form, where
-    they are other. Readings are not taken over: they are of the article, and an extension goes beyond it.
+    they are other; `limits` those of its own parameters. Readings are not taken over: they are of the
+    article, and an extension goes beyond it.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Extension(Declaration):
     dose: dict[Literal["parameter", "species", "clock"], str] = {}
     logarithms: tuple[str, ...] = ()
     in_file: tuple[str, ...] | None = None
+    limits: dict[str, Limits] = {}
 
     @model_validator(mode="after")
     def _extends_another(self) -> Extension:
@@ -63,7 +66,10 @@ class Extension(Declaration):
         solver = base.solver.with_logarithms(self.logarithms) if self.logarithms else base.solver
         if self.in_file is not None:
             solver = solver.model_copy(update={"in_file": self.in_file})
-        card = base.model_copy(update={**own, "dose": dose, "solver": solver, "readings": {}})
+        limits = {**base.limits, **self.limits}
+        card = base.model_copy(
+            update={**own, "dose": dose, "solver": solver, "limits": limits, "readings": {}}
+        )
         card._bases = (*base.bases, base)
         return card
 

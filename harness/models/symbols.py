@@ -17,6 +17,7 @@ from pathlib import Path
 import libsbml
 
 from harness.errors import InputError, unknown_name
+from harness.models.limits import NOT_NEGATIVE, POSITIVE, Limits
 from harness.models.meaning import nearest
 from harness.models.units import counting, is_conversion, parse_factor, parse_quantity, unit_of
 
@@ -38,13 +39,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Symbol:
-    """One symbol: `value` is what the file declares, NaN where a rule or an initial assignment gives it."""
+    """One symbol: `value` is what the file declares, NaN where a rule or an initial assignment gives it.
+
+    `limits` are those that the card declares.
+    """
 
     id: str
     name: str
     unit: str
     kind: Kind
     value: float
+    limits: Limits | None = None
 
     @property
     def settable(self) -> bool:
@@ -55,6 +60,21 @@ class Symbol:
     def said(self) -> str:
         """What it is, in words."""
         return f"{self.name} volume" if self.is_volume else self.name
+
+    @property
+    def within(self) -> Limits | None:
+        """What it can be at all: as declared; else a volume is positive, and nothing turns negative."""
+        if self.limits is not None:
+            return self.limits
+        if self.is_volume:
+            return POSITIVE
+        return NOT_NEGATIVE if self.value >= 0 else None
+
+    @property
+    def must(self) -> str:
+        """What its value must be, in words; nothing where it can be any number."""
+        said = self.within.said if self.within is not None else ""
+        return f"a volume {said}" if self.is_volume and said else said
 
     @property
     def is_volume(self) -> bool:
@@ -136,7 +156,7 @@ class SymbolTable(Mapping[str, Symbol]):
         ------
         InputError
             When the symbol is unknown or not to be set, the text is no number, the unit does not
-            convert, a volume is not positive, or there is no value for a change to be of.
+            convert, the value is outside its limits, or there is none for a change to be of.
         """
         symbol = self.require_settable(name)
         factor = parse_factor(str(text), symbol.unit, name)
@@ -145,10 +165,8 @@ class SymbolTable(Mapping[str, Symbol]):
         value = parse_quantity(str(text), symbol.unit, name) if factor is None else factor * symbol.value
         if not math.isfinite(value):
             raise InputError(f"{name}: '{text}' is not a finite number")
-        if symbol.is_volume and value <= 0:
-            raise InputError(f"{name}: a volume must be positive, not {value:g} {symbol.unit}")
-        if value < 0 <= symbol.value:
-            raise InputError(f"{name}: must not be negative, not {value:g} {symbol.unit}")
+        if symbol.within is not None and symbol.within.excludes(value):
+            raise InputError(f"{name}: {symbol.must}, not {value:g} {symbol.unit}")
         return value
 
     def parse_all(self, *changes: Mapping[str, str | float]) -> dict[str, float]:

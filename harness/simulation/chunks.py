@@ -96,11 +96,24 @@ def _run(study: Study, chunk: Chunk, times: np.ndarray, engine: str) -> list[Tra
     """Runs of the rows of a chunk with output at `times`, each to its end."""
     ends = np.full(len(chunk), times[-1]) if chunk.days is None else chunk.days
     asked = {end: np.append(times[times < end * (1 - SAME)], end) for end in np.unique(ends).tolist()}
-    settings = [_settings(study, chunk, row) for row in range(len(chunk))]
     each = [asked[end] for end in ends.tolist()]
-    return engine_of(study.program, engine or study.engine).run_many(
-        settings, each, study.observables, study.endpoint_times
+    rows = [row for row in range(len(chunk)) if row not in chunk.beyond]
+    settings = [_settings(study, chunk, row) for row in rows]
+    found = engine_of(study.program, engine or study.engine).run_many(
+        settings, [each[row] for row in rows], study.observables, study.endpoint_times
     )
+    if not chunk.beyond:
+        return found
+    ran = iter(found)
+    return [
+        _not_run(each[row], study, chunk.beyond[row]) if row in chunk.beyond else next(ran)
+        for row in range(len(chunk))
+    ]
+
+
+def _not_run(times: np.ndarray, study: Study, why: str) -> Trajectory:
+    """A run of a value that the model cannot have."""
+    return Trajectory(times, np.full((times.size, len(study.observables)), np.nan), Status.BEYOND, why)
 
 
 def _settings(study: Study, chunk: Chunk, row: int) -> tuple[dict[str, float], Regimen | None]:

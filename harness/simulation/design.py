@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,8 @@ MOST = 10_000_000
 class Design:
     """A table of runs; `units` names the unit of a column where it is not the model's own.
 
-    A column such as ``K_el_e@28`` is the value of a parameter from that time on.
+    A column such as ``K_el_e@28`` is the value of a parameter from that time on. `drawn` are columns that
+    chance gave: a value there that the model cannot have fails its own run; in any other it is refused.
 
     `a * b` has every row of `a` with every row of `b`, which varies faster; it raises
     :class:`~harness.errors.InputError` when they share a column.
@@ -57,12 +58,19 @@ class Design:
 
     table: pd.DataFrame
     units: Mapping[str, str]
+    drawn: tuple[str, ...]
 
-    def __init__(self, table: pd.DataFrame | None = None, units: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        table: pd.DataFrame | None = None,
+        units: Mapping[str, str] | None = None,
+        drawn: Sequence[str] = (),
+    ) -> None:
         """A design of a table; without one, of one run without columns."""
         if table is not None:
             object.__setattr__(self, "table", table)
         object.__setattr__(self, "units", units or {})
+        object.__setattr__(self, "drawn", tuple(drawn))
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         """The table of one run, made when it is asked for: pandas takes longer to load than a run."""
@@ -99,7 +107,8 @@ class Design:
         shared = sorted(set(self.table.columns) & set(other.table.columns))
         if shared:
             raise InputError(f"design: both factors have the column {', '.join(shared)}")
-        return Design(self.table.merge(other.table, how="cross"), {**self.units, **other.units})
+        table = self.table.merge(other.table, how="cross")
+        return Design(table, {**self.units, **other.units}, self.drawn + other.drawn)
 
     def checked(self, symbols: SymbolTable, regimens: Sequence[str] = ()) -> Design:
         """The same design in the units of a model.
@@ -108,7 +117,8 @@ class Design:
         ------
         InputError
             One line, when there is no row, a column is unknown or cannot be set, a value is missing, not
-            a finite number, negative, or a volume of zero, a unit does not convert, or a regimen is unknown.
+            a finite number or one that its parameter cannot have, a unit does not convert, or a regimen is
+            unknown.
         """
         if not len(self):
             raise InputError("design: no rows")
@@ -127,14 +137,25 @@ class Design:
                 _refuse(name, values, columns[name] <= 0, "must be positive")
             elif name != "run":
                 columns[name] = self._parameter(name, values, symbols)
-        return _of_columns(columns, len(self))
+        return replace(_of_columns(columns, len(self)), drawn=self.drawn)
+
+    def beyond(self, symbols: SymbolTable) -> dict[int, str]:
+        """Rows of a checked design that were drawn where the model has no value, each with what is wrong."""
+        found: dict[int, str] = {}
+        for name in dict.fromkeys(self.drawn):
+            symbol = symbols[name.partition("@")[0]]
+            values = self.values([name])[:, 0]
+            bad = symbol.within.beyond(values) if symbol.within is not None else np.zeros(len(self), bool)
+            for row in np.flatnonzero(bad).tolist():
+                found.setdefault(row, f"{name}: {symbol.must}, not {values[row]:g} {symbol.unit}")
+        return found
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
         symbol = symbols.require_settable(name.partition("@")[0], also=SPECIAL)
         numbers = self._numbers(name, symbol.unit, symbol.unit, values)
-        _refuse(name, values, numbers < 0, "must not be negative")
-        if symbol.is_volume:
-            _refuse(name, values, numbers == 0, "a volume must be positive")
+        if symbol.within is not None and name not in self.drawn:
+            must = f"{symbol.must} {self.units[name]}" if name in self.units else symbol.must
+            _refuse(name, values, symbol.within.beyond(numbers), must)
         return numbers
 
     def _numbers(self, name: str, default: str, unit: str, values: pd.Series) -> np.ndarray:
@@ -287,7 +308,7 @@ def random_effects(
         columns = {
             name: typical[name] * np.exp(z[:, i] * spread) for i, (name, spread) in enumerate(omega.items())
         }
-    return _of_columns(columns, count)
+    return replace(_of_columns(columns, count), drawn=tuple(columns))
 
 
 def read_design(path: str | Path) -> Design:

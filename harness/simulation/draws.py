@@ -16,6 +16,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.models.card import repository
 from harness.models.catalog import load_card, select
+from harness.models.limits import NOT_NEGATIVE
 from harness.models.symbols import SymbolTable
 from harness.reading import read_texts, to_numbers
 
@@ -66,7 +67,7 @@ def read_parameter_draws(path: Path, symbols: SymbolTable) -> ParameterDraws:
     ------
     InputError
         When the file is missing, has no row, a cell that is no number, a column that is no parameter of the
-        model, or a spread or a weight that is negative.
+        model, a value that it cannot have, or a spread or a weight that is negative.
     """
     texts = read_texts(path, (), None)
     for name in texts:
@@ -79,13 +80,15 @@ def read_parameter_draws(path: Path, symbols: SymbolTable) -> ParameterDraws:
 
     table = pd.DataFrame({name: to_numbers(texts[name]) for name in texts})
     for name, column in table.items():
-        least = 0 if name == WEIGHT or str(name).startswith(OMEGA) else -np.inf
-        bad = ~(np.isfinite(column) & (column >= least))
+        plain = name == WEIGHT or str(name).startswith(OMEGA)
+        within = NOT_NEGATIVE if plain else symbols[str(name)].within
+        bad = ~np.isfinite(column)
+        if within is not None:
+            bad |= within.beyond(column.to_numpy())
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            raise InputError(
-                f"{path}: row {row + 1}: {name}: '{texts[name][row]}' is no value that it can have"
-            )
+            why = within.said if within is not None and np.isfinite(column[row]) else "is no finite number"
+            raise InputError(f"{path}: row {row + 1}: {name}: '{texts[name][row]}' {why}")
     weights = table.pop(WEIGHT).to_numpy() if WEIGHT in table else np.ones(len(table))
     if table.empty or not weights.sum() > 0:
         raise InputError(f"{path}: holds no draw; expected a row a draw, with a column a parameter")

@@ -24,7 +24,9 @@ import numpy as np
 
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection
+from harness.models.limits import Limits
 from harness.models.provenance import parameters_of
+from harness.models.units import convert
 from harness.reading import read_text, to_numbers
 from harness.shown import in_lines, listed
 from harness.simulation.design import Design
@@ -66,6 +68,8 @@ class Estimates:
         Draws that the source holds, shape (draws, k), natural values; empty where there is a covariance.
     weights
         Of these rows, summing to 1, shape (draws,).
+    limits
+        What the model that they go to can have, by parameter, in these units.
     """
 
     source: str
@@ -76,6 +80,7 @@ class Estimates:
     covariance: np.ndarray
     rows: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     weights: np.ndarray = field(default_factory=lambda: np.empty(0))
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         told = [f"{n}={v:.4g} {u}" for n, v, u in zip(self.names, self.values, self.units, strict=True)]
@@ -143,7 +148,8 @@ class Estimates:
         """A design of as many rows, one draw each, a column a parameter; spreads have no column.
 
         Rows of the source are taken with the chance that their weights say; without them draws are normal on
-        the scales of the parameters. A draw with a negative value of what is positive is made anew.
+        the scales of the parameters. A draw of what its parameter cannot have, or negative where it is not,
+        is made anew.
 
         Raises
         ------
@@ -184,12 +190,21 @@ class Estimates:
         for _ in range(TRIES):
             drawn = centre + rng.standard_normal((left.size, len(self.names))) @ root.T
             found[left] = np.where(self.logarithmic, np.exp(np.minimum(drawn, 700.0)), drawn)
-            left = left[((found[left] < 0) & (self.values >= 0)).any(axis=1)]
+            left = left[self._impossible(found[left]).any(axis=1)]
             if not left.size:
                 return found
+        names = ", ".join(np.array(self.names)[self._impossible(found[left]).any(axis=0)])
         raise InputError(
-            f"uncertainty: {self.source}: draws of what cannot be negative are; fit it on a log scale"
+            f"uncertainty: {self.source}: draws of {names} are what it cannot be; fit it on a log scale"
         )
+
+    def _impossible(self, drawn: np.ndarray) -> np.ndarray:
+        """Which of some draws are no values that their parameters can have, shape (rows, k)."""
+        found = (drawn < 0) & (self.values >= 0)
+        for place, name in enumerate(self.names):
+            if name in self.limits:
+                found[:, place] |= self.limits[name].beyond(drawn[:, place])
+        return found
 
 
 def read_estimates(
@@ -242,7 +257,12 @@ def estimates_for(
             hint = f"; {found.source}:{','.join(known)} takes what it has" if known else ""
             raise InputError(f"{found.source}: {error}{hint}") from None
     symbols.parse_all(found.changes())
-    return found
+    limits = {}
+    for name, unit in zip(found.names, found.units, strict=True):
+        within = None if name.startswith(OMEGA) else symbols[name].within
+        if within is not None:
+            limits[name] = within.times(convert(1.0, symbols[name].unit, unit, name))
+    return replace(found, limits=limits)
 
 
 def _parts(source: str) -> tuple[str, list[str] | None]:

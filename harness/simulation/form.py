@@ -60,6 +60,7 @@ class Status(StrEnum):
     NOT_FINITE = "not finite"
     NEGATIVE = "negative amount"
     INACCURATE = "not accurate"
+    BEYOND = "beyond the model"
 
 
 class Stopped(Exception):

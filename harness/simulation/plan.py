@@ -115,6 +115,7 @@ class Plan:
         values = design.values(self.columns or self.study.columns)
         days = design.values(["days"])[:, 0] if "days" in design.names else None
         regimens = design.table["regimen"].to_numpy(object) if "regimen" in design.names else None
+        beyond = design.beyond(self.symbols)
         for start in range(0, len(design), self.chunk):
             rows = slice(start, start + self.chunk)
             yield Chunk(
@@ -122,6 +123,7 @@ class Plan:
                 values[rows],
                 None if days is None else days[rows],
                 None if regimens is None else tuple(regimens[rows]),
+                {row - start: why for row, why in beyond.items() if start <= row < start + self.chunk},
             )
 
     def sample(self) -> Chunk:

@@ -222,12 +222,16 @@ class Study:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some consecutive rows of a design: `values` is (rows, columns), `days` (rows,) or None."""
+    """Some consecutive rows of a design: `values` is (rows, columns), `days` (rows,) or None.
+
+    `beyond` are rows that are not run, since the model cannot have a value of theirs, each with which.
+    """
 
     start: int
     values: np.ndarray
     days: np.ndarray | None = None
     regimens: tuple[str, ...] | None = None
+    beyond: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -239,6 +243,7 @@ class Chunk:
             self.values[which],
             None if self.days is None else self.days[which],
             None if self.regimens is None else tuple(self.regimens[row] for row in which),
+            {place: self.beyond[row] for place, row in enumerate(which.tolist()) if row in self.beyond},
         )
 
 

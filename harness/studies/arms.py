@@ -107,8 +107,8 @@ class Arms(VirtualPatients):
         """Parameters that some arm changes."""
         return tuple(dict.fromkeys(name for arm in self.arms.values() for name in arm.changes))
 
-    def plan_of(self, patients: pd.DataFrame, more: tuple[str, ...] = ()) -> Plan:
-        """The simulations of a table of patients, arm by arm; `more` are further endpoints to read off.
+    def plan_of(self, patients: Design, more: tuple[str, ...] = ()) -> Plan:
+        """The simulations of patients, arm by arm; `more` are further endpoints to read off.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Arms(VirtualPatients):
         table, parts = symbols.at(fixed), []
         told = [outside(symbols, name, value) for name, value in fixed.items()]
         for name, arm in self.arms.items():
-            part = patients.copy()
+            part = patients.table.copy()
             for symbol in changed:
                 typical = table[symbol].value
                 value = table.parse(symbol, arm.changes[symbol]) if symbol in arm.changes else typical
@@ -133,7 +133,7 @@ class Arms(VirtualPatients):
             parts.append(part.assign(regimen=name))
         planned = plan(
             self.model,
-            Design(pd.concat(parts, ignore_index=True)),
+            replace(patients, table=pd.concat(parts, ignore_index=True)),
             endpoints=[
                 "Cmax",
                 f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",

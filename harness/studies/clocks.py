@@ -6,6 +6,7 @@ declaration alone: a model, values for everybody, and spreads over those of the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -146,10 +147,11 @@ class Clocks(StudyDeclaration):
         if doubled := sorted(set(case.changes) & set(omegas)):
             raise InputError(f"cases: {name}: {', '.join(doubled)} is varied; it has no one value")
         typical = {parameter: card.symbols[parameter].value for parameter in omegas}
-        table = (random_effects(typical, omegas, self.patients, self.seed) * grid(dose=self.doses)).table
+        design = random_effects(typical, omegas, self.patients, self.seed) * grid(dose=self.doses)
         random = np.random.default_rng([self.seed, len(omegas)])
         takes = np.exp(case.engraftment * random.standard_normal(self.patients))
-        return Design(table.assign(dose=np.maximum(table["dose"] * takes.repeat(len(self.doses)), LEAST)))
+        doses = np.maximum(design.table["dose"] * takes.repeat(len(self.doses)), LEAST)
+        return replace(design, table=design.table.assign(dose=doses))
 
     def _numbers(self, typical: pd.DataFrame, responses: pd.DataFrame) -> dict[str, float]:
         symbols = load_card(next(iter(self.cases.values())).model).symbols

@@ -126,7 +126,7 @@ class Compare(Arms):
 
     def plan(self) -> Plan:
         """The simulations: arm by arm, each with the same patients."""
-        return self.plan_of(self.patients_design(self.patients).table)
+        return self.plan_of(self.patients_design(self.patients))
 
     def _compared(self, values: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
         """Tables of the arms and of their differences from the first."""

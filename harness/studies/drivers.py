@@ -7,6 +7,7 @@ each number comes with what chance of the patients does to it; of Sobol indices 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -135,13 +136,15 @@ class Drivers(Arms):
 
     def _plan(self, settings: pd.DataFrame) -> Plan:
         refuse_set_twice(self.changes, self.parameters)
-        patients = self.patients_design(self.patients).table
-        typical = self._typical(patients)
-        table = patients.loc[np.tile(patients.index, len(settings))].reset_index(drop=True)
+        patients = self.patients_design(self.patients)
+        typical = self._typical(patients.names)
+        each = patients.table.loc[np.tile(patients.table.index, len(settings))]
+        table = each.reset_index(drop=True)
         for name in self.parameters:
             value = np.repeat(settings[name].to_numpy(), self.patients)
             table[name] = table[name] * (value / typical[name]) if name in table else value
-        return self.plan_of(table, () if self.decision in OUTCOMES else (self.decision,))
+        more = () if self.decision in OUTCOMES else (self.decision,)
+        return self.plan_of(replace(patients, table=table), more)
 
     def _typical(self, patients: Iterable[str] = ()) -> dict[str, float]:
         """Values that the parameters have where they are not moved; positive if `patients` differ in them."""

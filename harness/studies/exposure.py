@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -20,7 +21,6 @@ from scipy.stats import binomtest, spearmanr
 from harness.analysis.response import FIRST_VISIT, is_responder
 from harness.analysis.survival import kaplan_meier
 from harness.errors import RunFailed
-from harness.simulation.design import Design
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
@@ -158,9 +158,10 @@ class ExposureResponse(VirtualPatients):
     def plan(self) -> Plan:
         """The simulations: dose by dose, each with patients of its own."""
         patients = self.patients_design(self.size())
+        table = patients.table.assign(dose=np.repeat(self.doses, self.patients))
         return plan(
             self.model,
-            Design(patients.table.assign(dose=np.repeat(self.doses, self.patients))),
+            replace(patients, table=table),
             endpoints=[
                 *self.exposures.values(),
                 f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",

@@ -259,7 +259,8 @@ class PatientFits:
         """One run a row of `groups`, its effects of `sizes` SD, shape (rows, effects)."""
         values = self._typical(effects) * np.exp(np.array(list(effects.values())) * sizes)
         columns = dict(zip(effects, np.broadcast_to(values, (len(groups), len(effects))).T, strict=True))
-        return Design(pd.DataFrame({"dose": groups["dose"].to_numpy(), **columns}))
+        table = pd.DataFrame({"dose": groups["dose"].to_numpy(), **columns})
+        return Design(table, drawn=tuple(columns))
 
     def _plan(self, design: Design, observables: tuple[str, ...]) -> Plan:
         """Plan of trajectories over the follow-up, by what runs the study."""

@@ -76,8 +76,18 @@ class Spread(Declaration):
         Raises
         ------
         InputError
-            When the range is empty, or the model's value is 0 and nothing can be varied around it.
+            When the range is empty, the model's value is 0 and nothing can be varied around it, or some
+            value is none that the parameter can have.
         """
+        found, within = self._values(u, name, typical, symbols), symbols[name].within
+        if within is not None and within.beyond(found).any():
+            reached = found[within.beyond(found)][0]
+            raise InputError(
+                f"{name}: {symbols[name].must}, and its spread reaches {reached:g}; give low and high"
+            )
+        return found
+
+    def _values(self, u: np.ndarray, name: str, typical: float, symbols: SymbolTable) -> np.ndarray:
         if self.low is not None and self.high is not None:
             low, high = symbols.parse(name, self.low), symbols.parse(name, self.high)
             if not low < high:

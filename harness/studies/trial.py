@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,6 @@ from harness.analysis.response import category_names, is_responder
 from harness.analysis.survival import kaplan_meier, log_rank, median
 from harness.analysis.visits import best_response_at_visits, progression_at_visits
 from harness.errors import InputError
-from harness.simulation.design import Design
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import DeclaredRegimen, declared_regimen
@@ -144,10 +144,10 @@ class Trial(VirtualPatients):
         visits = parse_times(self.visits, symbols.time_unit)
         if visits.max() <= 0:
             raise InputError("visits: at least one visit after baseline is needed")
-        design = self.patients_design(self.size(), together=self.size() // self.replicates).table
+        design = self.patients_design(self.size(), together=self.size() // self.replicates)
         return plan(
             self.model,
-            Design(design.assign(regimen=self._places()["arm"])),
+            replace(design, table=design.table.assign(regimen=self._places()["arm"])),
             trajectories=True,
             observables=[CHANGE],
             times=np.union1d([0.0], visits),

@@ -6,6 +6,8 @@ whatever the number of patients; another spread of one parameter leaves the othe
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.analysis.response import RULE
@@ -73,7 +75,10 @@ class VirtualPatients(StudyDeclaration):
         return convert(1.0, "month", self.symbols().time_unit, "month")
 
     def patients_design(self, count: int, together: int = 1) -> Design:
-        """Parameters of the first `count` patients, one row each; `together` of them share a draw."""
+        """Parameters of the first `count` patients, one row each; `together` of them share a draw.
+
+        A patient who is drawn where the model has no value is a run that fails, not an error of the study.
+        """
         card, symbols = self._selection().card, self.symbols()
         drawn = self._of_draws(count, together)
         spreads = {name.removeprefix(OMEGA): drawn[name] for name in drawn if name.startswith(OMEGA)}
@@ -85,7 +90,7 @@ class VirtualPatients(StudyDeclaration):
         typical = {name: drawn.get(name, fixed.get(name, symbols[name].value)) for name in omegas}
         patients = random_effects(typical, omegas, count, self.seed)
         alike = {name: drawn[name] for name in drawn if not name.startswith(OMEGA) and name not in omegas}
-        return Design(patients.table.assign(**alike))
+        return replace(patients, table=patients.table.assign(**alike), drawn=(*patients.drawn, *alike))
 
     def _of_draws(self, count: int, together: int) -> dict[str, np.ndarray]:
         """Columns of the posterior for each of `count` patients; none without one."""

@@ -132,9 +132,9 @@ def test_simulate_draws_a_picture(cart, tmp_path):
 
 
 def test_a_failed_simulation_is_exit_code_1_with_one_line(cart):
-    code, _, err = cart("simulate", "clinical", "--set", "Tumor_0=0")
+    code, _, err = cart("simulate", "clinical", "--set", "P_m=1e300")
     assert code == 1
-    assert err.startswith("cart: the simulation failed: not finite: the rate of change of ")
+    assert err.startswith("cart: the simulation failed: not finite: M_protein is not finite at the start")
     assert err.count("\n") == 1
 
 
@@ -225,7 +225,7 @@ def test_scan_over_one_axis_prints_and_draws(cart, tmp_path):
 
 def test_run_writes_one_row_a_run_in_the_same_order(cart, tmp_path):
     design, out = tmp_path / "design.csv", tmp_path / "out.csv"
-    design.write_text("dose,Tumor_0,days\n450e6,2.5e9,640\n150e6,2e9,100\n150e6,0,640\n")
+    design.write_text("dose,P_m,days\n450e6,12.1,640\n150e6,12,100\n150e6,1e300,640\n")
     code, _, err = cart(
         "run", "clinical", "--design", str(design), "--endpoints", "Cmax,M_nadir",
         "--at", "1,7,14,28,90,180,365,630", "--out", str(out),

@@ -4,20 +4,20 @@ import pytest
 
 from harness.cli.main import run
 
-FAILS = ("--set", "K_m=0")
+FAILS = ("--set", "P_m=1e300")
 
 
 @pytest.fixture
 def cart(capfd, tmp_path, monkeypatch):
     """Run a command in a folder of its own, with a few files there."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "design.csv").write_text("dose,K_m\n1e8,0\n2e8,0\n")
-    (tmp_path / "half.csv").write_text("dose,K_m\n1e8,0\n2e8,0.117\n")
+    (tmp_path / "design.csv").write_text("dose,P_m\n1e8,1e300\n2e8,1e300\n")
+    (tmp_path / "half.csv").write_text("dose,P_m\n1e8,1e300\n2e8,12.1\n")
     (tmp_path / "few.csv").write_text("dose\n2e8\n450\n")
     (tmp_path / "regimens.yaml").write_text("regimens:\n  few: {doses: [450, 0.1x@3]}\n")
     (tmp_path / "named.csv").write_text("dose,regimen\n1e8,few\n")
     trial = "kind: trial\narms: {{a: {{patients: 2, doses: ['{}']}}}}\nvisits: 28:168:28\nchanges: {{{}}}\n"
-    (tmp_path / "failing.yaml").write_text(trial.format("1e8", "K_m: '0'"))
+    (tmp_path / "failing.yaml").write_text(trial.format("1e8", "P_m: '1e300'"))
     (tmp_path / "few.yaml").write_text(trial.format("450", ""))
 
     def call(*arguments):
@@ -31,7 +31,7 @@ def cart(capfd, tmp_path, monkeypatch):
     "arguments",
     [
         ("simulate", "clinical", *FAILS),
-        ("scan", "clinical", "--grid", "K_m=0,0", "--until", "5"),
+        ("scan", "clinical", "--grid", "P_m=1e300,1e300", "--until", "5"),
         ("scan", "clinical", "--grid", "dose=1e8,2e8", *FAILS, "--out", "out.parquet", "--plot", "a.png"),
         ("run", "clinical", "--design", "design.csv"),
         ("run", "clinical", "--design", "design.csv", "--out", "out.csv"),

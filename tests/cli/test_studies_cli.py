@@ -16,7 +16,7 @@ from harness.cli.main import run
         (("map", "--points", "2", "--set", "K_12=1e300"), 1, "every simulation failed; the first: CVODE"),
         (("population", "--patients", "2", "--set", "dose=1e8"), 2, "dose is varied between the runs"),
         (("population", "--patients", "600000"), 2, "2400000 patients at all doses together; at most"),
-        (("population", "--patients", "2", "--set", "Tumor_0=0"), 1, "every simulation failed; the first"),
+        (("population", "--patients", "2", "--set", "P_m=1e300"), 1, "every simulation failed; the first"),
         (("agree", "clinica"), 2, "models: no model 'clinica'; nearest: clinical"),
     ],
 )

@@ -45,7 +45,7 @@ def test_profiles_are_written(tmp_path, suffix):
 
 
 def test_a_failed_run_is_drawn_as_such():
-    axes = draw_profiles(simulate("clinical", changes={"K_m": 0}, times="0,100,200"))
+    axes = draw_profiles(simulate("clinical", changes={"P_m": 1e300}, times="0,100,200"))
     assert any("failed" in text.get_text() for text in axes[0].texts)
 
 

@@ -103,7 +103,7 @@ def test_a_design_that_cannot_be_made_gives_one_clear_line(make, said):
         ),
         ({"K_12": ["1", "fast"]}, "row 1, column K_12: 'fast' is not a finite number"),
         ({"K_12": [True, False]}, "row 0, column K_12: 'True' is not a finite number"),
-        ({"V_b": [5, -1]}, "row 1, column V_b: '-1' must not be negative"),
+        ({"V_b": [5, -1]}, "row 1, column V_b: '-1' a volume must be positive"),
         ({"V_b": [0]}, "column V_b: '0' a volume must be positive"),
         ({"K_12": [1], "days": [0]}, "column days: '0' must be positive"),
         ({"K_12": []}, "^design: no rows$"),

@@ -196,9 +196,9 @@ def test_a_broken_table_of_cases_is_told(tmp_path, table, said):
 
 def test_a_curve_that_fails_is_a_verdict_and_not_an_end(results):
     result = results["fig3"]
-    curve = result.spec.curves["dose_50"].simulate(changes={"K_m": "0"})
+    curve = result.spec.curves["dose_50"].simulate(changes={"P_m": "1e300"})
     assert curve.attrs["status"] == "not finite"
-    broken = result.spec.curves["dose_50"].model_copy(update={"changes": {"K_m": "0"}})
+    broken = result.spec.curves["dose_50"].model_copy(update={"changes": {"P_m": "1e300"}})
     evidence = replace(
         result.evidence,
         curves={**result.evidence.curves, "dose_50": curve},
