@@ -16,7 +16,7 @@ SITE := build/site
 TUTORIALS := all
 AMICI := build/amici
 
-.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint docs scores sbml benchmark agree-amici clean
+.PHONY: help reproduce test test-all test-quick test-pythons test-lowest coverage mutants lint docs scores pictures sbml benchmark agree-amici clean
 
 help:
 	@echo "make reproduce   simulate and score the panels, draw the figures: $(REPORT)"
@@ -29,6 +29,7 @@ help:
 	@echo "make lint        style checks, imports, types, built files"
 	@echo "make docs        the site, every tutorial run and every link checked: $(SITE)/index.html"
 	@echo "make scores      score every panel, for the page on what is reproduced: validation/scores.csv"
+	@echo "make pictures    draw the pictures of the pages, but those that a calibration draws: docs/overview.png and others"
 	@echo "make sbml        build sbml/ from models_antimony/"
 	@echo "make benchmark   accuracy of the engine on 2000 random patients, and its speed beside others"
 	@echo "make agree-amici compile AMICI and every model, run its tests and compare; needs a C++ compiler"
@@ -106,6 +107,15 @@ scores: $(RUNS)
 	@mkdir -p build
 	$(BIN)/cart validate --out build/scores.csv
 	mv build/scores.csv validation/scores.csv
+	$(BIN)/cart status --record validation/scores.csv
+
+PICTURES := overview library dose dose_clocks dose_designs
+
+pictures: $(RUNS)
+	$(BIN)/python examples/overview.py docs/overview.png
+	$(BIN)/python examples/library.py docs/library.png
+	$(BIN)/python examples/dose.py docs
+	$(BIN)/cart status $(PICTURES:%=--record docs/%.png)
 
 sbml: $(READY)
 	$(BIN)/cart build

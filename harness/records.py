@@ -1,4 +1,4 @@
-"""What made the files of a folder: a record beside them, by which they are found stale.
+"""What made a file, or the files of a folder: a record beside them, by which they are found stale.
 
 Promise: a record knows the command, what was read by its content, what was written, and what computed. What
 cannot be known is left open, never guessed. A record is written after the files that it is of.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,17 +18,17 @@ from harness.errors import InputError
 from harness.files import write_whole
 from harness.identity import code, versions
 
-__all__ = ["RECORD", "Record", "digest", "make_record", "read_record", "stale"]
+__all__ = ["RECORD", "Record", "digest", "make_record", "place_of", "read_record", "stale"]
 
 RECORD = "made.json"
-"""Name of a record, in the folder that it is of."""
+"""Name of a record, in the folder that it is of; that of a single file begins with the name of the file."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What made a folder, with the digests of files by their paths.
+    """What made a folder or a file, with the digests of files by their paths.
 
-    `read` are from the folder of the project, or whole paths; `written` from the folder itself.
+    `read` are from the folder of the project, or whole paths; `written` from the folder that they are in.
     `versions` and `code` are those that computed; empty where they were not noted.
     """
 
@@ -39,10 +38,15 @@ class Record:
     versions: Mapping[str, str]
     code: str
 
-    def save(self, folder: Path) -> None:
-        """Write it into the folder."""
+    def save(self, made: Path) -> None:
+        """Write it into the folder, or beside the file."""
         text = json.dumps(asdict(self), indent=1) + "\n"
-        write_whole(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(place_of(made), lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def place_of(made: Path) -> Path:
+    """Where the record of a folder or a file is."""
+    return made / RECORD if made.is_dir() else made.with_name(f"{made.name}.{RECORD}")
 
 
 def digest(path: Path) -> str:
@@ -51,11 +55,11 @@ def digest(path: Path) -> str:
 
 
 def make_record(
-    folder: Path, arguments: Sequence[str], read: Iterable[Path], written: Iterable[str], root: Path
+    folder: Path, command: str, read: Iterable[Path], written: Iterable[str], root: Path
 ) -> Record:
-    """The record of a folder now: files that were read, by their path from `root` where they are in it."""
+    """The record of files of a folder now; what was read by its path from `root` where it is in it."""
     return Record(
-        command=shlex.join(["cart", *arguments]),
+        command=command,
         read={_place(path, root): digest(path) for path in sorted(set(read))},
         written={name: digest(folder / name) for name in written},
         versions=versions(),
@@ -63,32 +67,32 @@ def make_record(
     )
 
 
-def read_record(folder: Path) -> Record:
-    """The record of a folder.
+def read_record(made: Path) -> Record:
+    """The record of a folder or a file.
 
     Raises
     ------
     InputError
         When it has none, or one that cannot be read.
     """
-    path = folder / RECORD
+    path = place_of(made)
     try:
         return TypeAdapter(Record).validate_json(path.read_bytes())
     except OSError:
-        raise InputError(f"{folder}: has no {RECORD}, which says what made it") from None
+        raise InputError(f"{made}: has no {path.name}, which says what made it") from None
     except ValueError:
-        raise InputError(f"{path}: is no record of what made the folder") from None
+        raise InputError(f"{path}: is no record of what made it") from None
 
 
-def stale(record: Record, folder: Path, root: Path) -> tuple[list[str], list[str]]:
-    """Why the files of a folder are not what its command gives: what differs, and what may.
+def stale(record: Record, made: Path, root: Path) -> tuple[list[str], list[str]]:
+    """Why a folder or a file is not what its command gives: what differs, and what may.
 
     The first are files that differ from those that were read or written; the second what computes, of which
     nobody knows whether it changes a number.
     """
     differs = [
         f"{name} {'differs' if there else 'is gone'}"
-        for files, place in ((record.read, root), (record.written, folder))
+        for files, place in ((record.read, root), (record.written, place_of(made).parent))
         for name, was in files.items()
         if not (there := (place / name).is_file()) or digest(place / name) != was
     ]

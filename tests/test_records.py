@@ -24,7 +24,7 @@ def folder(tmp_path):
     (root / "model.ant").write_text("A -> B\n")
     (out / "table.csv").write_text("x\n1\n")
     read = [root / "data.csv", root / "model.ant"]
-    make_record(out, ["fit", "my problem.yaml", "--out", "out"], read, ["table.csv"], root).save(out)
+    make_record(out, "cart fit 'my problem.yaml' --out out", read, ["table.csv"], root).save(out)
     return root, out
 
 
@@ -72,7 +72,7 @@ def test_what_computes_is_told_apart_from_what_was_read(folder, monkeypatch):
 def test_a_file_outside_of_the_project_is_kept_by_its_whole_path(folder, tmp_path):
     root, out = folder
     (tmp_path / "mine.csv").write_text("x\n")
-    record = make_record(out, ["fit"], [tmp_path / "mine.csv"], [], root)
+    record = make_record(out, "cart fit", [tmp_path / "mine.csv"], [], root)
     assert list(record.read) == [str(tmp_path / "mine.csv")]
     (tmp_path / "mine.csv").write_text("y\n")
     assert stale(record, out, root)[0] == [f"{tmp_path / 'mine.csv'} differs"]
@@ -88,6 +88,20 @@ def test_what_is_no_record_is_one_line(tmp_path_factory, content):
         read_record(place)
 
 
-def test_a_folder_without_a_record_is_one_line(tmp_path):
+def test_what_has_no_record_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"has no made\.json"):
         read_record(tmp_path)
+    with pytest.raises(InputError, match=r"table\.csv: has no table\.csv\.made\.json"):
+        read_record(tmp_path / "table.csv")
+
+
+def test_a_single_file_has_its_record_beside_it(folder):
+    root, out = folder
+    made = out / "table.csv"
+    make_record(out, "make table", [root / "data.csv"], ["table.csv"], root).save(made)
+    record = read_record(made)
+    assert record.command == "make table"
+    assert read_record(out).command != record.command  # that of the folder stays
+    assert stale(record, made, root) == ([], [])
+    made.write_text("x\n2\n")
+    assert stale(record, made, root)[0] == ["table.csv differs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,4 +19,5 @@ def leave_record(folder: Path, read: Iterable[Path], written: Iterable[str]) -> 
     from harness.records import make_record
 
     there = [path for path in read if path.is_file()]
-    make_record(folder, TYPED.get(), there, written, repository()).save(folder)
+    command = shlex.join(["cart", *TYPED.get()])
+    make_record(folder, command, there, written, repository()).save(folder)

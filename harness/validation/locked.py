@@ -1,4 +1,4 @@
-"""Tables of data and stored results: each table locked by its content, each folder of results by its record.
+"""Tables of data and stored results: each table locked by its content, each result by its record.
 
 Promise: a table that is not the one whose source and grade are written down is named, and so is a result
 that was made of other tables, models or code, with the command that makes it anew.
@@ -16,9 +16,10 @@ from pathlib import Path
 from pydantic import field_validator
 
 from harness.declarations import Declaration, read_declaration
+from harness.errors import InputError, unknown_name
 from harness.files import write_whole
 from harness.models.card import repository
-from harness.records import RECORD, digest, read_record, stale
+from harness.records import RECORD, digest, make_record, place_of, read_record, stale
 
 __all__ = [
     "GRADES",
@@ -27,6 +28,7 @@ __all__ = [
     "State",
     "lock",
     "read_lock",
+    "record",
     "standings",
     "standings_of",
     "tables",
@@ -60,15 +62,22 @@ class LockedTable(Declaration):
         return grade
 
 
+class StoredResult(Declaration):
+    """A single file that a command wrote: the command, and what that reads, as patterns of paths."""
+
+    command: str
+    read: tuple[str, ...]
+
+
 class DataLock(Declaration):
-    """The file ``validation/data.yaml``: tables by path, and results without a record, with their command."""
+    """The file ``validation/data.yaml``: tables, and results that are single files, by path."""
 
     tables: dict[str, LockedTable]
-    results: dict[str, str] = {}
+    results: dict[str, StoredResult] = {}
 
 
 class State(StrEnum):
-    """What is known of a table or a folder of results."""
+    """What is known of a table or a result."""
 
     AS_LOCKED = "as locked"
     CHANGED = "changed"
@@ -81,7 +90,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """How a table or a folder of results stands: why, and the command that mends it."""
+    """How a table or a result stands: why, and the command that mends it."""
 
     name: str
     state: State
@@ -131,26 +140,67 @@ def lock() -> list[str]:
     return changed
 
 
-def standings_of(folders: Iterable[Path]) -> list[Standing]:
-    """How the results in some folders stand.
+def record(path: Path) -> None:
+    """Write down what a stored result was made of, as it is now: its command has just made it.
+
+    Raises
+    ------
+    InputError
+        When it is no result of ``validation/data.yaml`` or not there, or when nothing is where it reads.
+    """
+    root, results = repository(), _declared().results
+    name = _name(path, root)
+    if name not in results:
+        raise unknown_name(f"result in {LOCK}", name, results)
+    if not path.is_file():
+        raise InputError(f"{path}: is not there; to make it: {results[name].command}")
+    read = _read_by(results[name], root)
+    made = make_record(path.parent, results[name].command, read, [path.name], root)
+    made.save(path)
+
+
+def _read_by(result: StoredResult, root: Path) -> list[Path]:
+    """Files that the command of a result reads now; on a record among them no number rests."""
+    found = []
+    for pattern in result.read:
+        files = [path for path in root.glob(pattern) if path.is_file() and not path.name.endswith(RECORD)]
+        if not files:
+            raise InputError(f"{LOCK}: no file is like {pattern}")
+        found += files
+    return found
+
+
+def standings_of(made: Iterable[Path]) -> list[Standing]:
+    """How results stand: folders, or single files.
 
     Raises
     ------
     InputError
         When one of them has no record of what made it.
     """
-    return [_of_folder(folder, repository()) for folder in folders]
+    return [_of_result(each, repository()) for each in made]
 
 
 def standings() -> list[Standing]:
     """How every table of data and every stored result of the project stands."""
     root = repository()
-    own = sorted(path.parent for path in (root / "validation").rglob(RECORD))
-    bare = [
-        Standing(name, State.UNCHECKED, "has no record of what it was made of", command)
-        for name, command in _declared().results.items()
-    ]
-    return [*_of_tables(root), *bare, *standings_of(own)]
+    folders = sorted(path.parent for path in (root / "validation").rglob(RECORD))
+    files = [_of_file(root / name, result) for name, result in _declared().results.items()]
+    return [*_of_tables(root), *filter(None, files), *standings_of(folders)]
+
+
+def _of_file(path: Path, result: StoredResult) -> Standing | None:
+    """How a single file stands; nothing where its folder is not part of what is installed."""
+    root = repository()
+    if not path.parent.is_dir():
+        return None
+    if not place_of(path).is_file():
+        return Standing(
+            _name(path, root), State.UNCHECKED, "has no record of what it was made of", result.command
+        )
+    known = read_record(path).read
+    read = (_name(each, root) for each in _read_by(result, root))
+    return _of_result(path, root, [f"{name} is new" for name in sorted(read) if name not in known])
 
 
 def _of_tables(root: Path) -> list[Standing]:
@@ -169,9 +219,17 @@ def _of_tables(root: Path) -> list[Standing]:
     return found
 
 
-def _of_folder(folder: Path, root: Path) -> Standing:
-    record = read_record(folder)
-    differs, may = stale(record, folder, root)
+def _of_result(made: Path, root: Path, new: Iterable[str] = ()) -> Standing:
+    found = read_record(made)
+    differs, may = stale(found, made, root)
+    differs += new
     state = State.STALE if differs else State.UNCHECKED if may else State.FRESH
-    shown = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
-    return Standing(shown, state, "; ".join([*differs, *may]), record.command if differs or may else "")
+    return Standing(
+        _name(made, root), state, "; ".join([*differs, *may]), found.command if differs or may else ""
+    )
+
+
+def _name(path: Path, root: Path) -> str:
+    """A path from the folder of the project, where it is in it."""
+    whole = path.absolute()
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(path)

@@ -21,7 +21,8 @@ def test_every_table_of_the_project_is_locked_and_every_result_has_its_command()
     results = {each.name for each in found if each.state in (State.FRESH, State.UNCHECKED, State.STALE)}
     assert [f"{each.name}: {each.why}" for each in found if not each.holds and each.name not in results] == []
     assert {each.name for each in found if each.state is State.AS_LOCKED} == set(read_lock()) == set(tables())
-    assert {"validation/dose/calibrated", "validation/scores.csv"} <= results
+    pictures = {path.relative_to(repository()).as_posix() for path in (repository() / "docs").glob("*.png")}
+    assert results == {"validation/dose/calibrated", "validation/scores.csv"} | pictures
     assert all(each.command for each in found if each.state in (State.UNCHECKED, State.STALE))
 
 
@@ -36,7 +37,7 @@ def test_an_empty_slot_has_no_grade_and_a_table_with_rows_has_one():
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A copy of what is locked, its calibration of the tables and models beside it."""
+    """A copy of what is locked, its results of the tables and models beside them."""
     for folder in ("models_antimony", "sbml", "validation"):
         shutil.copytree(repository() / folder, tmp_path / folder)
     monkeypatch.setattr(locked, "repository", lambda: tmp_path)
@@ -45,7 +46,11 @@ def project(tmp_path, monkeypatch):
     read = {name: digest(tmp_path / name) for name in was.read}
     written = {path.name: digest(path) for path in place.glob("*.csv")}
     replace(was, read=read, written=written).save(place)
+    locked.record(tmp_path / SCORES)
     return tmp_path
+
+
+SCORES = "validation/scores.csv"
 
 
 def not_holding(found):
@@ -59,6 +64,7 @@ def test_a_table_that_is_another_is_named_and_so_is_each_result_of_it(project):
     assert not_holding(found.values()) == {
         "validation/trials/trial_outcomes.csv": State.CHANGED,
         "validation/dose/calibrated": State.STALE,
+        SCORES: State.STALE,
     }
     stale = found["validation/dose/calibrated"]
     assert stale.why.startswith("validation/trials/trial_outcomes.csv differs")
@@ -70,8 +76,10 @@ def test_a_slot_that_is_filled_is_named_until_it_is_locked(project):
     path.write_text(
         path.read_text("utf-8") + "transgene,450e6,14,day,1e4,copies/ug,1e3,me\n", encoding="utf-8"
     )
-    assert not_holding(standings()) == {"validation/fig3/observed.csv": State.CHANGED}
+    assert not_holding(standings()) == {"validation/fig3/observed.csv": State.CHANGED, SCORES: State.STALE}
     assert lock() == ["validation/fig3/observed.csv"]
+    assert not_holding(standings()) == {SCORES: State.STALE}
+    locked.record(project / SCORES)
     assert not_holding(standings()) == {}
     assert lock() == []
     assert (project / locked.LOCK).read_text("utf-8").startswith("# Every table of data")
@@ -83,7 +91,11 @@ def test_a_table_that_nobody_wrote_down_or_that_is_gone_is_named(project):
     assert not_holding(standings()) == {
         "validation/fig3/mine.csv": State.UNKNOWN,
         "validation/fig3/golden.csv": State.GONE,
+        SCORES: State.STALE,
     }
+    (scores,) = (each for each in standings() if each.name == SCORES)
+    said = "validation/fig3/golden.csv is gone; validation/fig3/mine.csv is new"
+    assert (scores.why, scores.command) == (said, "make scores")
 
 
 def test_each_table_is_locked_in_its_own_place(project):
@@ -93,7 +105,31 @@ def test_each_table_is_locked_in_its_own_place(project):
     assert lock() == ["validation/fig3/observed.csv"]
     other.write_text(other.read_text("utf-8") + "\n", encoding="utf-8")
     assert lock() == ["validation/fig3/observed.csv"]
+    locked.record(project / SCORES)
     assert not_holding(standings()) == {}
+
+
+def test_a_stored_file_is_recorded_when_it_was_made_and_is_stale_when_it_is_another(project, capsys):
+    """The record is of what is there: it is the same again until something is another."""
+    scores = project / SCORES
+    first = (project / f"{SCORES}.made.json").read_text("utf-8")
+    assert run(["status", "--record", str(scores)]) == 0
+    assert "1 fresh" in capsys.readouterr().out
+    assert (project / f"{SCORES}.made.json").read_text("utf-8") == first
+    scores.write_text(scores.read_text("utf-8") + "\n", encoding="utf-8")
+    assert run(["status", str(scores)]) == 1
+    assert f"{SCORES}: stale: scores.csv differs; to make it anew: make scores" in capsys.readouterr().out
+    scores.unlink()
+    assert run(["status", "--record", str(scores)]) == 2
+    assert "is not there; to make it: make scores" in capsys.readouterr().err
+    assert run(["status", "--record", str(project / "validation" / "ledger.yaml")]) == 2
+    assert "no result in validation/data.yaml" in capsys.readouterr().err
+
+
+def test_a_pattern_of_what_a_result_reads_finds_something(project, capsys):
+    shutil.rmtree(project / "validation" / "dose" / "calibrated")
+    assert run(["status"]) == 2
+    assert "validation/data.yaml: no file is like validation/dose/calibrated/*" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_stale_and_how_to_renew_it(project, capsys):
