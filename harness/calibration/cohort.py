@@ -8,6 +8,7 @@ and the chance of few patients. Observed numbers enter no prediction.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from scipy.special import gammaln, logsumexp
 from scipy.stats import gaussian_kde
 
-from harness.analysis.response import is_responder
+from harness.analysis.response import FIRST_VISIT, is_responder
 from harness.calibration.declared import Calibration, read_calibration
 from harness.calibration.drawn import class_chances, draw_trials
 from harness.calibration.observed import RESPONSE, class_of
@@ -100,6 +101,8 @@ class Cohort(Declaration):
     def _there_is_an_arm(cls, arms: dict[str, Arm]) -> dict[str, Arm]:
         if not arms:
             raise ValueError("expected one arm or more")
+        if ALL in arms:
+            raise ValueError(f"'{ALL}' is the name of the rows of all of them; give another")
         return arms
 
     @model_validator(mode="after")
@@ -116,15 +119,17 @@ class Cohort(Declaration):
 
     @model_validator(mode="after")
     def _days_are_within_the_follow_up(self) -> Cohort:
-        asked = [("response_days", self.response_days, "day")]
-        asked += [("progression_months", self.progression_months, "month")]
-        asked += [(f"observables: {name}", days, "day") for name, days in self.observables.items()]
-        for where, times, unit in asked:
-            until = parse_quantity(self.until, unit, "until")
+        days = parse_quantity(self.until, "day", "until")
+        if days < FIRST_VISIT:
+            raise ValueError(f"until: {days:g} days end before the first visit, day {FIRST_VISIT:g}")
+        months = self._months()
+        asked = [("response_days", self.response_days, "day", days)]
+        asked += [("progression_months", self.progression_months, "month", months)]
+        asked += [(f"observables: {name}", each, "day", days) for name, each in self.observables.items()]
+        for where, times, unit, until in asked:
             for time in times:
                 if not 0 <= time <= until:
-                    said = f"{where}: {time:g} is not between 0 and until, {until:g} {unit}s"
-                    raise ValueError(said)
+                    raise ValueError(f"{where}: {time:g} is not between 0 and until, {until:g} {unit}s")
             if len(set(times)) < len(times):
                 raise ValueError(f"{where}: a time stands twice")
         return self
@@ -137,7 +142,26 @@ class Cohort(Declaration):
             for number, value in observed.items():
                 if reason := _impossible(number, value, patients):
                     raise ValueError(f"{where}: {number}: {reason}")
+            if reason := self._at_odds(observed):
+                raise ValueError(f"{where}: {reason}")
         return self
+
+    def _months(self) -> float:
+        """The end of the follow-up; without a unit it is in days, as everywhere."""
+        return convert(parse_quantity(self.until, "day", "until"), "day", "month", "until")
+
+    def _at_odds(self, observed: Mapping[str, float]) -> str:
+        """Why no cohort can have these numbers together within the follow-up; empty where one can."""
+        if observed.get("cr", 0.0) > observed.get("orr", 100.0):
+            return f"cr, {observed['cr']:g} percent, is above orr, {observed['orr']:g} percent"
+        months = sorted(month for month in self.progression_months if f"pfs_{month:g}" in observed)
+        for early, late in pairwise(f"pfs_{month:g}" for month in months):
+            if observed[late] > observed[early]:
+                return f"{late}, {observed[late]:g} percent, is above {early}, {observed[early]:g} percent"
+        until = self._months()
+        if observed.get("median_pfs", 0.0) > until:
+            return f"median_pfs: {observed['median_pfs']:g} is beyond until, {until:g} months"
+        return ""
 
     def of_all(self) -> tuple[str, ...]:
         """Names of the numbers of all arms together."""
@@ -284,7 +308,7 @@ class PredictCohort(StudyDeclaration):
         symbols, arm = card.symbols, named[1]
         for name in cohort.observables:
             if name not in symbols:
-                raise symbols.unknown("observable", name, symbols)
+                raise InputError(f"{self.cohort}: {symbols.unknown('observable', name, symbols)}")
         regimen = self._regimen(named, symbols)
         rng = np.random.default_rng([self.seed, place])
         values = {name: chosen[name].to_numpy() for name in chosen}

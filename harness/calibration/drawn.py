@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.calibration.likelihood import probabilities
 from harness.calibration.observed import CLASSES
+from harness.errors import RunFailed
 
 __all__ = ["class_chances", "draw_trials"]
 
@@ -47,9 +48,16 @@ def draw_trials(
     -------
     picked, reported
         Both (trials, size). Patients are drawn with replacement.
+
+    Raises
+    ------
+    RunFailed
+        When all virtual patients of a trial failed.
     """
     before, after = (class_chances(classes, shift, 0.0) for shift in (np.zeros_like(effect), effect))
     good = classes >= 0
+    if not good.any(axis=-1).all():
+        raise RunFailed("every virtual patient of a draw failed, so that no trial can be drawn of it")
     each = np.take_along_axis(after / before, np.where(good, classes, 0), axis=-1) * good
     ends = np.cumsum(each, axis=-1)
     asked = rng.random((len(classes), size)) * ends[:, -1:]

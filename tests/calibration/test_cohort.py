@@ -28,7 +28,7 @@ arms:
 observed: {orr: 67, median_pfs: 9, pfs_6: 60}
 observables: {transgene: [14, 28], M_protein_change: [91]}
 response_days: [91]
-progression_months: [6]
+progression_months: [3, 6]
 """
 
 
@@ -122,7 +122,17 @@ def test_a_posterior_of_other_data_is_refused(folder):
         ("transgene: [14, 28]", "transgene: [14, 28, 14]", "observables: transgene: a time stands twice"),
         ("transgene: [14, 28]", "transgene: [14, 4000]", "4000 is not between 0 and until"),
         ("response_days: [91]", "response_days: [-1]", "response_days: -1"),
-        ("progression_months: [6]", "progression_months: [6, 60]", "progression_months: 60"),
+        ("progression_months: [3, 6]", "progression_months: [3, 6, 60]", "progression_months: 60"),
+        ("progression_months: [3, 6]", "progression_months: [3, 6, 14]\nuntil: 400", "until, 13.1"),
+        (
+            "progression_months: [3, 6]",
+            "progression_months: [3, 6]\nuntil: 12",
+            "before the first visit, day 28",
+        ),
+        ("orr: 75,", "orr: 75, cr: 100,", "high: cr, 100 percent, is above orr, 75 percent"),
+        ("pfs_6: 60}", "pfs_3: 50, pfs_6: 60}", "all arms: pfs_6, 60 percent, is above pfs_3, 50 percent"),
+        ("median_pfs: 9", "median_pfs: 19", "median_pfs: 19 is beyond until, 12 months"),
+        ("split:", "all arms:", "'all arms' is the name of the rows of all of them"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(folder, capsys, old, new, said):
