@@ -382,7 +382,7 @@ class Engine:
             ahead = timeline.next_stop(after=start)
             last = ahead is None
             stop = timeline.end if ahead is None else ahead
-            edges = np.searchsorted(times, start), np.searchsorted(times, stop, "right" if last else "left")
+            edges = times.searchsorted(start), times.searchsorted(stop, "right" if last else "left")
             inside = times[slice(*edges)]
             if moment:
                 more = start + again if fresh else again[:0]

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -325,8 +325,7 @@ class Form:
 
     def _verify(self, rows: np.ndarray) -> None:
         # An observable may have no value at some time (0/0); a state that has none, or no rate, is lost.
-        lost = ~np.isfinite(rows[:, self._vital])
-        if lost.any():
+        if not np.isfinite(rows).all() and (lost := ~np.isfinite(rows[:, self._vital])).any():
             name = self._read[1 + self._vital[int(np.argwhere(lost)[0, 1])]]
             raise Stopped(Status.NOT_FINITE, f"{name} is not finite")
         if not self._signs:
@@ -390,14 +389,19 @@ def _grid(
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep what CVODE writes to standard output and error, even with logging off, from the terminal."""
-    sink = os.open(os.devnull, os.O_WRONLY)
     kept = os.dup(1), os.dup(2)
     try:
-        os.dup2(sink, 1)
-        os.dup2(sink, 2)
+        os.dup2(_sink(), 1)
+        os.dup2(_sink(), 2)
         yield
     finally:
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
-        for descriptor in (sink, *kept):
+        for descriptor in kept:
             os.close(descriptor)
+
+
+@cache
+def _sink() -> int:
+    """Where nothing is kept; open for as long as the process, since every run writes there."""
+    return os.open(os.devnull, os.O_WRONLY)

@@ -16,7 +16,6 @@ many times its e-folds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -73,8 +72,8 @@ class Regrowth:
     def __init__(
         self, looks: np.ndarray, tolerances: Sequence[float] = (), floors: Sequence[float] = ()
     ) -> None:
-        self._least = (NOTHING, *floors)
-        self._rises = [0.0] * len(self._least)
+        self._least = np.array([NOTHING, *floors])
+        self._rises = np.zeros(len(self._least))
         self.lost: set[int] = set()
         self.hidden: set[int] = set()
         self.unknown: set[int] = set()
@@ -85,15 +84,15 @@ class Regrowth:
 
     def looks(self, start: float, stop: float) -> np.ndarray:
         """Times after `start` and not after `stop` at which to look."""
-        return self._looks[slice(*np.searchsorted(self._looks, [start, stop], "right"))]
+        return self._looks[slice(*self._looks.searchsorted((start, stop), "right"))]
 
     @property
     def risen(self) -> float:
-        return self._rises[0]
+        return float(self._rises[0])
 
     @property
     def steep(self) -> float:
-        return max(self._rises[1:], default=0.0)
+        return float(self._rises[1:].max(initial=0.0))
 
     def note(self, amounts: np.ndarray, rates: np.ndarray, markers: np.ndarray) -> None:
         """Take note of the next looks.
@@ -108,15 +107,12 @@ class Regrowth:
         """
         if not amounts.size:
             return
-        for place, column in enumerate([amounts[:, 0], *markers.T]):
-            values = np.maximum(column, self._least[place])
-            last = np.concatenate([[self._last[place]], values])
-            most = np.maximum.accumulate(np.concatenate([[self._most[place]], values]))
-            regained = np.minimum(values, most[:-1])
-            rises = regained > last[:-1]
-            if rises.any():
-                self._rises[place] += float(np.log(regained[rises] / last[:-1][rises]).sum())
-            self._last[place], self._most[place] = float(last[-1]), float(most[-1])
+        followed = np.maximum(np.column_stack([amounts[:, 0], markers]), self._least)
+        last = np.vstack([self._last, followed])
+        most = np.maximum.accumulate(np.vstack([self._most, followed]))
+        regained = np.minimum(followed, most[:-1])
+        self._rises += np.log(np.maximum(regained / last[:-1], 1.0)).sum(axis=0)
+        self._last, self._most = last[-1], most[-1]
         if len(self._tolerances):
             self._note_lost(np.abs(amounts), rates * np.where(amounts < 0, -1, 1))
 
@@ -145,8 +141,8 @@ class Regrowth:
         """Begin from the amounts at the start, or anew after a dose: what it makes rise has not regrown."""
         self._begun += 1
         if self._begun <= 1 + DOSES:
-            self._last = [math.inf] * len(self._least)
-            self._most = [math.inf] * len(self._least)
+            self._last = np.full(len(self._least), np.inf)
+            self._most = self._last.copy()
             if len(self._tolerances):
                 self._most[0] = abs(amounts[0])
         if not len(self._tolerances):
