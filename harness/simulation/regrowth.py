@@ -66,6 +66,8 @@ class Regrowth:
         Places of those whose rate was asked for and not known.
     """
 
+    _last: np.ndarray
+    _most: np.ndarray
     _present: np.ndarray
     _low: np.ndarray
 
