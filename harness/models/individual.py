@@ -7,9 +7,12 @@ that one model serves all individuals; rates switch exactly where a value change
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import libsbml
+
+from harness.models.ruled import mathematics
 
 __all__ = ["change_time", "course_value", "rename", "with_courses", "with_factors"]
 
@@ -82,12 +85,21 @@ def with_courses(sbml: str, changes: Mapping[str, int]) -> str:
     Raises
     ------
     ValueError
-        When a parameter is not a plain one.
+        When a parameter is not a plain one, or is read at the start alone.
     """
     document = libsbml.readSBMLFromString(sbml)
     model = document.getModel()
+    at_start = {name for element in model.getListOfInitialAssignments() for name in _names(element)}
+    later = {
+        name
+        for element in mathematics(model)
+        if not isinstance(element, libsbml.InitialAssignment)
+        for name in _names(element)
+    }
     for name, count in changes.items():
         _require_plain(model, name)
+        if name in at_start - later:
+            raise ValueError(f"{name} is read at the start alone: a later value of it changes nothing")
         parameter = model.getParameter(name)
         value = parameter.getValue()
         pieces = []
@@ -100,6 +112,11 @@ def with_courses(sbml: str, changes: Mapping[str, int]) -> str:
         parameter.unsetValue()
         _rule(model, name, f"piecewise({', '.join([*pieces, course_value(name, count)])})")
     return libsbml.writeSBMLToString(document)
+
+
+def _names(element: libsbml.WithMath) -> set[str]:
+    """Ids that the formula of an element reads."""
+    return set(re.findall(r"[A-Za-z_]\w*", libsbml.formulaToL3String(element.getMath())))
 
 
 def _require_plain(model: libsbml.Model, name: str) -> None:

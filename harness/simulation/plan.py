@@ -39,6 +39,7 @@ from harness.simulation.own_code import text_of
 from harness.simulation.planned_doses import (
     default_dose,
     notes_on_doses,
+    notes_on_ends,
     planned_regimen,
     require_course,
     require_whole,
@@ -73,6 +74,10 @@ SAMPLE = 16
 NOT_SHOWN = (
     "times: nothing is shown at them; endpoints are read off the model's own times, and --out x.nc keeps "
     "trajectories"
+)
+
+NOT_READ = (
+    "observables: nothing reads them; name times to read them out at (at), or keep trajectories (--out x.nc)"
 )
 
 
@@ -182,7 +187,8 @@ def plan(
     at
         Times at which each of `observables` is read out, into columns such as ``transgene_28``.
     observables
-        What is read out at those times, or kept; by default what the model declares.
+        What is read out at those times, or kept, or handed to a function of an import path; by default what
+        the model declares.
     trajectories
         Whether every run is kept, at `times` and at the moments of doses.
     times
@@ -226,6 +232,8 @@ def plan(
     read = dict.fromkeys(call.observable for call in calls if call.observable)
     if asked or trajectories or any(":" in call.function for call in calls):
         read |= dict.fromkeys(read_out)
+    elif observables is not None:
+        raise InputError(NOT_READ)
     given = planned_regimen(card, symbols, doses, checked, fixed)
     for name, regime in {"": given, **(regimens or {})}.items():
         if regime is not None:
@@ -252,7 +260,11 @@ def plan(
         moving=_moving(card, endpoints, calls),
     )
     _require_distinct([*shown, *study.column_names()])
-    notes = (*study.program.doubts, *notes_on_doses(card, study, checked))
+    notes = (
+        *study.program.doubts,
+        *notes_on_doses(card, study, checked),
+        *notes_on_ends(study, checked, symbols.time_unit),
+    )
     if grid is not None and not trajectories:
         notes += (NOT_SHOWN,)
     chunk = _even(len(checked))

@@ -23,6 +23,7 @@ __all__ = [
     "default_dose",
     "far_below",
     "notes_on_doses",
+    "notes_on_ends",
     "planned_regimen",
     "require_course",
     "require_whole",
@@ -121,6 +122,34 @@ def notes_on_doses(card: ModelCard, study: Study, design: Design) -> tuple[str, 
     given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
     given += design.table[own.id].tolist() if own.id in design.names else [study.fixed.get(own.id, 0.0)]
     return far_below(given, own)
+
+
+def notes_on_ends(study: Study, design: Design, unit: str) -> tuple[str, ...]:
+    """A note on the rows that end before a dose of theirs, or before their rule first looks; `unit` of time.
+
+    What no run reaches is refused by :func:`require_course`.
+    """
+    if "days" not in design.names:
+        return ()
+    ends = design.values(["days"])[:, 0]
+    chosen = design.table["regimen"] if "regimen" in design.names else [""] * len(design)
+    last = {name: _last_moment(given) for name, given in {"": study.regimen, **study.regimens}.items()}
+    latest = np.array([last[name] for name in chosen])
+    missed = np.flatnonzero(latest > ends * (1 + SAME))
+    if not missed.size:
+        return ()
+    first = missed[0]
+    count = "1 row ends" if missed.size == 1 else f"{missed.size} rows end"
+    said = f"row {first} at {ends[first]:g} of {latest[first]:g} {unit}"
+    return (f"{count} before what the regimen gives last, which is not given there: {said}",)
+
+
+def _last_moment(given: Regimen | None) -> float:
+    """When a regimen last begins something: a dose, or the visits of its rule."""
+    if given is None:
+        return 0.0
+    starts = [dose.time for dose in given.doses if dose.amount > 0]
+    return max([*starts, *([given.redosing.start] if given.redosing else [])], default=0.0)
 
 
 def far_below(given: Iterable[float], own: Symbol) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ def test_values_that_do_not_change_change_nothing(tmp_path):
         ("k@3", "column k@3: 3 lies after the end, 2$"),
         ("q@2", "no parameter in decay 'q'"),
         ("A@2", "A is a state of decay: the model computes it"),
+        ("init_A@1", "init_A is read at the start alone: a later value of it changes nothing"),
     ],
 )
 def test_a_column_that_makes_no_sense_is_told(decay, column, said):

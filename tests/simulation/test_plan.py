@@ -1,6 +1,7 @@
 """Plans: what is refused and noted at the edges, and the times that a model declares."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.errors import InputError
@@ -60,3 +61,43 @@ def test_a_column_of_doses_given_by_a_rule_has_its_unit():
     rule = Redosing(1e7, "M_protein_change", 0.25, 7.0, 28.0, 3)
     planned = plan("clinical", grid(K_12=[1.71]), doses=Regimen((Dose(0.0, 1e8),), rule), until=60)
     assert [planned.unit(name) for name in ("redoses", "redose_days")] == ["dimensionless", "day"]
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ([70.0, 100.0], []),
+        ([50.0, 100.0], ["1 row ends", "row 0 at 50 of 70 day"]),
+        ([100.0, 60.0, 69.0], ["2 rows end", "row 1 at 60 of 70 day"]),
+    ],
+)
+def test_rows_that_end_before_a_dose_of_theirs_are_told(days, said):
+    design = Design(pd.DataFrame({"days": days}))
+    what = "before what the regimen gives last, which is not given there"
+    told = (f"{said[0]} {what}: {said[1]}",) if said else ()
+    assert plan("clinical", design, doses=["1e8", "1e8@70"]).notes == told
+    rule = Redosing(1e7, "M_protein_change", 0.25, 7.0, 70.0)
+    assert plan("clinical", design, doses=Regimen((Dose(0.0, 1e8),), rule)).notes == told
+    nothing = Regimen((Dose(0.0, 1e8), Dose(70.0, 0.0)))
+    assert plan("clinical", design, doses=nothing).notes == ()
+
+
+def test_each_row_is_held_against_the_regimen_that_it_names():
+    design = Design(pd.DataFrame({"days": [50.0, 50.0], "regimen": ["late", "once"]}))
+    late, once = Regimen((Dose(0.0, 1e8), Dose(40.0, 1e8))), Regimen((Dose(0.0, 1e8),))
+    assert plan("clinical", design, regimens={"late": late, "once": once}).notes == ()
+    design = Design(pd.DataFrame({"days": [50.0, 30.0, 30.0], "regimen": ["late", "once", "late"]}))
+    assert "1 row ends" in plan("clinical", design, regimens={"late": late, "once": once}).notes[0]
+    assert "row 2 at 30 of 40 day" in plan("clinical", design, regimens={"late": late, "once": once}).notes[0]
+
+
+def test_observables_that_nothing_reads_are_refused():
+    design = grid(dose=[150e6])
+    with pytest.raises(InputError, match="observables: nothing reads them"):
+        plan("clinical", design, observables="transgene")
+    with pytest.raises(InputError, match="observables: nothing reads them"):
+        plan("clinical", design, endpoints=["Cmax"], observables=["transgene"], times="0,1")
+    for used in ({"at": "1"}, {"at": "1", "trajectories": True}):
+        assert plan("clinical", design, observables="transgene", **used).study.at_observables == (
+            "transgene",
+        )
