@@ -27,7 +27,7 @@ help:
 	@echo "make coverage    the tests, and which lines they reach; it may not fall"
 	@echo "make mutants     whether the tests notice 300 small changes of the code: an hour or more"
 	@echo "make lint        style checks, imports, types, built files"
-	@echo "make docs        the site, every tutorial run and every link checked: $(SITE)/index.html"
+	@echo "make docs        the site, every tutorial and command line run, every link checked: $(SITE)/index.html"
 	@echo "make scores      score every panel, for the page on what is reproduced: validation/scores.csv"
 	@echo "make pictures    draw the pictures of the pages, but those that a calibration draws: docs/overview.png and others"
 	@echo "make sbml        build sbml/ from models_antimony/"

@@ -7,11 +7,11 @@ import libsbml
 import pandas as pd
 import pytest
 
-from docs.site import evidence, shell
+from docs.site import evidence, lines, shell
 from docs.site.compose import TUTORIALS, compose, listed_tutorials, pages_of_project
 from docs.site.diagram import scheme_of
 from docs.site.links import dead_links
-from docs.site.shell import commands_of, refused_lines
+from docs.site.shell import Given, Typed, commands_of, refused_lines, steps_of
 from harness.exchange.use import use_of
 from harness.models.card import repository
 from harness.report.summary import BEYOND, TESTED
@@ -100,6 +100,89 @@ def test_a_command_line_that_cart_does_not_take_is_told(monkeypatch, tmp_path):
         "cart simulate clinical --dosis 1e8",
         "cart simulat clinical",
     ]
+
+
+PAGE = """# A page
+
+A table. With `doses.csv`, for example:
+
+    dose
+    1e8
+
+```{code-cell} ipython3
+:tags: [remove-output]
+
+%%writefile more.csv
+dose
+2e8
+```
+
+a run is
+
+    cart run clinical --design doses.csv \\
+        --out runs.csv    # two rows
+    python -c "print('#')"
+
+"""
+
+
+def test_a_page_gives_files_and_has_lines_typed_in_their_order():
+    assert list(steps_of(PAGE)) == [
+        Given("doses.csv", "dose\n1e8\n"),
+        Given("more.csv", "dose\n2e8\n"),
+        Typed(18, "cart run clinical --design doses.csv     --out runs.csv", "two rows"),
+        Typed(20, "python -c \"print('#')\"", ""),
+    ]
+
+
+def test_a_block_after_a_sentence_that_names_no_file_is_none():
+    assert not list(steps_of("Units are in `units.csv`. So it is:\n\n    dose\n"))
+    assert not list(steps_of("Units are in `units.csv`.\n\n    dose\n"))
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """Run a page of a project that has nothing in it; what went wrong, and the folder of the page."""
+    for name in ("docs", *lines.COPIED):
+        (tmp_path / "project" / name).mkdir(parents=True)
+    page = tmp_path / "project" / "docs" / "page.md"
+
+    def run(text):
+        page.write_text(text)
+        return lines.run_pages(tmp_path / "project", [page], tmp_path / "lines"), tmp_path / "lines" / "page"
+
+    return run
+
+
+WORKS = """`word.txt`:
+
+    one
+
+Then
+
+    mkdir made
+    python -c "open('made/two', 'w').write(open('word.txt').read())"
+    python -c "raise SystemExit(open('made/two').read() != 'one\\n')"
+    python -c "raise SystemExit('not run')"  # hours
+"""
+
+
+def test_lines_of_a_page_are_run_with_what_it_gives_and_leave_nothing(typed):
+    faults, folder = typed(WORKS)
+    assert faults == []
+    assert not folder.exists()
+
+
+def test_a_line_that_fails_is_told_with_what_it_printed_and_ends_its_page(typed):
+    faults, folder = typed("# A page\n\n    python -c \"raise SystemExit('gone')\"\n    mkdir after\n")
+    assert faults == ["docs/page.md:3: python -c \"raise SystemExit('gone')\": exit code 1\ngone"]
+    assert not (folder / "after").exists()
+
+
+def test_a_line_that_warns_is_told(typed):
+    faults, _ = typed("    python -W always -c \"import warnings; warnings.warn('old')\"\n")
+    assert len(faults) == 1
+    assert "it warns" in faults[0]
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 python -m docs.site FOLDER [--source FOLDER] [--tutorials all]
 
-Pages are put together, and made, in SOURCE; Sphinx makes the site of them and runs the notebooks. A warning,
-a link that leads nowhere, and a command line that its command does not take are errors.
+Pages are put together, and made, in SOURCE; Sphinx makes the site of them and runs the notebooks; then the
+command lines of the how-to pages are run. A warning, a link that leads nowhere, and a line that fails or
+that its command does not take are errors. With some of the tutorials alone, the lines of pages that are
+done in a minute are run.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from sphinx import builders
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxParallelError
 
-from docs.site import api, catalogue, commands, evidence
+from docs.site import api, catalogue, commands, evidence, lines
 from docs.site.compose import TUTORIALS, compose, listed_tutorials
 from docs.site.links import dead_links
 from docs.site.shell import refused_lines
 
 ROOT = Path(__file__).parents[2]
+BRIEF = [ROOT / "docs" / f"{name}.md" for name in ("exchange", "explorer", "running")]
+"""The pages whose lines are run when some of the tutorials are: half a minute in all."""
 
 
 def build(site: Path, source: Path, run: list[str]) -> int:
@@ -34,6 +38,11 @@ def build(site: Path, source: Path, run: list[str]) -> int:
     make(source)
     code = render(site, source, run)
     faults = [*refused_lines(ROOT), *dead_links(site)]
+    if not faults and not code:
+        pages = lines.pages_with_lines(ROOT)
+        faults = lines.run_pages(
+            ROOT, pages if run == listed_tutorials(ROOT) else BRIEF, source.with_name("lines")
+        )
     for fault in faults:
         print(f"docs: {fault}", file=sys.stderr)
     return code or int(bool(faults))
