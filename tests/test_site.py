@@ -164,6 +164,7 @@ Then
     python -c "open('made/two', 'w').write(open('word.txt').read())"
     python -c "raise SystemExit(open('made/two').read() != 'one\\n')"
     python -c "raise SystemExit('not run')"  # hours
+    python -c "raise SystemExit(1)"          # exit code 1: as it should
 """
 
 
