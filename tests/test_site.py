@@ -143,7 +143,7 @@ def test_a_block_after_a_sentence_that_names_no_file_is_none():
 @pytest.fixture
 def typed(tmp_path):
     """Run a page of a project that has nothing in it; what went wrong, and the folder of the page."""
-    for name in ("docs", *lines.COPIED):
+    for name in lines.COPIED:
         (tmp_path / "project" / name).mkdir(parents=True)
     page = tmp_path / "project" / "docs" / "page.md"
 
