@@ -24,8 +24,8 @@ from harness.models.card import ModelCard, repository
 from harness.models.catalog import load_card
 from harness.models.imported import UserModel
 from harness.models.provenance import read_parameters, read_terms
+from harness.simulation.declared_regimens import read_regimens
 from harness.simulation.design import read_design
-from harness.simulation.regimen import read_regimens
 from harness.studies.patient_table import read_patients
 from harness.studies.published import read_published
 from harness.studies.trial import Trial

@@ -4,8 +4,7 @@ Promise: plain functions of `time`, shape (n,) and ascending, and `value`, shape
 depends on that curve alone, to the last bit. A moment of a dose stands twice (see harness.analysis.moments),
 and nothing is interpolated across one. Between two moments a curve is a smooth piece:
 
-- cubic Hermite polynomials, whose slopes are those of the polynomial through five neighbouring points, kept
-  near the slopes of the steps about a point, so that a piece does not swing where it bends sharply;
+- cubic Hermite polynomials with the slopes of harness.analysis.slopes;
 - of the logarithm where the piece is positive throughout, of the values elsewhere;
 - a piece that starts at 0 and is positive from then on rises from it as a power of time.
 
@@ -22,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 
 from harness.analysis.moments import SAME, after_moment, jumps, pieces
+from harness.analysis.slopes import slopes_of
 
 __all__ = [
     "Pieces",
@@ -38,16 +38,6 @@ __all__ = [
 
 PARTS = 8
 """Steps that :func:`refined` makes of one: a linear crossing is then within 1/64 of its error before."""
-
-WIDTH = 5
-"""Points of the polynomial that gives the slope at one of them."""
-
-SLACK = 0.25
-"""How far a slope may lie outside those of the steps beside it, in parts of their difference, or of
-themselves where they are smaller."""
-
-CORNER = 4.0
-"""How many times more a curve bends at a corner than beside it."""
 
 ROUNDING, NOTHING = 1e-9, 1e-15
 """How far below nothing a share may be by errors alone, and what it is then: the least that shows."""
@@ -298,11 +288,11 @@ def _kept_piece(times: bytes, values: bytes, count: int) -> Pieces:
     power = np.zeros(positive.shape)
     known = np.where(finite, value, 1.0)
     y = np.log(known, out=known.copy(), where=positive)
-    slope = _slopes(time, y)
+    slope = slopes_of(time, y)
     rising = np.all(value[:, 1:] > 0, axis=-1) & (value[:, 0] >= 0) & ~positive[:, 0] & (time.size > 2)
     if rising.any():  # a power of time up to the second point, and from there on as if it began there
         later = np.log(known[rising, 1:])
-        slope[rising, 1:] = _slopes(time[1:], later)
+        slope[rising, 1:] = slopes_of(time[1:], later)
         power[rising, 0] = np.maximum(slope[rising, 1] * (time[1] - time[0]), 0.1)
         slope[rising, 0], y[rising, 0], y[rising, 1:] = 0.0, later[:, 0], later
     logarithmic = positive | rising[:, np.newaxis]
@@ -348,92 +338,3 @@ def _cubic(
     first *= share * rest * step
     start += first
     return start
-
-
-def _slopes(time: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Slopes at the points of a piece, shape (..., n)."""
-    if time.size < 2:
-        return np.zeros_like(y)
-    step = np.diff(time)
-    secant = np.diff(y) / step
-    if time.size < 3:
-        return np.repeat(secant[..., :1], time.size, axis=-1)
-    place, weight = _derivative(time.tobytes())
-    width = weight.shape[1]
-    half, inner = width // 2, time.size - width + 1
-    edge = np.r_[:half, half + inner : time.size]
-    slope = np.empty(y.shape)
-    slope[..., edge] = sum(weight[edge, k] * y[..., place[edge, k]] for k in range(width))
-    middle = slice(half, half + inner)  # where the neighbours of all points lie alike
-    slope[..., middle] = sum(weight[middle, k] * y[..., k : k + inner] for k in range(width))
-    return _kept_near(slope, secant, step)
-
-
-def _kept_near(slope: np.ndarray, secant: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Slopes kept near those of the steps beside each point, so that no step swings beyond its ends.
-
-    Within a run of steps that all rise or fall, a slope is at most three times that of either step, which
-    makes the cubic rise or fall too. About a turn it may be three times that of the step beyond.
-    """
-    # Beyond an end the slope goes on to bend as much as it did on the step before.
-    before = np.concatenate([2 * secant[..., :1] - secant[..., 1:2], secant], axis=-1)
-    after = np.concatenate([secant, 2 * secant[..., -1:] - secant[..., -2:-1]], axis=-1)
-    low, high = np.minimum(before, after), np.maximum(before, after)
-    slack = high - low
-    for beside in (before, after):
-        np.minimum(slack, np.abs(beside), out=slack)
-    slack *= SLACK
-    steep = np.abs(secant)
-    at_left, at_right = steep.copy(), steep.copy()
-    *curve, place = np.nonzero(_turns(secant, step, before, after))
-    last = secant.shape[-1] - 1
-    for at, beyond in ((at_left, np.minimum(place + 1, last)), (at_right, np.maximum(place - 1, 0))):
-        at[(*curve, place)] = np.maximum(steep[(*curve, place)], steep[(*curve, beyond)])
-    limit = 3 * np.minimum(
-        np.concatenate([at_left, at_right[..., -1:]], axis=-1),
-        np.concatenate([at_left[..., :1], at_right], axis=-1),
-    )
-    low -= slack
-    high += slack
-    for below, above in ((low, high), (-limit, limit)):
-        slope = np.minimum(np.maximum(slope, below), above)
-    return slope
-
-
-def _turns(secant: np.ndarray, step: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Steps on which a curve may turn: one beside it goes the other way.
-
-    The first and the last step have one neighbour alone. There a curve may turn also where it would, going on
-    to bend as it does, unless it bends there far more than on the steps before: a corner is no turn.
-    """
-    last = secant.shape[-1] - 1
-    other = np.sign(secant[..., 1:]) * np.sign(secant[..., :-1]) <= 0
-    turns = np.zeros_like(secant, bool)
-    turns[..., :-1] |= other
-    turns[..., 1:] |= other
-    if last > 1:
-        bend = np.abs(np.diff(secant)) / (step[1:] + step[:-1])
-        turns[..., 0] |= (np.sign(before[..., 0]) * np.sign(secant[..., 0]) <= 0) & (
-            bend[..., 0] <= CORNER * bend[..., 1]
-        )
-        turns[..., last] |= (np.sign(after[..., -1]) * np.sign(secant[..., last]) <= 0) & (
-            bend[..., -1] <= CORNER * bend[..., -2]
-        )
-    return turns
-
-
-@lru_cache(maxsize=256)
-def _derivative(times: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Places, (n, width), and weights of the neighbours whose polynomial gives the slope at each point."""
-    time = np.frombuffer(times)
-    width = min(WIDTH, time.size)
-    first = np.clip(np.arange(time.size) - width // 2, 0, time.size - width)
-    place = first[:, np.newaxis] + np.arange(width)
-    own = np.arange(time.size)[:, np.newaxis] == place
-    apart = time[place][:, :, np.newaxis] - time[place][:, np.newaxis, :]
-    lagrange = 1 / np.where(np.eye(width, dtype=bool), 1.0, apart).prod(axis=-1)
-    with np.errstate(divide="ignore"):
-        weight = lagrange / lagrange[own][:, np.newaxis] / (time[:, np.newaxis] - time[place])
-    weight[own] = 0.0
-    weight[own] = -weight.sum(axis=-1)
-    return place, weight

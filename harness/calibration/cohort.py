@@ -30,11 +30,12 @@ from harness.models.card import repository
 from harness.models.catalog import load_card
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert, parse_quantity
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
-from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regimen
+from harness.simulation.regimen import Regimen
 from harness.simulation.run import collect
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
 from harness.studies.virtual_patients import CHANGE

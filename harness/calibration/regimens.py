@@ -21,9 +21,9 @@ from harness.calibration.virtual import BANDS, VirtualArms, banded, simulate_arm
 from harness.errors import unknown_name
 from harness.models.catalog import load_card
 from harness.models.units import convert
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
-from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed
 from harness.studies.virtual_patients import CHANGE
 

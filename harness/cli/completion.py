@@ -153,7 +153,7 @@ def complete_endpoint(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_regimen(ctx: typer.Context, incomplete: str) -> list[str]:
     """Regimens of the file that the line names."""
-    from harness.simulation.regimen import declared_regimens
+    from harness.simulation.declared_regimens import declared_regimens
 
     try:
         return _starting(declared_regimens(Path(ctx.params["regimens"])), incomplete)

@@ -204,8 +204,8 @@ def _plans(
     from harness.errors import InputError
     from harness.files import TABLES, check_path
     from harness.models.catalog import model_files, select
+    from harness.simulation.declared_regimens import read_regimens
     from harness.simulation.plan import plan
-    from harness.simulation.regimen import read_regimens
     from harness.studies.outcome import refuse_set_twice
 
     if out is not None:

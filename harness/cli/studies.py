@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from harness.models.catalog import Selection
     from harness.models.symbols import SymbolTable
+    from harness.simulation.declared_regimens import DeclaredRegimen
     from harness.simulation.estimates import Estimates
-    from harness.simulation.regimen import DeclaredRegimen, Regimen
+    from harness.simulation.regimen import Regimen
     from harness.studies.outcome import Outcome, StudyDeclaration
     from harness.studies.uncertain import Uncertain
 
@@ -83,7 +84,7 @@ def chosen_regimen(regimens: Path | None, name: str | None, dose: list[str] | No
         When there is no such regimen, none is chosen of several, or the doses are given twice.
     """
     from harness.errors import InputError
-    from harness.simulation.regimen import choose_regimen, declared_regimens
+    from harness.simulation.declared_regimens import choose_regimen, declared_regimens
 
     if regimens is None:
         if name is not None:
@@ -101,7 +102,7 @@ def doses_of(
     symbols: SymbolTable, regimens: Path | None, name: str | None, dose: list[str] | None
 ) -> list[str] | Regimen | None:
     """Doses of every run of a model: those of --dose, or the chosen regimen of a file."""
-    from harness.simulation.regimen import declared_regimen
+    from harness.simulation.declared_regimens import declared_regimen
 
     chosen = chosen_regimen(regimens, name, dose)
     return dose if chosen is None else declared_regimen(name or "", chosen, symbols)

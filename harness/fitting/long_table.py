@@ -6,11 +6,10 @@ is refused with its row and column, and with what would be right. Subjects becom
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,37 +17,15 @@ import pandas as pd
 from harness.analysis.observations import COLUMNS, LIMITS, censored_between
 from harness.declarations import Declaration
 from harness.errors import InputError, unknown_name
+from harness.fitting.long_cells import REMARK, LongCells, Standard
 from harness.models.card import DoseTarget
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
-from harness.reading import WORKBOOKS, parse_number, parse_texts, read_text, read_texts
+from harness.reading import parse_number
 from harness.simulation.regimen import Dose, parse_dose
 
 __all__ = ["Laid", "LongSubject", "LongTable", "read_long_table"]
 
-Standard = Literal[
-    "ID",
-    "TIME",
-    "DV",
-    "AMT",
-    "RATE",
-    "TINF",
-    "EVID",
-    "CMT",
-    "DVID",
-    "MDV",
-    "CENS",
-    "LIMIT",
-    "II",
-    "ADDL",
-    "SS",
-]
-STANDARD: tuple[str, ...] = get_args(Standard)
-NEEDED = ("ID", "TIME", "DV")
-REMARK = "C"
-"""Column of NONMEM whose rows with anything in it are remarks."""
-
-NOTHING = ("", ".", "NA")
 OF_DOSES = ("RATE", "TINF", "ADDL", "II", "SS")
 MOST_DOSES = 10_000
 
@@ -143,68 +120,35 @@ class _Reading:
         dosed: DoseTarget | None,
         covariates: Sequence[str],
     ) -> None:
-        self.declared, self.path, self.observables, self.symbols = declared, path, observables, symbols
+        self.declared, self.observables, self.symbols = declared, observables, symbols
         self.dosed, self.covariates = dosed, covariates
         self.time_unit = declared.time or symbols.time_unit
         convert(1.0, self.time_unit, symbols.time_unit, "table.time")
-        self.cells = self._cells()
+        own = {*declared.parameters, *covariates}
+        self.cells = LongCells(path, declared.columns, own, declared.group)
         self.ignored: dict[str, list[int]] = {}
-
-    def _cells(self) -> pd.DataFrame:
-        """The file under the usual names; the columns of the problem under their own."""
-        table = _read(self.path)
-        own = {*self.declared.parameters, *self.covariates}
-        for name in (*self.declared.columns, *own, self.declared.group):
-            if name not in table and name.upper() not in STANDARD:
-                raise InputError(f"{self.path}: {unknown_name('column', name, table.columns)}")
-        names, unknown = {}, []
-        for heading in table:
-            said = self.declared.columns.get(heading, heading.upper())
-            if said in (*STANDARD, REMARK):
-                names[heading] = said
-            elif said == "remark":
-                table = table.drop(columns=heading)
-            elif heading not in {*own, self.declared.group}:
-                unknown.append(heading)
-        if "" in unknown:
-            raise InputError(
-                f"{self.path}: a column without a heading; is there a comma too many in each row?"
-            )
-        if unknown:
-            wanted = "a usual name or remark under columns, or under parameters, covariates or group"
-            raise InputError(f"{self.path}: column {', '.join(unknown)}: say in table what it is, {wanted}")
-        twice = [n for n in STANDARD if list(names.values()).count(n) > 1]
-        if twice:
-            raise InputError(f"{self.path}: column {twice[0]} is given twice; name one of them a remark")
-        # A column may be a usual one and a covariate too.
-        copies = {n: table[n] for n in own | {self.declared.group} if n in names}
-        table = table.rename(columns=names).assign(**copies)
-        missing = [name for name in NEEDED if name not in table]
-        if missing:
-            raise InputError(f"{self.path}: column missing: {', '.join(missing)}; columns: names them")
-        return table
 
     def laid(self) -> Laid:
         """Subjects and observations of the file."""
         self._require_together()
         self._require_order()
-        doses: dict[str, list[Dose]] = {name: [] for name in dict.fromkeys(self.cells["ID"])}
+        doses: dict[str, list[Dose]] = {name: [] for name in dict.fromkeys(self.cells.table["ID"])}
         rows: list[tuple] = []
         compartments: dict[str, int] = {}
-        for row in self.cells.index:
+        for row in self.cells.rows:
             reason = self._reason_to_ignore(row)
             if reason:
                 self.ignored.setdefault(reason, []).append(row + 1)
             elif self._is_dose(row):
-                compartments.setdefault(self._text(row, "CMT"), row)
-                doses[self._text(row, "ID")] += self._doses(row)
+                compartments.setdefault(self.cells.text(row, "CMT"), row)
+                doses[self.cells.text(row, "ID")] += self._doses(row)
             else:
                 rows.append(self._observation(row))
         if len(compartments) > 1:
             before, row = next(iter(compartments)), list(compartments.values())[1]
-            raise self._wrong(row, "CMT", f"doses go into '{before}' before; the model doses one pool")
+            raise self.cells.wrong(row, "CMT", f"doses go into '{before}' before; the model doses one pool")
         if not rows:
-            raise InputError(f"{self.path}: holds no measurement")
+            raise InputError(f"{self.cells.path}: holds no measurement")
         table = pd.DataFrame(rows, columns=[*COLUMNS, *LIMITS])
         subjects = {name: self._subject(name, given) for name, given in doses.items()}
         return Laid(subjects, table, self.ignored)
@@ -217,17 +161,17 @@ class _Reading:
         seen: set[str] = set()
         spelt: dict[str, str] = {}
         last = None
-        for row in self.cells.index:
-            name = self._text(row, "ID")
+        for row in self.cells.rows:
+            name = self.cells.text(row, "ID")
             if not name:
-                raise self._wrong(row, "ID", "must name the subject")
+                raise self.cells.wrong(row, "ID", "must name the subject")
             if name != last and name in seen:
-                raise self._wrong(
+                raise self.cells.wrong(
                     row, "ID", "comes again after other subjects; put its rows together, or give another name"
                 )
             before = spelt.setdefault(_plain(name), name)
             if before != name:
-                raise self._wrong(row, "ID", f"is the same number as '{before}' above; write both alike")
+                raise self.cells.wrong(row, "ID", f"is the same number as '{before}' above; write both alike")
             seen.add(name)
             last = name
 
@@ -239,72 +183,74 @@ class _Reading:
         latest: dict[str, float] = {}
         seen: dict[float, int] = {}
         last = None
-        for row in self.cells.index:
-            name = self._text(row, "ID")
+        for row in self.cells.rows:
+            name = self.cells.text(row, "ID")
             if name != last:
                 last, latest, seen = name, {}, {}
             if self._reason_to_ignore(row):
                 continue
             time, dose = self._time(row), self._is_dose(row)
-            what = "" if dose else self._text(row, "DVID") or self._text(row, "CMT")
+            what = "" if dose else self.cells.text(row, "DVID") or self.cells.text(row, "CMT")
             before = max(latest.values(), default=0.0) if dose else latest.get(what, 0.0)
             if time < before:
                 said = f"lies before a row above it, at {before:g}; put rows in order, or is it another ID?"
-                raise self._wrong(row, "TIME", said)
+                raise self.cells.wrong(row, "TIME", said)
             if dose and time in seen:
                 said = (
                     "a dose of the same time stands below; a sample before it needs an earlier time, or MDV 1"
                 )
-                raise self._wrong(seen[time], "TIME", said)
+                raise self.cells.wrong(seen[time], "TIME", said)
             if not dose:
                 seen.setdefault(time, row)
             latest[what] = time
 
     def _reason_to_ignore(self, row: int) -> str:
         """Why a row is neither a dose nor a measurement; empty for one that is."""
-        if self._text(row, REMARK):
+        if self.cells.text(row, REMARK):
             return "marked as remarks in C"
-        event = self._whole(row, "EVID", (0, 1, 2, 3, 4))
+        event = self.cells.whole(row, "EVID", (0, 1, 2, 3, 4))
         if event in (3, 4):
-            raise self._wrong(row, "EVID", "resets the subject, which is not supported; make it another ID")
+            raise self.cells.wrong(
+                row, "EVID", "resets the subject, which is not supported; make it another ID"
+            )
         if event == 2:
             return "other events (EVID 2)"
-        missing = self._whole(row, "MDV", (0, 1))
+        missing = self.cells.whole(row, "MDV", (0, 1))
         if self._is_dose(row):
-            value = self._number(row, "DV")
+            value = self.cells.number(row, "DV")
             if missing == 0 or value not in (None, 0.0):
                 column = "MDV" if missing == 0 else "DV"
-                raise self._wrong(row, column, "stands on a dose; give the measurement a row of its own")
-            return "" if self._number(row, "AMT") else "doses of nothing"
+                raise self.cells.wrong(row, column, "stands on a dose; give the measurement a row of its own")
+            return "" if self.cells.number(row, "AMT") else "doses of nothing"
         if missing == 1:
             return "without a value (MDV 1)"
         return "" if self._observable(row)[0] else "of observables to ignore"
 
     def _is_dose(self, row: int) -> bool:
-        amount = self._number(row, "AMT")
-        event = self._whole(row, "EVID", (0, 1, 2, 3, 4))
+        amount = self.cells.number(row, "AMT")
+        event = self.cells.whole(row, "EVID", (0, 1, 2, 3, 4))
         if event == 1 and amount is None:
-            raise self._wrong(row, "AMT", "must be a number where EVID is 1")
+            raise self.cells.wrong(row, "AMT", "must be a number where EVID is 1")
         if event == 0 and amount:
-            raise self._wrong(row, "AMT", "must be . or 0 where EVID is 0")
+            raise self.cells.wrong(row, "AMT", "must be . or 0 where EVID is 0")
         return event == 1 if event is not None else bool(amount)
 
     def _doses(self, row: int) -> Iterator[Dose]:
         """The dose of a row, with those that it says to repeat."""
         if self.dosed is None:
-            raise self._wrong(row, "AMT", f"model {self.symbols.model} takes no dose")
-        if self._number(row, "SS"):
-            raise self._wrong(row, "SS", "steady states are not supported; give the doses before it")
-        amount, duration = self._number(row, "AMT") or 0.0, self._duration(row)
-        count, every = self._whole(row, "ADDL"), self._number(row, "II")
+            raise self.cells.wrong(row, "AMT", f"model {self.symbols.model} takes no dose")
+        if self.cells.number(row, "SS"):
+            raise self.cells.wrong(row, "SS", "steady states are not supported; give the doses before it")
+        amount, duration = self.cells.number(row, "AMT") or 0.0, self._duration(row)
+        count, every = self.cells.whole(row, "ADDL"), self.cells.number(row, "II")
         if every and count is None:
-            raise self._wrong(row, "II", "repeats nothing without ADDL; say how many doses more")
+            raise self.cells.wrong(row, "II", "repeats nothing without ADDL; say how many doses more")
         if count and not every:
-            raise self._wrong(row, "II", "must be the positive time between the doses of ADDL")
+            raise self.cells.wrong(row, "II", "must be the positive time between the doses of ADDL")
         if count is not None and not 0 <= count <= MOST_DOSES:
-            raise self._wrong(row, "ADDL", f"must be a whole number from 0 to {MOST_DOSES}")
+            raise self.cells.wrong(row, "ADDL", f"must be a whole number from 0 to {MOST_DOSES}")
         if every is not None and every < 0:
-            raise self._wrong(row, "II", "must not be negative")
+            raise self.cells.wrong(row, "II", "must not be negative")
         unit = self.symbols[self.dosed.parameter].unit
         if self.declared.amount:
             amount = convert(amount, self.declared.amount, unit, "table.amount")
@@ -313,50 +259,54 @@ class _Reading:
             try:
                 yield parse_dose(Dose(time, amount, self._in_time(duration)), unit)
             except InputError as error:
-                raise InputError(f"{self.path}: row {row + 1}: {error}") from None
+                raise InputError(f"{self.cells.path}: row {row + 1}: {error}") from None
 
     def _duration(self, row: int) -> float:
-        rate, over = self._number(row, "RATE"), self._number(row, "TINF")
+        rate, over = self.cells.number(row, "RATE"), self.cells.number(row, "TINF")
         if rate is not None and rate < 0:
-            raise self._wrong(row, "RATE", "asks for a rate that a model estimates; give a number, or 0")
+            raise self.cells.wrong(row, "RATE", "asks for a rate that a model estimates; give a number, or 0")
         if over is not None and over < 0:
-            raise self._wrong(row, "TINF", "must not be negative")
+            raise self.cells.wrong(row, "TINF", "must not be negative")
         if rate and over:
-            raise self._wrong(row, "TINF", "says what RATE says; leave one of them 0")
-        return (self._number(row, "AMT") or 0.0) / rate if rate else over or 0.0
+            raise self.cells.wrong(row, "TINF", "says what RATE says; leave one of them 0")
+        return (self.cells.number(row, "AMT") or 0.0) / rate if rate else over or 0.0
 
     def _observation(self, row: int) -> tuple:
         """A row of a table of observations."""
         name, unit = self._observable(row)
-        value = self._number(row, "DV")
+        value = self.cells.number(row, "DV")
         if value is None:
-            raise self._wrong(row, "DV", "must be a number, or MDV 1 where nothing was measured")
+            raise self.cells.wrong(row, "DV", "must be a number, or MDV 1 where nothing was measured")
         for column in OF_DOSES:
-            if self._number(row, column):
+            if self.cells.number(row, column):
                 said = "is of a dose, and this is a measurement; leave it . or 0, or give an AMT"
-                raise self._wrong(row, column, said)
-        said = {None: "", 0: "", 1: "left", -1: "right"}[self._whole(row, "CENS", (-1, 0, 1))]
-        limit = self._number(row, "LIMIT")
+                raise self.cells.wrong(row, column, said)
+        said = {None: "", 0: "", 1: "left", -1: "right"}[self.cells.whole(row, "CENS", (-1, 0, 1))]
+        limit = self.cells.number(row, "LIMIT")
         try:
             between = censored_between(said, value, limit if said else None)
         except InputError as error:
-            raise self._wrong(row, "LIMIT", str(error)) from None
+            raise self.cells.wrong(row, "LIMIT", str(error)) from None
         time = self._in_time(self._time(row))
-        return name, self._text(row, "ID"), time, self.symbols.time_unit, value, unit, 0.0, "", *between
+        return name, self.cells.text(row, "ID"), time, self.symbols.time_unit, value, unit, 0.0, "", *between
 
     def _observable(self, row: int) -> tuple[str, str]:
         """Name and unit of what a row measures; empty for what is to be ignored."""
         mapped = {_plain(key): value for key, value in self.declared.observables.items()}
         if not mapped:
             if len(self.observables) > 1:
-                raise InputError(f"{self.path}: table: observables: says which DVID is which observable")
+                raise InputError(
+                    f"{self.cells.path}: table: observables: says which DVID is which observable"
+                )
             return self._named(f"observables.{self.observables[0]}", self.observables[0], self.observables)
         column = "DVID" if "DVID" in self.cells else "CMT"
         if column not in self.cells:
-            raise InputError(f"{self.path}: column missing: DVID or CMT, which table: observables: is about")
-        said = _plain(self._text(row, column))
+            raise InputError(
+                f"{self.cells.path}: column missing: DVID or CMT, which table: observables: is about"
+            )
+        said = _plain(self.cells.text(row, column))
         if said not in mapped:
-            raise self._wrong(row, column, f"is none of table: observables: {', '.join(mapped)}")
+            raise self.cells.wrong(row, column, f"is none of table: observables: {', '.join(mapped)}")
         if mapped[said] == "ignore":
             return "", ""
         return self._named(f"observables.{said}", mapped[said], self.observables)
@@ -371,19 +321,19 @@ class _Reading:
         return name, unit.strip() or self.symbols[name].unit
 
     def _subject(self, name: str, given: list[Dose]) -> LongSubject:
-        rows = self.cells.index[self.cells["ID"] == name]
+        rows = self.cells.rows[self.cells.table["ID"] == name]
         changes = {}
         for column, text in self.declared.parameters.items():
             parameter, _, unit = text.partition(" ")
             self.symbols.require_settable(parameter)
             value = self._constant(rows, column)
             if not np.isfinite(parse_number(value)):
-                raise self._wrong(rows[0], column, f"must be a number: it is the value of {parameter}")
+                raise self.cells.wrong(rows[0], column, f"must be a number: it is the value of {parameter}")
             changes[parameter] = f"{value} {unit}".strip()
         covariates = {column: self._course(rows, column) for column in self.covariates}
         if "AMT" in self.cells:
             if self.declared.doses is not None:
-                raise InputError(f"{self.path}: table.doses: goes with a table without AMT")
+                raise InputError(f"{self.cells.path}: table.doses: goes with a table without AMT")
             doses = tuple(map(str, given)) if self.dosed else None
         else:
             doses = self.declared.doses if self.declared.doses is not None or not self.dosed else ()
@@ -391,12 +341,12 @@ class _Reading:
 
     def _constant(self, rows: pd.Index, column: str) -> str:
         """The one text that a column has for a subject."""
-        first = self._text(rows[0], column)
+        first = self.cells.text(rows[0], column)
         for row in rows:
-            if self._text(row, column) != first:
-                raise self._wrong(row, column, f"changes within the subject, from '{first}'; it may not")
+            if self.cells.text(row, column) != first:
+                raise self.cells.wrong(row, column, f"changes within the subject, from '{first}'; it may not")
         if not first:
-            raise self._wrong(rows[0], column, "must not be empty")
+            raise self.cells.wrong(rows[0], column, "must not be empty")
         return first
 
     def _course(self, rows: pd.Index, column: str) -> dict[float, str]:
@@ -404,69 +354,28 @@ class _Reading:
         found: dict[float, str] = {}
         last = ""
         for row in rows:
-            value = self._text(row, column)
+            value = self.cells.text(row, column)
             if not value and not last:
-                raise self._wrong(row, column, "must not be empty on the first row of a subject")
+                raise self.cells.wrong(row, column, "must not be empty on the first row of a subject")
             if value and value != last:
                 time = self._in_time(self._time(row)) if found else 0.0
                 if time in found:
-                    raise self._wrong(row, column, f"is another at the same time, '{found[time]}'")
+                    raise self.cells.wrong(row, column, f"is another at the same time, '{found[time]}'")
                 found[time] = last = value
         return found
 
     def _time(self, row: int) -> float:
-        time = self._number(row, "TIME")
+        time = self.cells.number(row, "TIME")
         if time is None or not np.isfinite(time):
-            raise self._wrong(row, "TIME", f"must be a number of {self.time_unit}, from the start of the run")
+            raise self.cells.wrong(
+                row, "TIME", f"must be a number of {self.time_unit}, from the start of the run"
+            )
         if time < 0:
-            raise self._wrong(row, "TIME", "lies before the start of the run, time 0")
+            raise self.cells.wrong(row, "TIME", "lies before the start of the run, time 0")
         return time
 
     def _in_time(self, value: float) -> float:
         return convert(value, self.time_unit, self.symbols.time_unit, "table.time")
-
-    def _text(self, row: int, column: str) -> str:
-        """A cell without what stands for nothing; empty where there is no such column."""
-        if column not in self.cells:
-            return ""
-        text = str(self.cells.at[row, column])
-        return "" if text in NOTHING else text
-
-    def _number(self, row: int, column: str) -> float | None:
-        text = self._text(row, column)
-        if not text:
-            return None
-        number = parse_number(text)
-        if not np.isfinite(number):
-            hint = ", with the hours as a number" if column == "TIME" and ":" in text else ""
-            raise self._wrong(row, column, f"must be a number, or . for nothing{hint}")
-        return number
-
-    def _whole(self, row: int, column: str, among: Sequence[int] = ()) -> int | None:
-        number = self._number(row, column)
-        if number is None:
-            return None
-        if number != int(number) or (among and int(number) not in among):
-            wanted = f"one of {', '.join(map(str, among))}" if among else "a whole number"
-            raise self._wrong(row, column, f"must be {wanted}, or . for nothing")
-        return int(number)
-
-    def _wrong(self, row: int, column: str, said: str) -> InputError:
-        text = self.cells.at[row, column] if column in self.cells else ""
-        return InputError(f"{self.path}: row {row + 1}: {column} '{text}': {said}")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """Cells of a file whose columns may be parted by blanks, and whose heading may begin with #."""
-    if path.suffix.lower() in WORKBOOKS:
-        return read_texts(path, (), None).rename(columns=lambda heading: heading.lstrip("# "))
-    lines = read_text(path).lstrip("\n").splitlines() or [""]
-    heading = re.match(r"#?\s*(\w.*)", lines[0])
-    if heading:
-        lines[0] = heading[1]
-    if not re.search("[,;\t]", lines[0]):
-        lines = [",".join(line.split()) for line in lines]
-    return parse_texts(path, "\n".join(lines) + "\n", (), None)
 
 
 def _plain(text: str) -> str:

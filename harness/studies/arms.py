@@ -20,9 +20,10 @@ from harness.analysis.survival import median_of_all
 from harness.errors import InputError
 from harness.models.attributes import outside
 from harness.models.units import convert
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import Design
 from harness.simulation.plan import Plan, plan
-from harness.simulation.regimen import DeclaredRegimen, Regimen, declared_regimen
+from harness.simulation.regimen import Regimen
 from harness.simulation.study import HELD, REDOSES
 from harness.simulation.times import parse_until
 from harness.studies.outcome import refuse_set_twice

@@ -19,12 +19,12 @@ from harness.errors import InputError
 from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import Design, grid, parse_axis
 from harness.simulation.draws import ParameterDraws, choose_draws
 from harness.simulation.engines import AUTO, ROADRUNNER
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
-from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.studies.outcome import (

@@ -19,10 +19,10 @@ from harness.errors import InputError, RunFailed
 from harness.identity import key_of
 from harness.models.card import repository
 from harness.models.units import convert
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import grid
 from harness.simulation.execute import Executor
 from harness.simulation.plan import NOT_SHOWN, Plan, plan
-from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_times, parse_until
 from harness.studies import cohort

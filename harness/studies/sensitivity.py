@@ -25,11 +25,11 @@ from harness.declarations import Declaration
 from harness.errors import InputError
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
-from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed

@@ -21,9 +21,9 @@ from harness.analysis.response import category_names, is_responder
 from harness.analysis.survival import kaplan_meier, log_rank, median
 from harness.analysis.visits import best_response_at_visits, progression_at_visits
 from harness.errors import InputError
+from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
-from harness.simulation.regimen import DeclaredRegimen, declared_regimen
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
 from harness.studies.cohort import category_labels

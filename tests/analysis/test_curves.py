@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import CubicHermiteSpline
 
-from harness.analysis.curves import _slopes, as_change, as_share, between, refined
+from harness.analysis.curves import as_change, as_share, between, refined
+from harness.analysis.slopes import slopes_of
 
 TIME = np.array([0, 1, 2, 4, 7, 11, 16.0])
 
@@ -60,7 +61,7 @@ def test_every_curve_is_the_hermite_polynomial_of_its_logarithm_or_of_itself(see
     for given_, curve in zip(value[:-1], found, strict=False):
         logarithmic = (given_ > 0).all()
         y = np.log(given_) if logarithmic else given_
-        polynomial = CubicHermiteSpline(time, y, _slopes(time, y))(at)
+        polynomial = CubicHermiteSpline(time, y, slopes_of(time, y))(at)
         wanted = np.exp(polynomial) if logarithmic else polynomial
         np.testing.assert_allclose(curve, wanted, rtol=1e-11, atol=1e-12)
         np.testing.assert_array_equal(curve, between(time, given_, at))

@@ -54,7 +54,7 @@ def test_the_commands_of_the_page_go_from_files_to_figures(clone):
 
 
 def test_every_usual_column_has_its_row():
-    from harness.fitting.long_table import REMARK, STANDARD
+    from harness.fitting.long_cells import REMARK, STANDARD
 
     told = " ".join(re.findall(r"^\| (.*?) \|", PAGE, re.MULTILINE))
     assert {*STANDARD, REMARK} == set(re.findall(r"`(\w+)`", told))

@@ -4,9 +4,10 @@ import pytest
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
+from harness.simulation.declared_regimens import read_regimens
 from harness.simulation.design import Design, read_design
 from harness.simulation.plan import plan
-from harness.simulation.regimen import Dose, Hold, Redosing, Regimen, parse_dose, read_regimens, regimen
+from harness.simulation.regimen import Dose, Hold, Redosing, Regimen, parse_dose, regimen
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ import numpy as np
 from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
 from harness.simulation.form import Stopped
 from harness.simulation.kernel import stepper
-from harness.simulation.kernel.batch import Batch, Run, make_batch
+from harness.simulation.kernel.batch import Batch, Run
+from harness.simulation.kernel.planned import Planned
 from harness.simulation.kernel.store import load_kernel
 from harness.simulation.kernel.text import Layout
 from harness.simulation.kernel.written import AGREE, FINER, FLOOR, LOOSER, Control, write_kernel
@@ -28,8 +29,6 @@ from harness.simulation.regrowth import DOSES
 
 __all__ = ["Integrated", "Kernel"]
 
-MOST_COURSES = 16 * 1024
-"""Runs of which the course is kept: of their regimens and output times, whatever their parameters."""
 FAR = "took steps enough for errors to grow, and they did"
 SAID = {
     stepper.TOO_MANY: "took too many steps",
@@ -105,8 +104,7 @@ class Kernel:
         self._given, self._tolerance = relative_tolerance, relative_tolerance or self._written.tolerance
         self._controls: dict[float, Control] = {}
         self._many = self._written.many(self._tolerance)
-        self._courses: dict[tuple, Batch] = {}
-        self._of_courses = 0
+        self._planned = Planned(program, self.layout, self._defaults)
         self._module = load_kernel(self._written.text, self._run_nothing)
 
     def run_many(
@@ -117,7 +115,7 @@ class Kernel:
         again: np.ndarray = NO_TIMES,
     ) -> list[Trajectory]:
         """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`."""
-        batch = self._planned(runs, times)
+        batch = self._planned.batch(runs, times)
         found = self.integrate(batch, observables, again)
         grown = self._made_finer(batch, found, observables, again)
         trajectories = []
@@ -211,12 +209,12 @@ class Kernel:
 
         What it would raise stands in the place of a run.
         """
-        batch = self._planned(runs, times)
+        batch = self._planned.batch(runs, times)
         values = np.repeat(batch.values[:, np.newaxis], others.shape[1], axis=1)
-        values[:, :, [self._places[name] for name in names]] = others
+        values[:, :, [self._planned.places[name] for name in names]] = others
         for row, given, (_, regimen) in zip(values, batch.values, runs, strict=True):
             if regimen is not None:
-                dosed = self._places[self._program.target.parameter]
+                dosed = self._planned.places[self._program.target.parameter]
                 row[:, dosed] = given[dosed]
         return self._follow(batch, values, observables, again)
 
@@ -250,41 +248,10 @@ class Kernel:
             As :meth:`follow`.
         """
         names = list(steps)
-        values = self._planned([run], [times]).values[0, [self._places[name] for name in names]]
+        values = self._planned.batch([run], [times]).values[0, [self._planned.places[name] for name in names]]
         others = values + np.diag(list(steps.values()))
         found_at, base, moved = self.follow(run, names, others, times, observables, again)
         return found_at, base, np.moveaxis(moved - base, 0, -1) / (np.diag(others) - values)
-
-    def _planned(self, runs: Sequence[Run], times: Sequence[np.ndarray]) -> Batch:
-        """Runs as arrays; what does not depend on their parameters is made once for regimens and times.
-
-        A rule for more doses and rates that switch make a course of its own for each.
-        """
-        regimens = [regimen for _, regimen in runs]
-        ruled = any(regimen and (regimen.redosing or regimen.hold) for regimen in regimens)
-        if self._program.switches.atoms or ruled:
-            return make_batch(runs, times, self._program, self.layout, self._defaults)
-        written = {id(each): each.tobytes() for each in {id(each): each for each in times}.values()}
-        key = (*regimens, *(written[id(each)] for each in times))
-        planned = self._courses.get(key)
-        if planned is None:
-            if self._of_courses >= MOST_COURSES:
-                self._courses.clear()  # by whichever thread; what another holds stays its own
-                self._of_courses = 0
-            self._of_courses += len(runs)
-            planned = make_batch(runs, times, self._program, self.layout, self._defaults)
-            self._courses[key] = planned
-        values = np.tile(self._defaults, (len(runs), 1))
-        for row, (settings, regimen) in zip(values, runs, strict=True):
-            for name, value in self._program.with_first_dose(settings, regimen).items():
-                row[self._places[name]] = value
-        values[:, -1] = planned.values[:, -1]  # what flows in at the start
-        return planned.at(values)
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        """Place of each parameter."""
-        return {name: i for i, name in enumerate(self.layout.parameters)}
 
     def _follow(
         self, batch: Batch, values: np.ndarray, observables: Sequence[str], again: np.ndarray
@@ -313,7 +280,7 @@ class Kernel:
         """Why runs of other parameters have other steps: rates of theirs switch at other times."""
         moved = (others != values).any(axis=0)
         for name in self._program.switches.names if self._program.switches.atoms else ():
-            if moved[self._places[name]]:
+            if moved[self._planned.places[name]]:
                 return f"cannot follow rates whose times of switching depend on {name}"
         return ""
 

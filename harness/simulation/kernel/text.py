@@ -16,7 +16,7 @@ from harness.models.equations import Equations
 from harness.models.graph import Graph
 from harness.models.mathml import TIME, Expression
 from harness.models.solver_form import log_state
-from harness.simulation.kernel import stepper, tableau
+from harness.simulation.kernel import course, stepper, tableau
 from harness.simulation.kernel.elimination import Elimination, plan_elimination
 from harness.simulation.kernel.printer import Printer, function_text
 
@@ -339,9 +339,9 @@ def _tableau() -> str:
 
 
 def _stepper() -> str:
-    """Source of the stepper without its head: what it imports is written above it."""
-    text = inspect.getsource(stepper)
-    return text[text.index("OK, TOO_MANY") :]
+    """Source of the stepper and of the course without their heads: what they import is written above."""
+    steps, runs = inspect.getsource(stepper), inspect.getsource(course)
+    return f"{steps[steps.index('OK, TOO_MANY') :]}\n\n{runs[runs.index('@compiled') :]}"
 
 
 _HELPERS = """

@@ -209,7 +209,7 @@ def test_a_run_that_neither_finishes_keeps_its_status_and_both_reasons(kernel):
 def test_a_run_whose_errors_have_grown_is_made_finer_until_two_agree_else_by_roadrunner(kernel, monkeypatch):
     row, times = accuracy.wide_draws("clinical", 10.0, 7, seed=3)[6], np.linspace(0.0, 3650.0, 366)
     truth = Engine(load_program("clinical"), 1e-13).run(row, None, times, accuracy.READ_OUT).values
-    batch = kernel._planned([(row, None)], [times])
+    batch = kernel._planned.batch([(row, None)], [times])
     plain = kernel.integrate(batch, accuracy.READ_OUT).values[0]
     once = kernel.integrate(batch, accuracy.READ_OUT, finer=FINER).values[0]
     run = kernel.run_many([(row, None)], [times], accuracy.READ_OUT)[0]
