@@ -24,6 +24,7 @@ MADE = ("ledger.md", "reproduced.md", "reference", "catalogue", "explorers")
 """Pages and folders that the site makes itself, to which a page may link."""
 
 TUTORIALS = "tutorials"
+RUNS = "which runs in an empty folder: [how](../commands.md#notebooks)."
 LONG = 24
 """A file of more lines is folded away in its tutorial."""
 
@@ -119,8 +120,8 @@ class _Page:
         return where
 
     def _downloadable(self, text: str) -> str:
-        """A tutorial with a line under its title on how to get the notebook."""
-        told = f"\nThis page is a notebook: {{nb-download}}`{self.page.stem}.ipynb`.\n"
+        """A tutorial with a line under its title on how to get the notebook, and how to run it."""
+        told = f"\nThis page is a notebook, {{nb-download}}`{self.page.stem}.ipynb`, {RUNS}\n"
         return re.sub(r"^# .+\n", partial(_followed, told), text, count=1, flags=re.M)
 
 
