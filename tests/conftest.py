@@ -110,6 +110,18 @@ def independent():
 
 
 @pytest.fixture
+def own(tmp_path):
+    """A function that writes a model of a user's own, and returns its path as they would give it."""
+
+    def write(text, name="own.ant"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
 def amici(monkeypatch, tmp_path_factory):
     """AMICI, its models in a folder of the tests unless ``AMICI_MODELS_ROOT`` names one."""
     if "AMICI_MODELS_ROOT" not in os.environ:

@@ -30,9 +30,6 @@ __all__ = ["FURTHER", "best_candidate", "further_studies", "is_kept", "keep"]
 FURTHER = "dose/further.yaml"
 """File of the project's own, within ``validation/``."""
 
-BEST = "best"
-"""In place of the name of a candidate: the likeliest."""
-
 KEY = "key"
 """File that says what the tables beside it rest on."""
 

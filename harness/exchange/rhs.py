@@ -76,7 +76,7 @@ def rxode2_text(equations: Equations, doses: Sequence[Dose] = (), target: DoseTa
     if target and doses and target.clock:
         equations = _as_state(equations, target.clock)
     constants = "".join(f"  {name} = {value!r}\n" for name, value in equations.constants.items())
-    start = _at_start(equations)
+    start = equations.at_start()
     initial = lines({n: start[n] for n in equations.rates}, RXODE2, "  {0}(0) = {1}")
     formulas = lines(equations.formulas, RXODE2, "  {0} = {1}")
     states = lines(equations.rates, RXODE2, "  d/dt({0}) = {1}")
@@ -128,18 +128,6 @@ def start_lines(equations: Equations, dialect: Dialect, form: str) -> str:
     for name in equations.initial:
         visit(name)
     return lines(ordered, dialect, form)
-
-
-def _at_start(equations: Equations) -> dict[str, Expression]:
-    """Initial values in terms of constants alone."""
-    needed = {**equations.formulas, **equations.initial}
-
-    def expand(expression: Expression) -> Expression:
-        if expression.operator == "name" and expression.value in needed:
-            return expand(needed[str(expression.value)])
-        return Expression(expression.operator, tuple(map(expand, expression.arguments)), expression.value)
-
-    return {name: expand(formula) for name, formula in equations.initial.items()}
 
 
 def solve(

@@ -30,7 +30,6 @@ __all__ = [
     "individual",
     "parts_of",
     "size_name",
-    "start_of",
     "typical",
 ]
 
@@ -163,18 +162,6 @@ def _doses(arm: ArmData, equations: Equations) -> tuple[Dose, ...]:
         return tuple(dose for dose in arm.regimen.doses if dose.amount > 0)
     own = arm.fixed.get(target.parameter, equations.constants[target.parameter])
     return (Dose(0.0, float(own)),) if own > 0 else ()
-
-
-def start_of(equations: Equations) -> dict[str, Expression]:
-    """Initial values in terms of constants alone."""
-    needed = {**equations.formulas, **equations.initial}
-
-    def expand(expression: Expression) -> Expression:
-        if expression.operator == "name" and expression.value in needed:
-            return expand(needed[str(expression.value)])
-        return Expression(expression.operator, tuple(map(expand, expression.arguments)), expression.value)
-
-    return {name: expand(formula) for name, formula in equations.initial.items()}
 
 
 def size_name(prepared: Prepared, size: Size, kind: str, observable: str) -> str:

@@ -18,7 +18,6 @@ from harness.fitting.handover import (
     bounded,
     individual,
     size_name,
-    start_of,
     typical,
 )
 from harness.fitting.prepared import ErrorSizes
@@ -102,7 +101,7 @@ def _model(parts: Handover) -> Iterator[str]:
         elif effect:
             base = individual(effect, base, f"eta_{c.name}", "exp", "log")
         yield f"{c.name} <- {base}"
-    for name, formula in start_of(equations).items():
+    for name, formula in equations.at_start().items():
         yield f"{name}(0) <- {write(formula, RXODE2)}"
     for name, formula in equations.formulas.items():
         yield f"{name} <- {write(formula, RXODE2)}"

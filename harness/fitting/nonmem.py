@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import InputError
-from harness.fitting.handover import FAR, Handover, blocks_of, bounded, individual, start_of, typical
+from harness.fitting.handover import FAR, Handover, blocks_of, bounded, individual, typical
 from harness.fitting.prepared import ErrorSizes
 from harness.fitting.sizes import Size
 from harness.models.mathml import COMPARISONS, TIME, Dialect, Expression, write
@@ -165,7 +165,7 @@ class _Stream:
             elif not effects:
                 effects, base = {"": 1}, f"{base}*EXP(ETA(1))"  # NONMEM wants one, of variance 0 here
             yield _wrapped(f"  {self._names.constants[c.name]} = {base}")
-        for i, formula in enumerate(start_of(self._parts.equations).values(), start=1):
+        for i, formula in enumerate(self._parts.equations.at_start().values(), start=1):
             yield from self._assign(f"A_0({i})", formula, "", "TIME")
 
     def _formulas(self, suffix: str, time: str) -> Iterator[str]:

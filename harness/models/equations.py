@@ -57,6 +57,17 @@ class Equations:
     species: frozenset[str] = frozenset()
     volumes: Mapping[str, str] = field(default_factory=dict)
 
+    def at_start(self) -> dict[str, Expression]:
+        """Initial values in terms of constants alone."""
+        needed = {**self.formulas, **self.initial}
+
+        def expand(expression: Expression) -> Expression:
+            if expression.operator == "name" and expression.value in needed:
+                return expand(needed[str(expression.value)])
+            return Expression(expression.operator, tuple(map(expand, expression.arguments)), expression.value)
+
+        return {name: expand(formula) for name, formula in self.initial.items()}
+
 
 def read_equations(sbml: str) -> Equations:
     """Read the equations of an SBML text, Level 2 or 3.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.errors import InputError
-from harness.models.mathml import COMPARISONS, LOGIC, TIME, Expression
+from harness.models.mathml import COMPARISONS, LOGIC, Expression
 
 __all__ = ["Graph", "Node"]
 
@@ -211,6 +211,3 @@ class Graph:
             case "tanh":
                 return one_and("minus", place)
         raise InputError(f"mathematics: {function} has no derivative here")
-
-    def depends_on_time(self, place: int) -> bool:
-        return TIME in self._leaves[place]

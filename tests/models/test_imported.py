@@ -58,18 +58,6 @@ MODELS = {
 TIMES = np.linspace(0, 10, 51)
 
 
-@pytest.fixture
-def own(tmp_path):
-    """A function that writes a file and returns its path as a user would give it."""
-
-    def write(text, name="own.ant"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    return write
-
-
 def sbml_of(text):
     antimony.clearPreviousLoads()
     antimony.setBareNumbersAreDimensionless(False)

@@ -1,7 +1,5 @@
 """What is read off a run is of the run: output times decide nothing, and doses stand where they are given."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +16,7 @@ from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Redosing, Regimen
 from harness.simulation.run import run, stream
 from harness.simulation.simulate import simulate
+from tests.simulation.finer import with_finer_times
 
 CALLS = {
     "clinical": (
@@ -40,14 +39,6 @@ REGIMENS = {
     "split": SPLIT,
     "late": Regimen((Dose(0, 1, relative=True), Dose(47.3, 1, 0.5, relative=True))),
 }
-
-
-def with_finer_times(planned, factor=10):
-    """The same plan, its endpoints read off more times."""
-    times = planned.study.endpoint_times
-    steps = np.diff(times) * np.arange(factor)[:, np.newaxis] / factor
-    finer = np.append(np.sort((times[:-1] + steps).ravel()), times[-1])
-    return replace(planned, study=replace(planned.study, endpoint_times=finer))
 
 
 def drawn(card, seed, count=4):

@@ -1,7 +1,6 @@
 """From a design to results: the same numbers on any executor, in any chunk, after any interruption."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Redosing, Regimen
 from harness.simulation.run import Summary, run, stream
 from harness.simulation.simulate import simulate
+from tests.simulation.finer import with_finer_times
 
 TYPICAL = {"K_12": 1.71, "K_21": 0.176, "K_el_e": 113.0, "K_el_m": 0.219, "K_exp_max": 1.73}
 OMEGA = {"K_12": 0.5, "K_21": 0.5, "K_el_e": 0.5, "K_el_m": 0.5, "K_exp_max": 0.22}
@@ -101,14 +101,6 @@ def test_values_at_given_days_are_those_of_the_simulation(reference):
     alone = simulate("clinical", changes=row.to_dict(), times="0,28,90,200")
     np.testing.assert_allclose(reference["transgene_28"][5], alone.transgene[1], rtol=1e-3)
     np.testing.assert_allclose(reference["sBCMA_change_90"][5], alone.sBCMA_change[2], rtol=1e-3)
-
-
-def with_finer_times(planned, factor=10):
-    """The same plan, its endpoints read off more times."""
-    times = planned.study.endpoint_times
-    steps = np.diff(times) * np.arange(factor)[:, np.newaxis] / factor
-    finer = np.append(np.sort((times[:-1] + steps).ravel()), times[-1])
-    return replace(planned, study=replace(planned.study, endpoint_times=finer))
 
 
 def test_ten_times_the_output_times_move_endpoints_by_less_than_0_2_percent():

@@ -30,18 +30,6 @@ end
 """
 
 
-@pytest.fixture
-def own(tmp_path):
-    """A function that writes a model, and returns its path as a user would give it."""
-
-    def write(text, name="own.ant"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    return write
-
-
 def left(time, start, vmax, km):
     """Michaelis-Menten elimination in closed form, with Lambert's W."""
     return float(km * lambertw(start / km * np.exp((start - vmax * time) / km)).real)
