@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["in_lines", "listed"]
+__all__ = ["in_lines", "listed", "shortest"]
 
 LINES = 10
 WIDTH = 100
@@ -32,6 +32,12 @@ def listed(things: Iterable[object], most: int = 6) -> str:
         told.pop()
     rest = len(words) - len(told)
     return ", ".join(told) + (f" and {rest} more" if rest else "")
+
+
+def shortest(number: float) -> str:
+    """A number with six digits where they say all of it, else with as many as it needs."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def _cut(line: str) -> str:

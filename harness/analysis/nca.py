@@ -162,7 +162,7 @@ def nca(
     doses: Sequence[float] | np.ndarray | None = None,
     *,
     route: Route = "expansion",
-    duration: float = 0.0,
+    duration: float | Sequence[float] = 0.0,
     linear: bool = False,
 ) -> pd.DataFrame:
     """Noncompartmental analysis of one curve, by dosing interval.
@@ -173,8 +173,10 @@ def nca(
         Points, shape (n,) each. A curve of a model may have a moment of a dose twice, before and after it.
     doses
         Times of doses; without them the first point and what stands twice among `time`.
-    route, duration, linear
+    route, linear
         As of :func:`exposure`, of every dose.
+    duration
+        How long an infusion takes, in the unit of time: of every dose, or of each of `doses`.
 
     Returns
     -------
@@ -185,14 +187,19 @@ def nca(
     Raises
     ------
     InputError
-        As :func:`exposure`, and for an interval without a point.
+        As :func:`exposure`, for an interval without a point, and where not each dose has a duration.
     """
     t, v = _checked(time, value)
     starts = np.append(t[0], t[jumps(t) + 1]) if doses is None else np.unique(np.asarray(doses, float))
     if not starts.size:
         raise InputError("no dose is given; the analysis counts time from one")
+    lasting = np.atleast_1d(np.asarray(duration, float))
+    if lasting.size not in (1, starts.size):
+        raise InputError(f"{lasting.size} durations are given of {starts.size} doses")
     rows = []
-    for start, stop in pairwise([*starts, np.inf]):
+    for (start, stop), over in zip(
+        pairwise([*starts, np.inf]), np.broadcast_to(lasting, starts.size).tolist(), strict=True
+    ):
         inside = (t >= start) & (t < stop)
         if not inside.any():
             raise InputError(f"no point lies in the dosing interval from {start:g} to {stop:g}")
@@ -200,7 +207,7 @@ def nca(
             np.maximum(t[inside] - start, 0.0),
             v[inside],
             route=route,
-            duration=duration,
+            duration=over,
             linear=linear,
             to_infinity=not np.isfinite(stop),
         )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from harness.simulation.regimen import Dose
     from harness.simulation.simulate import Simulated
 
 __all__ = ["nca"]
@@ -70,17 +71,15 @@ def nca(
 
     selection = select(model, reading or [], condition)
     from harness.simulation.execute import choose_executor
-    from harness.simulation.regimen import regimen as regimen_of
     from harness.simulation.simulate import simulate_once
     from harness.simulation.times import parse_times
 
     if out is not None:
         check_path(out, PLAIN, [*model_files(model), *filter(None, [regimens])])
     symbols = selection.card.symbols
-    doses = doses_of(symbols, regimens, regimen, dose)
     found = simulate_once(
         model,
-        doses=doses,
+        doses=doses_of(symbols, regimens, regimen, dose),
         changes=parse_changes(set_ or []),
         readings=reading or [],
         condition=condition,
@@ -94,18 +93,14 @@ def nca(
     if found.attributes["status"] != "ok":
         say([f"the simulation failed: {found.attributes['status']}: {found.attributes['reason']}"])
         raise typer.Exit(1)
-    given = regimen_of([] if doses is None else doses, symbols.time_unit).doses
-    starts = sorted({each.time for each in given}) or [0.0]
     points = None if times is None else parse_times(times, symbols.time_unit)
-    rows = _analysed(found, points, starts, bolus, linear)
+    rows = _analysed(found, points, bolus, linear)
     if out is not None:
         write_table(rows, out)
     show_beside([out], lambda: _print(rows))
 
 
-def _analysed(
-    found: Simulated, points: np.ndarray | None, starts: Sequence[float], bolus: bool, linear: bool
-) -> pd.DataFrame:
+def _analysed(found: Simulated, points: np.ndarray | None, bolus: bool, linear: bool) -> pd.DataFrame:
     """One row an observable, dosing interval and quantity, each with its unit."""
     import numpy as np
     import pandas as pd
@@ -120,13 +115,15 @@ def _analysed(
     if points is not None:  # a moment of a dose stands twice, whether it is asked for or not
         chosen = nearly_in(found.times, np.unique(points))
         chosen[jumps(found.times)] = False
+    lasting = _intervals(found.doses)
     rows = []
     for name, values in found.values.items():
         try:
             each = analyse(
                 found.times[chosen],
                 values[chosen],
-                starts,
+                list(lasting),
+                duration=list(lasting.values()),
                 route="bolus" if bolus else "expansion",
                 linear=linear,
             )
@@ -145,6 +142,21 @@ def _analysed(
                 for quantity, value in interval.items()
             ]
     return pd.DataFrame(rows)
+
+
+def _intervals(doses: Sequence[Dose]) -> dict[float, float]:
+    """Start of each dosing interval, and how long its dose takes: of several at once, their mean.
+
+    The model's own dose, and none, begin one interval at time 0.
+    """
+    amounts: dict[float, list[tuple[float, float]]] = {}
+    for dose in doses:
+        amounts.setdefault(dose.time, []).append((dose.amount, dose.duration))
+    means = {
+        time: sum(amount * duration for amount, duration in given) / sum(amount for amount, _ in given)
+        for time, given in amounts.items()
+    }
+    return means or {0.0: 0.0}
 
 
 def _print(rows: pd.DataFrame) -> None:

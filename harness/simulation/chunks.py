@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.analysis.moments import SAME, jumps, nearly_in
+from harness.shown import shortest
 from harness.simulation.engine import Status, Trajectory
 from harness.simulation.engines import KERNEL, engine_of
 from harness.simulation.form import Stopped
@@ -44,7 +45,7 @@ def run_chunk(study: Study, chunk: Chunk) -> ChunkResult:
 
 def _days(names: tuple[str, str], times: Sequence[Sequence[float]]) -> dict[str, np.ndarray]:
     """Columns of how often something was in each run, and when."""
-    said = [" ".join(f"{time:g}" for time in each) for each in times]
+    said = [" ".join(map(shortest, each)) for each in times]
     return dict(zip(names, (np.array([len(each) for each in times]), np.array(said, object)), strict=True))
 
 

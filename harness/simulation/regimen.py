@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,6 +18,7 @@ import numpy as np
 from harness.analysis.moments import SAME
 from harness.errors import InputError
 from harness.models.units import counts, parse_quantity
+from harness.shown import shortest
 
 __all__ = [
     "VISITS",
@@ -54,8 +55,8 @@ class Dose:
     relative: bool = False
 
     def __str__(self) -> str:
-        over = f" for {_shortest(self.duration)}" if self.duration else ""
-        return f"{_shortest(self.amount)}{'x' if self.relative else ''}@{_shortest(self.time)}{over}"
+        over = f" for {shortest(self.duration)}" if self.duration else ""
+        return f"{shortest(self.amount)}{'x' if self.relative else ''}@{shortest(self.time)}{over}"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,15 @@ class Regimen:
         """Times at which doses start, and at which infusions end."""
         return tuple(sorted({edge for d in self.doses for edge in (d.time, d.time + d.duration)}))
 
+    def given(self, redoses: Iterable[float], held: Collection[float]) -> tuple[Dose, ...]:
+        """What a run got, in order of time: planned doses but those `held`, and those that the rule gave.
+
+        `redoses` and `held` are times; amounts are absolute, and none of nothing is among them.
+        """
+        kept = [dose for dose in self.doses if dose.amount > 0 and not _at_one_of(held, dose.time)]
+        more = [Dose(time, self.redosing.amount) for time in redoses] if self.redosing else []
+        return tuple(sorted([*kept, *more]))
+
     def absolute(self, dose: float) -> Regimen:
         """The same with relative amounts as multiples of `dose` cells."""
         doses = [replace(d, amount=d.amount * dose, relative=False) if d.relative else d for d in self.doses]
@@ -146,12 +156,16 @@ class Regimen:
         parts = [str(dose) for dose in self.doses]
         if self.redosing:
             rule = self.redosing
-            when = f"rises {_shortest(100 * rule.rise)}%" if rule.rise else _beyond(rule)
-            amount = f"{_shortest(rule.amount)}{'x' if rule.relative else ''}"
+            when = f"rises {shortest(100 * rule.rise)}%" if rule.rise else _beyond(rule)
+            amount = f"{shortest(rule.amount)}{'x' if rule.relative else ''}"
             parts.append(f"{amount} when {rule.observable} {when}")
         if self.hold:
             parts.append(f"held when {self.hold.observable} {_beyond(self.hold)}")
         return ", ".join(parts)
+
+
+def _at_one_of(times: Collection[float], time: float) -> bool:
+    return any(abs(each - time) <= SAME * max(1.0, time) for each in times)
 
 
 def parse_dose(text: str | float | Dose, amount_unit: str = "cells", time_unit: str = "day") -> Dose:
@@ -242,14 +256,8 @@ def parse_amount(text: str, unit: str, what: str) -> tuple[float, bool]:
 
 def _beyond(level: Redosing | Hold) -> str:
     if level.above == math.inf:
-        return f"is below {_shortest(level.below)}"
-    return f"is above {_shortest(level.above)}"
-
-
-def _shortest(number: float) -> str:
-    """A number with six digits where they say all of it, else with as many as it needs."""
-    short = f"{number:g}"
-    return short if float(short) == number else repr(float(number))
+        return f"is below {shortest(level.below)}"
+    return f"is above {shortest(level.above)}"
 
 
 def _valid(dose: Dose, what: str) -> Dose:

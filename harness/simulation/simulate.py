@@ -25,7 +25,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.run import Found, collect
-from harness.simulation.study import is_ok
+from harness.simulation.study import HELD, REDOSES, is_ok
 from harness.simulation.times import default_times, parse_until
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Simulated:
     """One run as plain arrays: `values` by observable, each of the shape of `times`; `attributes` as told.
 
     `symbols` has units and names of all of them. `low` and `high` are the ends of the middle 95 % of draws of
-    the parameters, where such were made; else they are empty.
+    the parameters, where such were made; else they are empty. `doses` are those that the run got.
     """
 
     symbols: SymbolTable
@@ -51,6 +51,7 @@ class Simulated:
     attributes: Mapping[str, str]
     low: Mapping[str, np.ndarray] = field(default_factory=dict)
     high: Mapping[str, np.ndarray] = field(default_factory=dict)
+    doses: tuple[Dose, ...] = ()
 
     def __repr__(self) -> str:
         told = {name: self.attributes.get(name, "") for name in ("doses", "status", "reason", "notes")}
@@ -125,7 +126,7 @@ def simulate(
         Dimension ``time``; one variable per observable with ``units`` and ``long_name``; with `uncertainty`
         also ``NAME_low`` and ``NAME_high``, the ends of the middle 95 % of the draws. The attributes
         ``status`` ('ok' or what went wrong) and ``reason`` tell how the run ended, ``notes`` what to know of
-        what was given.
+        what was given; with a rule, ``redose_days`` when it gave doses, ``held_days`` which it held.
 
     Raises
     ------
@@ -187,7 +188,8 @@ def simulate_once(
     )
     found = collect(planned, executor)
     study = planned.study
-    given = "default" if study.regimen is None else str(study.regimen.absolute(study.default_dose))
+    course = None if study.regimen is None else study.regimen.absolute(study.default_dose)
+    told = {name: found.columns[name][0] for name in (REDOSES[1], HELD[1]) if name in found.columns}
     attributes = {
         "model": card.id,
         "title": card.title,
@@ -195,14 +197,17 @@ def simulate_once(
         "readings": ", ".join(selection.readings),
         "condition": selection.condition or "",
         "changes": ", ".join(f"{name}={value:g}" for name, value in study.fixed.items()),
-        "doses": given,
+        "doses": "default" if course is None else str(course),
+        **told,
         "engine": study.engine,
         "status": found.status[0],
         "reason": found.reason[0],
         "notes": "; ".join(planned.notes),
     }
     values = dict(zip(study.observables, found.trajectories[0].T, strict=True))
-    simulated = Simulated(symbols, found.times, values, attributes)
+    days = {name: [float(day) for day in text.split()] for name, text in told.items()}
+    doses = course.given(days.get(REDOSES[1], []), days.get(HELD[1], [])) if course else ()
+    simulated = Simulated(symbols, found.times, values, attributes, doses=doses)
     if not uncertainty:
         return simulated
     if taken is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,3 +163,45 @@ def test_doses_of_a_week_begin_intervals(tmp_path):
         == 0
     )
     assert pd.read_csv(out)["from"].unique().tolist() == [0, 28]
+
+
+RULE = """regimens:
+  again:
+    doses: [1e8, 1e8@20, 0@25]
+    redosing: {amount: 1e8, observable: transgene, below: "2e4", every: 7 days, start: 30.000004 days}
+    hold: {observable: transgene, above: "1"}
+"""
+
+
+def test_an_interval_begins_with_each_dose_that_was_given_and_with_no_other(tmp_path):
+    (tmp_path / "rule.yaml").write_text(RULE, encoding="utf-8")
+    line = ["nca", "clinical", "--regimens", str(tmp_path / "rule.yaml"), "--until", "90"]
+    out = tmp_path / "nca.csv"
+    assert run([*line, "--out", str(out)]) == 0
+    assert pd.read_csv(out)["from"].unique().tolist() == [0, 30.000004]
+    curve = tmp_path / "curve.nc"
+    assert run(["simulate", *line[1:], "--out", str(curve)]) == 0
+    with xr.open_dataset(curve, engine="scipy") as found:
+        assert (found.attrs["redose_days"], found.attrs["held_days"]) == ("30.000004", "20")
+
+
+def test_half_of_each_infusion_is_no_residence(tmp_path):
+    (tmp_path / "out.ant").write_text(
+        "model out()\n  species S; dose = 0; k = 0.5; S = dose; J: S -> ; k*S; end\n"
+    )
+    (tmp_path / "out.yaml").write_text("dose: {parameter: dose, species: S}\nobservables: [S]\nuntil: 60\n")
+    out = tmp_path / "nca.csv"
+    given = ["--dose", "10@0 for 4", "--dose", "10@30 for 2", "--dose", "30@30"]
+    assert run(["nca", str(tmp_path / "out.ant"), *given, "--times", "0:60:0.05", "--out", str(out)]) == 0
+    rows = pd.read_csv(out)
+    of_last = rows[(rows.quantity == "MRT") & (rows["from"] == 30)]
+    assert of_last.value.tolist() == pytest.approx([2.0], rel=2e-3)  # 1/k, whatever the infusion
+
+
+def test_each_dose_has_a_duration_or_all_have_one():
+    time, value = [0, 1, 2, 3, 4, 5, 6, 7], [1, 4, 2, 1, 4, 2, 1, 0.5]
+    both = nca(time, value, [0, 3], duration=[2.0, 1.0])
+    plain = nca(time, value, [0, 3])
+    assert both.MRT[1] == pytest.approx(plain.MRT[1] - 0.5)
+    with pytest.raises(InputError, match="3 durations are given of 2 doses"):
+        nca(time, value, [0, 3], duration=[1, 2, 3])
