@@ -37,6 +37,8 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False
 
+smartquotes = False  # two hyphens begin an option, and quotes are typed
+
 html_theme = "furo"
 html_title = "cart-pkpd"
 html_static_path = [str(HERE / "site" / "assets")]

@@ -7,7 +7,7 @@ import libsbml
 import pandas as pd
 import pytest
 
-from docs.site import evidence, lines, shell
+from docs.site import commands, evidence, lines, shell
 from docs.site.compose import TUTORIALS, compose, listed_tutorials, pages_of_project
 from docs.site.diagram import scheme_of
 from docs.site.links import dead_links
@@ -100,6 +100,12 @@ def test_a_command_line_that_cart_does_not_take_is_told(monkeypatch, tmp_path):
         "cart simulate clinical --dosis 1e8",
         "cart simulat clinical",
     ]
+
+
+def test_the_reference_of_the_command_line_names_arguments_without_their_types():
+    named = re.findall(r"^\| `([^`]+)` \|", commands.commands_page(), re.M)
+    assert {"MODEL", "--dose CELLS[@TIME]"} <= set(named)
+    assert not [name for name in named if "<" in name]
 
 
 PAGE = """# A page
@@ -201,6 +207,8 @@ def test_what_is_reproduced_gives_every_target_and_every_row_of_the_ledger(panel
     assert all(f"| `{target.id}` |" in page for target in targets)
     ledger = evidence.ledger_page(scores)
     assert all(f"\n## {row}\n" in ledger for row in read_ledger())
+    assert "[dose](dose.md)" in ledger
+    assert "docs/" not in ledger + page
     assert all(line in page for line in evidence.what_is_true(scores).splitlines())
 
 

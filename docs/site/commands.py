@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 from typer.main import get_command
@@ -48,4 +49,5 @@ def _row(parameter: Any, context: Any) -> str:
     if record is None or "--help" in parameter.opts:
         return ""
     name, said = record
-    return f"| `{' '.join(name.split()).replace('|', chr(92) + '|')}` | {cell(said)} |"
+    name = re.sub(r" <\S+>$", "", " ".join(name.split()))  # the type of an argument
+    return f"| `{name.replace('|', chr(92) + '|')}` | {cell(said)} |"

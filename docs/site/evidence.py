@@ -27,6 +27,9 @@ WAITING = "to be scored"
 ROW = r"\bD\d\d\b"
 """How a sentence names a row of the ledger."""
 
+PAGE = re.compile(r"\bdocs/(\w+)\.md\b")
+"""How a reason names a page."""
+
 COUNTED = (
     Verdict.MET,
     Verdict.NOT_REPRODUCIBLE,
@@ -150,10 +153,11 @@ def ledger_page(scores: pd.DataFrame) -> str:
 
 def _discrepancy(row: Discrepancy, scores: pd.DataFrame) -> list[str]:
     topic = row.topic[:1].upper() + row.topic[1:]
+    reason = PAGE.sub(r"[\1](\1.md)", cell(row.reason))
     lines = [
         f"**{cell(topic)}.** {cell(row.statement)}",
         "",
-        f"**Here:** {cell(row.choice)}. {cell(row.reason)}",
+        f"**Here:** {cell(row.choice)}. {reason}",
         "",
     ]
     for model, readings in row.readings.items():
