@@ -186,6 +186,14 @@ def test_a_line_that_fails_is_told_with_what_it_printed_and_ends_its_page(typed)
     assert not (folder / "after").exists()
 
 
+def test_a_cell_that_warns_is_told(tmp_path):
+    (tmp_path / "said.html").write_text("<p>A FutureWarning: is told</p>")
+    (tmp_path / "one.html").write_text(
+        '<div class="output stderr highlight"><pre><span>/x.py:1: UserWarning: old</span>\n</pre></div>'
+    )
+    assert list(lines.pages_that_warn(tmp_path)) == ["one.html: a cell warns: /x.py:1: UserWarning: old"]
+
+
 def test_a_line_that_warns_is_told(typed):
     faults, _ = typed("    python -W always -c \"import warnings; warnings.warn('old')\"\n")
     assert len(faults) == 1

@@ -37,7 +37,7 @@ def build(site: Path, source: Path, run: list[str]) -> int:
     compose(ROOT, source)
     make(source)
     code = render(site, source, run)
-    faults = [*refused_lines(ROOT), *dead_links(site)]
+    faults = [*refused_lines(ROOT), *dead_links(site), *lines.pages_that_warn(site)]
     if not faults and not code:
         pages = lines.pages_with_lines(ROOT)
         faults = lines.run_pages(

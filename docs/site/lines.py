@@ -24,7 +24,7 @@ from pathlib import Path
 
 from docs.site.shell import Given, Typed, steps_of
 
-__all__ = ["pages_with_lines", "run_pages"]
+__all__ = ["pages_that_warn", "pages_with_lines", "run_pages"]
 
 COPIED = ("docs", "examples", "harness", "models_antimony", "sbml", "validation")
 LONGEST = 900
@@ -33,6 +33,8 @@ AT_ONCE = 2
 SHOWN = 20
 """So many lines at the end of what a line printed are told."""
 WARNS = re.compile(r"\b\w*Warning: ")
+OUTPUT = re.compile(r"""class="output std(?:err|out) .*?</pre>""", re.DOTALL)
+TAG = re.compile(r"<[^>]*>|^class=.*?>")
 HOURS = re.compile(r"\bhours\b")
 EXITS = re.compile(r"exit code (\d+)\b")
 
@@ -41,6 +43,14 @@ def pages_with_lines(root: Path) -> list[Path]:
     """The pages of docs/ that have a reader type something."""
     pages = sorted((root / "docs").glob("*.md"))
     return [page for page in pages if any(isinstance(s, Typed) for s in steps_of(page.read_text("utf-8")))]
+
+
+def pages_that_warn(site: Path) -> Iterator[str]:
+    """Each page of a built site on which a cell of a notebook warns, with what it says."""
+    for page in sorted(site.rglob("*.html")):
+        for found in OUTPUT.findall(page.read_text("utf-8")):
+            if WARNS.search(found):
+                yield f"{page.relative_to(site)}: a cell warns: {TAG.sub('', found).strip()}"
 
 
 def run_pages(root: Path, pages: Iterable[Path], folder: Path) -> list[str]:
