@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for
+from harness.figures.style import COLOURS, DRAWS, INK, SomeAxes, Style, axes_for
 from harness.figures.survival import draw_survival
 from harness.studies.outcome import Outcome
 
@@ -22,7 +22,8 @@ SAID = {"response": "overall response", "complete": "complete response", "progre
 def draw_exposure(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     """Percent of responders by quartile, survival by quartile of the first exposure, and all ratios.
 
-    Three sets of axes.
+    Three sets of axes. A wide line over a number, and hatches over a curve, are what draws of the parameters
+    make of it.
     """
     drawn = axes_for(axes, 3, width=5.0, height=4.2)
     first = outcome.tables["associations"]["exposure"].iloc[0]
@@ -40,6 +41,9 @@ def _responders(axes: Axes, outcome: Outcome, exposure: str) -> None:
         error = [rows["percent"] - rows["low"], rows["high"] - rows["percent"]]
         style: Style = {"color": COLOURS[i], "marker": "o", "markersize": 5, "capsize": 3, "linewidth": 1.4}
         axes.errorbar(rows["median"], rows["percent"], yerr=error, label=SAID[str(name)], **style)
+        if "percent_low" in rows:
+            over: Style = {**DRAWS, "color": COLOURS[i], "label": "draws" if i == 0 else None}
+            axes.vlines(rows["median"], rows["percent_low"], rows["percent_high"], **over)
     axes.set_xscale("log")
     axes.set_ylim(0, 103)
     axes.set_xlabel(with_unit(f"median {exposure} of each quartile", table["unit"].iloc[0]))
@@ -59,6 +63,9 @@ def _ratios(axes: Axes, outcome: Outcome) -> None:
         error = [of_one["estimate"] - of_one["low"], of_one["high"] - of_one["estimate"]]
         style: Style = {"fmt": "o", "markersize": 4, "color": COLOURS[i], "elinewidth": 1.2}
         axes.errorbar(of_one["estimate"], at, xerr=error, label=_said(name), **style)
+        if "estimate_low" in of_one:
+            over: Style = {**DRAWS, "color": COLOURS[i], "label": "draws" if i == 0 else None}
+            axes.hlines(at, of_one["estimate_low"], of_one["estimate_high"], **over)
     axes.axvline(1, color=INK, linewidth=0.8)
     axes.set_xscale("log")
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _shown(tick, table)]
@@ -66,7 +73,7 @@ def _ratios(axes: Axes, outcome: Outcome) -> None:
     axes.minorticks_off()
     axes.set_yticks(-np.arange(len(rows)), [f"{SAID[what]}, {exposure}" for what, exposure in rows])
     axes.set_xlabel("odds or hazard ratio by e-fold exposure")
-    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(held))
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(held) + 1)
 
 
 def _said(held: str) -> str:
@@ -74,5 +81,5 @@ def _said(held: str) -> str:
 
 
 def _shown(tick: float, table: pd.DataFrame) -> bool:
-    low, high = table["low"].min(), table["high"].max()
-    return 0.8 * min(low, 1) <= tick <= 1.25 * max(high, 1)
+    ends = table.filter(["low", "high", "estimate_low", "estimate_high"]).to_numpy()
+    return bool(0.8 * min(np.nanmin(ends), 1) <= tick <= 1.25 * max(np.nanmax(ends), 1))

@@ -182,8 +182,8 @@ def _survival(table: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> pd.DataFra
     keys = [c for c in table if c not in OF_CURVES]
     ends = np.full((2, len(table)), np.nan)
     curves = [dict(list(each.groupby(keys, sort=False))) for each in tables]
-    for key, rows in table.groupby(keys, sort=False).indices.items():
-        times = table["time"].to_numpy()[rows]
+    for key, of_curve in table.groupby(keys, sort=False):  # whose `indices` would not name one key as a tuple
+        rows, times = of_curve.index.to_numpy(), of_curve["time"].to_numpy()
         at = [
             curve[key]["survival"].to_numpy()[np.searchsorted(curve[key]["time"], times, side="right") - 1]
             for curve in curves

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,9 @@ import pytest
 from harness.cli.main import run
 from harness.declarations import declare
 from harness.errors import RunFailed
+from harness.figures.exposure import draw_exposure
 from harness.figures.population import draw_population
+from harness.figures.style import DRAWS
 from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
 from harness.simulation.estimates import Estimates
@@ -80,13 +85,35 @@ STUDIES = {
 }
 
 
+@cache
+def at_draws(name):
+    """What three draws make of a study; nobody changes it."""
+    return Uncertain(STUDIES[name], KILL, draws=3).run(Serial())
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_variance_of_a_patient_is_shared_out_between_parameters_and_patients(name):
-    outcome = Uncertain(STUDIES[name], KILL, draws=3).run(Serial())
-    table = outcome.tables["variance"].dropna()
+    table = at_draws(name).tables["variance"].dropna()
     assert len(table) >= 1
     assert (table.parameters + table.patients).to_numpy() == pytest.approx(100)
     assert ((table.low <= table.parameters) & (table.parameters <= table.high)).all()
+
+
+@pytest.mark.parametrize("name", ["population", "trial", "exposure"])
+def test_every_curve_of_survival_has_the_band_of_the_draws(name):
+    """As worked out by hand, from the curves of studies at each draw."""
+    survival = at_draws(name).tables["survival"]
+    assert survival[["survival_low", "survival_high"]].notna().all(axis=None)
+    keys = [key for key in ("rule", "dose", "arm", "quartile") if key in survival]
+    studies = [at_estimates(STUDIES[name], one) for one in KILL.each(3)]
+    each = [study.run(Serial()).tables["survival"] for study in studies]
+    last = survival.groupby(keys, sort=False).last()
+    for key, row in last.iterrows():
+        ends = []
+        for other in each:
+            of_key = other.set_index(keys).loc[[key]]
+            ends.append(of_key["survival"][(of_key["time"] <= row.time).to_numpy()].iloc[-1])
+        assert (row.survival_low, row.survival_high) == (min(ends), max(ends))
 
 
 def test_all_of_the_variance_is_of_the_parameters_where_patients_are_alike():
@@ -101,6 +128,34 @@ def test_all_of_the_variance_is_of_the_parameters_where_patients_are_alike():
     labels = draw_population(outcome, FEW.rule)[0].get_legend_handles_labels()[1]
     assert labels == ["patients", "median, draws", "median"]
     assert (bands.median_low <= bands.median_high).all()
+
+
+def test_the_picture_of_exposure_shows_what_draws_make_of_each_number():
+    outcome = at_draws("exposure")
+    drawn = draw_exposure(outcome)
+    table = outcome.tables["associations"].dropna(subset=["estimate", "estimate_low"])
+    assert _ends(drawn[2], axis=0) == _rounded(table[["estimate_low", "estimate_high"]]) != []
+    rows = outcome.tables["quartiles"].query("exposure == 'Cmax'")
+    assert _ends(drawn[0], axis=1) == _rounded(rows[["percent_low", "percent_high"]])
+    assert any(each.get_hatch() for each in drawn[1].collections)
+    assert all("draws" in each.get_legend_handles_labels()[1] for each in (drawn[0], drawn[2]))
+    tables = {
+        name: table[[column for column in table if not column.endswith(("_low", "_high"))]]
+        for name, table in outcome.tables.items()
+    }
+    alone = draw_exposure(replace(outcome, tables=tables))
+    assert not any("draws" in each.get_legend_handles_labels()[1] for each in alone)
+
+
+def _rounded(table):
+    return sorted(tuple(row) for row in table.round(6).to_numpy())
+
+
+def _ends(axes, axis):
+    """Both ends of every wide line, along an axis."""
+    wide = [each for each in axes.collections if each.get_linewidth()[0] == DRAWS["linewidth"]]
+    lines = [line[:, axis] for each in wide for line in each.get_segments()]
+    return sorted(tuple(line) for line in np.round(lines, 6))
 
 
 def test_draws_are_the_same_to_the_last_bit_for_any_workers():
