@@ -30,6 +30,8 @@ def with_engine(prepared: Prepared, asked: str) -> tuple[Prepared, str]:
     if asked not in (KERNEL, AUTO):
         return prepared, ""
     for arm in prepared.arms:
+        if arm.before:  # how it moves is known between runs alone
+            return prepared, f"runs on RoadRunner: {arm.name} begins in a steady state"
         why = usable(arm.program, [*arm.fixed, *prepared.names_of_parameters], arm.observables)
         if why:
             return prepared, f"runs on RoadRunner: {why}"

@@ -46,9 +46,11 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
     coordinates = tuple(_coordinate(path, str(name), row, only_noise) for name, row in free.iterrows())
     nominal = problem.parameter_df["nominalValue"].astype(float).to_dict()
     errors = {key: noise.sizes([c.name for c in coordinates], nominal) for key, noise in noises.items()}
+    measured = problem.measurement_df
+    before = texts_of(measured, "preequilibrationConditionId")
     arms = tuple(
-        _arm(str(condition), rows, conditions, observables, list(errors))
-        for condition, rows in problem.measurement_df.groupby("simulationConditionId", sort=False)
+        _arm(str(condition), str(steady), rows, conditions, observables, list(errors))
+        for (condition, steady), rows in measured.groupby(["simulationConditionId", before], sort=False)
     )
     return Prepared(
         title=path.stem,
@@ -57,7 +59,7 @@ def prepare_petab(path: Path, starts: int = 16, seed: int = 1) -> Prepared:
         errors=tuple(errors.values()),
         units=dict.fromkeys((each.name for each in observables.values()), "dimensionless"),
         time_unit="dimensionless",
-        checksum=hashlib.sha256(problem.measurement_df.to_csv().encode()).hexdigest(),
+        checksum=hashlib.sha256(measured.to_csv().encode()).hexdigest(),
         starts=starts,
         seed=seed,
     )
@@ -109,17 +111,20 @@ def _prior(path: Path, name: str, row: pd.Series, low: float, high: float) -> tu
 
 def _arm(
     condition: str,
+    steady: str,
     rows: pd.DataFrame,
     conditions: Conditions,
     observables: Mapping[tuple[str, str], Observable],
     errors: list[tuple[str, str]],
 ) -> ArmData:
-    program, fixed = conditions.of(condition)
+    program, fixed, before = (
+        conditions.after(condition, steady) if steady else (*conditions.of(condition), None)
+    )
     times, index = np.unique(rows["time"].to_numpy(float), return_inverse=True)
     names = rows["observableId"].astype(str)
     keys, every = list(observables), [each.name for each in observables.values()]
     return ArmData(
-        name=condition,
+        name=f"{condition} after {steady}" if steady else condition,
         group=-1,
         program=program,
         fixed=fixed,
@@ -134,6 +139,7 @@ def _arm(
         lower=np.full(len(rows), -np.inf),
         limit=np.full(len(rows), -np.inf),
         own=np.zeros(len(rows)),
+        before=before,
     )
 
 

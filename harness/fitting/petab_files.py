@@ -150,7 +150,8 @@ def _require_numbers(path: Path, problem: Problem) -> None:
     logs = free & (declared["parameterScale"] != "lin")
     if (to_numbers(declared["lowerBound"][logs]) <= 0).any():
         raise InputError(f"{path}: a lower bound on a logarithmic scale must be positive")
-    for condition in measured["simulationConditionId"].unique():
+    before = texts_of(measured, "preequilibrationConditionId")
+    for condition in {*measured["simulationConditionId"], *before[before != ""]}:
         if condition not in problem.condition_df.index:
             raise unknown_name(f"condition in {path}", str(condition), map(str, problem.condition_df.index))
     for name, values in conditions_of(problem).items():
@@ -173,8 +174,6 @@ def _names_in(formula: str) -> set[str]:
 
 
 def _require_supported(path: Path, problem: Problem) -> None:
-    if (texts_of(problem.measurement_df, "preequilibrationConditionId") != "").any():
-        raise InputError(f"{path}: preequilibrationConditionId is not supported")
     allowed = {
         "observableTransformation": {"", "lin", "log", "log10"},
         "noiseDistribution": {"", "normal"},

@@ -3,7 +3,8 @@
 Promise: what the problem sets is set whatever the model itself would start with: parameters, sizes of
 compartments, starts of states, by numbers or by parameters of the problem. Observables are parameters under
 assignment rules, one for each set of observable parameters. The model is made ready and tried out as any
-model of a user's own.
+model of a user's own. Of a condition that begins in the steady state of another, what it does not set itself
+begins there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import libsbml
@@ -19,12 +21,15 @@ import numpy as np
 import pandas as pd
 
 from harness.errors import InputError
+from harness.fitting.equilibrium import Equilibrium
 from harness.fitting.petab_files import conditions_of, texts_of
+from harness.fitting.simulations import TOLERANCE
 from harness.models.apart import apart
 from harness.models.imported import OwnSolver
 from harness.models.individual import rename
-from harness.models.own_file import Normalised
+from harness.models.own_file import Normalised, states_of
 from harness.reading import parse_number
+from harness.simulation.engines import engine_of
 from harness.simulation.program import Program
 from harness.simulation.trial import try_out
 
@@ -35,6 +40,10 @@ __all__ = ["Conditions", "Observable", "observables_of", "place_names"]
 
 POINTS = 201
 """Times, from 0 to the last measurement, at which the trial of the model is looked at."""
+
+
+BEFORE_ALL = '<cn type="e-notation"> -1 <sep/> 30 </cn>'
+"""The time in a steady state, in MathML."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,7 @@ class Conditions:
         self._path, self._problem, self._observables = path, problem, list(observables.values())
         self._kept: dict[tuple, Program] = {}
         document = self._document()  # a model is gone with its document
+        self._until = float(problem.measurement_df["time"].max()) or 1.0
         self._sizes = {each.getId() for each in document.getModel().getListOfCompartments()}
         declared = problem.parameter_df
         self.parameters = self._in_model(document.getModel(), noises)
@@ -116,8 +126,10 @@ class Conditions:
         self._nominal = {name: float(nominal[name]) for name in self.parameters}
         self._fixed = [name for name in self.parameters if declared["estimate"][name] != 1]
 
-    def of(self, condition: str) -> tuple[Program, dict[str, float]]:
-        """The program of a condition, and the numbers that it sets there.
+    def of(
+        self, condition: str, carried: Mapping[str, float] = MappingProxyType({})
+    ) -> tuple[Program, dict[str, float]]:
+        """The program of a condition, and the numbers that it sets there; `carried` starts states too.
 
         Raises
         ------
@@ -126,12 +138,60 @@ class Conditions:
         """
         numbers, names = self._given(condition)
         sizes = {name: value for name, value in numbers.items() if name in self._sizes}
-        key = tuple(sorted(numbers.keys() - sizes)), tuple(names.items()), tuple(sizes.items())
+        key = tuple(sorted(numbers.keys() - sizes)), tuple(names.items()), tuple(sizes.items()), *carried
         if key not in self._kept:
-            self._kept[key] = self._program(numbers, names)
+            self._kept[key] = self._program({**carried, **numbers}, names)
         program = self._kept[key]
         values = {**{name: self._nominal[name] for name in self._fixed}, **numbers}
         return program, {_settable(program, name): v for name, v in values.items() if name not in sizes}
+
+    def after(self, condition: str, before: str) -> tuple[Program, dict[str, float], Equilibrium]:
+        """As :meth:`of`, for a condition that begins in the steady state of another; and that state.
+
+        Raises
+        ------
+        InputError
+            Also when the other has no steady state at the nominal values, or none that could be carried over.
+        """
+        states = self._carried(condition, before)
+        program, fixed = self.of(before)
+        read = {
+            name: name if f'"conc_{name}"' not in program.plain_sbml else f"conc_{name}" for name in states
+        }
+        carried = {read[name]: name for name in states}
+        reached, later = (Equilibrium(p, fixed, carried, self._until) for p in (_long_ago(program), program))
+        nominal = self._steady(before, reached)
+        if reached != later and not _same(nominal, self._steady(before, later)):
+            raise self._refused(before, "a steady state that depends on the time")
+        program, fixed = self.of(condition, nominal)
+        carried = {read[name]: _settable(program, name) for name in states}
+        fixed_start = next((name for name in states if carried[read[name]] == name), None)
+        if fixed_start:
+            raise self._refused(before, f"no simulation can begin at a value of {fixed_start}")
+        return program, fixed, replace(reached, carried=carried)
+
+    def _steady(self, before: str, reached: Equilibrium) -> dict[str, float]:
+        found = reached.starts(engine_of(reached.program, relative_tolerance=TOLERANCE), {})
+        if not np.isfinite(list(found.values())).all():
+            raise self._refused(before, "no steady state is reached at the nominal values")
+        return found
+
+    def _carried(self, condition: str, before: str) -> list[str]:
+        """States that a condition takes over from the steady state of another: all that it does not set."""
+        document = self._document()
+        model, (own, theirs) = document.getModel(), (self._given(each) for each in (condition, before))
+        if len(model.getListOfEvents()):
+            raise self._refused(before, "a steady state of a model with events")
+        sizes = [
+            {name: given.get(name) for given in both for name in self._sizes & set(given)}
+            for both in (own, theirs)
+        ]
+        if sizes[0] != sizes[1] or any(model.getRuleByVariable(name) for name in self._sizes):
+            raise self._refused(before, "compartments that have another size afterwards")
+        return [each.getId() for each in states_of(model) if each.getId() not in {**own[0], **own[1]}]
+
+    def _refused(self, condition: str, what: str) -> InputError:
+        return InputError(f"{self._path}: preequilibration {condition}: {what}, which is not supported")
 
     def _given(self, condition: str) -> tuple[dict[str, float], dict[str, str]]:
         """Numbers that a condition sets, and parameters that it puts in the place of others."""
@@ -173,7 +233,7 @@ class Conditions:
         made: Normalised = apart("harness.models.own_file:normalise", str(self._path), self._path, text)
         program = Program(self._problem.model.model_id, made.sbml, made.sbml, None, OwnSolver())
         measured = self._problem.measurement_df["time"].to_numpy(float)
-        times = np.union1d(measured, np.linspace(0, measured.max() or 1.0, POINTS))
+        times = np.union1d(measured, np.linspace(0, self._until, POINTS))
         tried = try_out(program, times, [observable.name for observable in self._observables])
         return replace(program, **vars(tried))
 
@@ -251,6 +311,16 @@ class Conditions:
         assignment = model.createInitialAssignment()
         assignment.setSymbol(name)
         assignment.setMath(libsbml.parseL3Formula(parameter))
+
+
+def _long_ago(program: Program) -> Program:
+    """A program before every time that its formulas ask for."""
+    sbml = re.sub(r'<csymbol[^>]*symbols/time"[^>]*>[^<]*</csymbol>', BEFORE_ALL, program.plain_sbml)
+    return replace(program, plain_sbml=sbml, solver_sbml=sbml)
+
+
+def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return np.allclose(list(one.values()), list(other.values()), rtol=1e-5, atol=0.0)
 
 
 def _add(model: libsbml.Model, name: str, constant: bool) -> libsbml.Parameter:

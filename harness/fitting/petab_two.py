@@ -1,17 +1,18 @@
 """A PEtab problem of version 2, said in the words of version 1.
 
 Promise: the problem that is given back means the same, or what cannot be said so is refused in one line that
-names the feature: steady states and changes within an experiment, several models, names that stand for
-others, and extensions.
+names the feature: changes within an experiment, several models, names that stand for others, and
+extensions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import libsbml
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
@@ -21,11 +22,15 @@ from harness.reading import inside, to_numbers
 
 if TYPE_CHECKING:
     from petab.v1 import Problem
+    from petab.v1.models.sbml_model import SbmlModel
 
-__all__ = ["Manifest2", "in_version_1"]
+__all__ = ["Manifest2", "in_version_1", "knows_time"]
 
 AS_IT_IS = "as_it_is"
 """The condition of measurements of no experiment."""
+
+BEFORE = "__before"
+"""Ends the name of the condition of a steady state in which an experiment begins."""
 
 TRANSFORMATIONS = {"": "lin", "normal": "lin", "log-normal": "log"}
 PRIORS = {"normal": "normal", "log-normal": "logNormal", "uniform": "uniform", "": ""}
@@ -84,11 +89,13 @@ def in_version_1(path: Path, manifest: Manifest2) -> Problem:
     if manifest.extensions:
         raise InputError(f"{path}: extension {', '.join(manifest.extensions)} is not supported")
     Problem2.from_yaml(str(path)).assert_valid()
-    tables = _Tables(path, manifest)
+    read = model_factory(str(inside(path.parent, model.location, path)), "sbml", model_id=name)
+    tables = _Tables(path, manifest, read)
+    conditions, begin = tables.experiments()
     return Problem(
-        model=model_factory(str(inside(path.parent, model.location, path)), "sbml", model_id=name),
-        condition_df=tables.conditions(),
-        measurement_df=tables.measurements(),
+        model=read,
+        condition_df=conditions,
+        measurement_df=tables.measurements(set(conditions.index), begin),
         observable_df=tables.observables(),
         parameter_df=tables.parameters(),
     )
@@ -97,39 +104,63 @@ def in_version_1(path: Path, manifest: Manifest2) -> Problem:
 class _Tables:
     """The tables of a problem of version 2, as texts, and what version 1 has for each."""
 
-    def __init__(self, path: Path, manifest: Manifest2) -> None:
-        self._path, self._manifest = path, manifest
+    def __init__(self, path: Path, manifest: Manifest2, model: SbmlModel) -> None:
+        self._path, self._manifest, self._model = path, manifest, model
         mapped = self._read(manifest.mapping_files, ["petabEntityId", "modelEntityId"])
         other = mapped[(mapped["modelEntityId"] != "") & (mapped["modelEntityId"] != mapped["petabEntityId"])]
         if len(other):
             raise self._refused(f"{other['petabEntityId'].iloc[0]}: a mapping to another name")
 
-    def conditions(self) -> pd.DataFrame:
-        """A row an experiment, with what its conditions set together."""
+    def experiments(self) -> tuple[pd.DataFrame, dict[str, float]]:
+        """A row an experiment, with what its conditions set together, and one of what it is before, in a
+        steady state, of which all holds on but the starts of states; and when each starts."""
         changes = self._read(self._manifest.condition_files, ["conditionId", "targetId", "targetValue"])
         periods = self._read(self._manifest.experiment_files, ["experimentId", "time", "conditionId"])
+        times = pd.to_numeric(periods["time"], errors="coerce")
         rows: dict[str, dict[str, str]] = {AS_IT_IS: {}}
-        for experiment, own in periods.groupby("experimentId", sort=False):
-            times = set(pd.to_numeric(own["time"], errors="coerce").tolist())
-            if -np.inf in times:
-                raise self._refused(f"experiment {experiment}: preequilibration, a period from -inf on,")
-            if len(times) > 1:
-                raise self._refused(f"experiment {experiment}: a change at a later time")
-            if times != {0.0}:
-                raise self._refused(f"experiment {experiment}: a start at another time than 0")
-            set_there = changes[changes["conditionId"].isin(own["conditionId"])]
-            if set_there["targetId"].duplicated().any():
-                raise InputError(f"{self._path}: experiment {experiment}: two conditions set one target")
-            rows[str(experiment)] = dict(zip(set_there["targetId"], set_there["targetValue"], strict=True))
-        return pd.DataFrame(list(rows.values()), pd.Index(rows, name="conditionId")).fillna("")
+        begin = {AS_IT_IS: 0.0}
+        for name, own in periods.groupby("experimentId", sort=False):
+            experiment, steady = str(name), np.isneginf(times[own.index])
+            begin[experiment] = self._start(experiment, set(times[own.index][~steady]))
+            before, there = (self._set(experiment, own[part], changes) for part in (steady, ~steady))
+            if steady.any():
+                rows[f"{experiment}{BEFORE}"] = before
+                lasting = {n: value for n, value in before.items() if not self._model.is_state_variable(n)}
+                there = lasting | there
+            rows[experiment] = there
+        return pd.DataFrame(list(rows.values()), pd.Index(rows, name="conditionId")).fillna(""), begin
 
-    def measurements(self) -> pd.DataFrame:
+    def _start(self, experiment: str, times: Set[float]) -> float:
+        """When an experiment starts; at another time than 0 only where the model does not know the time."""
+        if len(times) > 1:
+            raise self._refused(f"experiment {experiment}: a change at a later time")
+        start = next(iter(times), np.nan)
+        if not np.isfinite(start):
+            raise self._refused(f"experiment {experiment}: an experiment without a start at a finite time")
+        if start and knows_time(self._model.sbml_document):
+            said = "a start at another time than 0 of a model with events, or that knows the time,"
+            raise self._refused(f"experiment {experiment}: {said}")
+        return float(start)
+
+    def _set(self, experiment: str, period: pd.DataFrame, changes: pd.DataFrame) -> dict[str, str]:
+        """What the conditions of a period set."""
+        there = changes[changes["conditionId"].isin(period["conditionId"])]
+        if there["targetId"].duplicated().any():
+            raise InputError(f"{self._path}: experiment {experiment}: two conditions set one target")
+        return dict(zip(there["targetId"], there["targetValue"], strict=True))
+
+    def measurements(self, conditions: Set[str], begin: Mapping[str, float]) -> pd.DataFrame:
+        """The rows, each with the condition of its experiment and of the steady state before that; times are
+        from the start of the experiment on."""
         columns = ["observableId", "experimentId", "time", "measurement"]
         further = ["observableParameters", "noiseParameters"]
         found = self._read(self._manifest.measurement_files, columns, further)
         found = found.rename(columns={"experimentId": "simulationConditionId"})
         found["simulationConditionId"] = found["simulationConditionId"].replace("", AS_IT_IS)
-        times = pd.to_numeric(found["time"], errors="coerce")  # which knows inf, to be refused
+        before = found["simulationConditionId"] + BEFORE
+        found["preequilibrationConditionId"] = before.where(before.isin(conditions), "")
+        started = found["simulationConditionId"].map(begin)
+        times = pd.to_numeric(found["time"], errors="coerce") - started  # inf is known, to be refused
         return found.assign(time=times, measurement=to_numbers(found["measurement"]))
 
     def observables(self) -> pd.DataFrame:
@@ -190,6 +221,12 @@ class _Tables:
 
     def _refused(self, what: str) -> InputError:
         return InputError(f"{self._path}: {what} is not supported")
+
+
+def knows_time(document: libsbml.SBMLDocument) -> bool:
+    """Whether a model has events, or the time in a formula: it may do otherwise at another time."""
+    text = libsbml.writeSBMLToString(document)
+    return "<listOfEvents" in text or "symbols/time" in text
 
 
 def _numbered(formula: str, names: str, word: str) -> str:

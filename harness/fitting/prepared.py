@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from harness.fitting.effects import EffectPlace, Pair, factor, moved, moved_by
+from harness.fitting.equilibrium import Equilibrium
 from harness.fitting.sizes import Size
 from harness.identity import key_of
 from harness.shown import in_lines, listed
@@ -109,7 +110,8 @@ class Observations:
 @dataclass(frozen=True)
 class ArmData(Observations):
     """One simulation and its n observations; `times` are those of its output, and each observation has the
-    places of its time and of its observable among them, shape (n,)."""
+    places of its time and of its observable among them, shape (n,). `before` is the steady state in which the
+    simulation begins, None for one that begins as the model says."""
 
     name: str
     group: int
@@ -120,6 +122,7 @@ class ArmData(Observations):
     observables: tuple[str, ...]
     time_index: np.ndarray
     observable_index: np.ndarray
+    before: Equilibrium | None = None
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from typing import TypeVar
 import numpy as np
 
 from harness.analysis.moments import after_moment
+from harness.fitting.equilibrium import Equilibrium
 from harness.fitting.prepared import Prepared
 from harness.simulation.engine import NO_TIMES, Trajectory
-from harness.simulation.engines import KERNEL, engine_of
+from harness.simulation.engines import KERNEL, ROADRUNNER, engine_of
 from harness.simulation.form import Stopped
 
 __all__ = ["NEARBY", "STEP", "TOLERANCE", "Expansion", "Near", "Simulations"]
@@ -98,7 +99,14 @@ class Simulations:
         self._threads = threads if prepared.engine == KERNEL else 1
         self._free = prepared.varied
         contents = [
-            (arm.program.key, arm.regimen, arm.observables, *arm.fixed.items()) for arm in prepared.arms
+            (
+                arm.program.key,
+                arm.regimen,
+                arm.observables,
+                *arm.fixed.items(),
+                arm.before and arm.before.content,
+            )
+            for arm in prepared.arms
         ]
         numbers = {content: place for place, content in enumerate(dict.fromkeys(contents))}
         self._contents = [numbers[content] for content in contents]
@@ -106,6 +114,7 @@ class Simulations:
         self._names = [c.name for c in self._free]
         self._kept: dict[tuple, np.ndarray] = {}
         self._expanded: dict[tuple, Expansion | None] = {}
+        self._steady: dict[tuple, dict[str, float]] = {}
 
     def values(self, arm: int, times: np.ndarray, point: np.ndarray) -> np.ndarray:
         """Observables of an arm at some times, shape (times, observables); NaN when the run failed."""
@@ -242,8 +251,17 @@ class Simulations:
 
     def _settings(self, arm: int, point: np.ndarray) -> dict[str, float]:
         """What the engine is given for an arm."""
-        natural = self._natural(point).tolist()
-        return {**self.prepared.arms[arm].fixed, **dict(zip(self._names, natural, strict=True))}
+        data = self.prepared.arms[arm]
+        given = dict(zip(self._names, self._natural(point).tolist(), strict=True))
+        return {**data.fixed, **given, **(self._starts(data.before, given) if data.before else {})}
+
+    def _starts(self, before: Equilibrium, given: Mapping[str, float]) -> dict[str, float]:
+        """The steady state that arms begin in, found once for all that begin so."""
+        key = *before.content, None, *given.values()
+        if key not in self._steady:
+            engine = engine_of(before.program, ROADRUNNER, TOLERANCE)
+            _keep(self._steady, key, before.starts(engine, given))
+        return self._steady[key]
 
     def _natural(self, points: np.ndarray) -> np.ndarray:
         return np.where(self._logs, np.exp(np.minimum(points, 709.0)), points)

@@ -23,7 +23,7 @@ from harness.models.mathml import TIME
 from harness.models.ruled import free_ruled, mathematics
 from harness.models.switches import find_switches
 
-__all__ = ["Normalised", "normalise", "require_readable"]
+__all__ = ["Normalised", "normalise", "require_readable", "states_of"]
 
 MOST_OBSERVABLES = 200
 LARGEST_SCALE = 300  # of a unit, a power of ten
@@ -71,7 +71,7 @@ def normalise(path: Path, text: str) -> Normalised:
     _refuse(path, model)
     _refuse_delayed(path, model)
     _refuse_without_value(path, model)
-    states = list(_states(model))
+    states = list(states_of(model))
     changing = _changing(path, model, states)
     _add_starts(model, states)
     free_ruled(model)
@@ -237,7 +237,7 @@ def _formulas(model: libsbml.Model) -> Iterator[str]:
     return (libsbml.formulaToL3String(element.getMath()) for element in mathematics(model))
 
 
-def _states(model: libsbml.Model) -> Iterator[State]:
+def states_of(model: libsbml.Model) -> Iterator[State]:
     """Species and rate-rule parameters that change by themselves."""
     for species in model.getListOfSpecies():
         if not species.getConstant() and not _assigned(model, species):
