@@ -56,15 +56,17 @@ def _texts(path: Path, values: Any, formulas: Any) -> list[list[str]]:
     sheets = {sheet.title: sheet for sheet in values.worksheets}
     if any(sheet.max_row * sheet.max_column > MOST_CELLS for sheet in sheets.values()):
         raise InputError(f"{path}: has more than {MOST_CELLS} cells")
-    filled = [name for name, sheet in sheets.items() if any(map(_has_values, sheet.iter_rows()))]
+    # Seen by their formulas: a row of formulas that nobody has computed would else be none.
+    filled = [name for name in sheets if any(map(_has_values, formulas[name].iter_rows()))]
     if len(filled) != 1:
         said = f"several sheets have values: {', '.join(filled)}; leave one" if filled else "is empty"
         raise InputError(f"{path}: {said}")
-    written = formulas[filled[0]]
     rows = []
-    for cells in filter(_has_values, sheets[filled[0]].iter_rows()):
-        for cell in cells:
-            if cell.value is None and written[cell.coordinate].value is not None:
+    for cells, written in zip(sheets[filled[0]].iter_rows(), formulas[filled[0]].iter_rows(), strict=True):
+        if not _has_values(written):
+            continue
+        for cell, formula in zip(cells, written, strict=True):
+            if cell.value is None and formula.value is not None:
                 wrong = f"cell {cell.coordinate} has a formula and no value"
                 raise InputError(f"{path}: {wrong}; save it again where it is computed")
         rows.append([_text(cell.value) for cell in cells])

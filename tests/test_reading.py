@@ -242,6 +242,11 @@ def test_a_workbook_is_a_table_too(tmp_path):
     book.save(path)
     with pytest.raises(InputError, match="cell A2 has a formula and no value"):
         read_texts(path, (), None)
+    book.active["A2"] = 1e8
+    book.active.append(["=A2"])  # a row of nothing else
+    book.save(path)
+    with pytest.raises(InputError, match="cell A5 has a formula and no value"):
+        read_texts(path, (), None)
     path.write_bytes(b"PK")
     with pytest.raises(InputError, match="is no workbook that can be read"):
         read_texts(path, (), None)

@@ -16,15 +16,18 @@ __all__ = ["gives", "unit_given"]
 F = TypeVar("F", bound=Callable)
 
 
-def gives(unit: str) -> Callable[[F], F]:
+def gives(unit: str, of: str = "") -> Callable[[F], F]:
     """Decorator that says in which unit a function gives its result, such as ``1/{time}``.
+
+    `of` is the unit of the only curves that it means something of: a change in percent. Of a curve without a
+    unit nobody knows.
 
     ``{value}`` and ``{time}`` are the units of the curve that it is given. On a function of one's own,
     ``function.unit = "day"`` does the same; there the curves are several, and ``{time}`` alone is known.
     """
 
     def with_unit(function: F) -> F:
-        vars(function)["unit"] = unit
+        vars(function).update({"unit": unit, "of": of} if of else {"unit": unit})
         return function
 
     return with_unit

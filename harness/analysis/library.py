@@ -30,6 +30,9 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
 WORDS: dict[str, Callable[[str], str]] = {"rule": response.require_rule}
 """Options that are words and not numbers, and what holds a word against those there are."""
 
+TIMES = ("start", "stop", "day", "first_visit", "after", "before")
+"""Options that are times, from the start of a run on."""
+
 GIVEN = ("time", "value", "doses")
 """Arguments that a curve itself gives."""
 
@@ -42,8 +45,8 @@ def require_options(
     Raises
     ------
     InputError
-        When one is unknown, missing, no finite number, or no word that there is; or when `start` is not
-        before `stop`.
+        When one is unknown, missing, no finite number, a negative time, or no word that there is; or when
+        `start` is not before `stop`.
     """
     accepted = inspect.signature(function).parameters
     known = [option for option in accepted if option not in GIVEN]
@@ -54,6 +57,8 @@ def require_options(
             WORDS[option](str(value))
         elif isinstance(value, str) or not np.isfinite(value):
             raise InputError(f"endpoint {name}: {option} is not a finite number")
+        elif option in TIMES and value < 0:
+            raise InputError(f"endpoint {name}: {option} is a time, and must not be negative")
     if float(options.get("start", 0.0)) >= float(options.get("stop", np.inf)):
         raise InputError(f"endpoint {name}: start must be before stop")
     for option in known:

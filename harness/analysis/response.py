@@ -159,7 +159,7 @@ def change_at(time: np.ndarray, value: np.ndarray, day: float) -> np.ndarray:
     return as_change(value_at(time, as_share(value), day))
 
 
-@gives("dimensionless")
+@gives("dimensionless", of="percent")
 def best_response(
     time: np.ndarray, value: np.ndarray, first_visit: float, stop: float = np.inf, rule: str = RULE
 ) -> np.ndarray:
@@ -167,7 +167,7 @@ def best_response(
     return category(best_change(time, value, first_visit, stop, rule))
 
 
-@gives("dimensionless")
+@gives("dimensionless", of="percent")
 def response_at(time: np.ndarray, value: np.ndarray, day: float) -> np.ndarray:
     """Number of the category of the change on one day, against baseline, 0 the best; `day` in unit of `time`.
 
@@ -176,7 +176,7 @@ def response_at(time: np.ndarray, value: np.ndarray, day: float) -> np.ndarray:
     return category(change_at(time, value, day))
 
 
-@gives("dimensionless")
+@gives("dimensionless", of="percent")
 def progressed_by(time: np.ndarray, value: np.ndarray, day: float, rule: str = RULE) -> np.ndarray:
     """1 where M-protein has met a rule of progression by one day, in the unit of `time`, and 0 where not.
 
@@ -186,7 +186,7 @@ def progressed_by(time: np.ndarray, value: np.ndarray, day: float, rule: str = R
     return np.where(known, progression_time(time, value, rule) <= day, np.nan)
 
 
-@gives("{time}")
+@gives("{time}", of="percent")
 def time_to_response(time: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Time at which the change first reaches that of a partial response, interpolated."""
     bound = next(c.at_most for c in criteria().categories if c.name == criteria().responders[-1])
@@ -223,7 +223,7 @@ def over_progression(value: np.ndarray, rule: str = RULE) -> np.ndarray:
     return level - np.maximum(chosen.of_nadir * nadir, nadir + chosen.of_baseline)
 
 
-@gives("{time}")
+@gives("{time}", of="percent")
 def progression_time(time: np.ndarray, value: np.ndarray, rule: str = RULE) -> np.ndarray:
     """Time at which M-protein first meets a rule of progression, interpolated between output times."""
     times, values = (np.ascontiguousarray(array, float).tobytes() for array in (time, value))
@@ -237,7 +237,7 @@ def last_dose(time: np.ndarray, value: np.ndarray, doses: np.ndarray | None = No
     return np.where(known, _last_start(time, doses), np.nan)
 
 
-@gives("{time}")
+@gives("{time}", of="percent")
 def progression_after_last_dose(
     time: np.ndarray, value: np.ndarray, rule: str = RULE, doses: np.ndarray | None = None
 ) -> np.ndarray:

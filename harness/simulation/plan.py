@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.analysis.gives import unit_given
 from harness.analysis.library import FUNCTIONS, WORDS, require_options
+from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
 from harness.former import current
 from harness.models.card import DeclaredEndpoint, ModelCard, is_path
@@ -264,6 +265,7 @@ def plan(
         *study.program.doubts,
         *notes_on_doses(card, study, checked),
         *notes_on_ends(study, checked, symbols.time_unit),
+        *_beyond_the_end([call for call in calls if call.name in study.moving], end, symbols.time_unit),
     )
     if grid is not None and not trajectories:
         notes += (NOT_SHOWN,)
@@ -348,11 +350,32 @@ def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -
         raise symbols.unknown("observable", declared.observable, symbols)
     require_options(declared.function, FUNCTIONS[declared.function], declared.options)
     value, time = symbols[declared.observable].unit, symbols.time_unit
+    _require_curve(declared, value, symbols)
     unit = unit_given(name, FUNCTIONS[declared.function], value=value, time=time)
     options = dict(declared.options)
     if "day" in options:
         options["day"] = convert(float(options["day"]), "day", time, f"endpoint {name}: day")
     return EndpointCall(name, declared.function, unit, declared.observable, options)
+
+
+def _require_curve(declared: DeclaredEndpoint, unit: str, symbols: SymbolTable) -> None:
+    """Refuse an observable in another unit than that of all that the function means something of."""
+    of = getattr(FUNCTIONS[declared.function], "of", unit)
+    if unit in (of, "", "dimensionless"):
+        return
+    fit = ", ".join(name for name in symbols if symbols[name].unit == of)
+    said = f"is of what is in {of}, and {declared.observable} is in {unit}"
+    raise InputError(f"endpoint {declared.function}: {said}" + (f"; there are {fit}" if fit else ""))
+
+
+def _beyond_the_end(calls: Sequence[EndpointCall], end: float, unit: str) -> Iterator[str]:
+    """Notes on calls of a time that no run reaches."""
+    for call in calls:
+        times = [value for name, value in call.options.items() if name in ("start", "stop", "day")]
+        late = max((float(time) for time in times), default=0.0)
+        if late > end * (1 + SAME):
+            said = f"{late:g} lies after the end, {end:g} {unit}"
+            yield f"endpoint {call.name}: {said}, and it may have no value"
 
 
 def _moving(card: ModelCard, asked: Sequence[str], calls: Sequence[EndpointCall]) -> tuple[str, ...]:

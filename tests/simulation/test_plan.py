@@ -101,3 +101,35 @@ def test_observables_that_nothing_reads_are_refused():
         assert plan("clinical", design, observables="transgene", **used).study.at_observables == (
             "transgene",
         )
+
+
+OF_PERCENT = [
+    "best_response",
+    "progressed_by",
+    "progression_after_last_dose",
+    "progression_time",
+    "response_at",
+]
+NEEDED = {"best_response": ", first_visit=28", "progressed_by": ", day=5", "response_at": ", day=5"}
+
+
+@pytest.mark.parametrize("function", [*OF_PERCENT, "time_to_response"])
+def test_what_is_of_a_change_in_percent_takes_nothing_else(function):
+    text = f"{function}({{}}{NEEDED.get(function, '')})"
+    for name, unit in (("M_protein", "g/L"), ("transgene", "copies/ug")):
+        with pytest.raises(
+            InputError, match=f"{function}: is of what is in percent, and {name} is in {unit}"
+        ):
+            plan("clinical", grid(dose=[1e8]), endpoints=[text.format(name)])
+    assert plan("clinical", grid(dose=[1e8]), endpoints=[text.format("sBCMA_change")]).notes == ()
+
+
+def test_a_time_of_an_endpoint_is_not_negative_and_one_that_no_run_reaches_is_told():
+    for call in ("response_at(M_protein_change, day=-5)", "lowest(transgene, start=-1)"):
+        with pytest.raises(InputError, match="is a time, and must not be negative"):
+            plan("clinical", grid(dose=[1e8]), endpoints=[call])
+    late = ["response_at(M_protein_change, day=361)", "area(transgene, stop=360)", "Cmax"]
+    notes = plan("clinical", grid(dose=[1e8]), endpoints=late).notes
+    assert len(notes) == 1
+    assert "361 lies after the end, 360 day" in notes[0]
+    assert plan("clinical", grid(dose=[1e8]), endpoints=late, until=361).notes == ()
