@@ -103,16 +103,21 @@ class Sizes(Declaration):
     """How much is computed.
 
     `points` of the prior and then of a first posterior, each with `patients` virtual patients at every dose,
-    teach the
-    surface; `draws` of the prior are weighted on it; `fresh` of the posterior are simulated anew, with
-    `fresh_patients` each.
+    teach the surface; `draws` of the prior are weighted on it. `fresh` are points of each round that follows,
+    with `fresh_patients` each, drawn on the surface that all before them have taught. Rounds before the last
+    teach and nothing else; the evidence is that of the last one alone.
     """
 
     points: Count
     patients: Count
     draws: Annotated[int, Field(ge=256, le=1 << 20)]
-    fresh: Count
+    fresh: Annotated[tuple[Count, ...], Field(min_length=1, max_length=20)]
     fresh_patients: Count
+
+    @property
+    def runs(self) -> int:
+        """Simulations of a candidate at each dose."""
+        return 2 * self.points * self.patients + sum(self.fresh) * self.fresh_patients
 
 
 class Calibration(Declaration):

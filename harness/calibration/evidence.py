@@ -1,17 +1,18 @@
 """Log evidences that are held against fresh patients, with their standard errors.
 
-Promise: a surface that patients have taught never judges those patients. Fresh points, drawn from a first
-posterior, are shared out in folds; a surface is taught by all stages and all folds but one, and what its
-likelihood is off at the points of that one, by their own patients, corrects it. So nothing rests on a surface
-being right; a good one makes the error small.
+Promise: a surface that patients have taught never judges those patients. Fresh points, drawn from the
+posterior of each set of data that an evidence is of and from a wider one, are shared out in folds; a surface
+is taught by all stages and all folds but one, and what its likelihood is off at the points of that one, by
+their own patients, corrects it. So nothing rests on a surface being right; a good one makes the error small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from harness.calibration.declared import Calibration
 from harness.calibration.likelihood import log_of_any_trial
@@ -31,7 +32,7 @@ TARGETS = ("all", "responses", "responses_without_50")
 FOLDS = 4
 
 HELD = 8192
-"""Draws of the first posterior on which the evidences of surfaces are compared."""
+"""Draws like fresh points on which the evidences of surfaces are compared."""
 
 
 @dataclass(frozen=True)
@@ -44,32 +45,63 @@ class Corrected:
 
 @dataclass(frozen=True)
 class Taught:
-    """A first surface, the draws that are weighted on it, and the patients who taught it."""
+    """A first surface, what is observed, the draws that are weighted on it, and the patients who taught it.
+
+    Fresh points are drawn from it, a quarter each from its posteriors of :data:`TARGETS`, and of all data
+    with the root of their likelihood. That is wider than the first: points that the surface takes for
+    unlikely, and errs, are still drawn, and have less weight.
+    """
 
     surface: Surface
+    observed: ObservedResponses
     weighted: Weighted
     draws: np.ndarray
     stages: tuple[SimulatedPoints, ...]
 
+    @cached_property
+    def chances(self) -> np.ndarray:
+        """Of each draw to be a fresh point, (draws,), summing to 1."""
+        return np.mean([softmax(each) for each in self._log_likelihoods], axis=0)
 
-def correct(
-    declared: Calibration, first: Taught, fresh: SimulatedPoints, observed: ObservedResponses, seed: int
-) -> dict[str, Corrected]:
-    """Evidence of each of :data:`TARGETS`, from `fresh` points of the first posterior.
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Of fresh points among `points` of the prior, (points,), whatever effect of a trial they met."""
+        found = self.surface(points)
+        parts = [
+            log_of_any_trial(of, *found, seen, power) - logsumexp(every)
+            for (of, seen, power), every in zip(self._drawn_by, self._log_likelihoods, strict=True)
+        ]
+        return logsumexp(parts, axis=0) + np.log(len(self.draws) / len(parts))
 
-    A point counts by its likelihood over that of the first surface, from which it was drawn. The mean of this
-    is the evidence over that of the first surface. That of the surface of its fold in its place has a mean
-    that is known; the ratio of both means times what is known varies far less than the first.
+    @property
+    def _drawn_by(self) -> list[tuple[Calibration, ObservedResponses, float]]:
+        data = _data(self.surface.declared, self.observed)
+        return [*((*data[name], 1.0) for name in TARGETS), (*data[TARGETS[0]], 0.5)]
+
+    @cached_property
+    def _log_likelihoods(self) -> list[np.ndarray]:
+        """Of the draws by each posterior, (draws,)."""
+        return [
+            power * weigh_anew(of, self.weighted, seen).log_likelihood for of, seen, power in self._drawn_by
+        ]
+
+
+def correct(first: Taught, fresh: SimulatedPoints, seed: int) -> dict[str, Corrected]:
+    """Evidence of each of :data:`TARGETS`, of `fresh` points drawn by :attr:`Taught.chances`.
+
+    A point counts by its likelihood over its density; the mean of this is the evidence. The likelihood by the
+    surface of its fold in its place has a mean that is known; the ratio of both means times what is known
+    varies far less than the first.
     """
-    data = _data(declared, observed)
-    drawn_from = log_of_any_trial(declared, *first.surface(fresh.points), observed)
+    declared = first.surface.declared
+    data = _data(declared, first.observed)
+    drawn_from = first.log_density(fresh.points)
     every = np.arange(len(fresh.points))
     folds = [every[k::FOLDS] for k in range(min(FOLDS, len(every)))]
     known = {name: np.empty(len(every)) for name in TARGETS}
     for fold in folds:
         rest = fresh.take(np.setdiff1d(every, fold))
         surface = fit_surface(declared, *first.stages, *([rest] if len(rest.points) else []))
-        evidences = _evidences(declared, first, surface, observed, seed)
+        evidences = _evidences(first, surface, seed)
         at_points = surface(fresh.points[fold])
         for name, (of, seen) in data.items():
             known[name][fold] = log_of_any_trial(of, *at_points, seen) - evidences[name]
@@ -118,18 +150,13 @@ def _data(
     )
 
 
-def _evidences(
-    declared: Calibration, first: Taught, surface: Surface, observed: ObservedResponses, seed: int
-) -> dict[str, float]:
-    """Log evidence of each target on a surface, from draws of the widest posterior of the first one."""
-    without = observed.without(LOWEST)
-    base = weigh_anew(declared, first.weighted, without).responses
-    rng = np.random.default_rng(seed)
-    picked = rng.choice(len(base), HELD, p=np.exp(base - logsumexp(base)))
-    found = weigh(declared, surface, first.draws[picked], observed)
-    each = (found.log_likelihood, found.responses, weigh_anew(declared, found, without).responses)
-    total = logsumexp(base) - np.log(len(base))
+def _evidences(first: Taught, surface: Surface, seed: int) -> dict[str, float]:
+    """Log evidence of each target on a surface, from draws like fresh points."""
+    chances = first.chances
+    picked = np.random.default_rng(seed).choice(len(chances), HELD, p=chances)
+    found = weigh(surface.declared, surface, first.draws[picked], first.observed)
+    density = np.log(chances[picked]) + np.log(len(chances))
     return {
-        name: float(total + logsumexp(of - base[picked]) - np.log(HELD))
-        for name, of in zip(TARGETS, each, strict=True)
+        name: float(logsumexp(weigh_anew(of, found, seen).log_likelihood - density) - np.log(HELD))
+        for name, (of, seen) in _data(surface.declared, first.observed).items()
     }

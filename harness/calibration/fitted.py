@@ -1,12 +1,14 @@
-"""One candidate from its prior to its posterior, in three stages of simulation; one benchmark, in none.
+"""One candidate from its prior to its posterior, in rounds of simulation; one benchmark, in none.
 
-Promise: points of the prior teach a first surface, points of the posterior on it the next one; points of the
-posterior on that are simulated anew, correct the evidence, and teach the final one. Each stage has draws of
-its own.
+Promise: points of the prior teach a first surface, points of the posterior on it the next one, and so on by
+round. Those of the last round are simulated anew, correct the evidence, and teach the final surface; no other
+points correct it. How many rounds there are is declared, so that none ends when its error pleases. Each stage
+has draws of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +33,7 @@ PART = 16
 
 @dataclass(frozen=True)
 class Fresh:
-    """Points of a first posterior that were simulated anew.
+    """Points of the last round.
 
     Attributes
     ----------
@@ -40,8 +42,8 @@ class Fresh:
     cumulative
         Probability of a class or a better one, from these patients alone, (points, doses, classes - 1).
     log_ratio
-        Their log likelihood from these patients less that of the surface they were drawn from, either one
-        averaged over effects of a trial, so that none of the difference is that of a single effect.
+        Their log likelihood from these patients, averaged over effects of a trial, so that none of it is that
+        of a single effect, less the log density that they were drawn with.
     evidence
         Log evidence of each set of data, corrected by these points.
     """
@@ -85,30 +87,37 @@ def fit_candidate(
 ) -> Fitted:
     """Fit a candidate; simulations in the folder `kept` are not run again."""
     dimensions, seed = len(declared.priors(name)), declared.seed
+    draws = draw_prior(dimensions, size.draws, seed + 1)
 
     def run(points: np.ndarray, patients: int, stage: str) -> SimulatedPoints:
         return simulate(declared, name, points, patients, stage, executor, progress, kept)
 
+    def teach(stages: Sequence[SimulatedPoints]) -> Taught:
+        surface = fit_surface(declared, *stages)
+        return Taught(surface, observed, weigh(declared, surface, draws, observed), draws, tuple(stages))
+
+    def anew(picked: np.ndarray) -> list[SimulatedPoints]:
+        before = len(stages) - 2
+        parts = [draws[picked[i : i + PART], :-1] for i in range(0, len(picked), PART)]
+        return [run(part, size.fresh_patients, f"fresh_{before + i}") for i, part in enumerate(parts)]
+
     room = 1 << int(np.ceil(np.log2(size.points)))
-    prior = run(draw_prior(dimensions, room, seed)[: size.points, :-1], size.patients, "prior")
-    draws = draw_prior(dimensions, size.draws, seed + 1)
-    first = weigh(declared, fit_surface(declared, prior), draws, observed)
-    picked = np.random.default_rng(seed).choice(len(draws), size.points, p=first.weights)
-    near = run(draws[picked, :-1], size.patients, "posterior")
-    surface = fit_surface(declared, prior, near)
-    taught = Taught(surface, weigh(declared, surface, draws, observed), draws, (prior, near))
-    picked = np.random.default_rng(seed + 2).choice(len(draws), size.fresh, p=taught.weighted.weights)
-    parts = [picked[i : i + PART] for i in range(0, len(picked), PART)]
-    anew = [run(draws[part, :-1], size.fresh_patients, f"fresh_{i}") for i, part in enumerate(parts)]
-    fresh = _compare(declared, taught, joined(anew), observed)
-    surface = fit_surface(declared, prior, near, *anew)
-    weighted = weigh(declared, surface, draws, observed)
-    stages = (prior, near, *anew)
+    stages = [run(draw_prior(dimensions, room, seed)[: size.points, :-1], size.patients, "prior")]
+    picked = np.random.default_rng(seed).choice(len(draws), size.points, p=teach(stages).weighted.weights)
+    stages.append(run(draws[picked, :-1], size.patients, "posterior"))
+    rng = np.random.default_rng(seed + 2)
+    for count in size.fresh[:-1]:
+        stages += anew(rng.choice(len(draws), count, p=teach(stages).weighted.weights))
+    first = teach(stages)
+    last = anew(rng.choice(len(draws), size.fresh[-1], p=first.chances))
+    fresh = _compare(first, joined(last), seed + 7)
+    stages += last
+    taught = teach(stages)
     notes = tuple(f"{name}: {note}" for stage in stages for note in stage.notes)
     runs = sum(stage.classes.size for stage in stages)
     failed = sum(stage.failed for stage in stages)
-    label = declared.candidate(name).label
-    return Fitted(name, label, dimensions, draws, weighted, surface, fresh, runs, failed, notes)
+    label, weighted = declared.candidate(name).label, taught.weighted
+    return Fitted(name, label, dimensions, draws, weighted, taught.surface, fresh, runs, failed, notes)
 
 
 def fit_benchmark(declared: Calibration, name: str, size: Sizes, observed: ObservedResponses) -> Fitted:
@@ -118,11 +127,9 @@ def fit_benchmark(declared: Calibration, name: str, size: Sizes, observed: Obser
     return Fitted(name, BENCHMARKS[name], numbers, draws, benchmark(name, declared, draws, observed))
 
 
-def _compare(
-    declared: Calibration, first: Taught, simulated: SimulatedPoints, observed: ObservedResponses
-) -> Fresh:
+def _compare(first: Taught, simulated: SimulatedPoints, seed: int) -> Fresh:
+    declared = first.surface.declared
     cumulative, progressed = fresh_probabilities(declared, simulated, first.surface)
-    seen = log_of_any_trial(declared, cumulative, progressed, observed)
-    ratio = seen - log_of_any_trial(declared, *first.surface(simulated.points), observed)
-    evidence = correct(declared, first, simulated, observed, declared.seed + 7)
-    return Fresh(simulated, cumulative, ratio, evidence)
+    seen = log_of_any_trial(declared, cumulative, progressed, first.observed)
+    ratio = seen - first.log_density(simulated.points)
+    return Fresh(simulated, cumulative, ratio, correct(first, simulated, seed))

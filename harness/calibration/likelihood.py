@@ -82,9 +82,13 @@ def log_medians(progressed: np.ndarray, declared: Calibration, observed: Observe
 
 
 def log_of_any_trial(
-    declared: Calibration, cumulative: np.ndarray, progressed: np.ndarray, observed: ObservedResponses
+    declared: Calibration,
+    cumulative: np.ndarray,
+    progressed: np.ndarray,
+    observed: ObservedResponses,
+    power: float = 1.0,
 ) -> np.ndarray:
-    """Log likelihood of responses and medians, averaged over effects of a trial, (points,).
+    """Log likelihood of responses and medians to a power, averaged over effects of a trial, (points,).
 
     `cumulative` is (points, doses, classes - 1), `progressed` as in :func:`log_medians`. Effects are the
     middles of `EFFECTS` equal parts of the normal.
@@ -92,8 +96,9 @@ def log_of_any_trial(
     places = [declared.doses.index(dose) for dose in observed.doses]
     effects = declared.block.trial_sd * norm.ppf((np.arange(EFFECTS) + 0.5) / EFFECTS)
     at = cumulative[:, places]
-    each = [log_responses(probabilities(at, e, declared.lapse), observed.counts) for e in effects]
-    return logsumexp(each, axis=0) - np.log(EFFECTS) + log_medians(progressed, declared, observed)
+    each = [power * log_responses(probabilities(at, e, declared.lapse), observed.counts) for e in effects]
+    medians = log_medians(progressed, declared, observed)
+    return logsumexp(each, axis=0) - np.log(EFFECTS) + power * medians
 
 
 def _shares(median: Median, declared: Calibration, observed: ObservedResponses) -> np.ndarray:

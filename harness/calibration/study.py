@@ -69,9 +69,7 @@ class Calibrate(OfCandidates):
 
     def size(self) -> int:
         declared = self.read()
-        size = declared.size(self.budget)
-        each = 2 * size.points * size.patients + size.fresh * size.fresh_patients
-        return each * len(declared.doses) * len(self.names(declared))
+        return declared.size(self.budget).runs * len(declared.doses) * len(self.names(declared))
 
     def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
         """Fit, compare and predict.

@@ -188,7 +188,7 @@ def test_the_predictive_probability_without_a_trial_effect_is_that_of_the_table(
     assert error == pytest.approx(0, abs=1e-6)
 
 
-TINY = {"points": 8, "patients": 4, "draws": 256, "fresh": 2, "fresh_patients": 4}
+TINY = {"points": 8, "patients": 4, "draws": 256, "fresh": [3, 2], "fresh_patients": 4}
 
 
 @pytest.fixture(scope="module")
@@ -293,18 +293,40 @@ def test_what_is_known_takes_what_both_share_out_of_an_evidence():
     assert both.value == pytest.approx(2, abs=4 * both.error)
 
 
-@pytest.mark.parametrize("offset", [0.0, 0.6])
-def test_an_evidence_is_that_of_the_truth_whatever_the_first_surface_is(declared, observed, offset):
-    """Patients of a logistic law, against its own mean over the prior; one surface has an intercept off."""
-    many = ObservedResponses(observed.doses, np.array([[8, 0, 0, 4, 0]] * 4))
+def first_posterior(declared, many, place, offset):
+    """One on a surface of a logistic law, of which a coefficient of response is off."""
     draws = draw_prior(2, 1 << 14, 12)
     prior, _ = logistic_patients(declared, draws[:300, :-1], 40, 13)
-    first = fit_surface(declared, prior)
-    first.response[0] += offset
-    weighted = weigh(declared, first, draws, many)
-    picked = np.random.default_rng(14).choice(len(draws), 48, p=weighted.weights)
+    surface = fit_surface(declared, prior)
+    surface.response[place] += offset
+    return Taught(surface, many, weigh(declared, surface, draws, many), draws, (prior,))
+
+
+def test_fresh_points_have_the_density_that_they_are_told_to_have(declared):
+    many = ObservedResponses((50e6, 150e6, 450e6, 800e6), np.array([[8, 0, 0, 4, 0]] * 4))
+    first = first_posterior(declared, many, 0, 0.0)
+    density = np.exp(first.log_density(first.draws[:, :-1])) / len(first.draws)
+    assert first.chances.sum() == pytest.approx(1)
+    assert density.sum() == pytest.approx(1, abs=0.01)
+    for power in (1, 2):
+        moments = [share @ first.draws[:, :-1] ** power for share in (first.chances, density)]
+        assert moments[0] == pytest.approx(moments[1], abs=0.01)
+    alone = declared.model_copy(update={"medians": {}})
+    for of, seen in ((declared, many), (alone, many), (alone, many.without(50e6))):
+        asked = weigh_anew(of, first.weighted, seen).weights
+        assert (asked <= 4.001 * first.chances).all(), "no point of any posterior is rarer than a quarter"
+
+
+@pytest.mark.parametrize(("place", "offset"), [(0, 0.0), (0, 0.6), (1, -0.5), (4, 0.3)])
+def test_an_evidence_is_that_of_the_truth_whatever_the_first_surface_is(declared, observed, place, offset):
+    """Patients of a logistic law, against its own mean over the prior; a coefficient is off: the intercept,
+    that of a coordinate, and that of its square, by which a tail is taken for less likely than it is."""
+    many = ObservedResponses(observed.doses, np.array([[8, 0, 0, 4, 0]] * 4))
+    first = first_posterior(declared, many, place, offset)
+    draws = first.draws
+    picked = np.random.default_rng(14).choice(len(draws), 48, p=first.chances)
     fresh, _ = logistic_patients(declared, draws[picked, :-1], 400, 15)
-    found = correct(declared, Taught(first, weighted, draws, (prior,)), fresh, many, 16)
+    found = correct(first, fresh, 16)
     _, truth = logistic_patients(declared, draws[:, :-1], 1, 17)
     alone = declared.model_copy(update={"medians": {}})
     cumulative = np.stack([truth, truth, truth, np.ones_like(truth)], axis=-1)
@@ -317,11 +339,12 @@ def test_an_evidence_is_that_of_the_truth_whatever_the_first_surface_is(declared
 
 def test_fresh_points_are_kept_in_parts_and_an_interruption_costs_the_last(small, tmp_path):
     declared = read_calibration(Path(small.declared))
-    size = declared.size("tiny").model_copy(update={"fresh": PART + 2})
+    size = declared.size("tiny").model_copy(update={"fresh": (3, PART + 2)})
     given = (declared, "waning", size, read_observed(declared), Serial(), None, tmp_path)
     whole = fit_candidate(*given)
-    assert whole.fresh.simulated.classes.shape[0] == PART + 2
-    last = tmp_path / "waning_fresh_1.npz"
+    assert whole.fresh.simulated.classes.shape[0] == PART + 2, "no point of an earlier round judges"
+    assert whole.runs == size.runs * len(declared.doses)
+    last = tmp_path / "waning_fresh_2.npz"
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     last.unlink()
     again = fit_candidate(*given)
