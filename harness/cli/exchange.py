@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from harness.cli.options import (
     Doses,
     Model,
     Out,
+    Posterior,
     Readings,
     Regimen,
     Regimens,
@@ -23,6 +24,9 @@ from harness.cli.options import (
     parse_changes,
 )
 from harness.cli.studies import check_files, doses_of, run_study, say
+
+if TYPE_CHECKING:
+    from harness.exchange.use import Use
 
 __all__ = ["agree", "explore", "export"]
 
@@ -52,20 +56,31 @@ def export(
     ] = None,
 ) -> None:
     """Write a model in the format of another tool, with its values and doses in it."""
-    from harness.archives.export import default_path
-    from harness.archives.export import export as write
+    given = {"changes": set_, "readings": reading, "condition": condition, "until": until}
+    _write(_use(model, (regimens, regimen, dose), given), format_, out)
+
+
+def _use(model: str, doses: tuple[Path | None, str | None, list[str] | None], given: dict[str, Any]) -> Use:
+    """What a command was asked for, checked; `doses` are those of a file, its name there, and those given."""
     from harness.exchange.use import use_of
     from harness.models.catalog import select
 
-    use = use_of(
-        model, doses=doses_of(select(model, reading or [], condition).card.symbols, regimens, regimen, dose),
-        changes=parse_changes(set_ or []), readings=reading or [],
-        condition=condition, until=until,
-    )  # fmt: skip
+    readings = given["readings"] or []
+    symbols = select(model, readings, given["condition"]).card.symbols
+    changes = parse_changes(given["changes"] or [])
+    found = doses_of(symbols, *doses)
+    return use_of(model, doses=found, **{**given, "readings": readings, "changes": changes})
+
+
+def _write(use: Use, format_: str, out: Path | None) -> Path:
+    """Write a use and say where; by default the name is that of the model."""
+    from harness.archives.export import default_path, export
+
     say(use.notes)
     path = out or default_path(use, format_)
-    write(use, format_, path)
+    export(use, format_, path)
     print(f"{format_}: {path}")
+    return path
 
 
 def explore(
@@ -76,6 +91,7 @@ def explore(
     set_: Changes = None,
     reading: Readings = None,
     condition: Condition = None,
+    posterior: Posterior = None,
     until: Until = None,
     out: Annotated[
         Path | None,
@@ -84,11 +100,13 @@ def explore(
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write a page with sliders that simulates a model in the browser: one file, no network."""
-    export(model, "html", dose, regimens, regimen, set_, reading, condition, until, out)
+    given = {"changes": set_, "readings": reading, "condition": condition, "until": until}
+    use = _use(model, (regimens, regimen, dose), {**given, "posterior": posterior})
+    path = _write(use, "html", out)
     if open_:
         import webbrowser
 
-        webbrowser.open((out or Path(f"{Path(model).stem}.html")).resolve().as_uri())
+        webbrowser.open(path.resolve().as_uri())
 
 
 def agree(

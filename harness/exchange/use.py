@@ -19,12 +19,13 @@ from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.design import single
+from harness.simulation.draws import choose_draws
 from harness.simulation.engine import Engine, Status
 from harness.simulation.plan import plan
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen
 
-__all__ = ["Use", "plain_id", "use_of"]
+__all__ = ["DrawnFrom", "Use", "plain_id", "use_of"]
 
 
 READ_OUT = ("parameter", "species", "compartment", "reaction")
@@ -32,14 +33,31 @@ READ_OUT = ("parameter", "species", "compartment", "reaction")
 
 
 @dataclass(frozen=True)
+class DrawnFrom:
+    """The posterior that virtual patients of a use are drawn from, as it was asked for.
+
+    `model`, `readings` and `changes` are those it was asked of; the use has them and what comes with it.
+    """
+
+    posterior: str
+    model: str
+    readings: tuple[str, ...]
+    changes: Mapping[str, str | float]
+
+
+@dataclass(frozen=True)
 class Use:
-    """One use of a model to `until`; `regimen` is in absolute amounts, None for the model's own dose."""
+    """One use of a model to `until`; `regimen` is in absolute amounts, None for the model's own dose.
+
+    `drawn` says what its virtual patients are drawn from, where that is no published variability.
+    """
 
     card: ModelCard
     changes: Mapping[str, float]
     regimen: Regimen | None
     until: float
     notes: tuple[str, ...] = ()
+    drawn: DrawnFrom | None = None
 
     @property
     def symbols(self) -> SymbolTable:
@@ -92,22 +110,30 @@ def use_of(
     readings: str | Sequence[str] = (),
     condition: str | None = None,
     until: str | float | None = None,
+    posterior: str | None = None,
 ) -> Use:
     """Check a use of a model; the arguments are those of :func:`~harness.simulation.simulate.simulate`.
+
+    `posterior` is the name of a reading with stored draws, which is then chosen too, or a .csv of draws.
 
     Raises
     ------
     InputError
         One line, when anything given is wrong.
     """
-    selection = select(model, readings, condition)
+    chosen = (readings,) if isinstance(readings, str) and readings else tuple(readings)
+    drawn = None
+    if posterior is not None:
+        drawn = DrawnFrom(posterior, model, chosen, dict(changes or {}))
+        chosen, _ = choose_draws(model, chosen, posterior)
+    selection = select(model, chosen, condition)
     planned = plan(selection, single(), trajectories=True, doses=doses, changes=changes, until=until)
     study = planned.study
     values = dict(study.fixed)
     given = study.regimen
     if given is not None:
         given = given.absolute(values.pop(study.program.target.parameter, study.default_dose))
-    return Use(selection.card, values, given, study.end, planned.notes)
+    return Use(selection.card, values, given, study.end, planned.notes, drawn)
 
 
 def plain_id(name: str) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from harness.analysis.response import FIRST_VISIT, criteria
+from harness.declarations import declare
 from harness.errors import InputError
 from harness.exchange.use import Use, plain_id
 from harness.explorer.model import Facts
@@ -24,6 +26,7 @@ from harness.models.units import convert, counts, readable
 from harness.simulation.design import random_effects
 from harness.simulation.regimen import Dose
 from harness.simulation.times import default_times, parse_times
+from harness.studies.population import Population
 from harness.studies.virtual_patients import CHANGE
 from harness.validation.spec import panel_names, read_panel
 
@@ -75,7 +78,7 @@ def page_facts(use: Use) -> Facts:
         "endpoints": list(_endpoints(card)),
         "data": list(_data(card)),
         "response": _response(symbols),
-        "patients": _patients(card),
+        "patients": _patients(use),
         "colours": COLOURS,
     }
 
@@ -226,19 +229,41 @@ def _response(symbols: SymbolTable) -> Facts | None:
     }
 
 
-def _patients(card: ModelCard) -> Facts | None:
-    """Random effects of virtual patients: those of `cart population` with its own seed."""
+def _patients(use: Use) -> Facts | None:
+    """What each virtual patient has over the typical one, as logarithms: those of `cart population`."""
+    card = use.card
     if is_path(card.id) or card.dose is None or CHANGE not in card.symbols or not omegas_of(card):
         return None
-    omegas = omegas_of(card)
-    drawn = random_effects(dict.fromkeys(omegas, 1.0), omegas, PATIENTS, SEED).table
+    drawn = _drawn(use)
     month = convert(1.0, "month", card.symbols.time_unit, "month")
     return {
-        "names": list(omegas),
-        "omegas": list(omegas.values()),
+        "names": list(drawn),
         "effects": [[float(f"{x:.6f}") for x in row] for row in np.log(drawn.to_numpy()).tolist()],
+        "model": use.drawn.model if use.drawn else card.id,
+        "posterior": use.drawn.posterior if use.drawn else None,
         "doses": DOSES,
         "month": month,
         "months": FOLLOWED,
         "seed": SEED,
     }
+
+
+def _drawn(use: Use) -> pd.DataFrame:
+    """Parameters of virtual patients over those of the use, a column each that is not the same for all."""
+    if use.drawn is None:
+        omegas = omegas_of(use.card)
+        return random_effects(dict.fromkeys(omegas, 1.0), omegas, PATIENTS, SEED).table
+    asked = use.drawn
+    study = declare(
+        Population,
+        model=asked.model,
+        readings=asked.readings,
+        changes={name: str(value) for name, value in asked.changes.items()},
+        posterior=asked.posterior,
+        patients=PATIENTS,
+        doses=DOSES,
+        seed=SEED,
+    )
+    table = study.patients_design(PATIENTS).table
+    over = table / pd.Series({name: use.changes.get(name, use.symbols[name].value) for name in table})
+    return over.loc[:, ((over - 1).abs() > 1e-9).any()]

@@ -124,10 +124,10 @@ return parts;
 """
 
 
-def compare_patients(patients, model="clinical"):
+def compare_patients(patients, model="clinical", **given):
     doses = (50e6, 450e6)
-    found = ask(WORK, {"patients": patients, "doses": doses}, model)
-    study = Population(kind="population", model=model, patients=patients, doses=doses)
+    found = ask(WORK, {"patients": patients, "doses": doses}, use_of(model, **given))
+    study = Population(kind="population", model=model, patients=patients, doses=doses, **given)
     runs = study.run(Serial()).tables["runs"].sort_values(["patient", "dose"])
     names = facts(model)["response"]["names"]
     rule = study.rule
@@ -142,6 +142,26 @@ def compare_patients(patients, model="clinical"):
 
 def test_virtual_patients_are_those_of_the_population():
     compare_patients(5)
+
+
+def test_virtual_patients_of_a_posterior_are_those_of_the_population_that_draws_from_it():
+    compare_patients(3, posterior="calibrated", changes={"Ag_tumor": "9000"})
+
+
+def test_the_command_of_patients_who_are_drawn_names_the_posterior_and_what_is_the_same_for_all():
+    use = use_of("clinical", posterior="calibrated")
+    body = """
+    const settings = atStart();
+    const first = populationCommand(settings);
+    Object.assign(settings.values, asked);
+    return [first, populationCommand(settings)];
+    """
+    first, then = ask(body, {"Ag_tumor": 9000, "K_g": 0.01, "K_12": 2}, use)
+    assert first.startswith("cart population --model clinical --posterior calibrated --dose 5e7 ")
+    assert first.endswith(f"--patients {PATIENTS}")
+    assert "--set" not in first
+    assert then.replace(" --set Ag_tumor=9000", "") == first
+    assert "draw of the posterior calibrated" in page_text(use)
 
 
 @pytest.mark.slow

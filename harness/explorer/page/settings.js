@@ -50,7 +50,8 @@ const differing = ({ values }) =>
   FACTS.settings.filter(({ id, value }) => values[id] !== value).map(({ id }) => [id, fullNumber(values[id])]);
 
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-const setOptions = (settings) => differing(settings).flatMap(([id, x]) => ["--set", `${id}=${x}`]);
+const setOption = ([id, x]) => ["--set", `${id}=${x}`];
+const setOptions = (settings) => differing(settings).flatMap(setOption);
 const doseOptions = (texts) => texts.flatMap((text) => ["--dose", quoted(text)]);
 
 function simulateCommand(settings) {
@@ -60,9 +61,14 @@ function simulateCommand(settings) {
 }
 
 function populationCommand(settings) {
-  const { doses, effects } = FACTS.patients;
-  const options = [...doseOptions(doses.map(fullNumber)), ...setOptions(settings), "--patients", effects.length];
-  return ["cart population --model", quoted(FACTS.id), ...options].join(" ");
+  const { doses, effects, model, names, posterior } = FACTS.patients;
+  const start = atStart().values;
+  // What is drawn has no value for all, and a reading that comes with the draws needs none of its own.
+  const said = ([id]) => !posterior || (settings.values[id] !== start[id] && !names.includes(id));
+  const changes = differing(settings).filter(said).flatMap(setOption);
+  const from = posterior ? ["--posterior", quoted(posterior)] : [];
+  const options = [...from, ...doseOptions(doses.map(fullNumber)), ...changes, "--patients", effects.length];
+  return ["cart population --model", quoted(model), ...options].join(" ");
 }
 
 function pythonCall(settings) {
