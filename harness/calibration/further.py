@@ -30,6 +30,9 @@ __all__ = ["FURTHER", "best_candidate", "further_studies", "is_kept", "keep"]
 FURTHER = "dose/further.yaml"
 """File of the project's own, within ``validation/``."""
 
+NUMBERS = "numbers"
+"""Table of the numbers of a study, such as the shares of a map."""
+
 KEY = "key"
 """File that says what the tables beside it rest on."""
 
@@ -107,10 +110,12 @@ def is_kept(study: StudyDeclaration, calibrated: Path, folder: Path) -> bool:
 
 
 def keep(study: StudyDeclaration, outcome: Outcome, calibrated: Path, folder: Path) -> None:
-    """Write the tables of a study, and its key when they are all there."""
+    """Write the tables of a study, its numbers, and its key when they are all there."""
     folder.mkdir(exist_ok=True)
     (folder / KEY).unlink(missing_ok=True)
     for name in outcome.tables:
         write_table(outcome.written(name), folder / f"{name}.csv")
+    numbers = pd.DataFrame({"number": outcome.numbers.keys(), "value": outcome.numbers.values()})
+    write_table(numbers, folder / f"{NUMBERS}.csv")
     key = _key(study, calibrated)
     write_whole(folder / KEY, lambda place: place.write_text(key, encoding="utf-8"))

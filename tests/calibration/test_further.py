@@ -58,8 +58,11 @@ def test_a_study_is_kept_until_its_draws_are_other(calibrated, declared, tmp_pat
     study = study.model_copy(update={"patients": 10})
     out = tmp_path / "possible"
     assert not is_kept(study, calibrated, out)
-    keep(study, study.run(Serial()), calibrated, out)
+    outcome = study.run(Serial())
+    keep(study, outcome, calibrated, out)
     assert is_kept(study, calibrated, out)
+    numbers = pd.read_csv(out / "numbers.csv").set_index("number")["value"]
+    assert numbers.to_dict() == pytest.approx(dict(outcome.numbers), nan_ok=True)
     assert list(pd.read_csv(out / "checks.csv")["candidate"]) == ["waning", "divisions"]
     assert not is_kept(study.model_copy(update={"seed": 2}), calibrated, out)
     draws = calibrated / "draws_waning.csv"
