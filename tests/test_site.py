@@ -1,7 +1,7 @@
 """The pages of the site, without building it: each is in its contents, and its links lead somewhere."""
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import libsbml
 import pandas as pd
@@ -147,15 +147,17 @@ def test_a_block_after_a_sentence_that_names_no_file_is_none():
 
 
 @pytest.fixture
-def typed(tmp_path):
+def typed(tmp_path, monkeypatch):
     """Run a page of a project that has nothing in it; what went wrong, and the folder of the page."""
     for name in lines.COPIED:
         (tmp_path / "project" / name).mkdir(parents=True)
     page = tmp_path / "project" / "docs" / "page.md"
+    (tmp_path / "project" / "harness" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
 
     def run(text):
         page.write_text(text)
-        return lines.run_pages(tmp_path / "project", [page], tmp_path / "lines"), tmp_path / "lines" / "page"
+        return lines.run_pages(tmp_path / "project", [page], Path("lines")), tmp_path / "lines" / "page"
 
     return run
 
@@ -169,6 +171,7 @@ Then
     mkdir made
     python -c "open('made/two', 'w').write(open('word.txt').read())"
     python -c "raise SystemExit(open('made/two').read() != 'one\\n')"
+    python -P -c "import harness, os; raise SystemExit(harness.__path__ != [os.path.abspath('harness')])"
     python -c "raise SystemExit('not run')"  # hours
     python -c "raise SystemExit(1)"          # exit code 1: as it should
 """

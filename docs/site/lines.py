@@ -55,7 +55,7 @@ def pages_that_warn(site: Path) -> Iterator[str]:
 
 def run_pages(root: Path, pages: Iterable[Path], folder: Path) -> list[str]:
     """Run the lines of pages, each page in a folder of its own under one; what went wrong."""
-    runs = [_Page(root, page, folder / page.stem) for page in pages]
+    runs = [_Page(root, page, folder.resolve() / page.stem) for page in pages]
     with ThreadPoolExecutor(AT_ONCE) as executor:
         return [fault for faults in executor.map(lambda run: list(run.faults()), runs) for fault in faults]
 
