@@ -447,8 +447,11 @@ class Engine:
 
     def _reached(self) -> dict[str, float]:
         """The largest value of each state whose tolerance follows from it, in the run that has ended."""
-        names = {name for form in self._forms.values() for name in form.reached}
-        return {n: max(form.reached.get(n, 0.0) for form in self._forms.values()) for n in names}
+        found: dict[str, float] = {}
+        for form in self._forms.values():
+            for name, value in form.reached.items():
+                found[name] = max(found.get(name, 0.0), value)
+        return found
 
     def _give(self, form: Form, plain: Form, timeline: Timeline) -> dict[str, float]:
         """Add what a stop gives to the state of `form`, which `plain` takes over; return that state."""
