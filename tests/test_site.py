@@ -203,12 +203,13 @@ def test_a_line_that_warns_is_told(typed):
     assert "it warns" in faults[0]
 
 
-@pytest.fixture
-def panels(monkeypatch):
+@pytest.fixture(scope="module")
+def panels():
     """The panels, read once."""
     read = every_panel()
-    monkeypatch.setattr(evidence, "every_panel", lambda: read)
-    return read
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "every_panel", lambda: read)
+        yield read
 
 
 def test_what_is_reproduced_gives_every_target_and_every_row_of_the_ledger(panels):

@@ -6,6 +6,7 @@ thresholds stand there, before anything is scored.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -139,10 +140,16 @@ class PanelSpec(Declaration):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> PanelSpec:
+        names_of = cache(
+            lambda study: self.studies[study].number_names()
+        )  # of many numbers of one study once
         for place, target in enumerate(self.targets):
             if target.measure is not None:
                 try:
                     target.measure.check(self.curves, self.studies)
+                    for study, number in target.measure.numbers():
+                        if number not in names_of(study):
+                            raise unknown_name(f"number of study {study}", number, names_of(study))
                 except InputError as error:
                     raise FieldError(("targets", place, "measure"), f"{target.id}: {error}") from None
                 if target.threshold and (why := target.measure.fixed_by(target.evidence, self.studies)):

@@ -1,3 +1,4 @@
+import html
 import re
 from html.parser import HTMLParser
 
@@ -6,6 +7,7 @@ import pytest
 
 from harness.report.page import _number, page_tasks, render_page, write_page
 from harness.simulation.execute import Processes
+from harness.validation.ledger import read_ledger
 from harness.validation.suite import Verdict, run_panel
 
 
@@ -62,10 +64,23 @@ def test_each_set_of_axes_says_what_it_was_scored_against(page, results):
 
 
 def test_every_place_that_is_linked_is_on_the_page(page):
-    places = set(re.findall(r'<(?:section|tr) id="([^"]+)"', page))
+    places = set(re.findall(r'<(?:section|article) id="([^"]+)"', page))
     linked = set(re.findall(r'<a href="#([^"]+)"', page))
     assert linked <= places
     assert {"D01", "ledger", "glance", "fig3"} <= linked  # sentences and verdicts lead to rows of the ledger
+
+
+def test_each_row_of_the_ledger_says_what_is_done_and_what_each_way_to_read_it_scores(page, results):
+    known = {score.target.id: score for result in results for score in result.scores}
+    entries = dict(re.findall(r'<article id="(D\d\d)">(.*?)</article>', page, re.DOTALL))
+    assert list(entries) == list(read_ledger())
+    for name, row in read_ledger().items():
+        text = html.unescape(re.sub(r"<[^>]+>", "", entries[name]))
+        assert row.topic[1:] in text
+        assert row.choice in text
+        for way, ids in row.scored.items():
+            assert (f"<b>{html.escape(way)}</b>" in entries[name]) == any(id in known for id in ids)
+            assert all(known[id].target.statement in text for id in ids if id in known)
 
 
 def test_what_is_not_reproducible_and_what_is_not_met_are_never_one_number(page, results):

@@ -26,13 +26,17 @@ class Measure(Declaration, ABC):
         """Names of the studies that are read."""
         return ()
 
+    def numbers(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of a study and a number of it that are read."""
+        return ()
+
     def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:
         """Hold all names against what the panel declares, before anything runs.
 
         Raises
         ------
         InputError
-            When a curve, observable, study or number is unknown.
+            When a curve, observable or study is unknown.
         """
         for curve, observable in self.reads():
             if curve not in curves:

@@ -180,11 +180,8 @@ class Number(Measure):
     def studies(self) -> tuple[str, ...]:
         return (self.study,)
 
-    def check(self, curves: Mapping[str, Curve], studies: Mapping[str, StudyDeclaration]) -> None:
-        super().check(curves, studies)
-        names = studies[self.study].number_names()
-        if self.number not in names:
-            raise unknown_name(f"number of study {self.study}", self.number, names)
+    def numbers(self) -> tuple[tuple[str, str], ...]:
+        return ((self.study, self.number),)
 
     def fixed_by(self, evidence: str, studies: Mapping[str, StudyDeclaration]) -> str:  # noqa: ARG002 - one form of all measures
         fixed = self.number in studies[self.study].DECLARED
