@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -393,19 +393,14 @@ def _grid(
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep what CVODE writes to standard output and error, even with logging off, from the terminal."""
+    sink = os.open(os.devnull, os.O_WRONLY)
     kept = os.dup(1), os.dup(2)
     try:
-        os.dup2(_sink(), 1)
-        os.dup2(_sink(), 2)
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
         yield
     finally:
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
-        for descriptor in kept:
+        for descriptor in (sink, *kept):
             os.close(descriptor)
-
-
-@cache
-def _sink() -> int:
-    """Where nothing is kept; open for as long as the process, since every run writes there."""
-    return os.open(os.devnull, os.O_WRONLY)

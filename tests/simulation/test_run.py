@@ -126,7 +126,7 @@ def test_results_carry_units_design_and_status(reference):
 
 
 def test_a_run_that_fails_is_a_row_with_a_reason():
-    design = Design(pd.DataFrame({"dose": [150e6, 150e6, 150e6], "Tumor_0": [2.5e9, 0.0, 1e9]}))
+    design = Design(pd.DataFrame({"dose": [150e6, 150e6, 150e6], "P_m": [12.1, 1e300, 12.0]}))
     found = run(plan("clinical", design, until=60, at="28"))
     assert found["status"].to_numpy().tolist() == [Status.OK, Status.NOT_FINITE, Status.OK]
     assert found["reason"][1].item().endswith("is not finite at the start")

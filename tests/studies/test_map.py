@@ -76,9 +76,10 @@ def test_a_map_without_early_peaks_is_blank_and_draws():
 
 
 def test_failures_are_counted_and_told():
-    declared = Map(dose="1e8, 2e8", burden=Burden(low=0, high=50, points=3), until="60")
+    far = {10: "5e8 cells/L", 30: "1.5e9 cells/L", 50: "1e300 cells/L"}
+    declared = Map(dose="1e8, 2e8", burden=Burden(low=10, high=50, points=3, conversion=far), until="60")
     outcome = declared.run(Serial())
-    assert outcome.failed == outcome.numbers["failed"] == 2  # no tumour: its M-protein has no change
+    assert outcome.failed == outcome.numbers["failed"] == 2
     assert any("2 simulations failed" in note for note in outcome.notes)
     assert outcome.tables["map"]["Cmax"].isna().sum() == 2
     assert outcome.numbers["Cmax_share_burden"] > 0.9
