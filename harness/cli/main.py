@@ -184,7 +184,8 @@ def _run(arguments: list[str]) -> int:
         return _fail("whoever read the output has gone", 1)
     except OSError as error:
         sys.stdout = None
-        return _fail(error.strerror or str(error), 1)
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", 1)
 
 
 def _fail(message: str, code: int = 2) -> int:

@@ -103,7 +103,8 @@ class KeptParts:
         """Remove them all, when the work is complete; the folder goes where nothing else is in it."""
         for pattern in (f"*{SUFFIX}", f"{TEMPORARY}*", KEY, LOCK):  # until the last, nobody comes in
             for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # what is no file is nobody's part
+                    path.unlink()
         with contextlib.suppress(OSError):
             self.folder.rmdir()
         self.close()

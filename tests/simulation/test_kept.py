@@ -225,3 +225,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be made: Not a directory$"):
         kept(tmp_path / "file" / "parts")
+
+
+def test_a_folder_among_the_parts_is_in_nobodys_way(tmp_path):
+    (tmp_path / "work").mkdir()
+    with KeptParts(tmp_path / "work", "key", False, work="run", parts="chunks") as kept:
+        kept.put("one", b"content")
+        (tmp_path / "work" / "two.part").mkdir()
+        kept.clear()
+        assert [path.name for path in (tmp_path / "work").iterdir()] == ["two.part"]
