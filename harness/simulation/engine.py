@@ -407,7 +407,7 @@ class Engine:
                 put_out.append(just_before([stop]))
                 rows.append(block[-1:])
             if fresh:
-                state = self._give(form, plain, timeline)
+                state = self._give(form, plain, timeline, stop)
                 form = self._choose(plain, state, values, timeline, form)
                 regrowth.begin([state[name] for name in amounts])
                 timeline.switch_at(self._switches(plain, stop, timeline.end), after=stop)
@@ -453,12 +453,12 @@ class Engine:
                 found[name] = max(found.get(name, 0.0), value)
         return found
 
-    def _give(self, form: Form, plain: Form, timeline: Timeline) -> dict[str, float]:
+    def _give(self, form: Form, plain: Form, timeline: Timeline, stop: float) -> dict[str, float]:
         """Add what a stop gives to the state of `form`, which `plain` takes over; return that state."""
         state = form.state()
         state[self._program.target.species] += timeline.amount
         kept = {} if form is plain else form.kept()
-        plain.set_state({**kept, **state, **self._dosing(timeline)})
+        plain.set_state({**kept, **state, **self._dosing(timeline)}, None if form is plain else stop)
         return state
 
     def _own_dose(self, plain: Form) -> tuple[Dose, ...]:

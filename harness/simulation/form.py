@@ -346,8 +346,13 @@ class Form:
         places = self._species
         return {name: amounts[places[name]] if name in places else self._model[name] for name in self.held}
 
-    def set_state(self, state: Mapping[str, float]) -> None:
-        """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them."""
+    def set_state(self, state: Mapping[str, float], time: float | None = None) -> None:
+        """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them.
+
+        Where it is another form's, its `time` comes with it: rates and observables may read it.
+        """
+        if time is not None:
+            self._model.setTime(time)
         self._set({name: value for name, value in state.items() if name not in self._logged})
 
 

@@ -138,3 +138,23 @@ def test_an_extension_names_pools_of_its_own_that_are_solved_as_logarithms():
     assert solver.logarithms == (*base.solver.logarithms, "A")
     assert solver.exported_logarithms == base.solver.exported_logarithms
     assert load_card("clinical_divisions").solver.logarithms[-2:] == ("Div_b", "Div_t")
+
+
+def test_what_reads_the_time_or_the_clock_is_read_at_a_dose_as_it_is_after_it():
+    """Powers that are no whole numbers: of a time before the dose they would have no value."""
+    changes = {"h_wane": 3.3, "t_wane": "12 day", "t_lag": "2 day", "h_lag": 5.5}
+    names = ["k_exp", "begun", "lasting", "since", "t_last_dose", "cplx_per_cart"]
+    found = simulate(
+        "clinical_clocks", doses=["150e6@28", "2e8@60", "1e8@70 for 2"], changes=changes, until=80,
+        times="0,28,40,60,70,71,80", observables=names,
+    )  # fmt: skip
+    k_exp, begun, lasting, since, clock, ratio = (found[name].to_numpy() for name in names)
+    assert (found.attrs["status"], found.attrs["reason"]) == ("ok", "")
+    time = found.time.to_numpy()
+    np.testing.assert_array_equal(clock, np.select([time >= 70, time >= 60, time >= 28], [70, 60, 28], 0))
+    np.testing.assert_allclose(since, time - clock, atol=1e-9)
+    np.testing.assert_allclose(lasting, 1 / (1 + (since / 12) ** 3.3), rtol=1e-9)
+    np.testing.assert_allclose(begun, (since**5.5 + 1e-30) / (since**5.5 + 2**5.5 + 1e-30), rtol=1e-6)
+    symbols = load_card("clinical_clocks").symbols
+    right = symbols["K_exp_max"].value * begun * lasting * ratio / (symbols["EC50_exp"].value + ratio)
+    np.testing.assert_allclose(k_exp, right, rtol=1e-9)
