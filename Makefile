@@ -43,13 +43,14 @@ $(RUNS): pyproject.toml $(CONSTRAINTS)
 
 # petab-gui carries a benchmark problem of PEtab, which a test fits, and petabtests its test suite; what the windows of the one
 # and the checks of the other need is left out. Warnings are errors
-# in the tests, those of a module that is byte-compiled too: none may be left to be.
+# in the tests, those of a module that is byte-compiled too: none may be left to be. All cores do that, once everything is there, and
+# leave out the tests of other packages.
 $(READY): pyproject.toml $(CONSTRAINTS)
 	@test -n "$(INTERPRETER)"
 	$(INTERPRETER) -m venv $(VENV)
-	$(BIN)/python $(INSTALL) --editable '.[test]'
-	$(BIN)/python $(INSTALL) --no-deps petab-gui petabtests
-	-@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
+	$(BIN)/python $(INSTALL) --no-compile --editable '.[test]'
+	$(BIN)/python $(INSTALL) --no-compile --no-deps petab-gui petabtests
+	-@$(BIN)/python -m compileall -qq -j 0 -x 'site-packages/.*/tests/' $(VENV)/lib
 	@touch $@ $(RUNS)
 
 # What is byte-compiled is kept, and what packages do by then that warns is theirs.
