@@ -35,7 +35,7 @@ def models(names: Names = None) -> None:
 def _print_card(card: ModelCard) -> None:
     from harness.models.catalog import conditions
 
-    print(f"{card.id}: {card.title} ({card.figure})")
+    print(f"{card.id}: {card.title}" + (f" ({card.figure})" if card.figure else ""))
     for reading, declared in card.readings.items():
         print(f"  --reading {reading}: {declared.statement} [{declared.ledger}]")
     if card.conditions:

@@ -17,7 +17,7 @@ from pathlib import Path
 import libsbml
 import pint
 
-from harness.models.card import ModelCard
+from harness.models.card import ModelCard, repository
 from harness.models.card_faults import card_faults
 from harness.models.provenance import parameters_of, read_terms
 from harness.models.solver_form import ADDED
@@ -75,6 +75,11 @@ class Subject:
         return self.document.getModel()
 
 
+def _file_said(card: ModelCard, path: Path) -> str:
+    """Name of a file of a model: as built, or of what a user gave, which is run in another form."""
+    return path.name if path.parent == repository() / "sbml" else card.antimony_path.name
+
+
 class Check(ABC):
     """One question about one file."""
 
@@ -84,7 +89,8 @@ class Check(ABC):
 
     def run(self, subject: Subject) -> list[Issue]:
         name = type(self).__name__
-        return [Issue(name, severity, subject.path.name, text) for severity, text in self.findings(subject)]
+        file = _file_said(subject.card, subject.path)
+        return [Issue(name, severity, file, text) for severity, text in self.findings(subject)]
 
 
 class NotEmpty(Check):

@@ -145,6 +145,16 @@ def test_models_lists_readings_and_conditions(cart):
     assert "JeKo" in out
 
 
+def test_a_model_of_ones_own_goes_by_the_name_of_its_file(cart, tmp_path):
+    path = tmp_path / "own.ant"
+    path.write_text("model own()\n S = 1; k = 0.5; S' = -k*S\nend\n")
+    path.with_suffix(".yaml").write_text("title: What is lost\n")
+    assert cart("models", str(path))[1].splitlines()[0] == f"{path}: What is lost"
+    code, out, _ = cart("check", str(path))
+    assert code == 1
+    assert all(line.startswith("own.ant: ") for line in out.splitlines()[:-1])
+
+
 def test_build_check_and_check_are_clean(cart):
     assert cart("build", "--check")[0] == 0
     code, out, _ = cart("check")
