@@ -149,26 +149,26 @@ class Objective:
 
         A residual depends on its own prediction alone, so that one difference gives its derivatives for all.
         """
-        if near is self:
+        if not isinstance(near.simulations, Near):
             return self.differences(lambda at: self._rows_at(at, effects), x, free)
         seen, predicted = self.prepared.joined(self._every), near.predict(self._every, x, effects)
         model = self._model(self._every, x)
         by_prediction = near._by_predictions(lambda at: residuals(seen, model, at), model, predicted)
-        parameter = np.isin(free, self._parameters)
+        parameter, sized = (np.isin(free, places) for places in (self._parameters, self.prepared.in_sizes))
         found = np.zeros((2 * predicted.size + self._priors(x).size, free.size))
-        found[:, ~parameter] = self.differences(lambda at: near._rows_at(at, effects), x, free[~parameter])
-        slopes = self.differences(lambda at: near.predict(self._every, at, effects), x, free[parameter])
-        found[:, parameter] = np.concatenate([
-            *(row[:, np.newaxis] * slopes for row in by_prediction),
-            self.differences(self._priors, x, free[parameter]),
-        ])  # fmt: skip
-        both = np.isin(free, self.prepared.in_errors)
-        if both.any():
-            found[: 2 * predicted.size, both] += self.differences(
-                lambda at: np.concatenate(residuals(seen, near._model(self._every, at), predicted)),
-                x,
-                free[both],
-            )
+        points = self._points(self._every, x, effects)
+        moves = np.zeros((*points.shape, np.count_nonzero(parameter)))
+        moves[:, : len(self._parameters)] = np.equal.outer(self._parameters, free[parameter])
+        slopes = near.simulations.slopes(self._every, points, moves)
+        found[: 2 * predicted.size, parameter] = np.concatenate(
+            [row[:, np.newaxis] * slopes for row in by_prediction]
+        )
+        found[: 2 * predicted.size, sized] += self.differences(
+            lambda at: np.concatenate(residuals(seen, self._model(self._every, at), predicted)),
+            x,
+            free[sized],
+        )
+        found[2 * predicted.size :] = self.differences(self._priors, x, free)
         return found
 
     def value(self, x: np.ndarray) -> float:

@@ -43,14 +43,15 @@ def starting_points(prepared: Prepared, count: int) -> np.ndarray:
 
 
 def minimise(
-    objective: Objective, start: np.ndarray, free: np.ndarray, method: str, seed: int = 0
+    objective: Objective, start: np.ndarray, free: np.ndarray, method: str, seed: int = 0, enough: float = 0.0
 ) -> Minimum:
     """Minimise over the coordinates at the places `free`, the others held at `start`.
 
     `method` is least_squares (trust region), minimize (L-BFGS-B) or differential_evolution
-    (whose best point least_squares then refines).
+    (whose best point least_squares then refines). Least squares end where a step lowers the objective by less
+    than `enough`, or by a part of 1e-8 of the sum of squares.
     """
-    problem = _Problem(objective, np.array(start, float), free)
+    problem = _Problem(objective, np.array(start, float), free, enough)
     if not free.size:
         return Minimum(problem.start, objective.penalised(problem.start), True, "nothing is free")
     begin = problem.inside(problem.start[free])
@@ -64,8 +65,8 @@ def minimise(
 class _Problem:
     """The objective as a function of the values of its free coordinates."""
 
-    def __init__(self, objective: Objective, start: np.ndarray, free: np.ndarray) -> None:
-        self.objective, self.start, self.free = objective, start, free
+    def __init__(self, objective: Objective, start: np.ndarray, free: np.ndarray, enough: float) -> None:
+        self.objective, self.start, self.free, self.enough = objective, start, free, enough
         self.bounds = tuple(bound[free] for bound in objective.prepared.bounds)
         self.used = slice(None)
         if objective.prepared.loss != "linear":  # the rows of given standard deviations are constant
@@ -127,8 +128,20 @@ class _Problem:
     def least_squares(self, values: np.ndarray) -> optimize.OptimizeResult:
         """Trust region reflective; where it has not converged or nears a bound, dogbox goes on from there.
 
-        The first keeps inside the bounds and creeps towards an optimum on one; dogbox walks along it.
+        The first keeps inside the bounds and creeps towards an optimum on one; dogbox walks along it. What
+        begins on a bound, as neighbours of a point on one do, is held there first, if the objective falls
+        towards it; where it still does at the end, nothing is left to be walked.
         """
+        held, onto = self.pressed(values)
+        if held.any() and not held.all():
+            rest = _Problem(self.objective, self.full(onto), self.free[~held], self.enough)
+            inner = rest.least_squares(rest.inside(onto[~held]))
+            found = onto.copy()
+            found[~held] = inner.x
+            still, _ = self.pressed(found)
+            inner.x, values = found, self.inside(found)
+            if inner.success and still[held].all():
+                return inner
         found = self._trust_region(values, "trf", 60)
         low, high = self.bounds
         at_bound = np.minimum(found.x - low, high - found.x) < 1e-2 * self.spans(found.x)
@@ -137,10 +150,22 @@ class _Problem:
         further = self._trust_region(self.inside(found.x), "dogbox", 60)
         return further if further.cost <= found.cost else found
 
+    def pressed(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which coordinates are on a bound that the objective falls towards, and the point with these exactly
+        on it."""
+        (low, high), near = self.bounds, 1e-4 * self.spans(values)
+        at_low, at_high = values - low < near, high - values < near
+        if not (at_low | at_high).any():
+            return at_low, values
+        slope = self.gradient(values)
+        at_low, at_high = at_low & (slope > 0), at_high & (slope < 0)
+        return at_low | at_high, np.where(at_low, low, np.where(at_high, high, values))
+
     def _trust_region(self, values: np.ndarray, method: str, evaluations: int) -> optimize.OptimizeResult:
+        part = max(1e-8, self.enough / self.squares(values))
         return optimize.least_squares(
             self.scored_rows, values, self.scored_jacobian, self.bounds, method=method,
-            loss=self.objective.prepared.loss, x_scale="jac", ftol=1e-8, xtol=1e-6, gtol=1e-6,
+            loss=self.objective.prepared.loss, x_scale="jac", ftol=part, xtol=1e-6, gtol=1e-6,
             max_nfev=evaluations,
         )  # fmt: skip
 

@@ -310,10 +310,10 @@ class Prepared:
         return {}
 
     @cached_property
-    def in_errors(self) -> np.ndarray:
-        """Places of the parameters of the model that errors have a part of too, as in PEtab problems."""
+    def in_sizes(self) -> np.ndarray:
+        """Places of the coordinates that sizes of errors follow from, in PEtab problems of the model too."""
         every = set().union(*(e.additive.places | e.relative.places for e in self.errors))
-        return np.array(sorted(every & set(self.places("parameter").tolist())), int)
+        return np.array(sorted(every), int)
 
     def places(self, *kinds: str) -> np.ndarray:
         """Places of the coordinates of some kinds."""

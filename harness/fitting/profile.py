@@ -15,10 +15,13 @@ import numpy as np
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
 
-__all__ = ["DETERMINED", "NOT_DETERMINED", "ONE_SIDED", "Walk", "crossing", "verdict", "walk"]
+__all__ = ["DETERMINED", "ENOUGH", "NOT_DETERMINED", "ONE_SIDED", "Walk", "crossing", "verdict", "walk"]
 
 POINTS, REFINED = 24, 3
 """Points on one side at most, and those that are added around the crossing."""
+
+ENOUGH = 0.005
+"""Change of the objective within which a point of a profile is found: a thousandth of what it has to rise."""
 
 DETERMINED, ONE_SIDED, NOT_DETERMINED = "determined", "one-sided", "not determined"
 
@@ -59,7 +62,7 @@ def walk(objective: Objective, x: np.ndarray, place: int, sign: int, error: floa
             before, last = points[-2], points[-1]
             share = (at[place] - last[place]) / (last[place] - before[place])
             at[free] = np.clip(last[free] + share * (last[free] - before[free]), low[free], high[free])
-        found = minimise(objective, at, free, "least_squares")
+        found = minimise(objective, at, free, "least_squares", enough=ENOUGH)
         more = found.value - values[-1]
         if more > 0.6 * rise and step > 2e-3 * span and values[-1] < best + 0.5 * rise:
             step /= 3
@@ -75,7 +78,7 @@ def walk(objective: Objective, x: np.ndarray, place: int, sign: int, error: floa
             break
         right, share = crossed
         at = points[right - 1] + share * (points[right] - points[right - 1])
-        found = minimise(objective, at, free, "least_squares")
+        found = minimise(objective, at, free, "least_squares", enough=ENOUGH)
         points.insert(right, found.x)
         values.insert(right, found.value)
     return Walk(np.array(points), np.array(values), objective.runs, objective.failed)

@@ -17,7 +17,7 @@ from harness.fitting.kept import Nothing
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
 from harness.fitting.prepared import Prepared
-from harness.fitting.profile import walk
+from harness.fitting.profile import ENOUGH, walk
 from harness.identity import key_of
 from harness.simulation.execute import Executor, Processes
 from harness.simulation.kept import KeptParts
@@ -84,7 +84,7 @@ class MapRow:
             x = np.array(self.x)
             for i in way:  # outwards, each from the one before
                 x[[self.place, self.across]] = self.at, self.along[i]
-                found = minimise(objective, x, others, "least_squares")
+                found = minimise(objective, x, others, "least_squares", enough=ENOUGH)
                 x, values[i] = found.x.copy(), found.value
                 points[i] = found.x.tolist()
         return {
