@@ -142,12 +142,12 @@ class Design:
     def beyond(self, symbols: SymbolTable) -> dict[int, str]:
         """Rows of a checked design that were drawn where the model has no value, each with what is wrong."""
         found: dict[int, str] = {}
-        for name in dict.fromkeys(self.drawn):
+        names = list(dict.fromkeys(self.drawn))
+        for name, values in zip(names, self.values(names).T, strict=True):
             symbol = symbols[name.partition("@")[0]]
-            values = self.values([name])[:, 0]
-            bad = symbol.within.beyond(values) if symbol.within is not None else np.zeros(len(self), bool)
-            for row in np.flatnonzero(bad).tolist():
-                found.setdefault(row, f"{name}: {symbol.must}, not {values[row]:g} {symbol.unit}")
+            if symbol.within is not None:
+                for row in np.flatnonzero(symbol.within.beyond(values)).tolist():
+                    found.setdefault(row, f"{name}: {symbol.must}, not {values[row]:g} {symbol.unit}")
         return found
 
     def _parameter(self, name: str, values: pd.Series, symbols: SymbolTable) -> np.ndarray:
