@@ -24,8 +24,22 @@ import numpy as np
 from harness.errors import InputError
 from harness.models.intervals import Bounds
 from harness.models.mathml import COMPARISONS, TIME, Expression, names, read_math, tag
+from harness.models.ruled import mathematics
 
-__all__ = ["MOST", "Switches", "find_switches"]
+__all__ = [
+    "FOREVER",
+    "MOST",
+    "RATES_FROM",
+    "RATES_UNTIL",
+    "Switches",
+    "find_switches",
+    "hold_time",
+    "holds_time",
+    "slack",
+]
+
+RATES_FROM, RATES_UNTIL, RATES_TIME = "rates_from", "rates_until", "rates_time"
+"""Parameters that :func:`hold_time` adds: the stretch of time, and the time as rates read it."""
 
 MOST = 10_000
 """Switches in one run."""
@@ -35,6 +49,9 @@ PARTS = 16
 
 WIDTH = 1e-14
 """Share of the end of a run at which a time is known."""
+
+FOREVER = 1e300
+"""A time that no run reaches."""
 
 STEPS = ("floor", "ceiling", "abs")
 
@@ -126,6 +143,56 @@ def find_switches(sbml: str) -> Switches:
         return _Finder(model).switches()
     except RecursionError:
         raise InputError("a formula of time is nested too deeply") from None
+
+
+def slack(end: float) -> float:
+    """How near to a switch, in a run to `end`, it is not sure on which side of it a time lies."""
+    return 4 * WIDTH * end
+
+
+def hold_time(sbml: str) -> str:
+    """The same model, whose rules and rates read the time only within a stretch, and as at its ends beyond.
+
+    An integrator looks past the time at which it is to stop, and finds rates there that have switched. With
+    the stretch set to what lies between two switches (`RATES_FROM`, `RATES_UNTIL`) it finds those of the
+    stretch. A model with events is left as it is: their triggers may read what rules give.
+    """
+    if not holds_time(sbml):
+        return sbml
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
+    for own, value in ((RATES_FROM, -FOREVER), (RATES_UNTIL, FOREVER), (RATES_TIME, None)):
+        parameter = model.createParameter()
+        parameter.setId(own)
+        parameter.setConstant(False)
+        if value is not None:
+            parameter.setValue(value)
+    for element in mathematics(model):
+        if not isinstance(element, libsbml.Rule | libsbml.KineticLaw):
+            continue
+        math = element.getMath().deepCopy()
+        _read_held(math)
+        element.setMath(math)
+    rule = model.createAssignmentRule()
+    rule.setVariable(RATES_TIME)
+    after = f"piecewise({RATES_UNTIL}, time > {RATES_UNTIL}, time)"
+    rule.setMath(libsbml.parseL3Formula(f"piecewise({RATES_FROM}, time < {RATES_FROM}, {after})"))
+    return libsbml.writeSBMLToString(document)
+
+
+def holds_time(sbml: str) -> bool:
+    """Whether :func:`hold_time` does anything to a model: it has no events, and none of the new ids."""
+    taken = (f'id="{own}"' in sbml for own in (RATES_FROM, RATES_UNTIL, RATES_TIME))
+    return "<event " not in sbml and not any(taken)
+
+
+def _read_held(node: libsbml.ASTNode) -> None:
+    """Let a formula read the held time."""
+    if node.getType() == libsbml.AST_NAME_TIME:
+        node.setType(libsbml.AST_NAME)
+        node.setName(RATES_TIME)
+    for place in range(node.getNumChildren()):
+        _read_held(node.getChild(place))
 
 
 def _expanded(sbml: str) -> str:

@@ -390,6 +390,7 @@ class Engine:
                 inside = inside[apart(inside)]
             asked = inside if last else np.append(inside, stop)
             form.read_out(read, accuracy)
+            form.hold(*timeline.stretch(start, stop))
             block, seen = form.advance(start, stop, asked, regrowth.looks(start, stop))
             rates = np.full((len(seen), len(pools)), np.nan)
             rates[:, rated] = seen[:, second:third]
@@ -458,6 +459,7 @@ class Engine:
         state = form.state()
         state[self._program.target.species] += timeline.amount
         kept = {} if form is plain else form.kept()
+        plain.hold(*timeline.stretch(stop, np.inf))
         plain.set_state({**kept, **state, **self._dosing(timeline)}, None if form is plain else stop)
         return state
 

@@ -22,6 +22,7 @@ from harness.analysis.moments import apart
 from harness.models.loading import load
 from harness.models.solver_form import log_state
 from harness.models.starting import startable, underway
+from harness.models.switches import FOREVER, RATES_FROM, RATES_UNTIL, hold_time, holds_time
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
 
@@ -88,6 +89,8 @@ class Form:
         self._program = program
         self._logged = logarithms
         text = program.sbml(logarithms, infusion)
+        self._holds = bool(program.switches.atoms) and holds_time(text)
+        text = hold_time(text) if self._holds else text
         self._startable = startable(underway(text) if logarithms else text)
         self._load()
         states = self._model.getNumFloatingSpecies() + self._model.getNumRateRules()
@@ -226,6 +229,7 @@ class Form:
     def _drained_beside(self, negative: set[str], reach: Mapping[str, float], end: float) -> set[str]:
         """The same, when `negative` are all that may be below 0."""
         draw = np.random.default_rng(1)
+        self.hold(-FOREVER, FOREVER)
         found: set[str] = set()
         names = [name for name in self._states if name in reach]
         for _ in range(DRAWS):
@@ -264,6 +268,11 @@ class Form:
             self._engine.integrator.absolute_tolerance = [accuracy.absolute(name) for name in self._states]
             self._accuracy = accuracy
         self._lowest = np.array([accuracy.lowest(names[i]) for i in self._signs])
+
+    def hold(self, low: float, high: float) -> None:
+        """Let rates that switch by time be those from `low` to `high`, whatever time is tried."""
+        if self._holds:
+            self._set({RATES_FROM: max(low, -FOREVER), RATES_UNTIL: min(high, FOREVER)})
 
     def advance(
         self, start: float, stop: float, times: np.ndarray, looks: np.ndarray

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.moments import SAME, apart, moved_to
+from harness.models.switches import slack
 from harness.simulation.regimen import Dose, Hold, Redosing, Regimen
 
 __all__ = ["Stop", "Timeline"]
@@ -97,6 +98,12 @@ class Timeline:
     def bends_at(self, stop: float) -> bool:
         """Whether rates switch by themselves at a stop."""
         return stop in self._switches
+
+    def stretch(self, start: float, stop: float) -> tuple[float, float]:
+        """Between which times the rates from one stop to the next are sure to be those of this stretch."""
+        near = slack(self.end)
+        low = start + near if self.bends_at(start) else -np.inf
+        return low, stop - near if self.bends_at(stop) else np.inf
 
     def snap(self, times: np.ndarray) -> np.ndarray:
         """Output times, moved to a stop where rounding alone holds them apart from it."""

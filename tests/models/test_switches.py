@@ -160,3 +160,19 @@ def test_a_pulse_after_each_dose_follows_the_clock_that_doses_set(tmp_path):
     assert found.x.to_numpy()[-1] == pytest.approx(
         0.2, rel=1e-6
     )  # of three doses: the second pulse never comes
+
+
+@pytest.mark.parametrize(("start", "width"), [(5.0, 1e-3), (24.0, 1.0), (90.0, 1e-4), (0.3, 2.0)])
+@pytest.mark.parametrize("when", ["time >= a && time < b", "time > a && time <= b"])
+def test_a_short_pulse_into_what_is_empty_has_its_amount(tmp_path, start, width, when):
+    """However steep: nothing of it is seen before it begins; no step within its tolerance could pass that."""
+    path, stop = tmp_path / "steep.ant", start + width
+    body = (
+        f"a = {start!r}; b = {stop!r}; k = 0.01; x = 0; on := piecewise(1/(b - a), {when}, 0); x' = on - k*x"
+    )
+    path.write_text(f"model m()\n {body}\nend\n", encoding="utf-8")
+    found = simulate(str(path), times=[0, start, stop, 100], observables=["x", "on"])
+    assert (found.attrs["status"], found.attrs["notes"]) == ("ok", "")
+    decayed = (np.exp(-0.01 * (100 - stop)) - np.exp(-0.01 * (100 - start))) / 0.01
+    assert found.x.to_numpy()[-1] == pytest.approx(decayed / (stop - start), rel=1e-5)
+    assert found.on.to_numpy().tolist() == pytest.approx([0, 1 / (stop - start), 0, 0])
