@@ -124,6 +124,8 @@ def load_card(name: str) -> ModelCard:
     InputError
         When there is no such model, or its declaration is broken.
     """
+    if name.lower().endswith((".omex", ".sedml")):
+        raise InputError(f"{name}: is no model but holds one: cart simulate runs it; unpack it for the rest")
     if not (is_path(name) or name in library_names()):
         return _load_card(name)
     from harness.models.imported import import_model  # what reads files of users is heavy to import

@@ -149,3 +149,9 @@ def test_the_six_cell_lines_carry_table_1():
     table = conditions(load_card("in_vitro"))
     assert list(table) == ["JeKo", "Daudi", "U266-B1", "NCI-H929", "RPMI-8226", "K562-BCMA"]
     assert table["K562-BCMA"] == {"DT_tumor": "47 hour", "Ag_tumor": "76942 dimensionless"}
+
+
+@pytest.mark.parametrize("name", ["study.omex", "folder/Task.SEDML"])
+def test_what_holds_a_model_says_what_runs_it(name):
+    with pytest.raises(InputError, match="is no model but holds one: cart simulate runs it"):
+        load_card(name)
