@@ -119,9 +119,9 @@ def _setting(symbols: SymbolTable, name: str, place: int) -> Facts:
         "unit": _unit(symbol.unit),
         "value": symbol.value,
         "first": place < SHOWN,
-        "volume": symbol.is_volume,
-        "signed": symbol.value < 0,
+        "why": symbol.must or "must be a number",
         "reach": REACH,
+        **(symbol.within.model_dump(exclude_none=True) if symbol.within else {}),
     }
 
 

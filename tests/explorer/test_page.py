@@ -222,6 +222,22 @@ def test_what_a_link_holds_that_the_model_does_not_have_is_told():
     assert found["unknown"] == hash_.split("&")[1:]
 
 
+def test_a_page_takes_the_values_that_the_commands_take():
+    body = "return FACTS.settings.map((each) => asked.map((x) => canBe(each, x)));"
+    values = [-1.0, 0.0, 1e-9, 0.5, 1.0, 1.5]
+    symbols = select("clinical_product").card.symbols
+    found = ask(body, values, "clinical_product")
+    for told, taken in zip(facts("clinical_product")["settings"], found, strict=True):
+        for value, yes in zip(values, taken, strict=True):
+            if yes:
+                assert symbols.parse(told["id"], value) == value
+            else:
+                with pytest.raises(InputError, match=told["why"]):
+                    symbols.parse(told["id"], value)
+    link = "const { settings, unknown } = fromHash(asked); return [unknown, settings.values.f_low];"
+    assert ask(link, "f_low=1.5&f_effector=", "clinical_product") == [["f_low=1.5", "f_effector="], 0]
+
+
 def test_a_dose_after_the_end_of_a_link_is_told_and_not_given():
     body = "const { settings, unknown } = fromHash(asked); return { unknown, given: given(settings).length };"
     found = ask(body, "dose2=1e8_50_0&until=40")
@@ -269,7 +285,9 @@ def random_cases(model, count, seed=1):
     generator = np.random.default_rng(seed)
     for _ in range(count):
         moved = {
-            each["id"]: float(each["value"] * each["reach"] ** generator.uniform(-1, 1))
+            each["id"]: min(
+                float(each["value"] * each["reach"] ** generator.uniform(-1, 1)), each.get("most", np.inf)
+            )
             for each in told["settings"]
             if each["value"] > 0
         }

@@ -97,6 +97,11 @@ function asHash(settings) {
   return parts.join("&");
 }
 
+/** Whether a parameter can have a value at all. */
+function canBe({ least = -Infinity, above = -Infinity, most = Infinity }, x) {
+  return Number.isFinite(x) && x >= least && x > above && x <= most;
+}
+
 /** Settings of a link, and what in it is not understood, beside which the rest stands. */
 function fromHash(hash) {
   const settings = atStart();
@@ -113,7 +118,7 @@ function fromHash(hash) {
       settings.doses[place] = { amount, time, duration };
     } else if (name === "until" && x > 0) settings.until = x;
     else if (name === "scale" && SCALES.includes(text)) settings.scale = text;
-    else if (setting && (setting.signed ? Number.isFinite(Number(text)) : x !== null && (x > 0 || !setting.volume))) {
+    else if (setting && text !== "" && canBe(setting, Number(text))) {
       settings.values[name] = Number(text);
     } else unknown.push(part);
   }

@@ -70,16 +70,16 @@ function addSetting(parent, { id, said, unit, scale, get, set, isValid, why }) {
 }
 
 function addParameter(setting) {
-  const { id, value, reach, volume, signed } = setting;
-  const scale =
-    value > 0 ? scaleOf(value / reach, value * reach) : value === 0 && !setting.unit ? scaleOf(0, 1) : null;
+  const { id, value, reach, most = Infinity, why } = setting;
+  const far = Math.min(value * reach, most);
+  const scale = value > 0 ? scaleOf(value / reach, far) : value === 0 && !setting.unit ? scaleOf(0, 1) : null;
   addSetting(byId(setting.first ? "first" : "rest"), {
     ...setting,
     scale,
     get: () => state.values[id],
     set: (x) => (state.values[id] = x),
-    isValid: (x) => (volume ? x > 0 : signed || x >= 0),
-    why: volume ? "a volume must be above 0" : "must be a number that is not negative",
+    isValid: (x) => canBe(setting, x),
+    why,
   });
 }
 
