@@ -137,10 +137,10 @@ def export(use: Use, name: str, path: Path) -> None:
     own = use.card.scale in ("own", "library")
     if chosen.fixed and own and name == "biomodels":
         raise InputError(f"format {name} is declared for the models of this project, not for {use.card.id}")
-    if chosen.fixed and not own and (use.changes or use.regimen is not None):
-        raise InputError(
-            f"format {name} is declared as a whole; it takes no --dose, --set, --reading or --condition"
-        )
+    other = use.changes or use.regimen is not None or use.until != use.card.until
+    if chosen.fixed and not own and other:
+        taken = "--dose, --set, --reading, --condition or --until"
+        raise InputError(f"format {name} is declared as a whole; it takes no {taken}")
     if chosen.text is not None:
         check_path(path, (chosen.suffix.lower(),), model_files(use.card.id))
         text = chosen.text(use)

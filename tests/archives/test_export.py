@@ -260,6 +260,8 @@ def test_values_doses_and_readings_stand_in_the_file():
         ("sbml", {}, "no format 'sbml'"),
         ("omex", {"doses": ["1e6"]}, "declared as a whole"),
         ("petab", {"changes": {"K_12": 1}}, "declared as a whole"),
+        ("omex", {"until": "5 days"}, "it takes no --dose, --set, --reading, --condition or --until"),
+        ("biomodels", {"until": 400}, "it takes no --dose, --set, --reading, --condition or --until"),
         ("sbml-solver", {"doses": []}, "needs a dose at time 0"),
     ],
 )
