@@ -142,7 +142,7 @@ class Design:
     def beyond(self, symbols: SymbolTable) -> dict[int, str]:
         """Rows of a checked design that were drawn where the model has no value, each with what is wrong."""
         found: dict[int, str] = {}
-        names = list(dict.fromkeys(self.drawn))
+        names = [name for name in self.names if name in self.drawn and name not in SPECIAL]
         for name, values in zip(names, self.values(names).T, strict=True):
             symbol = symbols[name.partition("@")[0]]
             if symbol.within is not None:

@@ -177,6 +177,8 @@ def test_a_patient_drawn_beyond_it_is_a_failed_run_and_the_others_are_as_they_we
     assert all(SAID in reason for reason in found.reason.to_numpy()[beyond])
     assert np.isnan(found.Cmax.to_numpy()[beyond]).all()
     inside = Design(drawn.table[~beyond].reset_index(drop=True))
+    every = replace(drawn, table=drawn.table.assign(days=20.0), drawn=(*drawn.drawn, "dose", "days"))
+    assert every.beyond(load_card("clinical_product").symbols) == drawn.beyond(planned.symbols)
     alone = run(run_by(plan("clinical_product", inside, endpoints=["Cmax"], until="20 days"), engine))
     assert alone.Cmax.to_numpy().tolist() == found.Cmax.to_numpy()[~beyond].tolist()
 
