@@ -162,7 +162,7 @@ class _Problem:
         return at_low | at_high, np.where(at_low, low, np.where(at_high, high, values))
 
     def _trust_region(self, values: np.ndarray, method: str, evaluations: int) -> optimize.OptimizeResult:
-        part = max(1e-8, self.enough / self.squares(values))
+        part = max(1e-8, self.enough / self.squares(values)) if self.enough else 1e-8
         return optimize.least_squares(
             self.scored_rows, values, self.scored_jacobian, self.bounds, method=method,
             loss=self.objective.prepared.loss, x_scale="jac", ftol=part, xtol=1e-6, gtol=1e-6,
