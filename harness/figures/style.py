@@ -17,8 +17,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 from harness.errors import InputError
 from harness.figures.compact import compact_svg
@@ -51,7 +53,7 @@ SomeAxes = Sequence[Axes] | np.ndarray
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (10, 3)), (0, (1, 1)))
-INK = "#1f2328"
+INK, BLACK = "#1f2328", "#000000"
 LETTERS = 12
 """Size of labels that are read from the back of a room, at the width of a slide."""
 DRAWS: Style = {"color": INK, "linewidth": 5, "alpha": 0.35, "zorder": 3}
@@ -138,11 +140,15 @@ def svg(axes: Axes | SomeAxes, description: str) -> str:
     import matplotlib
 
     figure = figure_of(axes)
+    for words in figure.findobj(Text):
+        if to_hex(words.get_color()) == BLACK:  # which matplotlib does not write down
+            words.set_color(INK)
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cart-pkpd"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    text = compact_svg(text[text.index("<svg") :]).replace(INK, "currentColor")
+    text = compact_svg(text[text.index("<svg") :])
+    text = re.sub(f"{INK}|{BLACK}", "currentColor", text)
     text = re.sub(r"(<g id=\"patch_1\">.*?fill: )#ffffff", r"\1none", text, count=1, flags=re.DOTALL)
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     # As wide as the page, up to a size at which its letters are those of the text.

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from harness.figures.contours import draw_lines
 from harness.figures.panel import describe, draw_panel
 from harness.figures.profiles import draw_profiles, write_profiles
 from harness.figures.scan import draw_scan
-from harness.figures.style import figure_of, svg
+from harness.figures.style import figure_of, new_figure, svg
 from harness.simulation.design import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
@@ -108,3 +110,20 @@ def test_no_number_of_a_line_stands_where_the_edge_would_cut_it():
     axes = draw_lines(x, x, np.add.outer(x, 0 * x), (0.01, 0.5, 0.99))
     labels = {text.get_text(): text.get_visible() for text in axes.texts}
     assert labels == {"0.01": False, "0.5": True, "0.99": False}
+
+
+def test_what_matplotlib_would_draw_in_black_takes_the_colour_of_the_page():
+    figure, (axes,) = new_figure(1)
+    axes.plot([1, 2], [3, 4], color="black", label="a line")
+    axes.axhline(3.5, color="k", linestyle=":")
+    axes.legend(title="a legend")
+    axes.annotate("a point", (1, 3))
+    axes.text(1.5, 3.2, "in red", color="red")
+    figure.suptitle("all")
+    drawn = svg(axes, "words and lines")
+    words = {said: style for style, said in re.findall(r"<text ([^>]*)>([^<]*)", drawn)}
+    assert {"a line", "a legend", "a point", "in red", "all"} <= set(words)
+    assert "fill: #ff0000" in words.pop("in red")
+    assert all("fill: currentColor" in style for style in words.values())
+    assert "#000000" not in drawn
+    assert drawn.count("stroke: currentColor") >= 2
