@@ -206,8 +206,8 @@ def simulate_once(
     }
     values = dict(zip(study.observables, found.trajectories[0].T, strict=True))
     days = {name: [float(day) for day in text.split()] for name, text in told.items()}
-    doses = course.given(days.get(REDOSES[1], []), days.get(HELD[1], [])) if course else ()
-    simulated = Simulated(symbols, found.times, values, attributes, doses=doses)
+    got = course.given(days.get(REDOSES[1], []), days.get(HELD[1], [])) if course else ()
+    simulated = Simulated(symbols, found.times, values, attributes, doses=got)
     if not uncertainty:
         return simulated
     if taken is None:

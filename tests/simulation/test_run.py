@@ -473,7 +473,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(tmp_path, planned, mo
 
 
 @pytest.mark.parametrize(
-    ("model", "observable", "factor"), [("clinical", "transgene", 1), ("in_vitro", "viability", 24)]
+    ("model", "observable", "factor"), [("clinical", "M_protein_change", 1), ("in_vitro", "viability", 24)]
 )
 def test_the_day_of_an_endpoint_is_a_day_in_any_model(model, observable, factor):
     planned = plan(model, single(), endpoints=[f"response_at({observable}, day=2)"], until=factor * 3)
