@@ -17,7 +17,7 @@ from pydantic import BaseModel, model_validator
 from harness.declarations import Declaration, declare, read_often
 from harness.errors import InputError, unknown_name
 from harness.former import current
-from harness.models.card import DoseTarget, ModelCard, Reading, is_path, repository
+from harness.models.card import DoseTarget, ModelCard, Reading, Tolerance, is_path, repository
 from harness.models.limits import Limits
 from harness.models.provenance import constants_of
 from harness.reading import read_texts
@@ -38,7 +38,8 @@ class Extension(Declaration):
 
     `dose` says which parts of the dose target are other than in that other, or are added to it; `logarithms`
     are pools of its own that are integrated as logarithms too; `in_file` those of its exported form, where
-    they are other; `limits` those of its own parameters. Readings are not taken over: they are of the
+    they are other; `relative_tolerance` is its own where that of the other lets too much pass; `limits` those
+    of its own parameters. Readings are not taken over: they are of the
     article, and an extension goes beyond it.
     """
 
@@ -49,6 +50,7 @@ class Extension(Declaration):
     dose: dict[Literal["parameter", "species", "clock"], str] = {}
     logarithms: tuple[str, ...] = ()
     in_file: tuple[str, ...] | None = None
+    relative_tolerance: Tolerance | None = None
     limits: dict[str, Limits] = {}
 
     @model_validator(mode="after")
@@ -62,10 +64,10 @@ class Extension(Declaration):
         inherited: dict[str, str] = base.dose.model_dump() if base.dose else {}
         target = inherited | {str(name): value for name, value in self.dose.items()}
         dose = declare(DoseTarget, **target) if target else None
-        own = self.model_dump(exclude={"logarithms", "in_file"})
+        own = self.model_dump(exclude={"logarithms", "in_file", "relative_tolerance"})
         solver = base.solver.with_logarithms(self.logarithms) if self.logarithms else base.solver
-        if self.in_file is not None:
-            solver = solver.model_copy(update={"in_file": self.in_file})
+        settings = {"in_file": self.in_file, "relative_tolerance": self.relative_tolerance}
+        solver = solver.model_copy(update={n: value for n, value in settings.items() if value is not None})
         limits = {**base.limits, **self.limits}
         card = base.model_copy(
             update={**own, "dose": dose, "solver": solver, "limits": limits, "readings": {}}
