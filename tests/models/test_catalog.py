@@ -25,8 +25,10 @@ def test_the_models_of_the_article_and_their_extensions_are_there():
 
 def test_an_extension_is_run_as_its_base_under_its_own_name():
     base, card = load_card("clinical"), load_card("clinical_waning")
-    own = {"id", "extends", "title", "figure", "readings", "dose", "limits"}
+    own = {"id", "extends", "title", "figure", "readings", "dose", "limits", "solver"}
     assert card.model_dump(exclude=own) == base.model_dump(exclude=own)
+    assert card.solver == base.solver.model_copy(update={"relative_tolerance": 1.5e-8})
+    assert load_card("clinical_seed").solver == base.solver
     assert card.dose == base.dose.model_copy(update={"clock": "t_last_dose"})
     assert {name: limits for name, limits in card.limits.items() if name != "t_wane"} == base.limits
     assert load_card("clinical_seed").dose == base.dose
