@@ -24,6 +24,15 @@ def test_the_products_of_the_library_are_drawn(tmp_path, monkeypatch, capsys):
     assert "tisagenlecleucel (Stein 2019): highest at day 9." in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_pictures_of_the_page_on_dose_are_drawn(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["dose.py", str(tmp_path)])
+    runpy.run_path(str(repository() / "examples" / "dose.py"), run_name="__main__")
+    drawn = {path.stem for path in tmp_path.glob("*.png")}
+    assert drawn == {"dose", "dose_clocks", "dose_designs"}
+    assert "Tmax: 0.97 days later" in capsys.readouterr().out
+
+
 def test_the_example_of_three_doses_runs(capsys):
     runpy.run_path(str(repository() / "examples" / "scan_by_hand.py"), run_name="__main__")
     assert capsys.readouterr().out.count("copies/ug") == 3
