@@ -55,6 +55,13 @@ def last(_time, values):
     return next(iter(values.values()))[:, -1]
 
 
+def with_field(value, name, other):
+    """The same thing with another field, whether or not that goes with the rest of it."""
+    changed = copy.copy(value)
+    object.__setattr__(changed, name, other)
+    return changed
+
+
 def others(value, path=""):
     """Every way to change one leaf of a value: (where, the whole value with that leaf changed)."""
     if isinstance(value, Enum):
@@ -62,7 +69,7 @@ def others(value, path=""):
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             for where, other in others(getattr(value, field.name), f"{path}.{field.name}"):
-                yield where, dataclasses.replace(value, **{field.name: other})
+                yield where, with_field(value, field.name, other)
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             for where, other in others(getattr(value, name), f"{path}.{name}"):

@@ -19,7 +19,14 @@ from harness.simulation.regimen import VISITS, Hold, Redosing, Regimen, parse_am
 
 R = TypeVar("R")
 
-__all__ = ["DeclaredRegimen", "choose_regimen", "declared_regimen", "declared_regimens", "read_regimens"]
+__all__ = [
+    "DeclaredRegimen",
+    "choose_regimen",
+    "declared_regimen",
+    "declared_regimens",
+    "read_regimens",
+    "require_watched",
+]
 
 
 class DeclaredLevel(Declaration):
@@ -99,7 +106,7 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
     if declared.redosing is None:
         return Regimen(base.doses, hold=hold)
     rule, unit = declared.redosing, symbols.time_unit
-    _require_watched(name, rule.observable, symbols)
+    require_watched(name, rule.observable, symbols)
     if (rule.rise is None) == (rule.below is None and rule.above is None):
         raise InputError(f"regimen {name}: redosing by rise, or by below or above, one of them")
     amount, relative = parse_amount(rule.amount, symbols.amount_unit, f"regimen {name}: amount")
@@ -120,12 +127,19 @@ def declared_regimen(name: str, declared: DeclaredRegimen, symbols: SymbolTable)
     return regimen(Regimen(base.doses, more, hold), symbols.time_unit, symbols.amount_unit)
 
 
-def _require_watched(name: str, observable: str, symbols: SymbolTable) -> None:
-    """A rule looks at what there is, and what moves."""
+def require_watched(name: str, observable: str, symbols: SymbolTable) -> None:
+    """A rule looks at what there is, and what moves; `name` is that of its regimen, or empty.
+
+    Raises
+    ------
+    InputError
+        When there is no such observable, or it is constant.
+    """
+    regimen_ = f"regimen {name}" if name else "the regimen"
     if observable not in symbols:
-        raise unknown_name(f"observable for regimen {name}", observable, symbols)
+        raise unknown_name(f"observable for {regimen_}", observable, symbols)
     if symbols[observable].kind in (Kind.PARAMETER, Kind.COMPARTMENT):
-        raise InputError(f"regimen {name}: {observable} is constant and never rises")
+        raise InputError(f"{regimen_}: {observable} is constant and never rises")
 
 
 def _level(name: str, declared: DeclaredLevel, symbols: SymbolTable) -> tuple[float, float]:
@@ -143,7 +157,7 @@ def _level(name: str, declared: DeclaredLevel, symbols: SymbolTable) -> tuple[fl
 
 def _hold(name: str, declared: DeclaredLevel, base: Regimen, symbols: SymbolTable) -> Hold:
     """The rule that holds planned doses after the start, of which there must be some, given at once."""
-    _require_watched(name, declared.observable, symbols)
+    require_watched(name, declared.observable, symbols)
     if not base.later:
         raise InputError(f"regimen {name}: there is no dose after the start to hold")
     if any(dose.duration > 0 for dose in base.doses):

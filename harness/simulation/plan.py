@@ -25,6 +25,7 @@ from harness.models.units import convert
 from harness.reading import parse_number
 from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_rows
+from harness.simulation.declared_regimens import require_watched
 from harness.simulation.design import Design
 from harness.simulation.engines import (
     AUTO,
@@ -239,7 +240,12 @@ def plan(
     for name, regime in {"": given, **(regimens or {})}.items():
         if regime is not None:
             regimen(regime, symbols.time_unit, symbols.amount_unit)
+            for rule in (regime.redosing, regime.hold):
+                if rule:
+                    require_watched(name, rule.observable, symbols)
         require_course(name, regime, end, symbols)
+    if regimens and "regimen" not in checked.names:
+        raise InputError("regimens: no row names one; the column regimen of the design does")
     own = own_times(card, symbols, end)
     usual = default_dose(card, symbols, fixed)
     require_whole_multiples(card, symbols, checked, {"": given, **(regimens or {})}, usual)
@@ -363,7 +369,7 @@ def _require_curve(declared: DeclaredEndpoint, unit: str, symbols: SymbolTable) 
     of = getattr(FUNCTIONS[declared.function], "of", unit)
     if unit in (of, "", "dimensionless"):
         return
-    fit = ", ".join(name for name in symbols if symbols[name].unit == of)
+    fit = ", ".join(name for name, symbol in symbols.items() if symbol.unit == of and not symbol.settable)
     said = f"is of what is in {of}, and {declared.observable} is in {unit}"
     raise InputError(f"endpoint {declared.function}: {said}" + (f"; there are {fit}" if fit else ""))
 

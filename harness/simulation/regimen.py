@@ -68,6 +68,12 @@ class Redosing:
     (or the first visit), by at least `rise` times the size of that; or, where `rise` is 0, when it is below
     `below` or above `above`, and after that only when it has come back at a visit. A visit at time 0 only
     takes note.
+
+    Raises
+    ------
+    InputError
+        When a number is not finite, or none that means something; or when there is not one of a rise and a
+        level.
     """
 
     amount: float
@@ -82,6 +88,10 @@ class Redosing:
 
     def __post_init__(self) -> None:
         _valid(Dose(self.start, self.amount, relative=self.relative), "dose of the rule")
+        if not (0 < self.every < math.inf and 0 <= self.rise < math.inf and self.at_most >= 1):
+            raise InputError("rule of doses: every must be positive, rise not negative, at_most at least 1")
+        if (self.rise > 0) + _levels(self.below, self.above, "rule of doses") != 1:
+            raise InputError("rule of doses: one of rise, below and above says when; give one")
 
     def visits(self, end: float) -> np.ndarray:
         """Times of the visits to `end`; the first only notes the value."""
@@ -97,6 +107,17 @@ class Hold:
     observable: str
     below: float = -math.inf
     above: float = math.inf
+
+    def __post_init__(self) -> None:
+        if _levels(self.below, self.above, "rule that holds doses") != 1:
+            raise InputError("rule that holds doses: one of below and above says when; give one")
+
+
+def _levels(below: float, above: float, what: str) -> int:
+    """How many levels are given."""
+    if math.isnan(below) or math.isnan(above) or below == math.inf or above == -math.inf:
+        raise InputError(f"{what}: a level must be finite")
+    return (below > -math.inf) + (above < math.inf)
 
 
 @dataclass(frozen=True)
@@ -229,6 +250,8 @@ def regimen(
         if rule := doses.redosing:
             _whole(Dose(rule.start, rule.amount, relative=rule.relative), amount_unit, "dose of the rule")
         return doses
+    if isinstance(doses, bytes):  # a sequence of whole numbers, which nobody means
+        raise InputError(f"dose '{doses!r}': bytes are no dose")
     if isinstance(doses, str | float | int | Dose):
         doses = [doses]
     return Regimen(tuple(parse_dose(dose, amount_unit, time_unit) for dose in doses))

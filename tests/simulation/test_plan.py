@@ -9,7 +9,7 @@ from harness.models.catalog import load_card
 from harness.simulation.design import Design, grid, read_design
 from harness.simulation.plan import plan
 from harness.simulation.planned_times import own_times
-from harness.simulation.regimen import VISITS, Dose, Redosing, Regimen
+from harness.simulation.regimen import VISITS, Dose, Hold, Redosing, Regimen
 
 BOTH = "give the regimen once: as doses or as the column regimen, not both"
 
@@ -133,3 +133,42 @@ def test_a_time_of_an_endpoint_is_not_negative_and_one_that_no_run_reaches_is_to
     assert len(notes) == 1
     assert "361 lies after the end, 360 day" in notes[0]
     assert plan("clinical", grid(dose=[1e8]), endpoints=late, until=361).notes == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"every": 0.0}, {"every": -7.0}, {"every": np.nan}, {"rise": np.nan}, {"rise": -1.0},
+        {"rise": np.inf}, {"at_most": 0}, {"below": 5.0}, {"rise": 0.0},
+        {"rise": 0.0, "below": 1.0, "above": 5.0},
+        {"rise": 0.0, "below": np.nan}, {"start": -1.0}, {"amount": np.nan},
+    ],
+)  # fmt: skip
+def test_a_rule_that_means_nothing_is_refused_where_it_is_made(wrong):
+    sound = {"amount": 1e8, "observable": "transgene", "rise": 0.25, "every": 7.0, "start": 7.0}
+    assert Redosing(**sound).at_most == 1
+    with pytest.raises(InputError, match=r"rule of doses|dose of the rule"):
+        Redosing(**{**sound, **wrong})
+
+
+@pytest.mark.parametrize("levels", [{}, {"below": 1.0, "above": 2.0}, {"above": np.nan}, {"above": -np.inf}])
+def test_a_rule_that_holds_doses_has_one_level(levels):
+    with pytest.raises(InputError, match="rule that holds doses"):
+        Hold("transgene", **levels)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("nothing", "no observable for the regimen 'nothing'"), ("K_12", "is constant")]
+)
+def test_a_rule_watches_what_there_is_and_what_moves(name, said):
+    doses = (Dose(0.0, 1e8), Dose(5.0, 1e8))
+    for rule in ({"redosing": Redosing(1e8, name, 0.25, 7.0, 7.0)}, {"hold": Hold(name, above=5.0)}):
+        with pytest.raises(InputError, match=said):
+            plan("clinical", grid(K_12=[1.71]), doses=Regimen(doses, **rule))
+
+
+def test_regimens_that_no_row_names_are_refused_and_bytes_are_no_doses():
+    with pytest.raises(InputError, match="regimens: no row names one"):
+        plan("clinical", grid(K_12=[1.71]), regimens={"once": Regimen((Dose(0.0, 1e8),))})
+    with pytest.raises(InputError, match="bytes are no dose"):
+        plan("clinical", grid(K_12=[1.71]), doses=b"1e8")
