@@ -13,6 +13,7 @@ stops at each of them steps over none. What cannot be followed is refused by rul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -54,6 +55,9 @@ FOREVER = 1e300
 """A time that no run reaches."""
 
 STEPS = ("floor", "ceiling", "abs")
+
+# Text, and not the type of a node: once libsedml is imported, libSBML gives no type that can be compared.
+_TIME = re.compile(r'<csymbol[^>]*"http://www.sbml.org/sbml/symbols/time"[^>]*>[^<]*</csymbol>')
 
 
 @dataclass(frozen=True)
@@ -170,9 +174,8 @@ def hold_time(sbml: str) -> str:
     for element in mathematics(model):
         if not isinstance(element, libsbml.Rule | libsbml.KineticLaw):
             continue
-        math = element.getMath().deepCopy()
-        _read_held(math)
-        element.setMath(math)
+        written = libsbml.writeMathMLToString(element.getMath())
+        element.setMath(libsbml.readMathMLFromString(_TIME.sub(f"<ci> {RATES_TIME} </ci>", written)))
     rule = model.createAssignmentRule()
     rule.setVariable(RATES_TIME)
     after = f"piecewise({RATES_UNTIL}, time > {RATES_UNTIL}, time)"
@@ -184,15 +187,6 @@ def holds_time(sbml: str) -> bool:
     """Whether :func:`hold_time` does anything to a model: it has no events, and none of the new ids."""
     taken = (f'id="{own}"' in sbml for own in (RATES_FROM, RATES_UNTIL, RATES_TIME))
     return "<event " not in sbml and not any(taken)
-
-
-def _read_held(node: libsbml.ASTNode) -> None:
-    """Let a formula read the held time."""
-    if node.getType() == libsbml.AST_NAME_TIME:
-        node.setType(libsbml.AST_NAME)
-        node.setName(RATES_TIME)
-    for place in range(node.getNumChildren()):
-        _read_held(node.getChild(place))
 
 
 def _expanded(sbml: str) -> str:

@@ -1,5 +1,8 @@
 """Where rates switch by time: every time is found, and what cannot be followed is refused by a rule."""
 
+import subprocess
+import sys
+
 import antimony
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.models.catalog import load_card, model_names
-from harness.models.switches import MOST, find_switches
+from harness.models.switches import MOST, RATES_TIME, find_switches, hold_time
 from harness.simulation.simulate import simulate
 
 
@@ -176,3 +179,18 @@ def test_a_short_pulse_into_what_is_empty_has_its_amount(tmp_path, start, width,
     decayed = (np.exp(-0.01 * (100 - stop)) - np.exp(-0.01 * (100 - start))) / 0.01
     assert found.x.to_numpy()[-1] == pytest.approx(decayed / (stop - start), rel=1e-5)
     assert found.on.to_numpy().tolist() == pytest.approx([0, 1 / (stop - start), 0, 0])
+
+
+def test_time_is_held_after_tellurium_was_imported_too():
+    """libsedml, which tellurium imports, spoils some of libSBML's functions in the same process."""
+    text = sbml_of("a = 1; x = 0; x' = piecewise(1, time > a, 0) + sin(time)")
+    held = hold_time(text)
+    assert held.count(RATES_TIME) == 4  # the parameter, its rule, and where the rate read the time
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore'); import libsbml, tellurium;"
+        "from harness.models.switches import hold_time; sys.stdout.write(hold_time(sys.stdin.read()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=text, capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout == held
