@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.models.catalog import load_card, model_names
 from harness.models.switches import MOST, RATES_TIME, find_switches, hold_time
+from harness.simulation.engines import engine_of
+from harness.simulation.programs import make_program
 from harness.simulation.simulate import simulate
 
 
@@ -194,3 +196,13 @@ def test_time_is_held_after_tellurium_was_imported_too():
         [sys.executable, "-c", code], input=text, capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout == held
+
+
+@pytest.mark.parametrize("engine", ["roadrunner", "kernel"])
+def test_just_before_a_switch_is_what_was_before_it(own, engine):
+    path = own("model m()\n lag = 1.5; x = 0; on := piecewise(1, time >= lag, 0); x' = on\nend\n")
+    program = make_program(load_card(path))
+    (run,) = engine_of(program, engine).run_many([({}, None)], [np.array([0.0, 3.0])], ("x", "on"))
+    assert (run.status, run.reason) == ("ok", "")
+    assert run.times.tolist() == pytest.approx([0, 1.5, 1.5, 3])
+    assert run.values[:, 1].tolist() == [0, 0, 1, 1]

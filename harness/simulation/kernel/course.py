@@ -13,6 +13,7 @@ import numpy as np
 from harness.simulation.kernel.contract import (
     AMOUNTS,
     COUNTS_SIZE,
+    EDGES,
     LOWEST,
     NEEDED,
     NEEDS,
@@ -163,7 +164,7 @@ def run_once(
             happen(t, z)
         if moment:
             moments[counts[ROW]] = np.nextafter(t, -np.inf)
-            code = read_row(z, t, picked, out[counts[ROW]])
+            code = read_row(z, z[EDGES + 1] if switches else t, picked, out[counts[ROW]])
             counts[ROW] += 1
         if changed:
             change_course(z, t, added, starts, flows, clock)
