@@ -464,6 +464,10 @@ def second(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             petab1to2(tmp_path / "problem.yaml", folder)
+        problem = folder / "problem.yaml"
+        text = problem.read_text(encoding="utf-8")
+        if "extensions:" not in text:  # petab 0.10 leaves out what is empty, 0.8 does not
+            problem.write_text(f"{text}extensions: {{}}\n", encoding="utf-8")
         for name, (old, new) in (item for each in changes for item in each.items()):
             text = (folder / name).read_text(encoding="utf-8")
             assert old in text, text
