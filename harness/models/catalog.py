@@ -39,8 +39,8 @@ class Extension(Declaration):
     `dose` says which parts of the dose target are other than in that other, or are added to it; `logarithms`
     are pools of its own that are integrated as logarithms too; `in_file` those of its exported form, where
     they are other; `relative_tolerance` is its own where that of the other lets too much pass; `limits` those
-    of its own parameters. Readings are not taken over: they are of the
-    article, and an extension goes beyond it.
+    of its own parameters. Readings are not taken over: they are of the article, and an extension goes beyond
+    it.
     """
 
     id: str

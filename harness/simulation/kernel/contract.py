@@ -16,15 +16,17 @@ import numpy as np
 from harness.simulation.kernel.tableau import GAMMA, H
 
 __all__ = [
-    "AMOUNTS", "BY_TIME", "COUNTS_SIZE", "DENSE", "EDGES", "END", "FACTORS", "GAMMA", "JACOBIAN", "LIVE",
+    "AMOUNTS", "BY_TIME", "COUNTS_SIZE", "DENSE", "EDGES", "END", "EVENTS", "FACTORS", "GAMMA",
+    "JACOBIAN", "LIVE",
     "LOGARITHMS", "LOGGED", "LOWEST", "NEEDED", "NEEDS", "PARAMETERS", "PREPARED", "RATES", "READ_OUT",
     "ROOM", "SETTLED", "STAGES", "STATE", "STATES", "SUPPLIES", "SYMBOLS", "TOLERANCE", "VALUES",
     "H", "begin", "compiled", "entry", "exact", "factor", "give", "happen", "observe", "prepare", "settle",
     "slopes", "supplies", "take_stages",
 ]  # fmt: skip
 
-STATES = LOGARITHMS = VALUES = SYMBOLS = ROOM = 0
-"""How many: states, logarithms among them, parameters and the rate of infusion, read-outs, numbers in all."""
+STATES = LOGARITHMS = VALUES = SYMBOLS = EVENTS = ROOM = 0
+"""How many: states, logarithms among them, parameters and the rate of infusion, read-outs, events, numbers in
+all."""
 PARAMETERS = PREPARED = SETTLED = 0
 """Parameters; what follows from them alone, for the rates and for what is read out."""
 STATE = END = AMOUNTS = 0

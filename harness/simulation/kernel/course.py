@@ -14,6 +14,7 @@ from harness.simulation.kernel.contract import (
     AMOUNTS,
     COUNTS_SIZE,
     EDGES,
+    EVENTS,
     LOWEST,
     NEEDED,
     NEEDS,
@@ -164,7 +165,8 @@ def run_once(
             happen(t, z)
         if moment:
             moments[counts[ROW]] = np.nextafter(t, -np.inf)
-            code = read_row(z, z[EDGES + 1] if switches else t, picked, out[counts[ROW]])
+            before = switches and EVENTS == 0  # with events libRoadRunner reads the time itself there
+            code = read_row(z, z[EDGES + 1] if before else t, picked, out[counts[ROW]])
             counts[ROW] += 1
         if changed:
             change_course(z, t, added, starts, flows, clock)

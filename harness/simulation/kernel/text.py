@@ -128,6 +128,7 @@ class _Writer:
             "LOGARITHMS": len(layout.logarithms),
             "VALUES": len(layout.parameters) + 1,
             "SYMBOLS": len(layout.symbols),
+            "EVENTS": len(self._plain.events),
         }
         kinds = ("STATE", "END", "RATES", "BY_TIME", "AMOUNTS", "SUPPLIES", "LIVE", "NEEDED")
         sizes = {**sizes, "READ_OUT": counts["SYMBOLS"], "PARAMETERS": counts["VALUES"]}
