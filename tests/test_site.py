@@ -189,6 +189,13 @@ def test_a_line_that_fails_is_told_with_what_it_printed_and_ends_its_page(typed)
     assert not (folder / "after").exists()
 
 
+def test_a_line_that_takes_too_long_is_ended_and_told(typed, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST", 0.5)
+    faults, _ = typed('    python -c "import time; time.sleep(60)"\n')
+    assert len(faults) == 1
+    assert faults[0].endswith("it takes more than 0.5 seconds")
+
+
 def test_a_cell_that_warns_is_told(tmp_path):
     (tmp_path / "said.html").write_text("<p>A FutureWarning: is told</p>")
     (tmp_path / "one.html").write_text(

@@ -91,16 +91,20 @@ class _Page:
             "COLUMNS": "110",
             "BROWSER": "true",  # what opens a page is there, and shows nothing
         }
-        done = subprocess.run(
-            ["timeout", str(LONGEST), "sh", "-c", line.text],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                ["sh", "-c", line.text],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                timeout=LONGEST,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"it takes more than {LONGEST} seconds"
         print(f"{self.page.name}:{line.number}: {time.monotonic() - began:.0f} s: {line.text}", flush=True)
         printed = "\n".join(done.stdout.splitlines()[-SHOWN:])
         said = EXITS.match(line.remark)
