@@ -42,6 +42,7 @@ from harness.simulation.planned_doses import (
     default_dose,
     notes_on_doses,
     notes_on_ends,
+    notes_on_own_amounts,
     planned_regimen,
     require_course,
     require_whole,
@@ -271,6 +272,7 @@ def plan(
         *study.program.doubts,
         *notes_on_doses(card, study, checked),
         *notes_on_ends(study, checked, symbols.time_unit),
+        *notes_on_own_amounts(card, checked, fixed, regimens or {}),
         *_beyond_the_end([call for call in calls if call.name in study.moving], end, symbols.time_unit),
     )
     if grid is not None and not trajectories:

@@ -15,6 +15,7 @@ from harness.analysis.moments import SAME
 from harness.errors import InputError
 from harness.models.card import ModelCard
 from harness.models.symbols import Symbol, SymbolTable
+from harness.shown import listed
 from harness.simulation.design import Design
 from harness.simulation.regimen import VISITS, Dose, Regimen, at_least_one, is_part, regimen
 from harness.simulation.study import Study
@@ -24,6 +25,7 @@ __all__ = [
     "far_below",
     "notes_on_doses",
     "notes_on_ends",
+    "notes_on_own_amounts",
     "planned_regimen",
     "require_course",
     "require_whole",
@@ -89,10 +91,36 @@ def planned_regimen(
     if "regimen" in design.names:
         raise InputError("give the regimen once: as doses or as the column regimen, not both")
     given = regimen(doses, symbols.time_unit, symbols.amount_unit)
-    relative = any(dose.relative for dose in given.doses)
-    if (card.dose.parameter in design.names or card.dose.parameter in fixed) and not relative:
+    if _gives_a_dose(card, design, fixed) and not given.multiples:
         raise InputError(f"give the dose once: as doses or as {card.dose.parameter}, not both")
     return given
+
+
+def notes_on_own_amounts(
+    card: ModelCard, design: Design, fixed: Mapping[str, float], regimens: Mapping[str, Regimen]
+) -> tuple[str, ...]:
+    """A note on rows whose regimen takes nothing of the dose that they give.
+
+    Raises
+    ------
+    InputError
+        When no row's regimen does, so that a dose is given for nothing.
+    """
+    if card.dose is None or "regimen" not in design.names or not _gives_a_dose(card, design, fixed):
+        return ()
+    chosen, dose = list(dict.fromkeys(design.table["regimen"])), card.dose.parameter
+    own = [name for name in chosen if regimens[name].doses and not regimens[name].multiples]
+    if not any(regimens[name].multiples for name in chosen):
+        why = f"regimen {chosen[0]} takes nothing of it; multiples such as 1x do"
+        raise InputError(f"give the dose once: as the regimens of rows or as {dose}, not both: {why}")
+    if not own:
+        return ()
+    count = int(design.table["regimen"].isin(own).sum())
+    return (f"{dose}: {count} of {len(design)} rows get none of it; the regimen has its own: {listed(own)}",)
+
+
+def _gives_a_dose(card: ModelCard, design: Design, fixed: Mapping[str, float]) -> bool:
+    return card.dose is not None and (card.dose.parameter in design.names or card.dose.parameter in fixed)
 
 
 def require_course(name: str, given: Regimen | None, end: float, symbols: SymbolTable) -> None:

@@ -195,17 +195,22 @@ class Arms(VirtualPatients):
         patients = len(planned) // len(self.arms)
         said = {name: found[name].to_numpy() for name in (*REDOSES, *HELD) if name in found}
         days = {name: said.get(name, np.full(len(planned), "", object)) for name in (REDOSES[1], HELD[1])}
+        dose = self._dose(planned)
+        got = list(zip(dose.tolist(), *days.values(), strict=True))
         cells, doses = np.zeros(len(planned)), np.zeros(len(planned))
         for place, each in enumerate(self.regimens().values()):
-            rows = slice(place * patients, (place + 1) * patients)
-            regimen = each.absolute(planned.study.default_dose)
-            amount = {f"{dose.time:g}": dose.amount for dose in regimen.doses if dose.amount > 0}
-            more = regimen.redosing.amount if regimen.redosing else 0.0
-            lost = [[amount[day] for day in text.split()] for text in days[HELD[1]][rows]]
-            again = np.array([len(text.split()) for text in days[REDOSES[1]][rows]])
-            cells[rows] = sum(amount.values()) - np.array([sum(each) for each in lost]) + more * again
-            doses[rows] = len(amount) - np.array([len(each) for each in lost]) + again
+            rows = range(place * patients, (place + 1) * patients)
+            given = {key: _amounts(each, *key) for key in {got[row] for row in rows}}
+            for row in rows:
+                cells[row], doses[row] = sum(given[got[row]]), len(given[got[row]])
         return {"cells": cells, "doses": doses, **days}
+
+    def _dose(self, planned: Plan) -> np.ndarray:
+        """Dose that the multiples of each row are of."""
+        declared = self._selection().card.dose
+        if declared is None or declared.parameter not in planned.design.names:
+            return np.full(len(planned), planned.study.default_dose)
+        return planned.design.values([declared.parameter])[:, 0]
 
     def redrawn(self, count: int, times: int, stream: int) -> np.ndarray:
         """Places of `count` patients that are drawn anew, shape (times, count)."""
@@ -214,6 +219,12 @@ class Arms(VirtualPatients):
     def _first_visit(self) -> float:
         """In the model's time unit."""
         return convert(self.first_visit, "day", self.symbols().time_unit, "first_visit")
+
+
+def _amounts(regimen: Regimen, dose: float, redose_days: str, held_days: str) -> list[float]:
+    """Cells of each dose that a run of such a dose got, of one that a rule gave or held on such days."""
+    redosed, held = ([float(day) for day in text.split()] for text in (redose_days, held_days))
+    return [each.amount for each in regimen.absolute(dose).given(redosed, held)]
 
 
 def unit_of(outcome: str, planned: Plan) -> str:

@@ -115,6 +115,7 @@ class Compare(Arms):
             notes.append(
                 f"{failed} of {self.size()} simulations failed; {(~good).sum()} patients are in no number"
             )
+        notes += self._without_exposure(values)
         engine = planned.study.engine
         return Outcome(
             self._numbers(tables, failed), tables, self.size(), failed, tuple(notes), engine=engine
@@ -132,21 +133,25 @@ class Compare(Arms):
         """Tables of the arms and of their differences from the first."""
         count = values["pfs"].shape[1]
         draws = self.redrawn(count, self.draws, 3)
-        here, drawn = self._outcomes(values, np.arange(count)[np.newaxis]), self._outcomes(values, draws)
+        numbers = {name: per_patient(name, values) for name in OUTCOMES}
         arms, differences = [], []
         for place, arm in enumerate(self.arms):
             for name in OUTCOMES:
-                value = float(here[name][place, 0])
-                arms.append({"arm": arm, "outcome": name, "value": value, **_interval(drawn[name][place])})
+                here, first, about = numbers[name][place], numbers[name][0], {"arm": arm, "outcome": name}
+                value, drawn = float(outcome_of(name, here)), outcome_of(name, here[draws])
+                arms.append({**about, "value": value, **_interval(drawn)})
                 if place:
-                    found = float(_apart(name, here[name][place], here[name][0])[0])
-                    apart = _apart(name, drawn[name][place], drawn[name][0])
-                    differences.append({"arm": arm, "outcome": name, "difference": found, **_interval(apart)})
+                    found, apart = float(_apart(name, here, first)), _apart(name, here[draws], first[draws])
+                    differences.append({**about, "difference": found, **_interval(apart)})
         return {"arms": pd.DataFrame(arms), "differences": pd.DataFrame(differences)}
 
-    def _outcomes(self, values: Mapping[str, np.ndarray], who: np.ndarray) -> dict[str, np.ndarray]:
-        """Each outcome, shape (arms, draws), of patients by their places, (draws, patients)."""
-        return {name: outcome_of(name, per_patient(name, values)[:, who]) for name in OUTCOMES}
+    def _without_exposure(self, values: Mapping[str, np.ndarray]) -> Iterator[str]:
+        """Notes on arms in which some patients have no Cmax."""
+        known = np.isfinite(per_patient("Cmax", values))
+        for arm, count in zip(self.arms, (~known).sum(axis=-1).tolist(), strict=True):
+            if count:
+                of_all = f"{count} of {known.shape[-1]} patients"
+                yield f"{of_all} have no Cmax in arm {arm}, and no part in its mean and ratio"
 
     def _power(self, values: Mapping[str, np.ndarray]) -> Iterator[dict[str, object]]:
         for place, arm in enumerate(self.arms):
@@ -172,11 +177,15 @@ class Compare(Arms):
 
 
 def _apart(outcome: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How far two arms are apart: Cmax as a ratio, all else as a difference; 0 where neither is reached."""
+    """How far two arms are apart, of numbers of the same patients in the last axis.
+
+    Cmax as a ratio, of those who have one in both; all else as a difference, 0 where neither is reached.
+    """
     if outcome == "Cmax":
-        return one / other
+        return outcome_of(outcome, one - other)
+    here, there = outcome_of(outcome, one), outcome_of(outcome, other)
     with np.errstate(invalid="ignore"):
-        return np.where(one == other, 0.0, one - other)
+        return np.where(here == there, 0.0, here - there)
 
 
 def _interval(values: np.ndarray) -> dict[str, float]:

@@ -111,8 +111,7 @@ class Drivers(Arms):
         shape = len(self.arms), len(settings), self.patients
         values = values.reshape(shape)
         good = np.array([is_ok(each) for each in status]).reshape(shape)
-        if self.decision not in OUTCOMES:
-            good &= np.isfinite(values)
+        good &= ~np.isnan(values) if self.decision in OUTCOMES else np.isfinite(values)
         kept = good.all(axis=(0, 1))
         if kept.sum() < 10:
             raise RunFailed(f"{kept.sum()} patients have a decision at every setting; at least 10 are needed")

@@ -175,8 +175,10 @@ class Escalation(VirtualPatients):
             }
         )
         exposure, responds = (runs[name].to_numpy().reshape(shape)[good] for name in ("exposure", "responds"))
-        unknown = ~np.isfinite(exposure)
-        exposure = np.where(unknown, 0.0, exposure)
+        unknown, below = np.isnan(exposure), exposure < 0
+        if not (exposure > 0).any():
+            raise RunFailed(f"{self.exposure} is above 0 in no patient; toxicity follows its logarithm")
+        exposure = np.where(unknown | below, 0.0, exposure)
         trials, dosed = self._trials(exposure, responds)
         tables = {
             "doses": self._doses(exposure, responds).assign(unit=planned.unit(call)),
@@ -194,6 +196,8 @@ class Escalation(VirtualPatients):
             notes.append(
                 f"{unknown.sum()} exposures have no value, as of cells that never expand: taken as 0"
             )
+        if below.any():
+            notes.append(f"{below.sum()} exposures are below 0, where there is no logarithm: taken as 0")
         notes.append("the curve of exposure and toxicity is an assumption of whoever declares it")
         numbers, engine = self._numbers(tables, failed), planned.study.engine
         return Outcome(numbers, tables, self.size(), failed, tuple(notes), engine=engine)
@@ -206,7 +210,7 @@ class Escalation(VirtualPatients):
         """The simulations: patient by patient, each at the doses in ascending order."""
         return plan(
             self.model,
-            self.patients_design(self.patients) * grid(dose=self.doses),
+            self.patients_design(self.patients, given=("dose",)) * grid(dose=self.doses),
             endpoints=[self.exposure, RESPONSE],
             changes=self.changes,
             readings=self.chosen_readings(),

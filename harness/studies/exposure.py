@@ -157,7 +157,7 @@ class ExposureResponse(VirtualPatients):
 
     def plan(self) -> Plan:
         """The simulations: dose by dose, each with patients of its own."""
-        patients = self.patients_design(self.size())
+        patients = self.patients_design(self.size(), given=("dose",))
         table = patients.table.assign(dose=np.repeat(self.doses, self.patients))
         return plan(
             self.model,

@@ -85,11 +85,14 @@ def by_group(
     return found
 
 
-def refuse_set_twice(changes: Iterable[str], varied: Iterable[str]) -> None:
-    """Refuse a value for all runs of what differs between them, which would be dropped silently."""
+def refuse_set_twice(changes: Iterable[str], varied: Iterable[str], where: str = "changes") -> None:
+    """Refuse a value for all runs of what differs between them, which would be dropped silently.
+
+    `where` is what gives it: a spread about a value, too, is dropped where each run has its own.
+    """
     doubled = sorted(set(changes) & set(varied))
     if doubled:
-        raise InputError(f"changes: {', '.join(doubled)} is varied between the runs; it has no one value")
+        raise InputError(f"{where}: {', '.join(doubled)} is varied between the runs; it has no one value")
 
 
 @dataclass(frozen=True)

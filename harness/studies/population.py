@@ -26,7 +26,7 @@ from harness.simulation.plan import NOT_SHOWN, Plan, plan
 from harness.simulation.run import run
 from harness.simulation.times import parse_times, parse_until
 from harness.studies import cohort
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed, refuse_set_twice
+from harness.studies.outcome import Outcome, Progress, by_group, count_failed
 from harness.studies.published import Drawn, Published, predict, read_published
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
 
@@ -169,12 +169,11 @@ class Population(VirtualPatients):
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
-        refuse_set_twice(self.changes, ["dose"])
         own, shown = self._own_times(), self._shown_times()
         observables = self._selection().card.observables if self.curves else ()
         return plan(
             self.model,
-            self.patients_design(self.patients) * grid(dose=self.doses),
+            self.patients_design(self.patients, given=("dose",)) * grid(dose=self.doses),
             trajectories=True,
             observables=list(dict.fromkeys([CHANGE, *observables])),
             times=np.union1d(own, shown[~nearly_in(shown, own)]),

@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 from scipy.stats import binomtest
 
+from harness.analysis.moments import before_moment
 from harness.analysis.response import category_names, is_responder
 from harness.analysis.survival import kaplan_meier, log_rank, median
 from harness.analysis.visits import best_response_at_visits, progression_at_visits
@@ -113,7 +114,9 @@ class Trial(VirtualPatients):
         """
         planned = self.plan()
         found = run(planned, executor, progress)
-        patients = self._patients(found.time.to_numpy(), found[CHANGE].to_numpy())
+        visits = self._visits()
+        rows = before_moment(found.time.to_numpy(), visits)  # a dose is given after what a visit takes
+        patients = self._patients(visits, found[CHANGE].to_numpy()[:, rows])
         patients["status"], patients["reason"] = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(found.status.to_numpy(), found.reason.to_numpy())
         trials, survival = self._trials(patients), self._survival(patients)
@@ -141,21 +144,25 @@ class Trial(VirtualPatients):
     def plan(self) -> Plan:
         """The simulations: replicate by replicate, arm by arm, patient by patient."""
         symbols = self.symbols()
-        visits = parse_times(self.visits, symbols.time_unit)
-        if visits.max() <= 0:
-            raise InputError("visits: at least one visit after baseline is needed")
         design = self.patients_design(self.size(), together=self.size() // self.replicates)
         return plan(
             self.model,
             replace(design, table=design.table.assign(regimen=self._places()["arm"])),
             trajectories=True,
             observables=[CHANGE],
-            times=np.union1d([0.0], visits),
+            times=self._visits(),
             regimens={name: declared_regimen(name, arm, symbols) for name, arm in self.arms.items()},
             changes=self.changes,
             readings=self.chosen_readings(),
             engine=self.engine,
         )
+
+    def _visits(self) -> np.ndarray:
+        """Times of the visits, the baseline the first, in the model's unit; no moment of a dose is one."""
+        visits = parse_times(self.visits, self.symbols().time_unit)
+        if visits.max() <= 0:
+            raise InputError("visits: at least one visit after baseline is needed")
+        return np.union1d([0.0], visits)
 
     def _places(self) -> pd.DataFrame:
         """Replicate, arm and patient of each run."""

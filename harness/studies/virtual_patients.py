@@ -74,9 +74,10 @@ class VirtualPatients(StudyDeclaration):
         """A month, a twelfth of 365.25 days, in the model's time unit."""
         return convert(1.0, "month", self.symbols().time_unit, "month")
 
-    def patients_design(self, count: int, together: int = 1) -> Design:
+    def patients_design(self, count: int, together: int = 1, given: tuple[str, ...] = ()) -> Design:
         """Parameters of the first `count` patients, one row each; `together` of them share a draw.
 
+        `given` is what the study itself gives each run, such as its dose; nothing else may say it.
         A patient who is drawn where the model has no value is a run that fails, not an error of the study.
         """
         card, symbols = self._selection().card, self.symbols()
@@ -85,7 +86,9 @@ class VirtualPatients(StudyDeclaration):
         omegas: dict[str, float | np.ndarray] = {**omegas_of(card), **spreads, **self.omegas}
         for name in omegas:
             symbols.require_settable(name)
-        refuse_set_twice(self.changes, drawn)
+        refuse_set_twice(self.changes, [*drawn, *given])
+        refuse_set_twice(self.omegas, given, "omegas")
+        refuse_set_twice([name.removeprefix(OMEGA) for name in drawn], given, "posterior")
         fixed = symbols.parse_all(self._selection().changes, self.changes)
         typical = {name: drawn.get(name, fixed.get(name, symbols[name].value)) for name in omegas}
         patients = random_effects(typical, omegas, count, self.seed)

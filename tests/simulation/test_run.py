@@ -14,7 +14,7 @@ from harness.simulation.design import Design, grid, random_effects, single
 from harness.simulation.engine import Status
 from harness.simulation.execute import Processes, Serial, choose_executor
 from harness.simulation.plan import plan
-from harness.simulation.regimen import Dose, Redosing, Regimen
+from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 from harness.simulation.run import Summary, run, stream
 from harness.simulation.simulate import simulate
 from tests.simulation.finer import with_finer_times
@@ -338,6 +338,23 @@ def test_a_study_is_checked_before_anything_runs(arguments, said):
         plan("clinical", grid(dose=[1e8]), **arguments)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_dose_that_the_regimen_of_a_row_takes_nothing_of_is_told():
+    regimens = {"own": regimen("3e8"), "times": regimen("1x"), "nothing": regimen([])}
+    table = pd.DataFrame({"dose": [1e8, 2e8, 3e8], "regimen": ["own", "own", "nothing"]})
+    with pytest.raises(InputError, match="give the dose once: as the regimens of rows or as dose"):
+        plan("clinical", Design(table), regimens=regimens)
+    with pytest.raises(InputError, match="give the dose once"):
+        plan("clinical", Design(table[["regimen"]]), regimens=regimens, changes={"dose": 1e8})
+    assert plan("clinical", Design(table[["regimen"]]), regimens=regimens).notes == ()
+    mixed = Design(table.assign(regimen=["own", "times", "nothing"]))
+    said = plan("clinical", mixed, regimens=regimens).notes
+    assert said == ("dose: 1 of 3 rows get none of it; the regimen has its own: own",)
+    rule = Redosing(1.0, "M_protein", 0.25, 28.0, 28.0, relative=True)
+    again = {"again": Regimen(regimen("3e8").doses, rule)}
+    assert plan("clinical", Design(table.assign(regimen="again")), regimens=again).notes == ()
+    assert plan("clinical", grid(dose=[1e8]), doses=again["again"]).notes == ()
 
 
 def test_dose_and_end_are_given_once():

@@ -103,6 +103,36 @@ def test_cells_that_are_given_again_are_counted(small):
     assert (arm(small, "usual").cells == 450e6).all()
 
 
+@pytest.mark.parametrize(
+    ("arm_", "cells", "doses"),
+    [
+        ({"doses": ["150e6 @ 0 for 2 hours", "300e6"]}, 450e6, 2),
+        ({"doses": ["1e8", "1e8@100.0001", "1e8@100.0002", "1e8@100.0002"]}, 4e8, 3),
+        ({"doses": ["1e8", "2e8@2.1234567"], "hold": {"observable": "transgene", "above": "0"}}, 1e8, 1),
+        ({"doses": ["0.5x", "1x@3"]}, 225e6, 2),
+        ({"doses": ["0.5x", "1x@3"], "changes": {"dose": "2x"}}, 450e6, 2),
+    ],
+)
+def test_cells_are_those_of_all_doses_whatever_their_times_and_of_the_dose_of_the_row(arm_, cells, doses):
+    arms = {"usual": {"doses": ["1x"]}, "other": arm_}
+    rows = declare(Compare, arms=arms, patients=10, until="8 months", draws=100).run(Serial()).tables["runs"]
+    of_arm = rows[rows["arm"] == "other"]
+    assert (of_arm.cells == cells).all()
+    assert (of_arm.doses == doses).all()
+    assert (rows.cells[rows["arm"] == "usual"] == 150e6).all()
+
+
+def test_a_ratio_of_exposures_is_that_of_patients_who_have_both():
+    slow = {"doses": ["450e6"], "changes": {"K_exp_max": "0.35x"}}
+    fields = {"omegas": {"K_exp_max": 0.3}, "patients": 40, "until": "8 months", "draws": 100}
+    found = declare(Compare, arms={"one": {"doses": ["450e6"]}, "slow": slow}, **fields).run(Serial())
+    one, other = (np.log(arm(found, name).Cmax.to_numpy()) for name in ("one", "slow"))
+    none = int(np.isnan(other).sum())
+    assert none > 0
+    assert found.numbers["difference_Cmax_slow"] == pytest.approx(np.exp(np.nanmean(other - one)))
+    assert any(f"{none} of 40 patients have no Cmax in arm slow" in note for note in found.notes)
+
+
 def test_doses_that_were_held_or_given_at_a_level_are_counted_with_their_days(small):
     rows = arm(small, "booster")
     again, held = (rows[name].str.split() for name in ("redose_days", "held_days"))
@@ -158,6 +188,9 @@ def again_by(**fields):
         ({"arms": {"a": {"doses": ["1e8"]}, "b": {"doses": ["1e8"], "changes": {"K_of": "1"}}}}, "K_of"),
         ({"sizes": [1]}, "from 2 to 10000"),
         ({"changes": {"K_kill_max": "1"}}, "K_kill_max is varied"),
+        ({"changes": {"dose": "1e6"}}, "give the dose once"),
+        ({"omegas": {"dose": 0.5}}, "give the dose once"),
+        (of_arm(changes={"dose": "2x"}), "give the dose once: as the regimens of rows or as dose"),
         ({"until": "3 months"}, "lies after the end"),
         (of_arm(hold={"observable": "transgene", "above": "5"}), "no dose after the start to hold"),
         (of_arm(doses=["1e8", "1e8@3 for 2"], hold={"observable": "transgene", "above": "5"}), "at once"),

@@ -7,7 +7,7 @@ import yaml
 
 from harness.cli.main import run
 from harness.declarations import declare
-from harness.errors import InputError
+from harness.errors import InputError, RunFailed
 from harness.models.card import repository
 from harness.simulation.execute import Processes, Serial
 from harness.studies.escalation import Escalation, Toxicity
@@ -74,9 +74,24 @@ def test_the_curve_passes_through_its_point():
     assert curve.of(np.array([0.0]), 1.5) == [0]
 
 
+def test_an_exposure_without_a_logarithm_is_none_and_is_told():
+    fields = FIELDS | {"model": "clinical", "doses": [5e6, 450e6], "trials": 20}
+    found = declare(Escalation, **fields | {"exposure": "growth_rate(transgene, start=3, stop=20)"})
+    found = found.run(Serial())
+    below = int((found.tables["runs"].exposure < 0).sum())
+    assert below > 0
+    assert any(note.startswith(f"{below} exposures are below 0") for note in found.notes)
+    assert np.isfinite(found.tables["doses"].toxic).all()
+    falling = declare(Escalation, **fields | {"exposure": "M_nadir"})
+    with pytest.raises(RunFailed, match="is above 0 in no patient"):
+        falling.run(Serial())
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
+        ({"changes": {"dose": "1e6"}}, "changes: dose is varied"),
+        ({"omegas": {"dose": 0.5}}, "omegas: dose is varied"),
         ({"doses": [150e6, 50e6]}, "each is to be above the one before"),
         ({"doses": []}, "one or more positive numbers"),
         ({"start": 1e6}, "start: 1e\\+06 is none of the doses"),

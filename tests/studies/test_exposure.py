@@ -91,6 +91,8 @@ def test_workers_change_no_bit(small):
         ({"exposures": {}}, "one or more endpoints by name"),
         ({"exposures": {"dose": "Cmax"}}, "'dose' is no plain word, or names something else"),
         ({"exposures": {"x": "Cmx"}}, "Cmx"),
+        ({"changes": {"dose": "1e6"}}, "changes: dose is varied"),
+        ({"omegas": {"dose": 0.5}}, "omegas: dose is varied"),
         ({"patients": 2, "doses": [1e8]}, "at least 10 are needed"),
     ],
 )

@@ -41,6 +41,26 @@ def test_events_and_censoring_fall_on_visits(small):
     assert days.max() <= 700 + 1e-9
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"doses": ["450e6", "1@10"]},
+        {"doses": ["450e6", "1@84", "2@100 for 3 days"]},
+        {"doses": ["450e6"], "redosing": {"amount": "1", "observable": "M_protein", "rise": "25 %",
+                                          "every": "7 days", "start": "56 days", "at_most": 3}},
+    ],
+)  # fmt: skip
+def test_a_dose_is_no_visit(more):
+    """One cell more changes nothing in a patient: what a trial knows is the same, whenever it is given."""
+    fields = {"visits": "84:588:84", "replicates": 1, "in_a_row": 2, "omegas": {"Tumor_0": 0.8}}
+    one, other = (
+        declare(Trial, arms={"a": {"patients": 12, **arm}}, **fields).run(Serial()).tables["patients"]
+        for arm in ({"doses": ["450e6"]}, more)
+    )
+    pd.testing.assert_frame_equal(one, other)
+    assert one.progressed.sum() > 3
+
+
 def test_who_leaves_is_not_seen_afterwards(small):
     patients = small.tables["patients"]
     assert (patients.pfs <= patients.left).all()
