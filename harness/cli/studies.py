@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.simulation.estimates import Estimates
     from harness.simulation.regimen import Regimen
     from harness.studies.outcome import Outcome, StudyDeclaration
+    from harness.studies.planned import PlannedStudy
     from harness.studies.uncertain import Uncertain
 
 AGAIN, ANSWER, PICTURE = "study.yaml", "answer.txt", "figure.png"
@@ -125,7 +126,7 @@ def taken(
 
 
 def carried(
-    study: StudyDeclaration, source: str | None, draws: int | None, varied: Iterable[str] = ()
+    study: PlannedStudy, source: str | None, draws: int | None, varied: Iterable[str] = ()
 ) -> StudyDeclaration | Uncertain:
     """A study at the estimates of --from, with as many draws of them as --uncertainty asks for."""
     from harness.errors import InputError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_rows
 from harness.simulation.declared_regimens import require_watched
 from harness.simulation.design import Design
+from harness.simulation.engine import Trajectory
 from harness.simulation.engines import (
     AUTO,
     KERNEL,
@@ -59,7 +60,17 @@ from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import HELD, REDOSES, Chunk, EndpointCall, Study
 
-__all__ = ["ENOUGH", "NOT_SHOWN", "Plan", "plan", "run_by"]
+__all__ = [
+    "ENOUGH",
+    "NOT_SHOWN",
+    "ByBoth",
+    "Plan",
+    "decide_engine",
+    "plan",
+    "run_by",
+    "run_by_both",
+    "sample_size",
+]
 
 CHUNK = 64
 """Runs a task: enough that starting one costs nothing, few enough to share out evenly."""
@@ -73,6 +84,9 @@ runs by RoadRunner save. Whether the text is at hand has no part in it: the same
 
 SAMPLE = 16
 """Rows, or one in a thousand, on which the kernel is held against the reference before a study."""
+
+ByBoth = tuple[list[Trajectory], list[Trajectory]]
+"""The same rows by RoadRunner and by the kernel."""
 
 NOT_SHOWN = (
     "times: nothing is shown at them; endpoints are read off the model's own times, and --out x.nc keeps "
@@ -134,15 +148,14 @@ class Plan:
                 {row - start: why for row, why in beyond.items() if start <= row < start + self.chunk},
             )
 
-    def sample(self) -> Chunk:
+    def sample(self) -> np.ndarray:
         """Rows, drawn with a fixed seed, that two engines are held against each other on."""
-        count = min(max(SAMPLE, len(self) // 1000), len(self))
-        rows = np.sort(np.random.default_rng(0).choice(len(self), count, replace=False))
-        return next(
-            replace(
-                self, design=replace(self.design, table=self.design.table.iloc[rows]), chunk=count
-            ).chunks()
-        )
+        return np.sort(np.random.default_rng(0).choice(len(self), sample_size(len(self)), replace=False))
+
+    def rows(self, which: np.ndarray) -> Chunk:
+        """Some rows of the design, by their places, as one chunk."""
+        table = self.design.table.iloc[which]
+        return next(replace(self, design=replace(self.design, table=table), chunk=len(which)).chunks())
 
     def unit(self, column: str) -> str:
         """Unit of a column of the results."""
@@ -284,23 +297,49 @@ def plan(
 
 def _with_engine(planned: Plan, asked: str) -> Plan:
     """The plan with the engine that is to run it, for all runs; the first note says which and why."""
-    if asked == ROADRUNNER:
-        return planned
+    engine, said = decide_engine(planned, asked, len(planned), lambda: run_by_both(planned, planned.sample()))
+    return run_by(replace(planned, notes=(*said, *planned.notes)), engine)
+
+
+def decide_engine(
+    planned: Plan, asked: str, runs: int, sampled: Callable[[], ByBoth]
+) -> tuple[str, tuple[str, ...]]:
+    """The engine of a study, for all of its `runs`, and what there is to say of the choice.
+
+    Parameters
+    ----------
+    planned
+        The study, or one of several that differ in values alone and are to have one engine.
+    asked
+        The engine that was asked for.
+    sampled
+        Gives a sample of all runs, :func:`sample_size` of them, by both engines; called when it decides.
+    """
     study = planned.study
-    if asked == AUTO and len(planned) < ENOUGH:
-        why = f"the start of the kernel repays itself from {ENOUGH} runs on, and these are {len(planned)}"
+    if asked == ROADRUNNER:
+        return ROADRUNNER, ()
+    if asked == AUTO and runs < ENOUGH:
+        why = f"the start of the kernel repays itself from {ENOUGH} runs on, and these are {runs}"
     else:
         why = usable(study.program, [*study.columns, *study.fixed], study.observables)
     if not why:
-        sample = planned.sample()
         least = least_sizes(study.program, {name: planned.symbols[name].unit for name in study.observables})
-        reference, found = (run_rows(study, sample, name) for name in (ROADRUNNER, KERNEL))
-        why = difference(reference, found, study.observables, least)
+        why = difference(*sampled(), study.observables, least)
         why = why and f"on a sample of the design, {why} between kernel and RoadRunner"
     if why:
-        return replace(planned, notes=(f"runs on RoadRunner: {why}", *planned.notes))
-    said = f"runs on the kernel, compiled for {study.program.model}"
-    return run_by(replace(planned, notes=(said, *planned.notes)), KERNEL)
+        return ROADRUNNER, (f"runs on RoadRunner: {why}",)
+    return KERNEL, (f"runs on the kernel, compiled for {study.program.model}",)
+
+
+def sample_size(runs: int) -> int:
+    """How many of so many runs two engines are held against each other on."""
+    return min(max(SAMPLE, runs // 1000), runs)
+
+
+def run_by_both(planned: Plan, rows: np.ndarray) -> ByBoth:
+    """Some rows of a plan, by their places."""
+    chunk = planned.rows(rows)
+    return run_rows(planned.study, chunk, ROADRUNNER), run_rows(planned.study, chunk, KERNEL)
 
 
 def run_by(planned: Plan, engine: str) -> Plan:

@@ -8,7 +8,7 @@ have patients of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,7 @@ from pydantic import Field, field_validator
 
 from harness.analysis.power import Power, log_rank_power, share_power
 from harness.errors import RunFailed
-from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan
-from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.studies.arms import (
     NUMBERS,
@@ -30,7 +28,10 @@ from harness.studies.arms import (
     per_patient,
     unit_of,
 )
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed
+from harness.studies.outcome import Outcome, by_group, count_failed
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Compare"]
 
@@ -88,8 +89,8 @@ class Compare(Arms):
     def size(self) -> int:
         return self.patients * len(self.arms)
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        """Simulate all arms, and compare.
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
+        """The arms, compared.
 
         Returns
         -------
@@ -98,8 +99,6 @@ class Compare(Arms):
             `differences`, each arm less the first (Cmax: over it), with its 95 % interval over the patients;
             `power`, in percent, by arm and patients an arm.
         """
-        planned = self.plan()
-        found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(status, reason)
         good = np.array([is_ok(each) for each in status]).reshape(len(self.arms), -1).all(axis=0)

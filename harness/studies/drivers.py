@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,15 @@ from pydantic import Field, model_validator
 from harness.analysis.sensitivity import FEWEST, saltelli_sample, sobol_indices
 from harness.errors import InputError, RunFailed
 from harness.models.attributes import attributes
-from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan
-from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.studies.arms import OUTCOMES, SHARES, Arms, interval, outcome_of, per_patient, unit_of
-from harness.studies.outcome import Outcome, Progress, count_failed, refuse_set_twice
+from harness.studies.outcome import Outcome, count_failed, refuse_set_twice
 from harness.studies.sensitivity import Spread
 from harness.studies.virtual_patients import MOST
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Drivers"]
 
@@ -89,8 +90,8 @@ class Drivers(Arms):
         count = len(self.parameters)
         return 1 + 2 * count + self.n * (count + 2)
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        """Simulate the patients at every setting, and read the decision off.
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
+        """The decision at every setting.
 
         Returns
         -------
@@ -101,8 +102,6 @@ class Drivers(Arms):
             both; `settings`, a row a setting: parameters and decision.
         """
         settings = self._table()
-        planned = self._plan(settings)
-        found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(status, reason)
         runs = self.runs(planned, found)
@@ -131,9 +130,7 @@ class Drivers(Arms):
 
     def plan(self) -> Plan:
         """The simulations: arm by arm, setting by setting, each with the same patients."""
-        return self._plan(self._table())
-
-    def _plan(self, settings: pd.DataFrame) -> Plan:
+        settings = self._table()
         refuse_set_twice(self.changes, self.parameters)
         patients = self.patients_design(self.patients)
         typical = self._typical(patients.names)

@@ -8,7 +8,7 @@ toxicity is the user's own: nothing in the model or the article says one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,13 @@ from harness.analysis.response import is_responder
 from harness.declarations import Declaration
 from harness.errors import RunFailed
 from harness.simulation.design import grid
-from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
-from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed
+from harness.studies.outcome import Outcome, by_group, count_failed
 from harness.studies.virtual_patients import VirtualPatients
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Escalation", "Toxicity"]
 
@@ -143,8 +144,8 @@ class Escalation(VirtualPatients):
     def size(self) -> int:
         return self.patients * len(self.doses)
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        """Simulate the patients, then run the trials among them.
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
+        """The trials among the patients.
 
         Returns
         -------
@@ -155,8 +156,6 @@ class Escalation(VirtualPatients):
             in a trial; `designs`, by design and slope what :meth:`number_names` has; `trials`, a row a trial;
             `runs`, a row a patient and dose: exposure, and whether it responds.
         """
-        planned = self.plan()
-        found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(status, reason)
         shape = self.patients, len(self.doses)

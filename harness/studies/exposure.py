@@ -21,12 +21,10 @@ from scipy.stats import binomtest, spearmanr
 from harness.analysis.response import FIRST_VISIT, is_responder
 from harness.analysis.survival import kaplan_meier
 from harness.errors import RunFailed
-from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
-from harness.simulation.run import run
 from harness.simulation.study import is_ok
 from harness.simulation.times import parse_until
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed
+from harness.studies.outcome import Outcome, by_group, count_failed
 from harness.studies.virtual_patients import CHANGE, VirtualPatients
 
 if TYPE_CHECKING:
@@ -109,8 +107,8 @@ class ExposureResponse(VirtualPatients):
     def size(self) -> int:
         return self.patients * len(self.doses)
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        """Simulate, and estimate.
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
+        """The associations, estimated.
 
         Returns
         -------
@@ -121,8 +119,6 @@ class ExposureResponse(VirtualPatients):
             quartile of each exposure; `survival`, Kaplan-Meier by quartile of the first exposure, in months;
             `confounding`, rank correlations of exposures with burden and dose.
         """
-        planned = self.plan()
-        found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(status, reason)
         runs = self._runs(planned, found)

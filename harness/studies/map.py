@@ -7,7 +7,7 @@ one table, the field `conversion` of :class:`Burden`, which a user can replace.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,20 +22,14 @@ from harness.models.symbols import SymbolTable
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import Design, grid, parse_axis
 from harness.simulation.draws import ParameterDraws, choose_draws
-from harness.simulation.engines import AUTO, ROADRUNNER
-from harness.simulation.execute import Executor
+from harness.simulation.engines import AUTO
 from harness.simulation.plan import Plan, plan
-from harness.simulation.run import run
 from harness.simulation.study import is_ok
-from harness.studies.outcome import (
-    EngineName,
-    Outcome,
-    Progress,
-    Seed,
-    StudyDeclaration,
-    count_failed,
-    refuse_set_twice,
-)
+from harness.studies.outcome import EngineName, Outcome, Seed, count_failed, refuse_set_twice
+from harness.studies.planned import PlannedStudy
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["PANELS", "Burden", "Map"]
 
@@ -108,7 +102,7 @@ class Burden(Declaration):
         return np.interp(self.percent(), known, values)
 
 
-class Map(StudyDeclaration):
+class Map(PlannedStudy):
     """Dose by burden, with Cmax, Tmax and the falls of both biomarkers.
 
     Attributes
@@ -166,11 +160,9 @@ class Map(StudyDeclaration):
         )  # fmt: skip
 
     def size(self) -> int:
-        return len(self._plan(ROADRUNNER))  # what runs it is decided when it runs: a kernel takes seconds
+        return len(self.on_reference().plan())  # what runs it is decided when it runs: a kernel takes seconds
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        planned = self._plan(self.engine)
-        found = run(planned, executor, progress)
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
         failed = count_failed(found["status"].to_numpy(), found["reason"].to_numpy())
         dose = next(iter(planned.design.table.columns))
         every = self._every()
@@ -228,7 +220,8 @@ class Map(StudyDeclaration):
         taken = draws.take(DRAWS, self.seed)[[name for name in draws.parameters if name not in axes]]
         return grid(**axes) * Design(taken)
 
-    def _plan(self, engine: str) -> Plan:
+    def plan(self) -> Plan:
+        """The simulations: dose by dose, burden by burden, each with every draw of the posterior."""
         card = self._card()
         missing = [name for name in ENDPOINTS if name not in card.endpoints]
         if missing or card.dose is None:
@@ -252,7 +245,7 @@ class Map(StudyDeclaration):
             changes=self.changes,
             readings=self._chosen()[0],
             condition=self.condition,
-            engine=engine,
+            engine=self.engine,
         )
 
     def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ simulation failed is in the table of runs, and in no fraction or curve.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,15 @@ from harness.models.card import repository
 from harness.models.units import convert
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import grid
-from harness.simulation.execute import Executor
 from harness.simulation.plan import NOT_SHOWN, Plan, plan
-from harness.simulation.run import run
 from harness.simulation.times import parse_times, parse_until
 from harness.studies import cohort
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed
+from harness.studies.outcome import Outcome, by_group, count_failed
 from harness.studies.published import Drawn, Published, predict, read_published
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Population", "dose_label"]
 
@@ -128,8 +129,8 @@ class Population(VirtualPatients):
     def size(self) -> int:
         return self.patients * len(self.doses)
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        """Simulate and read off.
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
+        """Responses and survival.
 
         Returns
         -------
@@ -140,9 +141,6 @@ class Population(VirtualPatients):
             trajectories; `bands`, the median and the middle 95 % of the patients over time; `predictions` of
             trials, when `published` is given.
         """
-        self.number_names()  # what cannot be answered is told before anything runs
-        planned = self.plan()
-        found = run(planned, executor, progress)
         status, reason = found.status.to_numpy(), found.reason.to_numpy()
         failed = count_failed(status, reason)
         change = found[CHANGE].isel(time=rows_at(found.time.to_numpy(), self._own_times()))
@@ -169,6 +167,7 @@ class Population(VirtualPatients):
 
     def plan(self) -> Plan:
         """The simulations: patient by patient, each at the doses in ascending order."""
+        self.number_names()  # what cannot be answered is told before anything runs
         own, shown = self._own_times(), self._shown_times()
         observables = self._selection().card.observables if self.curves else ()
         return plan(

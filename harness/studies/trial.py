@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,13 +23,14 @@ from harness.analysis.survival import kaplan_meier, log_rank, median
 from harness.analysis.visits import best_response_at_visits, progression_at_visits
 from harness.errors import InputError
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
-from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
-from harness.simulation.run import run
 from harness.simulation.times import parse_times
 from harness.studies.cohort import category_labels
-from harness.studies.outcome import Outcome, Progress, by_group, count_failed
+from harness.studies.outcome import Outcome, by_group, count_failed
 from harness.studies.virtual_patients import CHANGE, MOST, VirtualPatients
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Trial", "TrialArm"]
 
@@ -102,8 +103,8 @@ class Trial(VirtualPatients):
     def size(self) -> int:
         return self.replicates * sum(arm.patients for arm in self.arms.values())
 
-    def run(self, executor: Executor, progress: Progress | None = None) -> Outcome:
-        """Run all replicates.
+    def read_off(self, planned: Plan, found: xr.Dataset) -> Outcome:
+        """All replicates.
 
         Returns
         -------
@@ -112,8 +113,6 @@ class Trial(VirtualPatients):
             `responses`, share of each category by arm, with its interval over the replicates; `survival`,
             Kaplan-Meier by arm in the first replicate; `survival_interval`, its interval over the replicates.
         """
-        planned = self.plan()
-        found = run(planned, executor, progress)
         visits = self._visits()
         rows = before_moment(found.time.to_numpy(), visits)  # a dose is given after what a visit takes
         patients = self._patients(visits, found[CHANGE].to_numpy()[:, rows])

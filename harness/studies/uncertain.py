@@ -2,12 +2,12 @@
 
 Promise: the answer is that at the estimates; what draws change of it stands beside, as the middle 95 % over
 the draws, never in its place. A draw of which every simulation failed is counted and told. Draws are shared
-out between the processes, each whole in one, and all run on the engine that all of them together repay.
+out between the processes, each whole in one. All run on one engine, decided for them together before the
+first run, on one sample of their runs.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,11 +20,12 @@ import pandas as pd
 from harness.analysis.variance import variance_shares
 from harness.errors import RunFailed
 from harness.models.catalog import select
-from harness.simulation.engines import AUTO, KERNEL
 from harness.simulation.estimates import Estimates, estimates_for, middle
 from harness.simulation.execute import Executor, Serial
-from harness.simulation.plan import ENOUGH
-from harness.studies.outcome import Outcome, Progress, StudyDeclaration
+from harness.simulation.plan import ByBoth, decide_engine, run_by, run_by_both, sample_size
+from harness.simulation.run import run
+from harness.studies.outcome import Outcome, Progress
+from harness.studies.planned import PlannedStudy
 
 __all__ = ["Uncertain", "at_estimates", "estimates_of_study"]
 
@@ -67,7 +68,7 @@ class Uncertain:
     differs between patients.
     """
 
-    study: StudyDeclaration
+    study: PlannedStudy
     estimates: Estimates
     draws: int
     seed: int = 1
@@ -90,10 +91,16 @@ class Uncertain:
             When what is declared does not fit the model, or there is no error to draw from.
         """
         drawn = self.estimates.each(self.draws, self.seed)
-        study = self._by_one_engine()
-        base = at_estimates(study, self.estimates).run(executor, progress)
+        study = self.study.on_reference()
+        at_them = at_estimates(study, self.estimates)
+        planned = at_them.plan()
+        engine, said = decide_engine(
+            planned, self.study.engine, self.size(), lambda: self._sample(study, drawn, executor)
+        )
+        planned = run_by(replace(planned, notes=(*said, *planned.notes)), engine)
+        base = at_them.read_off(planned, run(planned, executor, progress))
         found: list[Outcome | None] = [None] * self.draws
-        for place, outcome in executor.map(partial(_at_draw, study.lean()), enumerate(drawn)):
+        for place, outcome in executor.map(partial(_at_draw, study.lean(), engine), enumerate(drawn)):
             found[place] = outcome
             if progress:
                 progress(self.study.size())
@@ -108,8 +115,6 @@ class Uncertain:
         ]
         if lost:
             notes.append(f"{lost} of {self.draws} draws could not be simulated at all, and are left out")
-        elsewhere = Counter(other.engine for other in others if other.engine != base.engine)
-        notes += [f"{count} of the draws ran on {name}" for name, count in elsewhere.items()]
         given = {*GIVEN, getattr(getattr(self.study, "burden", None), "parameter", "")}
         tables = {name: _banded(name, table, others, given) for name, table in base.tables.items()}
         return replace(
@@ -120,12 +125,17 @@ class Uncertain:
             notes=tuple(notes),
         )
 
-    def _by_one_engine(self) -> Any:
-        """The study, by the kernel where all of its runs together repay the start of it and it may choose."""
-        may_choose = getattr(self.study, "engine", None) == AUTO
-        if may_choose and self.size() >= ENOUGH:
-            return self.study.model_copy(update={"engine": KERNEL})
-        return self.study
+    def _sample(self, study: PlannedStudy, drawn: Sequence[Estimates], executor: Executor) -> ByBoth:
+        """A sample of all runs, by both engines: of as many draws as it has rows, if there are so many."""
+        random = np.random.default_rng(0)
+        count, size = sample_size(self.size()), study.size()
+        each = [self.estimates, *drawn]
+        of_each = np.bincount(np.resize(random.permutation(len(each)), count), minlength=len(each))
+        rows = [np.sort(random.choice(size, many, replace=False)) for many in of_each.tolist()]
+        tasks = [(place, each[place], some) for place, some in enumerate(rows) if some.size]
+        found = sorted(executor.map(partial(_by_both, study), tasks), key=lambda of_task: of_task[0])
+        reference, compiled = zip(*(both for _, both in found), strict=True)
+        return [run for some in reference for run in some], [run for some in compiled for run in some]
 
     def _variance(self, others: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
         """Shares of draws and patients by group and quantity, in percent; no table without patients."""
@@ -141,11 +151,19 @@ class Uncertain:
         return {"variance": pd.DataFrame(rows)} if rows else {}
 
 
-def _at_draw(study: Any, draw: tuple[int, Estimates]) -> tuple[int, Outcome | None]:
+def _by_both(study: PlannedStudy, task: tuple[int, Estimates, np.ndarray]) -> tuple[int, ByBoth]:
+    """Place of a draw, and some rows of the study there by both engines."""
+    place, estimates, rows = task
+    return place, run_by_both(at_estimates(study, estimates).plan(), rows)
+
+
+def _at_draw(study: PlannedStudy, engine: str, draw: tuple[int, Estimates]) -> tuple[int, Outcome | None]:
     """Place and outcome of a study at one draw, whole in one process; None when every simulation failed."""
     place, estimates = draw
+    at_draw = at_estimates(study, estimates)
+    planned = run_by(at_draw.plan(), engine)
     try:
-        return place, at_estimates(study, estimates).run(Serial())
+        return place, at_draw.read_off(planned, run(planned, Serial()))
     except RunFailed:
         return place, None
 

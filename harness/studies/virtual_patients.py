@@ -19,7 +19,8 @@ from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.simulation.draws import OMEGA, choose_draws
 from harness.simulation.engines import AUTO
-from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration, refuse_set_twice
+from harness.studies.outcome import EngineName, ProgressionRule, Seed, refuse_set_twice
+from harness.studies.planned import PlannedStudy
 
 __all__ = ["CHANGE", "MOST", "VirtualPatients"]
 
@@ -30,7 +31,7 @@ MOST = 1_000_000
 """Virtual patients of a study: their trajectories are held in memory."""
 
 
-class VirtualPatients(StudyDeclaration):
+class VirtualPatients(PlannedStudy):
     """What studies of virtual patients declare alike.
 
     Attributes

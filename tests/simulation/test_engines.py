@@ -195,11 +195,11 @@ def test_a_wrong_name_is_told_with_the_nearest():
 
 def test_the_sample_is_drawn_with_a_seed_and_keeps_the_rows():
     planned = study("roadrunner")
-    sample = planned.sample()
+    sample = planned.rows(planned.sample())
     assert len(sample) == of_plan.SAMPLE
     whole = next(replace(planned, chunk=len(planned)).chunks()).values
     assert all((row == whole).all(axis=1).any() for row in sample.values)
-    assert (planned.sample().values == sample.values).all()
+    assert (planned.rows(planned.sample()).values == sample.values).all()
 
 
 def test_what_is_below_the_floor_is_no_difference():

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.main import run
 from harness.declarations import declare
-from harness.errors import RunFailed
+from harness.errors import InputError, RunFailed
 from harness.figures.exposure import draw_exposure
 from harness.figures.population import draw_population
 from harness.figures.style import DRAWS
@@ -19,6 +19,7 @@ from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
 from harness.simulation.estimates import Estimates
 from harness.simulation.execute import Processes, Serial
+from harness.studies import uncertain
 from harness.studies.compare import Compare
 from harness.studies.escalation import Escalation, Toxicity
 from harness.studies.exposure import ExposureResponse
@@ -158,22 +159,81 @@ def _ends(axes, axis):
     return sorted(tuple(line) for line in np.round(lines, 6))
 
 
-def test_draws_are_the_same_to_the_last_bit_for_any_workers():
-    alone, shared = (Uncertain(FEW, KILL, draws=3).run(executor) for executor in (Serial(), Processes(2)))
+@pytest.mark.parametrize("engine", ["auto", "kernel"])
+def test_draws_are_the_same_to_the_last_bit_for_any_workers(engine):
+    study = FEW.model_copy(update={"engine": engine})
+    alone, shared = (Uncertain(study, KILL, draws=3).run(executor) for executor in (Serial(), Processes(2)))
+    assert (alone.engine, alone.notes) == (shared.engine, shared.notes)
     assert alone.tables.keys() == shared.tables.keys()
     for name, table in alone.tables.items():
         pd.testing.assert_frame_equal(table, shared.tables[name], check_exact=True)
 
 
-def test_a_draw_that_cannot_be_simulated_at_all_is_counted_and_left_out(monkeypatch):
-    real = Population.run
+@pytest.fixture
+def asked_of_both(monkeypatch):
+    """The runs that both engines were asked for, each by its parameters; nothing is run."""
+    asked = []
 
-    def fails(self, executor, progress=None):
+    def run_by_both(planned, rows):
+        asked.append(planned.rows(rows).values)
+        return [], []
+
+    monkeypatch.setattr(uncertain, "run_by_both", run_by_both)
+    return asked
+
+
+@pytest.mark.parametrize(("draws", "patients", "rows", "of"), [(40, 30, 16, 16), (9, 1700, 17, 10)])
+def test_one_sample_holds_the_engines_against_each_other_over_the_spread_of_draws(
+    draws, patients, rows, of, asked_of_both, monkeypatch
+):
+    """16 rows, or one in a thousand of all draws together, of as many draws as there can be."""
+    monkeypatch.setattr(uncertain, "run", _stops)
+    study = FEW.model_copy(update={"patients": patients})
+    for _ in range(2):
+        with pytest.raises(InputError, match="runs on the kernel, compiled for clinical"):
+            Uncertain(study, KILL, draws).run(Serial())
+    first, second = asked_of_both[: len(asked_of_both) // 2], asked_of_both[len(asked_of_both) // 2 :]
+    assert sum(map(len, first)) == rows
+    assert len(first) == of
+    assert max(map(len, first)) - min(map(len, first)) <= 1
+    assert len({tuple(row) for each in first for row in each}) == rows
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def _stops(planned, *_):
+    raise InputError(planned.notes[0])
+
+
+def test_a_difference_at_one_draw_sets_the_reference_for_the_whole_study(monkeypatch):
+    real = uncertain.run_by_both
+    several = iter([1.0, 1.0, 1.002, 1.0])
+
+    def differs_once(planned, rows):
+        reference, found = real(planned, rows)
+        factor = next(several)
+        return reference, [replace(each, values=each.values * factor) for each in found]
+
+    monkeypatch.setattr(uncertain, "run_by_both", differs_once)
+    study = FEW.model_copy(update={"engine": "kernel"})
+    outcome = Uncertain(study, KILL, draws=3).run(Serial())
+    assert outcome.engine == "roadrunner"
+    assert {*outcome.written("runs")["engine"]} == {"roadrunner"}
+    assert outcome.notes[0].startswith("runs on RoadRunner: on a sample of the design, M_protein_change diff")
+    assert next(several, None) is None  # never again midway
+    by_reference = Uncertain(FEW.on_reference(), KILL, draws=3).run(Serial())
+    for name, table in by_reference.tables.items():
+        pd.testing.assert_frame_equal(table, outcome.tables[name], check_exact=True)
+
+
+def test_a_draw_that_cannot_be_simulated_at_all_is_counted_and_left_out(monkeypatch):
+    real = Population.read_off
+
+    def fails(self, planned, found):
         if float(self.changes["K_kill_max"].split()[0]) > 0.3:
             raise RunFailed("no run ended")
-        return real(self, executor, progress)
+        return real(self, planned, found)
 
-    monkeypatch.setattr(Population, "run", fails)
+    monkeypatch.setattr(Population, "read_off", fails)
     outcome = Uncertain(FEW, KILL, draws=6, seed=2).run(Serial())
     lost = sum(each.values[0] > 0.3 for each in KILL.each(6, 2))
     assert 0 < lost < 6
