@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
+from harness.analysis.shares import wilson
 from harness.analysis.survival import log_rank
 
 __all__ = ["Power", "log_rank_power", "share_power"]
@@ -91,5 +92,4 @@ def _power(
     for trial in range(trials):
         draws = np.random.default_rng([seed, size, trial])
         below += p_value(draws.integers(first, size=size), draws.integers(second, size=size)) < level
-    band = binomtest(below, trials).proportion_ci(method="wilson")
-    return Power(below / trials, float(band.low), float(band.high))
+    return Power(below / trials, *wilson(int(below), trials))

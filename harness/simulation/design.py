@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,9 @@ __all__ = [
 
 SPECIAL = ("days", "regimen", "run")
 """Columns that are no parameter: the end of a run, the name of its regimen, and a label, which is ignored."""
+
+FEW = 10_000
+"""Rows of random effects whose deviates are kept: less than a megabyte."""
 
 MOST = 10_000_000
 """Rows of a grid: more than any machine here runs in a day."""
@@ -298,17 +302,22 @@ def random_effects(
         raise InputError(f"design: {count} rows asked for; at least one is needed")
     if any(not (np.isfinite(w) & (np.asarray(w) >= 0)).all() for w in omega.values()):
         raise InputError("random effects: omega must be finite and not negative")
-    z = np.array(
-        [
-            np.random.Generator(np.random.Philox(key=[seed, i])).standard_normal(len(omega))
-            for i in range(count)
-        ]
-    )
+    z = (_drawn_once if count <= FEW else _standard_normal)(seed, count, len(omega))
     with np.errstate(over="ignore"):  # what is beyond all numbers is told with its row
         columns = {
             name: typical[name] * np.exp(z[:, i] * spread) for i, (name, spread) in enumerate(omega.items())
         }
     return replace(_of_columns(columns, count), drawn=tuple(columns))
+
+
+def _standard_normal(seed: int, count: int, columns: int) -> np.ndarray:
+    """Normal deviates, shape (count, columns), each row from its own stream."""
+    streams = (np.random.Generator(np.random.Philox(key=[seed, i])) for i in range(count))
+    return np.array([stream.standard_normal(columns) for stream in streams])
+
+
+_drawn_once = lru_cache(maxsize=4)(_standard_normal)
+"""The same, kept: at every draw of the parameters a study has the same patients."""
 
 
 def read_design(path: str | Path) -> Design:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from harness.analysis.response import (
     best_change,
@@ -22,6 +21,7 @@ from harness.analysis.response import (
     responds_again,
     time_to_response,
 )
+from harness.analysis.shares import wilson
 from harness.analysis.survival import kaplan_meier, median
 
 __all__ = [
@@ -171,5 +171,5 @@ def _share(held: pd.Series) -> tuple[int, float, float, float]:
     """Patients, percent of them for whom it holds, and its Wilson interval; NaN without patients."""
     if not len(held):
         return 0, np.nan, np.nan, np.nan
-    band = binomtest(int(held.sum()), len(held)).proportion_ci(method="wilson")
-    return len(held), 100 * float(held.mean()), 100 * band.low, 100 * band.high
+    low, high = wilson(int(held.sum()), len(held))
+    return len(held), 100 * float(held.mean()), 100 * low, 100 * high

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 from scipy.special import expit, logit
-from scipy.stats import binomtest
 
 from harness.analysis.escalation import NONE, Course, boin, three_plus_three, three_plus_three_most
 from harness.analysis.response import is_responder
+from harness.analysis.shares import wilson
 from harness.declarations import Declaration
 from harness.errors import RunFailed
 from harness.simulation.design import grid
@@ -287,8 +287,8 @@ class Escalation(VirtualPatients):
             means = dosed[(dosed[0] == design) & (dosed[1] == slope)].iloc[:, 2:].mean().to_numpy()
             for j, dose in enumerate((*self.doses, 0.0)):
                 count = int((chosen == dose).sum())
-                band = binomtest(count, len(chosen)).proportion_ci(LEVEL, method="wilson")
-                share = {"percent": 100 * count / len(chosen), "low": 100 * band.low, "high": 100 * band.high}
+                low, high = wilson(count, len(chosen), LEVEL)
+                share = {"percent": 100 * count / len(chosen), "low": 100 * low, "high": 100 * high}
                 given = (means[j], means[len(self.doses) + j]) if dose else (np.nan, np.nan)
                 each = {"design": design, "slope": slope, "dose": dose if dose else np.nan}
                 rows.append({**each, **share, "patients": given[0], "toxic": given[1]})

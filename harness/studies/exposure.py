@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
-from scipy.stats import binomtest, spearmanr
+from scipy.stats import spearmanr
 
 from harness.analysis.response import FIRST_VISIT, is_responder
+from harness.analysis.shares import wilson
 from harness.analysis.survival import kaplan_meier
 from harness.errors import RunFailed
 from harness.simulation.plan import Plan, plan
@@ -236,7 +237,7 @@ class ExposureResponse(VirtualPatients):
                     continue
                 for outcome in ("response", "complete"):
                     count = int(group[outcome].sum())
-                    band = binomtest(count, len(group)).proportion_ci(method="wilson")
+                    low, high = wilson(count, len(group))
                     yield {
                         "exposure": exposure,
                         "quartile": quartile + 1,
@@ -245,8 +246,8 @@ class ExposureResponse(VirtualPatients):
                         "outcome": outcome,
                         "patients": len(group),
                         "percent": 100 * count / len(group),
-                        "low": 100 * band.low,
-                        "high": 100 * band.high,
+                        "low": 100 * low,
+                        "high": 100 * high,
                     }
 
     def _survival(self, known: pd.DataFrame) -> pd.DataFrame:

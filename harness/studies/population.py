@@ -236,8 +236,8 @@ class Population(VirtualPatients):
         for outcome, group in tables["responses"].groupby("outcome"):
             numbers[f"{outcome}_lowest"] = group.percent.min()
             numbers[f"{outcome}_highest"] = group.percent.max()
-        pfs = tables["medians"].query("outcome == 'pfs'")
-        for rule, group in pfs.groupby("rule"):
+        medians = tables["medians"]
+        for rule, group in medians[medians["outcome"] == "pfs"].groupby("rule"):
             numbers[f"median_pfs_{rule}_spread"] = _spread(group["median"])
         return numbers
 

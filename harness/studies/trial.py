@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
-from scipy.stats import binomtest
 
 from harness.analysis.moments import before_moment
 from harness.analysis.response import category_names, is_responder
+from harness.analysis.shares import wilson
 from harness.analysis.survival import kaplan_meier, log_rank, median
 from harness.analysis.visits import best_response_at_visits, progression_at_visits
 from harness.errors import InputError
@@ -252,8 +252,7 @@ class Trial(VirtualPatients):
             p_values = trials.groupby("replicate").p_value.first()
             numbers["p_value"] = float(np.median(p_values.dropna())) if p_values.notna().any() else np.nan
             count = int((p_values < SIGNIFICANT).sum())
-            band = binomtest(count, len(p_values)).proportion_ci(method="wilson")
-            power = count / len(p_values), band.low, band.high
+            power = count / len(p_values), *wilson(count, len(p_values))
             numbers |= {f"power{end}": 100 * float(p) for end, p in zip(ENDS, power, strict=True)}
         return numbers
 
