@@ -6,7 +6,7 @@ python examples/library.py [library.png]
 import sys
 
 from harness import simulate
-from harness.figures.style import COLOURS, axes_for, figure_of
+from harness.figures.style import COLOURS, axes_for, figure_of, legend_outside
 
 PICTURE = sys.argv[1] if len(sys.argv) > 1 else "library.png"
 PRODUCTS = {
@@ -26,5 +26,5 @@ axes.set_yscale("log")
 axes.set_ylim(3e-5, 2)
 axes.set_xlabel("time (days)")
 axes.set_ylabel("level over its highest after day 1")
-axes.legend(frameon=False, fontsize=9)
+legend_outside(axes, "above", size=9)
 figure_of([axes]).savefig(PICTURE, dpi=110, facecolor="white")

@@ -8,29 +8,28 @@ and the chance of few patients. Observed numbers enter no prediction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 from scipy.special import gammaln, logsumexp
 from scipy.stats import gaussian_kde
 
-from harness.analysis.response import FIRST_VISIT, is_responder
+from harness.analysis.response import is_responder
+from harness.calibration.cohort_file import ALL, Arm, Cohort, is_share, read_cohort, require_attainable
 from harness.calibration.declared import Calibration, read_calibration
 from harness.calibration.drawn import class_chances, draw_trials
 from harness.calibration.observed import RESPONSE, class_of
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import STORED, read_draws
-from harness.declarations import Declaration, read_declaration
-from harness.errors import InputError, unknown_name
+from harness.errors import InputError
 from harness.models.card import repository
 from harness.models.catalog import load_card
 from harness.models.symbols import SymbolTable
-from harness.models.units import convert, parse_quantity
-from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
+from harness.models.units import convert
+from harness.simulation.declared_regimens import declared_regimen
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
@@ -40,7 +39,7 @@ from harness.simulation.run import collect
 from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
 from harness.studies.virtual_patients import CHANGE
 
-__all__ = ["TABLES", "Cohort", "PredictCohort", "read_cohort"]
+__all__ = ["TABLES", "PredictCohort"]
 
 TABLES = ("values", "rates", "survival", "scores")
 MIDDLE = (5, 50, 95)
@@ -49,169 +48,11 @@ MIDDLE = (5, 50, 95)
 OF_PATIENTS = (10, 50, 90)
 """Percentiles over the patients of a cohort."""
 
-ALL = "all arms"
-
 POOL = 3
 """Virtual patients for each that a cohort is drawn from."""
 
 AFTER = 1
 """Day from which the highest value counts: past the bolus."""
-
-
-class Arm(DeclaredRegimen):
-    """One arm: how many patients, and their doses, ``[150e6]`` or ``[50e6, 100e6@3]``.
-
-    `observed` are numbers to score, all optional: orr, cr (percent), orr_DAY, median_pfs, pfs_MONTH (percent
-    free of progression), OBSERVABLE_DAY (median over patients), highest_OBSERVABLE, ratio_OBSERVABLE_DAY,
-    ratio_highest_OBSERVABLE (responders over others).
-    """
-
-    patients: int = Field(ge=1, le=10_000)
-    observed: dict[str, float] = {}
-
-
-class Cohort(Declaration):
-    """A cohort that a person holds data of.
-
-    Attributes
-    ----------
-    arms
-        By name.
-    observables
-        Days at which each is read out.
-    response_days
-        Days at which response is read off against baseline, beside the best response.
-    progression_months
-        Months at which the share free of progression is read off.
-    until
-        End of the follow-up.
-    observed
-        Numbers of all arms together to score: orr, cr, median_pfs, pfs_MONTH.
-    """
-
-    title: str = ""
-    arms: dict[str, Arm]
-    observed: dict[str, float] = {}
-    observables: dict[str, tuple[float, ...]] = {}
-    response_days: tuple[float, ...] = ()
-    progression_months: tuple[float, ...] = ()
-    until: str = "12 months"
-
-    @field_validator("arms")
-    @classmethod
-    def _there_is_an_arm(cls, arms: dict[str, Arm]) -> dict[str, Arm]:
-        if not arms:
-            raise ValueError("expected one arm or more")
-        if ALL in arms:
-            raise ValueError(f"'{ALL}' is the name of the rows of all of them; give another")
-        return arms
-
-    @model_validator(mode="after")
-    def _observed_numbers_are_predicted(self) -> Cohort:
-        known = self.predicted()
-        for name, arm in self.arms.items():
-            for number in arm.observed:
-                if number not in known:
-                    raise ValueError(f"arms: {name}: {unknown_name('number', number, known)}")
-        for number in self.observed:
-            if number not in self.of_all():
-                raise ValueError(f"observed: {unknown_name('number of all arms', number, self.of_all())}")
-        return self
-
-    @model_validator(mode="after")
-    def _days_are_within_the_follow_up(self) -> Cohort:
-        days = parse_quantity(self.until, "day", "until")
-        if days < FIRST_VISIT:
-            raise ValueError(f"until: {days:g} days end before the first visit, day {FIRST_VISIT:g}")
-        months = self._months()
-        asked = [("response_days", self.response_days, "day", days)]
-        asked += [("progression_months", self.progression_months, "month", months)]
-        asked += [(f"observables: {name}", each, "day", days) for name, each in self.observables.items()]
-        for where, times, unit, until in asked:
-            for time in times:
-                if not 0 <= time <= until:
-                    raise ValueError(f"{where}: {time:g} is not between 0 and until, {until:g} {unit}s")
-            if len(set(times)) < len(times):
-                raise ValueError(f"{where}: a time stands twice")
-        return self
-
-    @model_validator(mode="after")
-    def _numbers_can_be_observed(self) -> Cohort:
-        every = sum(arm.patients for arm in self.arms.values())
-        given = [(name, arm.observed, arm.patients) for name, arm in self.arms.items()]
-        for where, observed, patients in (*given, (ALL, self.observed, every)):
-            for number, value in observed.items():
-                if reason := _impossible(number, value, patients):
-                    raise ValueError(f"{where}: {number}: {reason}")
-            if reason := self._at_odds(observed):
-                raise ValueError(f"{where}: {reason}")
-        return self
-
-    def _months(self) -> float:
-        """The end of the follow-up; without a unit it is in days, as everywhere."""
-        return convert(parse_quantity(self.until, "day", "until"), "day", "month", "until")
-
-    def _at_odds(self, observed: Mapping[str, float]) -> str:
-        """Why no cohort can have these numbers together within the follow-up; empty where one can."""
-        if observed.get("cr", 0.0) > observed.get("orr", 100.0):
-            return f"cr, {observed['cr']:g} percent, is above orr, {observed['orr']:g} percent"
-        months = sorted(month for month in self.progression_months if f"pfs_{month:g}" in observed)
-        for early, late in pairwise(f"pfs_{month:g}" for month in months):
-            if observed[late] > observed[early]:
-                return f"{late}, {observed[late]:g} percent, is above {early}, {observed[early]:g} percent"
-        until = self._months()
-        if observed.get("median_pfs", 0.0) > until:
-            return f"median_pfs: {observed['median_pfs']:g} is beyond until, {until:g} months"
-        return ""
-
-    def of_all(self) -> tuple[str, ...]:
-        """Names of the numbers of all arms together."""
-        return ("orr", "cr", "median_pfs", *(f"pfs_{month:g}" for month in self.progression_months))
-
-    def predicted(self) -> tuple[str, ...]:
-        """Names of all numbers that a prediction gives for an arm."""
-        days = [(name, day) for name, all_ in self.observables.items() for day in all_]
-        return (
-            "orr",
-            "cr",
-            "median_pfs",
-            *(f"orr_{day:g}" for day in self.response_days),
-            *(f"pfs_{month:g}" for month in self.progression_months),
-            *(f"{name}_{day:g}" for name, day in days),
-            *(f"ratio_{name}_{day:g}" for name, day in days),
-            *(f"highest_{name}" for name in self.observables),
-            *(f"ratio_highest_{name}" for name in self.observables),
-        )
-
-
-def is_share(number: str) -> bool:
-    """Whether a number is a percentage of the patients."""
-    return number in ("orr", "cr") or number.startswith(("orr_", "pfs_"))
-
-
-def _impossible(number: str, value: float, patients: int) -> str:
-    """Why no cohort of so many patients can have a number; empty where one can."""
-    if is_share(number):
-        if not 0 <= value <= 100:
-            return f"{value:g} is no percentage"
-        count = value * patients / 100
-        # A published percentage is rounded; progression is estimated with patients who left, and is no count.
-        if not number.startswith("pfs_") and abs(count - round(count)) > patients / 200 + 1e-6:
-            return f"{value:g} percent of {patients} patients is {count:g}, no whole number"
-    elif number.startswith(("median_pfs", "ratio_")) and value <= 0:
-        return f"expected a positive number, not {value:g}"
-    return ""
-
-
-def read_cohort(path: Path) -> Cohort:
-    """Read the file of a cohort.
-
-    Raises
-    ------
-    InputError
-        In one line, with file and field.
-    """
-    return read_declaration(path, Cohort)
 
 
 class PredictCohort(StudyDeclaration):
@@ -265,6 +106,7 @@ class PredictCohort(StudyDeclaration):
         rng = np.random.default_rng(self.seed)
         chosen = draws.iloc[rng.choice(len(draws), self.cohorts, replace=self.cohorts > len(draws))]
         effect = declared.block.trial_sd * rng.standard_normal(self.cohorts)
+        require_attainable(self.cohort, cohort, load_card(declared.candidate(self.candidate).model))
         failed = 0
         notes: dict[str, None] = {}
         every: list[dict[str, np.ndarray]] = []
@@ -307,9 +149,6 @@ class PredictCohort(StudyDeclaration):
         """Every read-out of an arm, (cohorts, virtual patients), NaN where a run failed; failures; notes."""
         card = load_card(declared.candidate(self.candidate).model)
         symbols, arm = card.symbols, named[1]
-        for name in cohort.observables:
-            if name not in symbols:
-                raise InputError(f"{self.cohort}: {symbols.unknown('observable', name, symbols)}")
         regimen = self._regimen(named, symbols)
         rng = np.random.default_rng([self.seed, place])
         values = {name: chosen[name].to_numpy() for name in chosen}

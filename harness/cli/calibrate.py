@@ -156,10 +156,15 @@ def _print_cohort(outcome: Outcome) -> None:
     right = ("observed", "90 % of cohorts", "fold", "log p")
     scores = plain_table("arm", "number", *right, "inside", right=right)
     for row in outcome.tables["scores"].to_dict("records"):
-        numbers = [f"{row['observed']:.4g}", f"{row['low']:.4g} to {row['high']:.4g}", f"{row['fold']:.2f}"]
-        log_p = "" if row["log_p"] != row["log_p"] else f"{row['log_p']:.1f}"
-        scores.add_row(row["arm"], row["number"], *numbers, log_p, "yes" if row["inside"] else "no")
+        numbers = [f"{row['observed']:.4g}", f"{row['low']:.4g} to {row['high']:.4g}"]
+        numbers += [_or_nothing(row["fold"], ".2f"), _or_nothing(row["log_p"], ".1f")]
+        scores.add_row(row["arm"], row["number"], *numbers, "yes" if row["inside"] else "no")
     print_table(scores)
+
+
+def _or_nothing(value: float, digits: str) -> str:
+    """A number as a cell of a table; a change that falls has no fold, and a rate alone a probability."""
+    return "" if value != value else f"{value:{digits}}"
 
 
 def _print(outcome: Outcome) -> None:
@@ -169,7 +174,7 @@ def _print(outcome: Outcome) -> None:
     numbers = ("numbers", "evidence, responses", "evidence, all", "draws that count", "blind trial, log p")
     shown = plain_table("candidate", *numbers, right=numbers)
     for row in outcome.tables["comparison"].to_dict("records"):
-        every = "" if row["log_evidence"] != row["log_evidence"] else f"{row['log_evidence']:.1f}"
+        every = _or_nothing(row["log_evidence"], ".1f")
         blind = f"{row['blind_log_p']:.1f} ± {row['blind_error']:.1f}"
         cells = [str(row["fitted"]), f"{row['log_evidence_responses']:.1f}", every, f"{row['effective']:.0f}"]
         shown.add_row(row["label"], *cells, blind)

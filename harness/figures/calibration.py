@@ -10,7 +10,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, LETTERS, SomeAxes, Style, axes_for, dress
+from harness.figures.style import (
+    COLOURS,
+    INK,
+    LETTERS,
+    SomeAxes,
+    Style,
+    axes_for,
+    dress,
+    legend_of_all,
+    legend_outside,
+)
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_by_dose", "draw_comparison", "draw_designs", "draw_regimens", "draw_responses"]
@@ -44,7 +54,7 @@ def draw_responses(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]
         each.set_ylim(0, 102)
         each.set_xlabel(MILLIONS if name in names[-COLUMNS:] else "")
     drawn[0].set_ylabel(with_unit("response", "percent"))
-    drawn[0].legend(fontsize=LETTERS - 1, frameon=False)
+    legend_of_all(drawn, axes, "outside lower center", 2, LETTERS - 1)
     return drawn
 
 
@@ -90,7 +100,7 @@ def draw_by_dose(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
             each.set_title(said if row == 0 else "", fontsize=LETTERS, color=INK, loc="left")
             each.set_xlabel(MILLIONS if row == len(names) - 1 else "")
         drawn[row * len(BY_DOSE)].set_ylabel(label.replace(", ", ",\n").replace(" by ", "\nby "))
-    drawn[1].legend(fontsize=LETTERS - 2, frameon=False, loc="upper left")  # rates are the lowest there
+    legend_of_all(drawn, axes, "outside lower center", 2, LETTERS - 1)
     return drawn
 
 
@@ -135,7 +145,7 @@ def draw_regimens(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         each.set_xlabel(said[name])
         each.set_xlim(0, tops[name])
         each.set_ylim(-0.5, len(arms) - 0.5)
-    drawn[-1].legend(fontsize=LETTERS - 1, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_outside(drawn[-1], "beside", size=LETTERS - 1)
     return drawn
 
 
@@ -160,14 +170,7 @@ def draw_designs(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     drawn.minorticks_off()
     drawn.set_yticks(np.arange(len(names))[::-1], names)
     drawn.set_xlabel("log evidence over the nearest other (dotted: 20 to 1)")
-    drawn.legend(
-        title="trials drawn from",
-        title_fontsize=LETTERS - 1,
-        fontsize=LETTERS - 1,
-        frameon=False,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-    )
+    legend_outside(drawn, "beside", size=LETTERS - 1, title="trials drawn from")
     return [drawn]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, INK, LETTERS, SomeAxes, Style, axes_for, dress
+from harness.figures.style import COLOURS, INK, LETTERS, SomeAxes, Style, axes_for, dress, legend_outside
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_clocks"]
@@ -29,7 +29,7 @@ def draw_clocks(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     drawn[0].plot(doses, line, color=INK, linewidth=1, linestyle="--", label=said)
     drawn[0].plot(doses, typical["Tmax"], "o", color=COLOURS[0], label="typical patient")
     drawn[0].set_ylabel(with_unit("Tmax", "day"))
-    drawn[0].legend(fontsize=LETTERS - 2, frameon=False)
+    legend_outside(drawn[0], "above", size=LETTERS - 2)
     drawn[1].plot(doses, typical["Cmax"], "o-", color=COLOURS[0])
     drawn[1].set_ylabel(with_unit("Cmax", "copies/ug"))
     drawn[1].set_ylim(0, 1.1 * typical["Cmax"].max())
@@ -42,7 +42,7 @@ def draw_clocks(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         drawn[2].plot(rows["dose"] / 1e6, rows["orr"], label=label, **style)
     drawn[2].set_ylabel(with_unit("overall response", "percent"))
     drawn[2].set_ylim(0, 102)
-    drawn[2].legend(fontsize=LETTERS - 2, frameon=False)
+    legend_outside(drawn[2], "beside", size=LETTERS - 2)
     for each in drawn:
         each.set_xscale("log")
         each.set_xticks(doses, [f"{dose:g}" for dose in doses])

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, DASHES, DRAWS, INK, SomeAxes, Style, axes_for
+from harness.figures.style import COLOURS, DASHES, DRAWS, INK, SomeAxes, Style, axes_for, legend_outside
 from harness.studies.outcome import Outcome
 
 __all__ = ["SAID", "draw_compare", "in_words"]
@@ -68,7 +68,7 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
                     each.hlines(-place + shift, row.difference_low, row.difference_high, **DRAWS)
     _finish(drawn[0], ["ORR", "CR", "response at the month", "response whenever"], 0.0)
     drawn[0].set_xlabel(with_unit(f"less {first}", "points"))
-    drawn[0].legend(frameon=False, fontsize=8)
+    legend_outside(drawn[0], "above", ncols=2)
     drawn[1].set_xscale("log")
     _plain_ticks(drawn[1])
     _finish(drawn[1], ["Cmax"], 1.0)
@@ -103,4 +103,4 @@ def _power(axes: Axes, power: pd.DataFrame, arms: list[str]) -> None:
     axes.set_ylim(0, 102)
     axes.set_xlabel("patients an arm")
     axes.set_ylabel(with_unit("power", "percent"))
-    axes.legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    legend_outside(axes, "above", size=7, ncols=2)

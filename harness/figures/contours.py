@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LogNorm, Normalize
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from harness.figures.style import INK, axes_for
+from harness.figures.style import INK, axes_for, figure_of
 
 __all__ = ["draw_field", "draw_lines", "set_scale", "short_number"]
 
 EDGE = 0.03
 """Share of the axes along their edges that holds no number of a line."""
+
+LETTER, WIDTH = 7.5, 0.65
+"""Size in points of the numbers of lines, and how wide a digit is in that size."""
 
 
 def draw_field(x: np.ndarray, y: np.ndarray, field: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -40,11 +45,50 @@ def draw_lines(
     shown = np.ma.masked_invalid(field)
     _fill(axes, (x, y, shown), edges, BoundaryNorm(edges, 256, extend="neither"))
     lines = axes.contour(x, y, shown, levels=within, colors="white", linewidths=0.9)
-    for text in axes.clabel(lines, fmt=short_number, fontsize=7.5):
+    places = _places(axes, [short_number(level) for level in within], lines.allsegs)
+    for text in axes.clabel(lines, fmt=short_number, fontsize=LETTER, manual=places) if places else ():
         text.set_path_effects([patheffects.withStroke(linewidth=2, foreground=f"{INK}a0")])
-        across, up = axes.transAxes.inverted().transform(axes.transData.transform(text.get_position()))
-        text.set_visible(EDGE < across < 1 - EDGE and EDGE < up < 1 - EDGE)  # beyond, the edge would cut it
     return axes
+
+
+def _places(axes: Axes, numbers: Sequence[str], lines: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Where the number of each line goes: as near to the middle of it as it touches no other and no edge.
+
+    A line too short or too near to others has none; the bar beside the axes tells its value.
+    """
+    point = figure_of(axes).dpi / 72  # in pixels
+    edges = axes.transAxes.transform([(EDGE, EDGE), (1 - EDGE, 1 - EDGE)])
+    found, taken = [], np.empty((0, 2))
+    for number, parts in zip(numbers, lines, strict=True):
+        half = 0.5 * WIDTH * LETTER * len(number) * point
+        along, apart = np.linspace(-half, half, 2 * len(number) + 1), 1.6 * LETTER * point
+        for place, direction in _candidates(axes, parts, 2 * half):
+            covered = place + along[:, None] * direction
+            inside = (covered > edges[0]).all() and (covered < edges[1]).all()
+            if inside and (np.linalg.norm(covered[:, None] - taken, axis=2) > apart).all():
+                taken = np.concatenate([taken, covered])
+                found.append(axes.transData.inverted().transform(place))
+                break
+    return found
+
+
+def _candidates(
+    axes: Axes, parts: Sequence[np.ndarray], least: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Points of a line in pixels with its direction there: of its longest part, from the middle outwards."""
+    drawn = [axes.transData.transform(part) for part in parts if len(part) > 1]
+    lengths = [np.append(0, np.cumsum(np.linalg.norm(np.diff(part, axis=0), axis=1))) for part in drawn]
+    for place in sorted(range(len(drawn)), key=lambda i: -lengths[i][-1]):
+        far, part = lengths[place], drawn[place]
+        if far[-1] < least:
+            return
+        at = np.linspace(0, far[-1], 101)
+        for middle in at[np.argsort(np.abs(at - far[-1] / 2), kind="stable")]:
+            ends = [np.array([np.interp(x, far, part[:, k]) for k in (0, 1)])
+                    for x in (middle - least / 2, middle, middle + least / 2)]  # fmt: skip
+            chord = ends[2] - ends[0]
+            if np.linalg.norm(chord) > 0.8 * least:  # straight enough there, and not at an end
+                yield ends[1], chord / np.linalg.norm(chord)
 
 
 def _fill(axes: Axes, surface: tuple, levels: np.ndarray, norm: Normalize) -> None:

@@ -23,7 +23,6 @@ from harness.figures.style import (
     INK,
     SomeAxes,
     axes_for,
-    ink_legend,
     legend_of_all,
     write_figure,
 )
@@ -70,7 +69,7 @@ def draw_goodness(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]
             places[4 * i + 3].set_xscale("log")
         places[4 * i].set_ylabel(f"observed: {label}")
         places[4 * i + 2].set_ylabel(with_unit("CWRES", "SD"))
-    ink_legend(legend_of_all(places, axes, "outside upper right", 2))
+    legend_of_all(places, axes, "outside upper right", 2)
     return places
 
 
@@ -101,7 +100,7 @@ def draw_individuals(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
         place.tick_params(labelsize=7)
     for place in places[-6:]:
         place.set_xlabel(with_unit("time", result.time_unit), fontsize=8)
-    ink_legend(legend_of_all(places, axes, "outside upper right", 4))
+    legend_of_all(places, axes, "outside upper right", 4)
     return places
 
 
@@ -137,7 +136,7 @@ def draw_predictive_check(result: FitResult, axes: SomeAxes | None = None) -> li
         place.set_xlabel(time)
         place.set_ylabel(with_unit(f"{name} below the limit", "percent"))
         place.set_ylim(-3, 103)
-    ink_legend(legend_of_all(places, axes, "outside upper center", 2))
+    legend_of_all(places, axes, "outside upper center", 2)
     return places
 
 
@@ -176,7 +175,7 @@ def draw_forest(result: FitResult, ax: Axes | None = None) -> Axes:
     told = [f"no ratio: {_told(row)} ({row.low:.3g} to {row.high:.3g})"
             for row in every[~(every["estimate"] > 0)].itertuples()]  # fmt: skip
     axes.set_xlabel("\n".join(["95 % interval over the estimate", *told]))
-    ink_legend(legend_of_all([axes], None if ax is None else [ax], "outside upper right", 3))
+    legend_of_all([axes], None if ax is None else [ax], "outside upper right", 3)
     return axes
 
 

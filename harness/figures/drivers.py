@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for
+from harness.figures.style import COLOURS, INK, SomeAxes, Style, axes_for, legend_outside
 from harness.studies.outcome import Outcome
 
 __all__ = ["decision_in_words", "draw_drivers"]
@@ -55,7 +55,7 @@ def draw_drivers(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     labels = [f"{row.parameter}\n{row.low_value:.3g} to {row.high_value:.3g}" for row in tornado.itertuples()]
     drawn[0].set_yticks(place, labels)
     drawn[0].set_xlabel(decision_in_words(outcome))
-    drawn[0].legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    legend_outside(drawn[0], "above", ncols=2)
     if indices is not None:
         rows = indices.set_index("parameter").loc[tornado["parameter"]]
         for i, (what, said) in enumerate((("total", "total"), ("first", "first order"))):
@@ -65,5 +65,5 @@ def draw_drivers(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
         drawn[1].set_yticks(place, list(tornado["parameter"]))
         drawn[1].axvline(0, color=INK, linewidth=0.8)
         drawn[1].set_xlabel("share of the variance of the decision")
-        drawn[1].legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        legend_outside(drawn[1], "above", ncols=2)
     return drawn

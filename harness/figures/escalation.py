@@ -9,7 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from harness.figures.labels import MILLIONS, with_unit
-from harness.figures.style import COLOURS, DASHES, DRAWS, INK, SomeAxes, axes_for, legend_of_all
+from harness.figures.style import (
+    COLOURS,
+    DASHES,
+    DRAWS,
+    INK,
+    SomeAxes,
+    axes_for,
+    legend_of_all,
+    legend_outside,
+)
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_escalation"]
@@ -35,7 +44,7 @@ def draw_escalation(outcome: Outcome, target: float, axes: SomeAxes | None = Non
     drawn[0].set_xticks(place, labels)
     drawn[0].set_xlabel(MILLIONS)
     drawn[0].set_ylabel(with_unit("patients with toxicity, mean", "percent"))
-    drawn[0].legend(frameon=False, fontsize=8)
+    legend_outside(drawn[0], "above", ncols=2)
     width = 0.8 / len(designs)
     for each, slope in zip(drawn[1:], slopes, strict=True):
         for i, design in enumerate(designs):

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DRAWS, INK, SomeAxes, Style, axes_for
+from harness.figures.style import COLOURS, DRAWS, INK, SomeAxes, Style, axes_for, legend_outside
 from harness.figures.survival import draw_survival
 from harness.studies.outcome import Outcome
 
@@ -48,7 +48,7 @@ def _responders(axes: Axes, outcome: Outcome, exposure: str) -> None:
     axes.set_ylim(0, 103)
     axes.set_xlabel(with_unit(f"median {exposure} of each quartile", table["unit"].iloc[0]))
     axes.set_ylabel(with_unit("patients", "percent"))
-    axes.legend(frameon=False, fontsize=8)
+    legend_outside(axes, "above", ncols=3)
 
 
 def _ratios(axes: Axes, outcome: Outcome) -> None:
@@ -73,7 +73,7 @@ def _ratios(axes: Axes, outcome: Outcome) -> None:
     axes.minorticks_off()
     axes.set_yticks(-np.arange(len(rows)), [f"{SAID[what]}, {exposure}" for what, exposure in rows])
     axes.set_xlabel("odds or hazard ratio by e-fold exposure")
-    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(held) + 1)
+    legend_outside(axes, "above", ncols=len(held) + 1)
 
 
 def _said(held: str) -> str:

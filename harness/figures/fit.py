@@ -22,8 +22,8 @@ from harness.figures.style import (
     SomeAxes,
     axes_for,
     figure_of,
-    ink_legend,
     legend_of_all,
+    legend_outside,
     write_figure,
 )
 from harness.fitting.information import RISE
@@ -70,7 +70,7 @@ def draw_predictions(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
         place.set_xlabel(with_unit("time", result.time_unit))
         place.set_ylabel(with_unit(name, unit))
     if curves["arm"].nunique() <= NAMED:
-        _legend(places[0])
+        legend_of_all(places, axes, "outside right upper", 1)
     return places
 
 
@@ -90,7 +90,8 @@ def draw_waterfall(result: FitResult, ax: Axes | None = None) -> Axes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("start, best first")
     axes.set_ylabel("−2 ln L over the lowest, + 0.001")
-    _legend(axes)
+    if not table["converged"].all():
+        legend_outside(axes, "above", ncols=2)
     return axes
 
 
@@ -118,7 +119,7 @@ def draw_profiles(result: FitResult, axes: SomeAxes | None = None) -> list[Axes]
         place.set_title(row.verdict, fontsize=9, color=INK)
     for place in places[::4]:
         place.set_ylabel("rise of −2 ln L")
-    ink_legend(legend_of_all(places, axes, "outside upper right", 2))
+    legend_of_all(places, axes, "outside upper right", 2)
     return places
 
 
@@ -148,7 +149,7 @@ def draw_ridge(result: FitResult, ax: Axes | None = None) -> Axes:
     axes.set_yscale("log")
     axes.set_xlabel(with_unit(first, estimates.unit[first]))
     axes.set_ylabel(with_unit(second, estimates.unit[second]))
-    _legend(axes, over_a_field=True)
+    legend_outside(axes, "above", ncols=3)
     return axes
 
 
@@ -189,9 +190,7 @@ def draw_residuals(result: FitResult, axes: SomeAxes | None = None) -> list[Axes
     over_time.set_ylabel(RESIDUAL)
     quantiles.set_xlabel("normal quantile")
     quantiles.set_ylabel(RESIDUAL)
-    over_time.legend(
-        frameon=False, fontsize=8, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2
-    )
+    legend_outside(over_time, "above", ncols=2)
     return [over_time, quantiles]
 
 
@@ -234,9 +233,3 @@ def _steps_norm(levels: list[float]) -> BoundaryNorm:
 
 def _spans_decades(values: pd.Series) -> bool:
     return bool((values > 0).all() and values.max() > 20 * values.min())
-
-
-def _legend(axes: Axes, over_a_field: bool = False) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1 or (labels and labels[0] != "converged"):
-        axes.legend(handles, labels, frameon=over_a_field, framealpha=0.8, fontsize=8, labelcolor=INK)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes as MatplotlibAxes
 
 from harness.analysis.observations import Observed
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, Style, axes_for, dress, ink_legend
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, dress, legend_outside
 from harness.validation.curves import NoData
 from harness.validation.spec import Axes
 from harness.validation.suite import PanelResult
@@ -66,9 +66,7 @@ def draw_axes(result: PanelResult, declared: Axes, ax: MatplotlibAxes | None = N
     axes.set_xlabel(with_unit("time", unit))
     axes.set_xlim(0, declared.until)
     _limits(axes, declared)
-    below: Style = {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0}
-    legend = axes.legend(fontsize=7.5, frameon=False, handlelength=2.8, **below)
-    ink_legend(legend)
+    legend_outside(axes, "below", size=7.5)
     if declared.inset_until:
         inset = axes.inset_axes((0.44, 0.6, 0.55, 0.36))
         dress(inset, size=7.5)
@@ -143,7 +141,7 @@ def _draw_residuals(axes: MatplotlibAxes, result: PanelResult, declared: Axes) -
     axes.set_ylabel(what if logarithmic else with_unit(what, _unit(result, declared)))
     unit = next(iter(result.evidence.curves.values())).time.attrs["units"]
     axes.set_xlabel(with_unit("time", unit))
-    ink_legend(axes.legend(fontsize=7.5, frameon=False))
+    legend_outside(axes, "below", size=7.5)
 
 
 def _unit(result: PanelResult, declared: Axes) -> str:

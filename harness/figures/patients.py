@@ -14,7 +14,16 @@ from matplotlib.ticker import MultipleLocator
 
 from harness.analysis.response import interval
 from harness.figures.labels import CHANGE, CHANGE_OF_BCMA, MONTHS, dose_name, with_unit
-from harness.figures.style import COLOURS, INK, SomeAxes, Style, dress, given_axes, legend_of_all
+from harness.figures.style import (
+    COLOURS,
+    INK,
+    SomeAxes,
+    Style,
+    dress,
+    given_axes,
+    legend_of_all,
+    legend_outside,
+)
 from harness.figures.survival import draw_survival
 from harness.models.units import convert
 from harness.studies.outcome import Outcome
@@ -201,4 +210,4 @@ def _forest(place: Axes, table: pd.DataFrame, published: int) -> None:
     if published < len(table):
         place.text(left, -published, "  with effects on burden and disposition", **said)
     place.set_xlabel(f"{with_unit('random effect', 'SD')}; shaded: within {RARE:g}", fontsize=9)
-    place.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0)
+    legend_outside(place, "beside")

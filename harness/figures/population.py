@@ -24,8 +24,8 @@ from harness.figures.style import (
     axes_for,
     dress,
     given_axes,
-    ink_legend,
     legend_of_all,
+    legend_outside,
 )
 from harness.figures.survival import draw_survival
 from harness.studies.outcome import Outcome
@@ -144,7 +144,7 @@ def draw_trial(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     bars.set_ylabel(PATIENTS)
     bars.set_title("Best response, 95 % of the replicates", loc="left", color=INK, fontsize=10)
     if "percent_low" in responses:
-        bars.legend(fontsize=8, frameon=False)
+        legend_outside(bars, "beside")
     by_arm = {arm: survival[survival["arm"] == arm] for arm in arms}
     draw_survival(by_arm, "progression-free", ax=curves)
     curves.set_title("The first replicate", loc="left", color=INK, fontsize=10)
@@ -169,7 +169,7 @@ def _stacks(axes: list[Axes], table: pd.DataFrame, months: np.ndarray) -> None:
     """One set of axes a month; the bins are told beside the last."""
     for each, month in zip(axes, months, strict=True):
         _stack(each, table[table["month"] == month], month)
-    _legend(axes[-1])
+    legend_outside(axes[-1], "beside", reverse=True)  # as they stand on each other
 
 
 def _bands(axes: list[Axes], table: pd.DataFrame, doses: np.ndarray) -> None:
@@ -184,7 +184,7 @@ def _bands(axes: list[Axes], table: pd.DataFrame, doses: np.ndarray) -> None:
         _as_spider(each, table["month"].max(), dose)
         if i:
             each.set_ylabel("")
-    ink_legend(axes[0].legend(fontsize=8, frameon=False, loc="upper right"))
+    legend_outside(axes[-1], "beside")
 
 
 def _spider(axes: Axes, table: pd.DataFrame, dose: float) -> None:
@@ -226,16 +226,6 @@ def _stack(axes: Axes, table: pd.DataFrame, month: float) -> None:
     axes.set_ylabel(PATIENTS)
     axes.set_ylim(0, 100)
     axes.set_title(f"Month {month:g}, against baseline", color=INK, fontsize=10)
-
-
-def _legend(axes: Axes) -> None:
-    """The bins, beside the bars."""
-    handles, labels = axes.get_legend_handles_labels()
-    shown = axes.legend(
-        handles[::-1], labels[::-1], fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5)
-    )
-    for text in shown.get_texts():
-        text.set_color(INK)
 
 
 def _some(doses: np.ndarray, most: int = 4) -> np.ndarray:

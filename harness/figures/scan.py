@@ -17,7 +17,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from harness.analysis.response import category_names
 from harness.figures.contours import draw_field, set_scale, short_number
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, ink_legend, write_figure
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, legend_outside, write_figure
 
 if TYPE_CHECKING:
     from harness.simulation.plan import Plan
@@ -103,8 +103,7 @@ def _lines(place: Axes, table: pd.DataFrame, across: str, by: str, name: str, pl
         rows = part.sort_values(across, kind="stable")
         look = {"color": COLOURS[i], "linestyle": DASHES[i], "marker": ".", "linewidth": 1.5}
         place.plot(rows[across], rows[name], label=short_number(float(value)), **look)
-    legend = place.legend(title=_label(by, planned), fontsize=8, title_fontsize=8, frameon=False)
-    ink_legend(legend)
+    legend_outside(place, "above", title=_label(by, planned), ncols=FEW)
     _scale_of(place, name)
 
 

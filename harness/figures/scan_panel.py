@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from harness.analysis.observations import in_unit
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, ink_legend
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, legend_of_all
 from harness.validation.curves import Evidence, NoData
 from harness.validation.spec import ScanAxes
 from harness.validation.suite import PanelResult
@@ -25,7 +25,7 @@ def draw_scan_axes(result: PanelResult, declared: ScanAxes, axes: SomeAxes | Non
         _draw(each, result.evidence, declared, condition)
         each.set_xlabel(declared.x_label if place >= len(declared.conditions) - COLUMNS else "")
         each.set_ylabel(with_unit(declared.y_label, declared.unit) if place % COLUMNS == 0 else "")
-    ink_legend(drawn[0].legend(fontsize=7.5, frameon=False))
+    legend_of_all(drawn, axes, "outside lower center", 3)
     return drawn
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from harness.figures.contours import set_scale
 from harness.figures.labels import with_unit
-from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, ink_legend, legend_of_all
+from harness.figures.style import COLOURS, DASHES, INK, SomeAxes, axes_for, legend_of_all
 from harness.studies.outcome import Outcome
 
 __all__ = ["draw_sensitivity"]
@@ -56,5 +56,5 @@ def draw_sensitivity(
             place.text(0.5, 0.5, "no values", ha="center", color=INK, transform=place.transAxes)
     places[0].set_ylabel(LABELS[measure])
     columns = min(2 * len(names) + 1, MOST // 2)
-    ink_legend(legend_of_all(places, axes, "outside lower center", columns))
+    legend_of_all(places, axes, "outside lower center", columns)
     return places

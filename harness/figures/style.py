@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,8 +38,8 @@ __all__ = [
     "dress",
     "figure_of",
     "given_axes",
-    "ink_legend",
     "legend_of_all",
+    "legend_outside",
     "new_figure",
     "svg",
     "write_figure",
@@ -58,6 +58,13 @@ LETTERS = 12
 """Size of labels that are read from the back of a room, at the width of a slide."""
 DRAWS: Style = {"color": INK, "linewidth": 5, "alpha": 0.35, "zorder": 3}
 """A line over what draws of the parameters make of a number, beside its own interval."""
+
+OUTSIDE: dict[str, Style] = {
+    "beside": {"loc": "upper left", "bbox_to_anchor": (1, 1), "borderaxespad": 0},
+    "above": {"loc": "lower left", "bbox_to_anchor": (0, 1)},
+    "below": {"loc": "upper left", "bbox_to_anchor": (0, -0.17), "borderaxespad": 0},
+}
+"""Places of a legend that hide no data: above only where no title stands."""
 
 PIXELS_PER_INCH = 112
 
@@ -107,13 +114,34 @@ def figure_of(axes: Axes | SomeAxes) -> Figure:
     return first.figure.figure
 
 
-def legend_of_all(axes: list[Axes], given: SomeAxes | None, loc: str, ncols: int) -> Legend:
-    """What the lines of the first axes are: outside of all in a figure of our own, else on the first."""
-    lines, labels = axes[0].get_legend_handles_labels()
+def legend_outside(
+    axes: Axes,
+    where: Literal["beside", "above", "below"],
+    of: Axes | None = None,
+    size: float = 8,
+    **look: Any,
+) -> Legend:
+    """What the lines of some axes are, or those `of` others, outside of the axes, where it hides no data.
+
+    `look` are further options of matplotlib's legend: columns, a title, an order.
+    """
+    lines, labels = (of or axes).get_legend_handles_labels()
+    look |= {"fontsize": size, "title_fontsize": size, "frameon": False, "labelcolor": INK}
+    return axes.legend(lines, labels, handlelength=2.8, **OUTSIDE[where], **look)
+
+
+def legend_of_all(axes: list[Axes], given: SomeAxes | None, loc: str, ncols: int, size: float = 8) -> Legend:
+    """What the lines of the first axes are: outside of all in a figure of our own, else beside the last.
+
+    In `ncols` columns, or as many as the figure is wide enough for.
+    """
     if given is not None:
-        return axes[0].legend(lines, labels, fontsize=8, frameon=False)
-    outside: Style = {"loc": loc, "ncols": ncols, "fontsize": 8, "frameon": False}
-    return figure_of(axes).legend(lines, labels, **outside)
+        return legend_outside(axes[-1], "beside", axes[0], size)
+    lines, labels = axes[0].get_legend_handles_labels()
+    column = (0.55 * max(map(len, labels), default=0) + 5) * size / 72  # inches: words and their line
+    ncols = max(1, min(ncols, int(figure_of(axes).get_figwidth() / column)))
+    look: Style = {"loc": loc, "ncols": ncols, "fontsize": size, "frameon": False, "labelcolor": INK}
+    return figure_of(axes).legend(lines, labels, **look)
 
 
 def dress(axes: Axes, size: float = 9) -> None:
@@ -127,12 +155,6 @@ def dress(axes: Axes, size: float = 9) -> None:
         text.set_color(INK)
         text.set_fontsize(size)
     axes.patch.set_alpha(0)
-
-
-def ink_legend(legend: Legend) -> None:
-    """Ink for the words of a legend."""
-    for text in legend.get_texts():
-        text.set_color(INK)
 
 
 def svg(axes: Axes | SomeAxes, description: str) -> str:

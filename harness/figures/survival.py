@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from harness.figures.labels import MONTHS
-from harness.figures.style import COLOURS, DASHES, INK, Style, axes_for
+from harness.figures.style import COLOURS, DASHES, INK, Style, axes_for, legend_outside
 
 __all__ = ["draw_survival"]
 
@@ -55,9 +55,7 @@ def draw_survival(
     axes.set_ylim(0, 1.02)
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MultipleLocator(_step(end)))
-    legend = axes.legend(fontsize=8, frameon=False, handlelength=2.8)
-    for text in legend.get_texts():
-        text.set_color(INK)
+    legend_outside(axes, "beside")
     _at_risk(axes, curves, np.arange(0, end + 1e-9, _step(end)))
     if title:
         axes.set_title(title, loc="left", fontweight="bold", color=INK, fontsize=10)

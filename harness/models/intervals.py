@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class Bounds:
         Values that stay as they are, by id.
     formulas
         What other ids stand for.
+    ranges
+        Ends of what further values lie between, by id.
     """
 
     def __init__(
@@ -39,10 +42,13 @@ class Bounds:
         high: np.ndarray,
         values: Mapping[str, float],
         formulas: Mapping[str, Expression],
+        ranges: Mapping[str, tuple[float, float]] = MappingProxyType({}),
     ) -> None:
         self._named: dict[str, Pair] = {TIME: (low, high)}
         self._values = values
         self._formulas = formulas
+        for name, (least, most) in ranges.items():
+            self._named[name] = (np.full(low.shape, least), np.full(low.shape, most))
 
     def of(self, formula: Expression) -> Pair:
         """Bounds of a formula, shape (n,) each; infinite where there are none."""

@@ -132,6 +132,12 @@ def test_a_posterior_of_other_data_is_refused(folder):
         ("orr: 75,", "orr: 75, cr: 100,", "high: cr, 100 percent, is above orr, 75 percent"),
         ("pfs_6: 60}", "pfs_3: 50, pfs_6: 60}", "all arms: pfs_6, 60 percent, is above pfs_3, 50 percent"),
         ("median_pfs: 9", "median_pfs: 19", "median_pfs: 19 is beyond until, 12 months"),
+        ("transgene_14: 1e4", "transgene_14: -1e4", "high: transgene_14: must not be negative, not -10000"),
+        ("transgene_14: 1e4", "highest_transgene: -1", "high: highest_transgene: must not be negative"),
+        ("transgene_14: 1e4", "transgene_14: .inf", "high.observed.transgene_14: inf is not a finite number"),
+        ("transgene_14: 1e4", "ratio_transgene_14: 0", "high: ratio_transgene_14: must be positive, not 0"),
+        ("transgene_14: 1e4", "M_protein_change_91: -101", "must be at least -100, not -101"),
+        ("median_pfs: 9", "median_pfs: .nan", "observed.median_pfs: nan is not a finite number"),
         ("split:", "all arms:", "'all arms' is the name of the rows of all of them"),
     ],
 )
@@ -143,6 +149,14 @@ def test_what_does_not_fit_is_told_in_one_line(folder, capsys, old, new, said):
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_a_change_that_falls_and_its_ratio_may_be_negative(folder, capsys):
+    for number in ("M_protein_change_91: -100", "ratio_M_protein_change_91: -9"):
+        (folder / "cohort.yaml").write_text(COHORT.replace("transgene_14: 1e4", number), encoding="utf-8")
+        arguments = ["predict", str(folder / "cohort.yaml"), "--calibrated", str(folder), "--cohorts", "2"]
+        assert run([*arguments, "--workers", "1"]) == 0
+        assert "nan" not in capsys.readouterr().out
 
 
 def test_the_command_writes_every_table_and_prints_the_scores(folder, capsys):

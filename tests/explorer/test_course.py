@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.explorer.model import kernel_script
+from harness.models.card import repository
 from harness.models.catalog import library_names, load_card, model_names, select
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose
@@ -36,6 +37,14 @@ def test_every_reading_with_one_dose_and_with_several_is_that_of_the_engine(mode
     worst, failed = largest_error(model, cases)
     assert worst < WITHIN
     assert not failed
+
+
+def test_the_page_says_of_every_model_and_all_its_readings_how_near_it_is():
+    told = (repository() / "docs" / "explorer.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| \d+ \| (\d+) \|", told, re.M)
+    cases = {name: len(values) * (2 if load_card(name).dose else 1) for name, values in uses().items()}
+    assert {name: int(count) for name, count in rows} == cases
+    assert len(rows) == len(cases)
 
 
 OWN = """

@@ -4,12 +4,14 @@ import importlib
 import inspect
 import pkgutil
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 import harness.figures
 from harness.analysis.survival import kaplan_meier
@@ -291,6 +293,22 @@ def test_what_draws_takes_axes_and_returns_them(draw, fits):
     assert listed(found) == [*own.flat]
     assert all(each.has_data() for each in own.flat)
     assert figure_of(found) is own[0, 0].figure
+
+
+@pytest.mark.parametrize("draw", CALLS, ids=lambda f: f"{f.__module__.split('.')[-1]}.{f.__name__}")
+def test_no_legend_lies_over_what_is_drawn(draw, fits):
+    figure = figure_of(listed(draw(*CALLS[draw](fits))))
+    figure.draw_without_rendering()
+    for legend in figure.findobj(Legend):
+        box = legend.get_window_extent().padded(-1)  # a pixel: it may stand at the axes
+        assert not [each for each in figure.axes if each.axison and each.bbox.overlaps(box)]
+        assert all(figure.bbox.contains(*corner) for corner in box.corners())
+
+
+def test_legends_are_placed_in_one_place_alone():
+    folder = Path(harness.figures.__path__[0])
+    placed = {path.name for path in folder.glob("*.py") if ".legend(" in path.read_text("utf-8")}
+    assert placed == {"style.py"}
 
 
 @pytest.mark.parametrize("draw", [maps.draw_map, patients.draw_panels, population.draw_population])

@@ -69,7 +69,7 @@ def test_the_line_of_a_level_lies_where_the_quantity_has_it():
     axes = draw_lines(X, Y, np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]) * 10, (5, 15, 27.5, 30))
     lines = axes.collections[-1]
     assert lines.levels.tolist() == [15, 27.5]  # those within the values
-    assert [path.vertices[:, 0].tolist() for path in lines.get_paths()] == [[1.5, 1.5], [2.75, 2.75]]
+    assert [{*path.vertices[:, 0].tolist()} for path in lines.get_paths()] == [{1.5}, {2.75}]
     assert axes.collections[0].levels.tolist() == [10, 15, 27.5, 30]
 
 
