@@ -101,6 +101,8 @@ def test_a_study_gives_the_numbers_that_it_names(written):
     assert set(outcome.tables) == set(found.tables)
     assert outcome.tables["estimates"].equals(found.table("estimates"))
     assert (outcome.runs, outcome.failed) == (found.runs, found.failed)
+    assert outcome.notes == (*filter(None, [study.said]), *found.notes)
+    assert found.notes
 
 
 def test_profiles_agree_with_the_information_where_data_are_rich(prepared):

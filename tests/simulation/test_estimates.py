@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,6 +174,19 @@ def test_a_source_that_does_not_fit_is_refused_in_one_line(result, changes, behi
     with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
         estimates_for(source, select("clinical", (), None))
     assert said in str(refused.value)
+
+
+def test_a_colon_in_a_path_is_no_list_of_names(result, tmp_path):
+    found = tmp_path / "day 1:2" / "result.json"
+    found.parent.mkdir()
+    found.write_bytes(Path(result()).read_bytes())
+    other = tmp_path / "result:K_12"
+    other.write_bytes(found.read_bytes())
+    for path in (found, other):
+        every = estimates_for(str(path), select("clinical", (), None))
+        assert (every.source, every.names) == (str(path), ("K_kill_max", "K_exp_max", "omega_K_kill_max"))
+    one = estimates_for(f"{found}:K_exp_max", select("clinical", (), None))
+    assert (one.source, one.names) == (str(found), ("K_exp_max",))
 
 
 def test_draws_of_what_has_no_error_are_refused(result):

@@ -1,5 +1,6 @@
 """Kept parts: what is damaged, foreign, shortened or widened is made again; two runs never share a folder."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -177,6 +178,17 @@ def test_a_second_run_on_one_folder_stops_with_a_line(tmp_path):
         assert second.get("1") == b"one"
         second.clear()
     assert not folder.exists()
+
+
+def test_where_there_are_no_locks_parts_are_kept_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    found = importlib.util.find_spec("harness.simulation.kept")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    with module.KeptParts(tmp_path / "parts", "a", False, work="run", parts="chunks") as without:
+        without.put("1", b"one")
+    with kept(tmp_path / "parts", resume=True) as again:
+        assert again.get("1") == b"one"
 
 
 HOLD = """
