@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from harness.models import apart
+from tests.simulation.kernel.uncompiled import uncompiled
 
 
 def pytest_configure(config):
@@ -19,6 +21,13 @@ def pytest_configure(config):
     """
     if hasattr(config, "cache"):
         os.environ.setdefault("CART_CACHE", str(config.cache.mkdir("cart")))
+
+
+@pytest.fixture
+def uncompiled_kernels(monkeypatch):
+    """Kernels run as Python: in a short test that takes less time than compiling does."""
+    monkeypatch.setattr("harness.simulation.engines._KEPT", OrderedDict())  # engines for this test alone
+    monkeypatch.setattr("harness.simulation.kernel.kernel.load_kernel", uncompiled)
 
 
 CLINICAL = {

@@ -109,6 +109,7 @@ def decay(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["roadrunner", KERNEL])
+@pytest.mark.usefixtures("uncompiled_kernels")
 def test_a_rate_that_changes_with_time_is_exact_at_the_changes(decay, engine):
     if engine == KERNEL:
         pytest.importorskip("numba")

@@ -66,6 +66,7 @@ def test_tisagenlecleucel_is_its_closed_form_on_any_times():
 
 
 @pytest.mark.parametrize("engine", ["roadrunner", "kernel"])
+@pytest.mark.usefixtures("uncompiled_kernels")
 def test_tisagenlecleucel_has_the_published_peak_and_slopes(engine):
     """Table 1 of Stein 2019: 24000 copies/ug at day 9.3; ln 2 over its rates gives 4.3 and 217 days."""
     calls = ("doubling_time(transgene, start=1, stop=8)", "half_life(transgene, start=250, stop=365)")
@@ -78,6 +79,7 @@ def test_tisagenlecleucel_has_the_published_peak_and_slopes(engine):
 
 
 @pytest.mark.parametrize("engine", ["roadrunner", "kernel"])
+@pytest.mark.usefixtures("uncompiled_kernels")
 def test_axicabtagene_does_what_its_article_says(engine):
     """Kimmel 2021: a peak within two weeks; at day 90 about what was infused; normal T cells restored."""
     found = run(plan("kimmel2021", single(), endpoints=["Cmax", "Tmax"], at=[90, 180], engine=engine))

@@ -26,7 +26,6 @@ from harness.simulation.plan import run_by
 from harness.studies.compare import Compare
 from harness.studies.population import Population
 from harness.studies.uncertain import Uncertain
-from tests.simulation.kernel.uncompiled import uncompiled
 
 SAID = "f_effector: must be from 0 to 1"
 ENDS = st.floats(-10, 10)
@@ -166,8 +165,8 @@ def test_a_design_in_a_script_is_told_with_row_and_column(product):
 
 
 @pytest.mark.parametrize("engine", ["roadrunner", "kernel"])
-def test_a_patient_drawn_beyond_it_is_a_failed_run_and_the_others_are_as_they_were(engine, monkeypatch):
-    monkeypatch.setattr("harness.simulation.kernel.kernel.load_kernel", uncompiled)
+@pytest.mark.usefixtures("uncompiled_kernels")
+def test_a_patient_drawn_beyond_it_is_a_failed_run_and_the_others_are_as_they_were(engine):
     drawn = random_effects({"f_effector": 0.8}, {"f_effector": 0.5}, 6, seed=1) * grid(dose=[1e8, 2e8])
     planned = run_by(plan("clinical_product", drawn, endpoints=["Cmax"], until="20 days"), engine)
     found = run(planned)

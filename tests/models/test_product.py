@@ -12,9 +12,7 @@ from harness.models.catalog import load_card
 from harness.models.units import convert
 from harness.simulation.design import grid
 from harness.simulation.engines import KERNEL
-from harness.simulation.kernel import kernel as of_kernel
 from harness.simulation.plan import plan
-from tests.simulation.kernel.uncompiled import uncompiled
 
 DOSES = ["150e6", "300e6@60"]
 READ = ("transgene", "M_protein_change", "sBCMA_change", "tumor_conc")
@@ -56,8 +54,8 @@ def test_the_product_holds_memory_cells_in_the_share_that_is_left():
     assert float(found.Infused) < 1
 
 
-def test_the_kernel_runs_it(monkeypatch):
-    monkeypatch.setattr(of_kernel, "load_kernel", uncompiled)
+@pytest.mark.usefixtures("uncompiled_kernels")
+def test_the_kernel_runs_it():
     design = grid(f_effector=[0.3, 1.0], f_low=[0.0, 0.2])
     planned = plan("clinical_product", design, endpoints=["Cmax", "M_nadir"], doses=DOSES, engine="kernel")
     assert planned.study.engine == KERNEL, planned.notes

@@ -200,6 +200,7 @@ def test_time_is_held_after_tellurium_was_imported_too():
 
 @pytest.mark.parametrize(("event", "before"), [("", 0), ("at (time >= 2): y = 5", 1)])
 @pytest.mark.parametrize("engine", ["roadrunner", "kernel"])
+@pytest.mark.usefixtures("uncompiled_kernels")
 def test_both_engines_read_the_same_just_before_a_switch(own, engine, event, before):
     """What was before it; in a model with events, whose time is not held, what is there at its time."""
     rates = "lag = 1.5; x = 0; y = 0; on := piecewise(1, time >= lag, 0); x' = on"
