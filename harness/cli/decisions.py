@@ -59,7 +59,7 @@ def compare(
         return draw_compare(outcome)
 
     answer(
-        carried(study, from_, uncertainty, study.changed()), table="runs", out=out, draw=draw, plot=plot,
+        carried(study, from_, uncertainty, study.set_in_all()), table="runs", out=out, draw=draw, plot=plot,
         show=_print_compare, workers=workers, scheduler=scheduler, inputs=[file],
         command="compare",
     )  # fmt: skip
@@ -87,9 +87,8 @@ def drivers(
 
         return draw_drivers(outcome)
 
-    varied = [*study.changed(), *study.parameters]
     answer(
-        carried(study, from_, None, varied), table="tornado", out=out, draw=draw, plot=plot,
+        carried(study, from_, None, study.set_in_all()), table="tornado", out=out, draw=draw, plot=plot,
         show=_print_drivers, workers=workers, scheduler=scheduler, inputs=[file],
         command="drivers",
     )  # fmt: skip

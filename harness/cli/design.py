@@ -215,7 +215,9 @@ def _plans(
     selection = select(model, reading or (), condition)
     card = selection.card
     symbols, curves = card.symbols, is_of_curves(out)
-    estimates = taken(from_, uncertainty, selection, [*changes, *design.table.columns])
+    estimates = taken(from_, uncertainty, selection, changes, design.table.columns)
+    if estimates is not None:
+        estimates = estimates.under(changes)
     if uncertainty and curves:
         raise InputError("uncertainty: goes with a table; simulate writes the band of a curve")
     by_row = regimens if "regimen" in design.table and regimen is None else None
@@ -235,7 +237,7 @@ def _plans(
         shown=shown,
         engine=engine,
     )
-    planned = make(design, changes={**(estimates.changes() if estimates else {}), **changes})
+    planned = make(design, changes={**changes, **(estimates.changes() if estimates else {})})
     if estimates is None or not uncertainty:
         return planned, None
     return planned, make(design * estimates.draws(uncertainty), changes=changes)
@@ -270,7 +272,7 @@ def _execute(
         if drawn is not None:
             result, summary = _with_bands(planned, drawn, executor, progress)
             if out is not None:
-                write_table(_by_run(result, planned.shown), out)
+                write_table(_by_run(result, planned.shown).assign(engine=planned.study.engine), out)
         elif streamed is not None:
             with if_interrupted(partial(Parts.left_beside, streamed, planned)):
                 summary = _stream(planned, streamed, executor, progress, resume)
@@ -326,6 +328,8 @@ def _with_bands(
 
     result, more = (run_plan(each, executor, progress) for each in (planned, drawn))
     for name in planned.study.column_names():
+        if result[name].dtype.kind == "O":  # days of doses have no middle
+            continue
         low, high = middle(more[name].to_numpy().reshape(len(planned), -1).T)
         for end, values in (("low", low), ("high", high)):
             result[f"{name}_{end}"] = ("run", np.asarray(values), result[name].attrs)

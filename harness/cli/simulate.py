@@ -87,7 +87,7 @@ def simulate(
     if plot is not None:
         check_path(plot, PICTURES, inputs)
     changes = parse_changes(set_ or [])
-    estimates = taken(from_, uncertainty, selection, changes)
+    estimates = taken(from_, uncertainty, selection, changes, ())
     found = simulate_once(
         model,
         doses=doses_of(selection.card.symbols, regimens, regimen, dose),

@@ -6,6 +6,7 @@ failed runs always reach standard error.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -110,17 +111,21 @@ def doses_of(
 
 
 def taken(
-    source: str | None, draws: int | None, selection: Selection, given: Iterable[str]
+    source: str | None,
+    draws: int | None,
+    selection: Selection,
+    changes: Mapping[str, str],
+    varied: Iterable[str],
 ) -> Estimates | None:
-    """The estimates of --from that a model takes, but for what is given otherwise; None without it."""
+    """The estimates of --from that a model takes, but for what is set or varied; None without it."""
     from harness.errors import InputError
-    from harness.simulation.estimates import estimates_for
+    from harness.simulation.estimates import estimates_for, set_by
 
     if source is None:
         if draws:
             raise InputError("uncertainty: goes with --from, which says of what")
         return None
-    found = estimates_for(source, selection, tuple(given))
+    found = estimates_for(source, selection, [*set_by(changes), *varied])
     say(found.notes(spreads=False))
     return found
 
@@ -138,7 +143,9 @@ def carried(
         return study
     found = estimates_of_study(study, source, tuple(varied))
     say(found.notes(spreads=hasattr(study, "omegas")))
-    return Uncertain(study, found, draws, getattr(study, "seed", 1)) if draws else at_estimates(study, found)
+    if not draws:
+        return at_estimates(study, found)
+    return Uncertain(study, found, draws, getattr(study, "seed", 1), given=source)
 
 
 def declared_by(schema: type[S], file: Path | None, base: Mapping[str, object], **given: object) -> S:
@@ -277,7 +284,7 @@ def _again(study: StudyDeclaration | Uncertain, command: str) -> str:
 
     line = f"cart {command} {AGAIN}"
     if isinstance(study, Uncertain):
-        line += f" --from {study.estimates.source} --uncertainty {study.draws}"
+        line += f" --from {shlex.quote(study.given)} --uncertainty {study.draws}"
         study = study.study
     declared = study.model_dump(mode="json", exclude_none=True)
     if str(declared.get("posterior", "")).lower().endswith(".csv"):

@@ -26,7 +26,7 @@ from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection
 from harness.models.limits import Limits
 from harness.models.provenance import parameters_of
-from harness.models.units import convert
+from harness.models.units import convert, parse_factor
 from harness.reading import read_text, to_numbers
 from harness.shown import in_lines, listed
 from harness.simulation.design import Design
@@ -35,7 +35,15 @@ from harness.simulation.draws import OMEGA, ParameterDraws, read_parameter_draws
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PUBLISHED", "Estimates", "estimates_for", "estimates_from_tables", "middle", "read_estimates"]
+__all__ = [
+    "PUBLISHED",
+    "Estimates",
+    "estimates_for",
+    "estimates_from_tables",
+    "middle",
+    "read_estimates",
+    "set_by",
+]
 
 PUBLISHED = "parameters.csv"
 """Name of the table of the article, as a source."""
@@ -70,6 +78,8 @@ class Estimates:
         Of these rows, summing to 1, shape (draws,).
     limits
         What the model that they go to can have, by parameter, in these units.
+    left
+        Those of the source that are none of these, since they are set or varied where these go.
     """
 
     source: str
@@ -81,6 +91,7 @@ class Estimates:
     rows: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     weights: np.ndarray = field(default_factory=lambda: np.empty(0))
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         told = [f"{n}={v:.4g} {u}" for n, v, u in zip(self.names, self.values, self.units, strict=True)]
@@ -102,6 +113,8 @@ class Estimates:
     def notes(self, spreads: bool) -> list[str]:
         """What whoever takes them must know; `spreads` says whether those between patients have a part."""
         notes = []
+        if self.left:
+            notes.append(f"{', '.join(self.left)}: set or varied, in place of the estimate of {self.source}")
         if self.held and len(self.held) < len(self.names):
             notes.append(
                 f"{', '.join(self.held)}: without an error in {self.source}; draws leave the estimate"
@@ -143,6 +156,18 @@ class Estimates:
     def without(self, names: Sequence[str]) -> Estimates:
         """Those that are left without some."""
         return self.some([name for name in self.names if name not in set(names)])
+
+    def under(self, changes: Mapping[str, str | float]) -> Estimates:
+        """What changes leave of them: one such as ``2x`` is of the estimate, any other is in its place."""
+        found = self.without(set_by(changes))
+        factors = np.array([_factor(name, changes.get(name, "1x")) for name in found.names], float)
+        on_scale = np.where(found.logarithmic, 1.0, factors)
+        return replace(
+            found,
+            values=found.values * factors,
+            covariance=found.covariance * np.outer(on_scale, on_scale),
+            rows=found.rows * factors if found.rows.size else found.rows,
+        )
 
     def draws(self, count: int, seed: int = 1) -> Design:
         """A design of as many rows, one draw each, a column a parameter; spreads have no column.
@@ -236,10 +261,19 @@ def read_estimates(
     return estimates_from_tables(_tables(Path(path)), path, chosen)
 
 
+def set_by(changes: Mapping[str, str | float]) -> list[str]:
+    """Names that changes give a value; one such as ``2x`` is of what there is, and leaves it in."""
+    return [name for name, text in changes.items() if not _factor(name, text)]
+
+
+def _factor(name: str, text: str | float) -> float | None:
+    return parse_factor(str(text), "", name)
+
+
 def estimates_for(
     source: str | Path | Estimates, selection: Selection, given: Sequence[str] = ()
 ) -> Estimates:
-    """Estimates that a model takes; those that are given otherwise are left out.
+    """Estimates that a model takes; those that are given otherwise are left out, and told.
 
     Raises
     ------
@@ -247,7 +281,8 @@ def estimates_for(
         As :func:`read_estimates`, and when the model has no such parameter, or cannot have such a value.
     """
     found = source if isinstance(source, Estimates) else read_estimates(source, selection)
-    found = found.without([*given, *(f"{OMEGA}{name}" for name in given)])
+    left = tuple(name for name in dict.fromkeys(given) if name in found.names)
+    found = replace(found.without([*given, *(f"{OMEGA}{name}" for name in given)]), left=left)
     symbols = selection.card.symbols
     for name in found.names:
         try:

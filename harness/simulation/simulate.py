@@ -20,7 +20,7 @@ from harness.models.symbols import SymbolTable
 from harness.shown import in_lines, listed
 from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER
-from harness.simulation.estimates import Estimates, estimates_for, middle
+from harness.simulation.estimates import Estimates, estimates_for, middle, set_by
 from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import Dose, Regimen
@@ -174,7 +174,8 @@ def simulate_once(
         times = default_times(card.until if until is None else parse_until(until, symbols.time_unit))
     if observables is None:
         observables = default_observables(card, symbols)
-    taken = None if estimates is None else estimates_for(estimates, selection, tuple(changes or {}))
+    changes = changes or {}
+    taken = None if estimates is None else estimates_for(estimates, selection, set_by(changes)).under(changes)
     planned = plan(
         selection,
         single(),
@@ -183,7 +184,7 @@ def simulate_once(
         times=times,
         until=until,
         doses=doses,
-        changes={**(taken.changes() if taken else {}), **(changes or {})},
+        changes={**changes, **(taken.changes() if taken else {})},
         engine=engine,
     )
     found = collect(planned, executor)

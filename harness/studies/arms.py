@@ -22,6 +22,7 @@ from harness.models.attributes import outside
 from harness.models.units import convert
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.design import Design
+from harness.simulation.estimates import set_by
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import Regimen
 from harness.simulation.study import HELD, REDOSES
@@ -108,6 +109,11 @@ class Arms(VirtualPatients):
         """Parameters that some arm changes."""
         return tuple(dict.fromkeys(name for arm in self.arms.values() for name in arm.changes))
 
+    def set_in_all(self) -> tuple[str, ...]:
+        """Parameters that every arm gives a value of its own, whatever the model's is."""
+        each = [set_by(arm.changes) for arm in self.arms.values()]
+        return tuple(name for name in each[0] if all(name in others for others in each))
+
     def plan_of(self, patients: Design, more: tuple[str, ...] = ()) -> Plan:
         """The simulations of patients, arm by arm; `more` are further endpoints to read off.
 
@@ -121,7 +127,7 @@ class Arms(VirtualPatients):
         if self.read_month * self.month() > parse_until(self.until, symbols.time_unit):
             raise InputError(f"read_month: month {self.read_month:g} lies after the end, {self.until}")
         changed = self.changed()
-        refuse_set_twice(self.changes, changed)
+        refuse_set_twice(self.changes, self.set_in_all())
         table, parts = symbols.at(fixed), []
         told = [outside(symbols, name, value) for name, value in fixed.items()]
         for name, arm in self.arms.items():

@@ -20,7 +20,7 @@ from harness.models.attributes import attributes
 from harness.simulation.plan import Plan
 from harness.simulation.study import is_ok
 from harness.studies.arms import OUTCOMES, SHARES, Arms, interval, outcome_of, per_patient, unit_of
-from harness.studies.outcome import Outcome, count_failed, refuse_set_twice
+from harness.studies.outcome import Outcome, count_failed
 from harness.studies.sensitivity import Spread
 from harness.studies.virtual_patients import MOST
 
@@ -131,7 +131,6 @@ class Drivers(Arms):
     def plan(self) -> Plan:
         """The simulations: arm by arm, setting by setting, each with the same patients."""
         settings = self._table()
-        refuse_set_twice(self.changes, self.parameters)
         patients = self.patients_design(self.patients)
         typical = self._typical(patients.names)
         each = patients.table.loc[np.tile(patients.table.index, len(settings))]

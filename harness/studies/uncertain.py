@@ -20,7 +20,7 @@ import pandas as pd
 from harness.analysis.variance import variance_shares
 from harness.errors import RunFailed
 from harness.models.catalog import select
-from harness.simulation.estimates import Estimates, estimates_for, middle
+from harness.simulation.estimates import Estimates, estimates_for, middle, set_by
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.plan import ByBoth, decide_engine, run_by, run_by_both, sample_size
 from harness.simulation.run import run
@@ -47,12 +47,13 @@ def estimates_of_study(study: Any, source: str | Path | Estimates, varied: Seque
         When the source is none, or does not fit the model of the study.
     """
     selection = select(study.model, study.readings, getattr(study, "condition", None))
-    return estimates_for(source, selection, [*study.changes, *varied])
+    return estimates_for(source, selection, [*set_by(study.changes), *varied])
 
 
 def at_estimates(study: Any, found: Estimates) -> Any:
     """A study with estimates in its `changes`, and in its `omegas` if it has those; its own go over them."""
-    update: dict[str, object] = {"changes": {**found.changes(), **study.changes}}
+    found = found.under(study.changes)
+    update: dict[str, object] = {"changes": {**study.changes, **found.changes()}}
     if hasattr(study, "omegas"):
         update["omegas"] = {**found.omegas(), **study.omegas}
     return study.model_copy(update=update)
@@ -72,6 +73,8 @@ class Uncertain:
     estimates: Estimates
     draws: int
     seed: int = 1
+    given: str = ""
+    """The source as it was given, with the names that were chosen of it."""
 
     def inputs(self) -> tuple[Path, ...]:
         """Files that the study reads, and that of the estimates."""

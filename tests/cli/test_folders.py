@@ -70,10 +70,13 @@ def test_what_is_given_beside_a_file_goes_over_it(folder):
     line = ["population", "mine.yaml", "--dose", "2e8", "--set", "K_m=0.2", "--workers", "1", "--out", "once"]
     assert run([*line, "--from", "parameters.csv:K_12", "--uncertainty", "2"]) == 0
     text = (folder / "once" / "study.yaml").read_text("utf-8")
-    assert text.startswith("# cart population study.yaml --from parameters.csv --uncertainty 2\n")
+    assert text.startswith("# cart population study.yaml --from parameters.csv:K_12 --uncertainty 2\n")
     declared = yaml.safe_load(text)
     assert (declared["doses"], declared["changes"]["K_m"], declared["patients"]) == ([2e8], "0.2", 3)
-    assert (folder / "once" / "variance.csv").exists()
+    again = ["--from", "parameters.csv:K_12", "--uncertainty", "2", "--workers", "1", "--out", "again"]
+    assert run(["population", "once/study.yaml", *again]) == 0
+    first, second = ((folder / name / "variance.csv").read_text("utf-8") for name in ("once", "again"))
+    assert first == second
 
 
 @pytest.mark.parametrize(

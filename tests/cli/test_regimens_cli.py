@@ -72,6 +72,24 @@ def test_a_table_without_the_column_takes_the_chosen_one_too(capfd, tmp_path, re
     assert run([*line, "--regimen", "split", "--endpoint", "Cmax"]) == 0
 
 
+def test_a_rule_goes_with_draws_of_the_parameters(capfd, tmp_path):
+    """The days on which a rule dosed have no middle; how often it did has one."""
+    (tmp_path / "d.csv").write_text("K_g [1/day]\n0.008\n", encoding="utf-8")
+    (tmp_path / "rule.yaml").write_text(
+        "regimens:\n  again:\n    doses: [1x]\n    redosing: {amount: 1x, observable: M_protein, "
+        "rise: 25 %, every: 28 days, start: 56 days}\n",
+        encoding="utf-8",
+    )
+    out = tmp_path / "out.csv"
+    line = ["run", "clinical", "--design", str(tmp_path / "d.csv"), "--regimens", str(tmp_path / "rule.yaml")]
+    more = ["--endpoint", "Cmax", "--from", "parameters.csv:K_exp_max", "--uncertainty", "3"]
+    assert run([*line, *more, "--out", str(out)]) == 0, capfd.readouterr().err
+    found = pd.read_csv(out)
+    assert {"redose_days", "redoses_low", "Cmax_high"} < set(found)
+    assert list(found)[-1] == "engine"
+    assert (found.engine == "roadrunner").all()
+
+
 def test_an_export_holds_the_chosen_one(capfd, tmp_path, regimens):
     out = tmp_path / "split.xml"
     line = ["export", "clinical", "--regimens", regimens, "--regimen", "split", "--out", str(out)]

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.models.catalog import select
 from harness.simulation.design import grid
-from harness.simulation.estimates import Estimates, estimates_for, middle, read_estimates
+from harness.simulation.estimates import (
+    Estimates,
+    estimates_for,
+    estimates_from_tables,
+    middle,
+    read_estimates,
+)
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate
@@ -55,6 +61,29 @@ def test_estimates_have_the_units_of_their_source_and_reach_the_model_in_its_own
     by_hand = simulate("clinical", changes={"K_kill_max": 0.24, "K_exp_max": 1.5}, times=[0, 14, 60])
     carried = simulate("clinical", estimates=result(), times=[0, 14, 60])
     assert carried.transgene.to_numpy() == pytest.approx(by_hand.transgene.to_numpy(), rel=1e-9)
+
+
+def test_a_change_is_of_the_estimate_and_a_value_is_in_its_place(result):
+    times = {"times": [0, 14, 60]}
+    by_hand = simulate("clinical", changes={"K_kill_max": "0.02 1/hour", "K_exp_max": 1.2}, **times)
+    given_ = {"K_kill_max": "2x", "K_exp_max": 1.2}
+    carried = simulate("clinical", estimates=result(), changes=given_, **times)
+    assert carried.M_protein.to_numpy() == pytest.approx(by_hand.M_protein.to_numpy(), rel=1e-9)
+    left = estimates_for(result(), select("clinical"), ["K_exp_max"])
+    assert left.notes(spreads=True)[0].startswith("K_exp_max: set or varied, in place of the estimate of")
+
+
+@settings(derandomize=True, deadline=None, max_examples=10)
+@given(st.floats(0.1, 10), st.floats(0.1, 10))
+def test_draws_under_a_change_are_the_changed_draws(first, second):
+    changes = {"K_kill_max": f"{first!r}x", "K_exp_max": f"{second!r}x", "K_12": "1"}
+    logs, linear = (
+        estimates_from_tables(tables(scales), "a test", ["K_kill_max", "K_exp_max"])
+        for scales in (("log", "log"), ("linear", "log"))
+    )
+    expected = logs.draws(50).table * [first, second]
+    assert logs.under(changes).draws(50).table.to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-9)
+    assert linear.under(changes).covariance == pytest.approx(COVARIANCE * [[first**2, first], [first, 1]])
 
 
 @settings(derandomize=True, deadline=None, max_examples=10)

@@ -187,7 +187,10 @@ def again_by(**fields):
         ({"arms": {"a b": {"doses": ["1e8"]}, "c": {"doses": ["1e8"]}}}, "not a plain word"),
         ({"arms": {"a": {"doses": ["1e8"]}, "b": {"doses": ["1e8"], "changes": {"K_of": "1"}}}}, "K_of"),
         ({"sizes": [1]}, "from 2 to 10000"),
-        ({"changes": {"K_kill_max": "1"}}, "K_kill_max is varied"),
+        (
+            {"changes": {"K_m": "1"}, "arms": {n: {"doses": ["1e8"], "changes": {"K_m": "2"}} for n in "ab"}},
+            "K_m is varied",
+        ),
         ({"changes": {"dose": "1e6"}}, "give the dose once"),
         ({"omegas": {"dose": 0.5}}, "give the dose once"),
         (of_arm(changes={"dose": "2x"}), "give the dose once: as the regimens of rows or as dose"),

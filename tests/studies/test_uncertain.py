@@ -44,6 +44,23 @@ def test_what_a_study_sets_or_varies_goes_over_the_estimates():
     assert estimates_of_study(FEW, KILL, ["K_kill_max"]).names == ()
 
 
+def test_a_change_of_a_study_is_of_the_estimate_at_every_draw():
+    """Twice of what a fit found is drawn about twice, in a product too that only one arm has."""
+    twice = FEW.model_copy(update={"changes": {"K_kill_max": "2x"}})
+    assert estimates_of_study(twice, KILL).names == ("K_kill_max",)
+    assert at_estimates(twice, KILL).changes == {"K_kill_max": "0.6 1/day"}
+    pairs = (twice, KILL), (FEW, KILL.under(twice.changes))
+    found, by_hand = (Uncertain(*each, draws=3).run(Serial()) for each in pairs)
+    pd.testing.assert_frame_equal(found.tables["uncertainty"], by_hand.tables["uncertainty"])
+    arms = {"one": {"doses": ["450e6"]}, "two": {"doses": ["450e6"], "changes": {"K_kill_max": "2x"}}}
+    study = declare(Compare, arms=arms, patients=10)
+    design = at_estimates(study, estimates_of_study(study, KILL, study.set_in_all())).plan().design.table
+    one, two = (design[design.regimen == name].K_kill_max.to_numpy() for name in arms)
+    of_patients = study.patients_design(10).table.K_kill_max.to_numpy()
+    assert one == pytest.approx(of_patients * 0.3 / 0.343)
+    assert two == pytest.approx(2 * one)
+
+
 def test_spreads_among_the_estimates_are_those_of_the_patients():
     spread = Estimates(
         "a test", ("omega_K_kill_max",), ("dimensionless",), np.array([0.0]), np.array([False]),
