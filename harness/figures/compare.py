@@ -57,7 +57,7 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     for i, arm in enumerate(arms):
         rows = differences[differences["arm"] == arm].set_index("outcome")
         style: Style = {"fmt": "o", "markersize": 5, "color": COLOURS[i], "capsize": 2}
-        shift = (i - (len(arms) - 1) / 2) * 0.18
+        shift = ((len(arms) - 1) / 2 - i) * 0.18  # the first on top, as in the legend
         for each, names in ((drawn[0], ("orr", "cr", "orr_month", "orr_total")), (drawn[1], ("Cmax",))):
             for place, name in enumerate(names):
                 row = rows.loc[name]
@@ -67,12 +67,12 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
                 if "difference_low" in rows:
                     each.hlines(-place + shift, row.difference_low, row.difference_high, **DRAWS)
     _finish(drawn[0], ["ORR", "CR", "response at the month", "response whenever"], 0.0)
-    drawn[0].set_xlabel(with_unit(f"less {first}", "points"))
+    drawn[0].set_xlabel(with_unit(f"difference from {first}", "points"))
     legend_outside(drawn[0], "above", ncols=2)
     drawn[1].set_xscale("log")
     _plain_ticks(drawn[1])
     _finish(drawn[1], ["Cmax"], 1.0)
-    drawn[1].set_xlabel(f"over {first}")
+    drawn[1].set_xlabel(f"ratio to {first}")
     if len(power):
         _power(drawn[2], power, arms)
     return drawn
@@ -93,12 +93,13 @@ def _finish(axes: Axes, names: list[str], nothing: float) -> None:
 
 def _power(axes: Axes, power: pd.DataFrame, arms: list[str]) -> None:
     for i, arm in enumerate(arms):
-        for what, dash in (("pfs", DASHES[0]), ("orr", DASHES[1])):
+        for what, marker, dash in (("pfs", "o", DASHES[0]), ("orr", "s", DASHES[1])):
             rows = power[(power["arm"] == arm) & (power["outcome"] == what)]
             label = f"{arm}, {'PFS' if what == 'pfs' else 'ORR'}"
             axes.plot(
-                rows["patients"], rows["power"], linestyle=dash, color=COLOURS[i], marker="o", label=label
-            )
+                rows["patients"], rows["power"], linestyle=dash, color=COLOURS[i], marker=marker,
+                markersize=4, markerfacecolor=COLOURS[i] if marker == "o" else "none", label=label,
+            )  # fmt: skip
             axes.fill_between(rows["patients"], rows["low"], rows["high"], color=COLOURS[i], alpha=0.13, lw=0)
     axes.set_ylim(0, 102)
     axes.set_xlabel("patients an arm")
