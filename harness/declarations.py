@@ -11,10 +11,10 @@ import re
 from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from yaml.constructor import ConstructorError
 
 from harness.errors import InputError
@@ -22,8 +22,17 @@ from harness.faults import describe, place_of
 from harness.former import current
 from harness.reading import parse_number, read_text, require_plain
 
-__all__ = ["Declaration", "FieldError", "declare", "read_declaration", "read_often"]
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+    from pydantic_core import ErrorDetails
+else:
+    ModelMetaclass = type(BaseModel)  # which pydantic gives no public name
 
+__all__ = ["Declaration", "FieldError", "Seed", "declare", "read_declaration", "read_often"]
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Seed of what is drawn: what every generator takes."""
 
 MOST = 1_000_000
 """Characters of a declarative file, and its parts when aliases are written out."""
@@ -33,8 +42,25 @@ DEEPEST = 100
 """Brackets within one another."""
 
 
-class Declaration(BaseModel):
-    """Base of all declarative files: immutable, with no field beyond the schema, numbers finite."""
+class _InOurWords(ModelMetaclass):
+    """What makes a declaration of the fields that a script gives."""
+
+    def __call__(cls, *args: object, **fields: object) -> Any:
+        schema = cast("type[BaseModel]", cls)
+        if args:
+            raise InputError(f"{cls.__name__}: its fields go by name: {', '.join(schema.model_fields)}")
+        try:
+            return super().__call__(**fields)
+        except ValidationError as error:
+            raise InputError(f"{cls.__name__}: {describe(_likeliest(error), schema)}") from None
+
+
+class Declaration(BaseModel, metaclass=_InOurWords):
+    """Base of all declarative files: immutable, with no field beyond the schema, numbers finite.
+
+    Made of fields that do not follow the schema it raises :class:`InputError`, as 'NAME: field: what is
+    wrong'.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
 
@@ -139,12 +165,16 @@ def _parsed(path: Path, text: str, schema: type[T]) -> T:
     except RecursionError:
         raise InputError(f"{path}:1: is nested too deeply") from None
     except ValidationError as error:
-        # An unknown field is the likelier fault than the field that it leaves missing.
-        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        first = _likeliest(error)
         raise InputError(f"{path}:{_line_of(node, place_of(first))}: {describe(first, schema)}") from None
 
 
 _kept = lru_cache(maxsize=128)(_parsed)
+
+
+def _likeliest(error: ValidationError) -> ErrorDetails:
+    """The fault to tell: an unknown field rather than the field that it leaves missing."""
+    return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
 
 
 class _Loader(yaml.SafeLoader):
@@ -243,7 +273,7 @@ def declare(schema: type[T], **fields: object) -> T:
     try:
         return schema.model_validate(fields)
     except ValidationError as error:
-        raise InputError(describe(error.errors()[0], schema)) from None
+        raise InputError(describe(_likeliest(error), schema)) from None
 
 
 def _doubled_key(document: yaml.Node | None) -> yaml.Node | None:

@@ -124,9 +124,12 @@ def exposure(
     Raises
     ------
     InputError
-        When times do not rise, a value is no number or below 0, or no value is above 0.
+        When times do not rise, a value is no number or below 0, no value is above 0, or a duration is
+        negative or no number.
     """
     t, v = _checked(time, value)
+    if not 0 <= duration < np.inf:
+        raise InputError(f"duration: must be a time of at least 0, not {duration:g}")
     if not (v > 0).any():
         raise InputError("no value is above 0, so there is nothing to analyse")
     top, end = int(v.argmax()), int(np.flatnonzero(v > 0)[-1])

@@ -16,9 +16,10 @@ from pydantic import Field, field_validator
 from harness.calibration.observed import RESPONSE
 from harness.calibration.stored import OfPosterior
 from harness.calibration.virtual import BANDS, banded, simulate_arms
+from harness.declarations import Seed
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
-from harness.studies.outcome import EngineName, Outcome, Progress, Seed
+from harness.studies.outcome import EngineName, Outcome, Progress
 
 __all__ = ["ByDose", "threshold"]
 

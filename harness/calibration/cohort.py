@@ -24,6 +24,7 @@ from harness.calibration.drawn import class_chances, draw_trials
 from harness.calibration.observed import RESPONSE, class_of
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import STORED, read_draws
+from harness.declarations import Seed
 from harness.errors import InputError
 from harness.models.card import repository
 from harness.models.catalog import load_card
@@ -36,7 +37,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Regimen
 from harness.simulation.run import collect
-from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
+from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration, count_failed
 from harness.studies.virtual_patients import CHANGE
 
 __all__ = ["TABLES", "PredictCohort"]

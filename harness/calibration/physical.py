@@ -17,13 +17,14 @@ from scipy.stats import spearmanr
 from harness.calibration.declared import Calibration
 from harness.calibration.simulated import patient_columns
 from harness.calibration.stored import OfPosterior
+from harness.declarations import Seed
 from harness.models.units import convert
 from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
 from harness.simulation.run import collect
-from harness.studies.outcome import EngineName, Outcome, Progress, Seed, count_failed
+from harness.studies.outcome import EngineName, Outcome, Progress, count_failed
 
 __all__ = ["CHECKS", "Physical"]
 

@@ -18,13 +18,14 @@ from harness.calibration.designs import EFFECTS, design_rows
 from harness.calibration.drawn import class_chances
 from harness.calibration.stored import OfPosterior
 from harness.calibration.virtual import BANDS, VirtualArms, banded, simulate_arms
+from harness.declarations import Seed
 from harness.errors import unknown_name
 from harness.models.catalog import load_card
 from harness.models.units import convert
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
-from harness.studies.outcome import EngineName, Outcome, Progress, Seed
+from harness.studies.outcome import EngineName, Outcome, Progress
 from harness.studies.virtual_patients import CHANGE
 
 __all__ = ["Regimens"]

@@ -8,11 +8,14 @@ its limit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from scipy.stats import norm
 
+from harness.declarations import Seed
 from harness.errors import InputError
 from harness.fitting.likelihood import Model
 from harness.fitting.objective import Objective
@@ -24,6 +27,9 @@ __all__ = ["DIAGNOSTICS", "compare_fits", "diagnose"]
 
 DIAGNOSTICS = ("diagnostics", "shrinkage", "typical", "vpc")
 """Tables that :func:`diagnose` adds to a result."""
+
+DataSets = Annotated[int, Field(ge=2, le=100_000)]
+"""How many data sets are simulated."""
 
 PERCENTILES = (5, 50, 95)
 BINS = 12
@@ -44,7 +50,12 @@ class _Fitted:
     typical: np.ndarray
 
 
-def diagnose(prepared: Prepared, result: FitResult, replicates: int = 200, seed: int = 1) -> FitResult:
+def diagnose(
+    prepared: Prepared,
+    result: FitResult,
+    replicates: DataSets = 200,
+    seed: Seed = 1,
+) -> FitResult:
     """A result with tables of diagnostics.
 
     `diagnostics` has a row an observation: PRED and IPRED, without and with the random effects; IWRES, the

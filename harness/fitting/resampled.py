@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from harness.declarations import Seed
 from harness.errors import InputError
 from harness.fitting.objective import Objective
 from harness.fitting.optimise import minimise
@@ -158,7 +159,7 @@ def bootstrap(
     prepared: Prepared,
     result: FitResult,
     count: int,
-    seed: int = 1,
+    seed: Seed = 1,
     executor: Executor | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> FitResult:

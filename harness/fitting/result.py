@@ -19,6 +19,7 @@ from harness.declarations import Declaration
 from harness.errors import InputError, unknown_name
 from harness.faults import describe
 from harness.files import write_whole
+from harness.offered import offered
 from harness.reading import read_text
 from harness.shown import in_lines, listed
 
@@ -29,6 +30,7 @@ Cell = float | int | bool | str | None
 T = TypeVar("T")
 
 
+@offered
 class FitResult(Declaration):
     """What a fit found, and from what.
 

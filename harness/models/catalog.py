@@ -152,7 +152,7 @@ def _load_card(name: str) -> ModelCard:
     return card
 
 
-def select(name: str, readings: str | Sequence[str] = (), condition: str | None = None) -> Selection:
+def select(name: str | Path, readings: str | Sequence[str] = (), condition: str | None = None) -> Selection:
     """Choose a model, any of its readings, and one of its conditions (such as a cell line).
 
     Raises
@@ -160,7 +160,7 @@ def select(name: str, readings: str | Sequence[str] = (), condition: str | None 
     InputError
         When a name is unknown, or two readings name different files or set the same symbol differently.
     """
-    card = load_card(name)
+    card = load_card(str(name))
     readings = (readings,) if isinstance(readings, str) else readings
     readings = [current("reading", name) for name in readings]
     files = {reading.model for reading in (_reading(card, r) for r in readings) if reading.model}

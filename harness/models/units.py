@@ -30,6 +30,8 @@ __all__ = [
     "parse_quantity",
     "readable",
     "registry",
+    "require_time_unit",
+    "require_unit",
     "unit_of",
 ]
 
@@ -125,10 +127,9 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     from pint import DimensionalityError
 
     units = registry()
-    try:
-        source = units.Unit(_plain(given))
-    except Exception:  # pint raises many kinds for a text that is no unit
-        raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit or 'none'}") from None
+    source = _parsed(given)
+    if source is None:
+        raise InputError(f"{what}: '{given}' is not a unit; the model uses {unit or 'none'}")
     if unit == "dimensionless" and source == units.Unit("1/item"):
         return value
     try:
@@ -139,6 +140,41 @@ def convert(value: float, given: str, unit: str, what: str) -> float:
     if not math.isfinite(converted):
         raise InputError(f"{what}: {value:g} {given} is not a finite number of {unit}")
     return converted
+
+
+def _parsed(text: str) -> pint.Unit | None:
+    """The unit that a text is."""
+    try:
+        return registry().Unit(_plain(text))
+    except Exception:  # pint raises many kinds for a text that is no unit
+        return None
+
+
+def require_unit(text: str) -> str:
+    """Refuse a text that is no unit.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    if _parsed(text) is None:
+        raise InputError(f"'{text}' is not a unit")
+    return text
+
+
+def require_time_unit(text: str) -> str:
+    """Refuse a text that is no unit of time.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    unit = _parsed(text)
+    if unit is None or not unit.is_compatible_with("day"):
+        raise InputError(f"'{text}' is not a unit of time")
+    return text
 
 
 def is_conversion(value: float, unit: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral
@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.declarations import Seed
 from harness.errors import InputError, unknown_name
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
+from harness.offered import offered
 from harness.reading import WORKBOOKS, read_texts, require_file, to_numbers
 from harness.shown import in_lines, listed
 
@@ -49,6 +51,7 @@ MOST = 10_000_000
 """Rows of a grid: more than any machine here runs in a day."""
 
 
+@offered
 @dataclass(frozen=True, init=False, repr=False)
 class Design:
     """A table of runs; `units` names the unit of a column where it is not the model's own.
@@ -70,11 +73,18 @@ class Design:
         units: Mapping[str, str] | None = None,
         drawn: Sequence[str] = (),
     ) -> None:
-        """A design of a table; without one, of one run without columns."""
+        """A design of a table; without one, of one run without columns.
+
+        Raises
+        ------
+        InputError
+            When `units` or `drawn` name a column that is not there.
+        """
         if table is not None:
             object.__setattr__(self, "table", table)
         object.__setattr__(self, "units", units or {})
         object.__setattr__(self, "drawn", tuple(drawn))
+        self._require((*self.units, *self.drawn))
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         """The table of one run, made when it is asked for: pandas takes longer to load than a run."""
@@ -94,12 +104,24 @@ class Design:
         return tuple(self.table.columns) if "table" in vars(self) else ()
 
     def values(self, names: Sequence[str]) -> np.ndarray:
-        """Numbers of some columns, shape (runs, columns)."""
+        """Numbers of some columns, shape (runs, columns).
+
+        Raises
+        ------
+        InputError
+            When one is not there.
+        """
+        self._require(names)
         return self.table[list(names)].to_numpy(float) if names else np.empty((len(self), 0))
 
     def __repr__(self) -> str:
         columns = [f"{name} [{self.units[name]}]" if name in self.units else name for name in self.names]
         return in_lines(f"Design: {len(self)} runs", columns=listed(columns), first=listed(self._first()))
+
+    def _require(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.names:
+                raise unknown_name("column of the design", name, self.names)
 
     def _first(self) -> list[str]:
         """Values of the first run."""
@@ -230,7 +252,7 @@ def grid(**axes: Sequence[float] | np.ndarray) -> Design:
 
 
 def latin_hypercube(
-    ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False
+    ranges: Mapping[str, tuple[float, float]], count: int, seed: Seed, log: bool = False
 ) -> Design:
     """Latin hypercube sample of `count` rows within (low, high) of each column, evenly or in logarithms.
 
@@ -246,7 +268,7 @@ def latin_hypercube(
     return _sampled(qmc.LatinHypercube(len(ranges), rng=seed), ranges, count, log)
 
 
-def sobol(ranges: Mapping[str, tuple[float, float]], count: int, seed: int, log: bool = False) -> Design:
+def sobol(ranges: Mapping[str, tuple[float, float]], count: int, seed: Seed, log: bool = False) -> Design:
     """Scrambled Sobol sample of `count` rows, a power of two, as :func:`latin_hypercube` takes its ranges.
 
     Raises
@@ -283,7 +305,7 @@ def random_effects(
     typical: Mapping[str, float | np.ndarray],
     omega: Mapping[str, float | np.ndarray],
     count: int,
-    seed: int,
+    seed: Seed,
 ) -> Design:
     """Log-normal random effects: typical * exp(omega * z), z standard normal, independent between columns.
 

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.declarations import Seed
 from harness.errors import InputError, unknown_name
 from harness.models.catalog import Selection
 from harness.models.limits import Limits
 from harness.models.provenance import parameters_of
 from harness.models.units import convert, parse_factor
+from harness.offered import offered
 from harness.reading import read_text, to_numbers
 from harness.shown import in_lines, listed
 from harness.simulation.design import Design
@@ -58,6 +60,7 @@ TRIES = 1000
 """Times that a draw is made anew until it is one that its parameters can have."""
 
 
+@offered
 @dataclass(frozen=True)
 class Estimates:
     """Estimates of k parameters, of spreads (``omega_NAME``) among them.
@@ -169,7 +172,7 @@ class Estimates:
             rows=found.rows * factors if found.rows.size else found.rows,
         )
 
-    def draws(self, count: int, seed: int = 1) -> Design:
+    def draws(self, count: int, seed: Seed = 1) -> Design:
         """A design of as many rows, one draw each, a column a parameter; spreads have no column.
 
         Rows of the source are taken with the chance that their weights say; without them draws are normal on
@@ -185,7 +188,7 @@ class Estimates:
         of_model = [name for name in self.names if not name.startswith(OMEGA)]
         return Design(table[of_model], {name: units[name] for name in of_model})
 
-    def each(self, count: int, seed: int = 1) -> list[Estimates]:
+    def each(self, count: int, seed: Seed = 1) -> list[Estimates]:
         """As many estimates, one a draw, each exact."""
         nothing = np.zeros_like(self.covariance)
         return [

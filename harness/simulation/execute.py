@@ -13,9 +13,10 @@ import socket
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harness.errors import InputError
+from harness.offered import offered
 from harness.simulation.workers import pool_of
 
 __all__ = ["AllCores", "Dask", "Executor", "Processes", "Serial", "choose_executor"]
@@ -27,6 +28,7 @@ MOST_WORKERS = 1024
 """Processes on one machine: beyond any that has them to spare."""
 
 
+@runtime_checkable
 class Executor(Protocol):
     """What runs the chunks of a plan: in this process, on its cores or elsewhere, on so many `workers`."""
 
@@ -45,6 +47,7 @@ class Serial:
         return map(function, chunks)
 
 
+@offered
 class Processes:
     """On the cores of this machine; the processes are kept for the next study.
 
@@ -93,6 +96,7 @@ class AllCores(Processes):
         return super().map(function, itertools.chain(first, waiting))
 
 
+@offered
 class Dask:
     """On an existing dask cluster, by the address of its scheduler or by a client.
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
+from harness.offered import offered
 from harness.reading import parse_number
 from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_rows
@@ -98,6 +100,7 @@ NOT_READ = (
 )
 
 
+@offered
 @dataclass(frozen=True)
 class Plan:
     """A checked study and its design, ready for any executor.
@@ -171,7 +174,7 @@ class Plan:
 
 
 def plan(
-    model: str | Selection,
+    model: str | Path | Selection,
     design: Design,
     *,
     endpoints: Sequence[str] | None = None,
@@ -280,6 +283,9 @@ def plan(
         default_dose=usual,
         moving=_moving(card, endpoints, calls),
     )
+    for name in shown:
+        if name not in checked.names:
+            raise unknown_name("column of the design to show", name, checked.names)
     _require_distinct([*shown, *study.column_names()])
     notes = (
         *study.program.doubts,

@@ -12,12 +12,15 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
+from pydantic import AfterValidator
 
 from harness.analysis.moments import SAME
 from harness.errors import InputError
-from harness.models.units import counts, parse_quantity
+from harness.models.units import counts, parse_quantity, require_time_unit, require_unit
+from harness.offered import offered
 from harness.shown import shortest
 
 __all__ = [
@@ -41,12 +44,18 @@ SHORTEST = 1e-9
 are not held apart by the integration, or by rounding, so that its rate would not add up to its amount."""
 
 
+@offered
 @dataclass(frozen=True, order=True)
 class Dose:
     """`amount` cells, or what the model doses, at `time`, at once or evenly over `duration`; its own units.
 
     With `relative`, `amount` is a multiple of the dose of the run. As a text it is what :func:`parse_dose`
     reads as the same dose.
+
+    Raises
+    ------
+    InputError
+        When a number is not finite or is negative, or an infusion is too short to be one.
     """
 
     time: float
@@ -54,11 +63,15 @@ class Dose:
     duration: float = 0.0
     relative: bool = False
 
+    def __post_init__(self) -> None:
+        _require_numbers(self.time, self.amount, self.duration, "dose")
+
     def __str__(self) -> str:
         over = f" for {shortest(self.duration)}" if self.duration else ""
         return f"{shortest(self.amount)}{'x' if self.relative else ''}@{shortest(self.time)}{over}"
 
 
+@offered
 @dataclass(frozen=True)
 class Redosing:
     """More cells when an observable has risen over its lowest value so far, or has crossed a level.
@@ -87,7 +100,7 @@ class Redosing:
     above: float = math.inf
 
     def __post_init__(self) -> None:
-        _valid(Dose(self.start, self.amount, relative=self.relative), "dose of the rule")
+        _require_numbers(self.start, self.amount, 0.0, "dose of the rule")
         if not (0 < self.every < math.inf and 0 <= self.rise < math.inf and self.at_most >= 1):
             raise InputError("rule of doses: every must be positive, rise not negative, at_most at least 1")
         if (self.rise > 0) + _levels(self.below, self.above, "rule of doses") != 1:
@@ -100,6 +113,7 @@ class Redosing:
         return self.start + self.every * np.arange(max(count, 0))
 
 
+@offered
 @dataclass(frozen=True)
 class Hold:
     """A planned dose after the start is not given when an observable is beyond a level just before."""
@@ -120,6 +134,7 @@ def _levels(below: float, above: float, what: str) -> int:
     return (below > -math.inf) + (above < math.inf)
 
 
+@offered
 @dataclass(frozen=True)
 class Regimen:
     """Doses in order of time, those of a kind at one time added up, a rule for more, and one that holds them.
@@ -127,7 +142,7 @@ class Regimen:
     Raises
     ------
     InputError
-        When a number of a dose is not finite or is negative.
+        When doses at one time add up to no number.
     """
 
     doses: tuple[Dose, ...] = ()
@@ -200,17 +215,14 @@ def parse_dose(text: str | float | Dose, amount_unit: str = "cells", time_unit: 
     """
     what = f"dose '{text}'"
     if isinstance(text, Dose):
-        return _whole(_valid(text, what), amount_unit, what)
+        return _whole(text, amount_unit, what)
     given, _, over = str(text).partition(" for ")
     amount, at, time = given.partition("@")
     number, relative = parse_amount(amount, amount_unit, what)
-    dose = Dose(
-        time=parse_quantity(time, time_unit, what) if at else 0.0,
-        amount=number,
-        duration=parse_quantity(over, time_unit, what) if " for " in str(text) else 0.0,
-        relative=relative,
-    )
-    return _whole(_valid(dose, what), amount_unit, what)
+    start = parse_quantity(time, time_unit, what) if at else 0.0
+    duration = parse_quantity(over, time_unit, what) if " for " in str(text) else 0.0
+    _require_numbers(start, number, duration, what)
+    return _whole(Dose(start, number, duration, relative), amount_unit, what)
 
 
 def is_part(amount: float, unit: str) -> bool:
@@ -231,8 +243,8 @@ def _whole(dose: Dose, unit: str, what: str) -> Dose:
 
 def regimen(
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose],
-    time_unit: str = "day",
-    amount_unit: str = "cells",
+    time_unit: Annotated[str, AfterValidator(require_time_unit)] = "day",
+    amount_unit: Annotated[str, AfterValidator(require_unit)] = "cells",
 ) -> Regimen:
     """A regimen from doses: amounts at time 0, texts as :func:`parse_dose` reads them, or doses.
 
@@ -242,7 +254,7 @@ def regimen(
     Raises
     ------
     InputError
-        As :func:`parse_dose`, or when doses at one time add up to no number.
+        As :func:`parse_dose`, for a unit that is none, or when doses at one time add up to no number.
     """
     if isinstance(doses, Regimen):
         for dose in doses.doses:
@@ -261,12 +273,16 @@ def _in_order(doses: Iterable[Dose]) -> tuple[Dose, ...]:
     """Doses in order; those of one time, of one duration and alike in what they are relative to are one."""
     amounts: dict[tuple[float, float, bool], list[float]] = {}
     time = -math.inf
-    for dose in sorted(_valid(dose, f"dose '{dose}'") for dose in doses):
+    for dose in sorted(doses):
         if dose.time - time > SAME * max(1.0, dose.time):
             time = dose.time
         amounts.setdefault((time, dose.duration, dose.relative), []).append(dose.amount)
-    added = [Dose(at, math.fsum(given), over, multiple) for (at, over, multiple), given in amounts.items()]
-    return tuple(sorted(_valid(dose, f"doses at {dose.time:g}") for dose in added))
+    added = []
+    for (at, over, multiple), given in amounts.items():
+        total = math.fsum(given)
+        _require_numbers(at, total, over, f"doses at {at:g}")
+        added.append(Dose(at, total, over, multiple))
+    return tuple(sorted(added))
 
 
 def parse_amount(text: str, unit: str, what: str) -> tuple[float, bool]:
@@ -283,13 +299,12 @@ def _beyond(level: Redosing | Hold) -> str:
     return f"is above {shortest(level.above)}"
 
 
-def _valid(dose: Dose, what: str) -> Dose:
-    if not all(math.isfinite(number) for number in (dose.time, dose.amount, dose.duration)):
+def _require_numbers(time: float, amount: float, duration: float, what: str) -> None:
+    if not all(math.isfinite(number) for number in (time, amount, duration)):
         raise InputError(f"{what}: the amount and the times must be finite")
-    if dose.amount < 0:
+    if amount < 0:
         raise InputError(f"{what}: the amount must not be negative")
-    if dose.time < 0 or dose.duration < 0:
+    if time < 0 or duration < 0:
         raise InputError(f"{what}: the time must not be negative")
-    if 0 < dose.duration < SHORTEST * max(1.0, dose.time):
+    if 0 < duration < SHORTEST * max(1.0, time):
         raise InputError(f"{what}: too short for an infusion; without 'for' it is given at once")
-    return dose

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.declarations import Seed
 from harness.errors import InputError
 from harness.models.card import ModelCard
 from harness.models.catalog import model_names, select
@@ -74,7 +75,7 @@ class Simulated:
 
 
 def simulate(
-    model: str,
+    model: str | Path,
     *,
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None = None,
     changes: Mapping[str, str | float] | None = None,
@@ -87,14 +88,14 @@ def simulate(
     executor: Executor | None = None,
     estimates: str | Path | Estimates | None = None,
     uncertainty: int = 0,
-    seed: int = 1,
+    seed: Seed = 1,
 ) -> xr.Dataset:
     """Simulate one model once.
 
     Parameters
     ----------
     model
-        Name of a model of the catalogue.
+        Name of a model of the catalogue, or the file of a model of your own.
     doses
         Doses in cells, each a number at time 0, a text such as ``150e6@28``, or a
         :class:`~harness.simulation.regimen.Dose`; or a whole regimen. None gives the model's own dose;
@@ -151,7 +152,7 @@ def simulate(
 
 
 def simulate_once(
-    model: str,
+    model: str | Path,
     *,
     doses: str | float | Dose | Regimen | Iterable[str | float | Dose] | None,
     changes: Mapping[str, str | float] | None,
@@ -164,7 +165,7 @@ def simulate_once(
     executor: Executor | None = None,
     estimates: str | Path | Estimates | None = None,
     uncertainty: int = 0,
-    seed: int = 1,
+    seed: Seed = 1,
 ) -> Simulated:
     """As :func:`simulate`, without the labels, which take longer to load than a model to run."""
     selection = select(model, readings, condition)

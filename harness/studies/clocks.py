@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from harness.analysis.response import is_responder
-from harness.declarations import Declaration
+from harness.declarations import Declaration, Seed
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
@@ -25,7 +25,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import plan
 from harness.simulation.run import collect
 from harness.studies.assessed import assess
-from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration
+from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration
 
 __all__ = ["ClockCase", "Clocks"]
 

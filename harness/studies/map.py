@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from harness.analysis.surface import largest_row_step, main_effects, rank_trend, share_rising
-from harness.declarations import Declaration
+from harness.declarations import Declaration, Seed
 from harness.errors import InputError
 from harness.models.card import ModelCard
 from harness.models.catalog import select
@@ -25,7 +25,7 @@ from harness.simulation.draws import ParameterDraws, choose_draws
 from harness.simulation.engines import AUTO
 from harness.simulation.plan import Plan, plan
 from harness.simulation.study import is_ok
-from harness.studies.outcome import EngineName, Outcome, Seed, count_failed, refuse_set_twice
+from harness.studies.outcome import EngineName, Outcome, count_failed, refuse_set_twice
 from harness.studies.planned import PlannedStudy
 
 if TYPE_CHECKING:

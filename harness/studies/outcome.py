@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from harness.analysis.response import require_rule
 from harness.declarations import Declaration
 from harness.errors import InputError, RunFailed
 from harness.models.catalog import model_files
+from harness.offered import offered
 from harness.shown import in_lines, listed
 from harness.simulation.engines import require_engine
 from harness.simulation.execute import Executor
@@ -33,7 +34,6 @@ __all__ = [
     "Outcome",
     "Progress",
     "ProgressionRule",
-    "Seed",
     "StudyDeclaration",
     "by_group",
     "count_failed",
@@ -41,9 +41,6 @@ __all__ = [
 ]
 
 Progress = Callable[[int], object]
-
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""Seed of what is drawn: what every generator takes."""
 
 ProgressionRule = Annotated[str, AfterValidator(require_rule)]
 """Name of a rule of progression, of ``response.yaml``."""
@@ -95,6 +92,7 @@ def refuse_set_twice(changes: Iterable[str], varied: Iterable[str], where: str =
         raise InputError(f"{where}: {', '.join(doubled)} is varied between the runs; it has no one value")
 
 
+@offered
 @dataclass(frozen=True)
 class Outcome:
     """What a study found.
@@ -151,6 +149,10 @@ class StudyDeclaration(Declaration, ABC):
     SECONDS_A_STEP: ClassVar[float] = 1e-3
 
     kind: str
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        offered(cls)
 
     def inputs(self) -> tuple[Path, ...]:
         """Files that it reads, which no result may be written over: those of its model."""

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from harness.analysis.response import FIRST_VISIT, RULE
+from harness.declarations import Seed
 from harness.simulation.engines import AUTO
-from harness.studies.outcome import EngineName, ProgressionRule, Seed, StudyDeclaration
+from harness.studies.outcome import EngineName, ProgressionRule, StudyDeclaration
 
 __all__ = ["PatientsDeclaration"]
 

@@ -21,7 +21,7 @@ from harness.analysis.sensitivity import (
     saltelli_sample,
     sobol_indices,
 )
-from harness.declarations import Declaration
+from harness.declarations import Declaration, Seed
 from harness.errors import InputError
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
@@ -32,7 +32,7 @@ from harness.simulation.execute import Executor
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import run
 from harness.simulation.times import parse_times
-from harness.studies.outcome import EngineName, Outcome, Progress, Seed, StudyDeclaration, count_failed
+from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration, count_failed
 
 __all__ = ["Sensitivity", "Spread"]
 

@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.variance import variance_shares
+from harness.declarations import Seed
 from harness.errors import RunFailed
 from harness.models.catalog import select
+from harness.offered import offered
 from harness.simulation.estimates import Estimates, estimates_for, middle, set_by
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.plan import ByBoth, decide_engine, run_by, run_by_both, sample_size
@@ -59,6 +61,7 @@ def at_estimates(study: Any, found: Estimates) -> Any:
     return study.model_copy(update=update)
 
 
+@offered
 @dataclass(frozen=True)
 class Uncertain:
     """A study at estimates, and at as many draws of them.
@@ -72,7 +75,7 @@ class Uncertain:
     study: PlannedStudy
     estimates: Estimates
     draws: int
-    seed: int = 1
+    seed: Seed = 1
     given: str = ""
     """The source as it was given, with the names that were chosen of it."""
 

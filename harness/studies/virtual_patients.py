@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.analysis.response import RULE
+from harness.declarations import Seed
 from harness.errors import InputError
 from harness.models.catalog import Selection, select
 from harness.models.provenance import omegas_of
@@ -19,7 +20,7 @@ from harness.models.units import convert
 from harness.simulation.design import Design, random_effects
 from harness.simulation.draws import OMEGA, choose_draws
 from harness.simulation.engines import AUTO
-from harness.studies.outcome import EngineName, ProgressionRule, Seed, refuse_set_twice
+from harness.studies.outcome import EngineName, ProgressionRule, refuse_set_twice
 from harness.studies.planned import PlannedStudy
 
 __all__ = ["CHANGE", "MOST", "VirtualPatients"]

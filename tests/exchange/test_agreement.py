@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
+from harness.errors import InputError
 from harness.exchange import agreement
 from harness.exchange.agreement import Agreement, absolute_tolerances
 from harness.exchange.compiled import identity
@@ -75,7 +75,7 @@ def test_a_model_compiled_for_amici_serves_other_values_of_constants_and_nothing
 
 def test_a_tool_that_is_not_installed_is_told_before_work(monkeypatch):
     monkeypatch.setattr(agreement, "find_spec", lambda _: None)
-    with pytest.raises(ValidationError, match="amici is not installed"):
+    with pytest.raises(InputError, match="amici is not installed"):
         Agreement(kind="agreement", tools=("amici",))
 
 
@@ -127,5 +127,5 @@ def test_every_declared_observable_has_a_tolerance_in_its_unit_with_a_reason():
 
 @pytest.mark.parametrize(("field", "value"), [("tools", ("copassi",)), ("files", ("l3v3",))])
 def test_an_unknown_name_is_told_with_the_nearest(field, value):
-    with pytest.raises(ValidationError, match="nearest"):
+    with pytest.raises(InputError, match="nearest"):
         Agreement(kind="agreement", **{field: value})

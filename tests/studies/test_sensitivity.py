@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from harness.errors import InputError
 from harness.figures.sensitivity import draw_sensitivity
@@ -123,7 +122,7 @@ def symbols():
     "fields", [{}, {"low": "1"}, {"percent": 10, "omega": 0.1}, {"percent": 100}, {"omega": 0}, {"rse": -1}]
 )
 def test_a_spread_says_one_thing(fields):
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError):
         Spread(**fields)
 
 
