@@ -24,7 +24,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import accumulate
 
 import numpy as np
 
@@ -375,8 +374,9 @@ class Engine:
         regrowth = Regrowth(looks, [accuracy.absolute(name) for name in amounts], floors)
         regrowth.begin([state[name] for name in amounts])
         rated = [place for place, name in enumerate(amounts) if name in self._suspects]
-        read = (*observables, *pools, *(f"{amounts[place]}'" for place in rated), *markers)
-        first, second, third = accumulate((len(observables), len(pools), len(rated)))
+        rates_of = (f"{amounts[place]}'" for place in rated)
+        read, columns = _read_out(tuple(observables), (*pools, *rates_of, *markers))
+        first, second, third = len(observables), len(pools), len(pools) + len(rated)
         put_out, rows, start, fresh, moment = [], [], 0.0, True, False
         while True:
             ahead = timeline.next_stop(after=start)
@@ -392,9 +392,9 @@ class Engine:
             form.read_out(read, accuracy)
             form.hold(*timeline.stretch(start, stop))
             block, seen = form.advance(start, stop, asked, regrowth.looks(start, stop))
-            rates = np.full((len(seen), len(pools)), np.nan)
+            rates, seen = np.full((len(seen), len(pools)), np.nan), seen[:, columns]
             rates[:, rated] = seen[:, second:third]
-            regrowth.note(seen[:, first:second], rates, seen[:, third:])
+            regrowth.note(seen[:, :second], rates, seen[:, third:])
             block = block[:, :first]
             if fresh and form is not plain and inside.size and inside[0] == start:
                 block[0] = plain.now(observables)  # the amounts themselves, not through their logarithms
@@ -526,6 +526,15 @@ class Engine:
         if key not in self._forms:
             self._forms[key] = form_of(self._program, logarithms, infusion)
         return self._forms[key]
+
+
+@lru_cache(maxsize=256)
+def _read_out(observables: tuple[str, ...], followed: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
+    """What is read out of a run, observables first, the rest once; and the columns of what is followed."""
+    known = {*observables}
+    read = (*observables, *(name for name in dict.fromkeys(followed) if name not in known))
+    places = {name: place for place, name in reversed([*enumerate(read)])}
+    return read, np.array([places[name] for name in followed], int)
 
 
 def _seen(form: Form, names: Sequence[str]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from harness.analysis.moments import apart
-from harness.models.loading import load
+from harness.models.loading import load, simulate
 from harness.models.solver_form import log_state
 from harness.models.starting import startable, underway
 from harness.models.switches import FOREVER, RATES_FROM, RATES_UNTIL, hold_time, holds_time
@@ -48,6 +48,9 @@ DRAWS = 32
 
 NOTHING = 1e-9
 """Share of a rate that is rounding."""
+
+EXPLICIT = 500
+"""Most steps without a Jacobian through the first stretch of an integration that begins with empty states."""
 
 KEPT = 4
 """Compiled forms that are kept beside those of the engines: a trial hands its own to the runs."""
@@ -102,6 +105,8 @@ class Form:
         self._parameters = {name: i for i, name in enumerate(self._model.getGlobalParameterIds())}
         self._compartments = set(self._model.getCompartmentIds())
         self._starts = [self._parameters[held] for held in self._startable.starts.values()]
+        self._touched: dict[int, float] = {}
+        self._solved = {self._parameters[name] for name in self._states if name in self._parameters}
         self.reached: dict[str, float] = {}
 
     def start(self, values: Mapping[str, float]) -> None:
@@ -120,9 +125,11 @@ class Form:
             self._engine = load(self._startable.sbml)
         self._model = self._engine.model
         self._ran = False
+        self._sized = False
         self._asked: tuple[str, ...] = ()
         self._read: list[str] = []
         self._accuracy: Accuracy | None = None
+        self._eventful = self._model.getNumEvents() > 0
         self._engine.integrator.maximum_num_steps = STEPS
         # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
         # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
@@ -132,7 +139,15 @@ class Form:
         """Put the model at the values of its file; no event waits that an earlier run has triggered."""
         if self._startable.delayed and self._ran:
             self._load()  # nothing else empties its queue; a state that it has saved does not always
-        self._engine.resetToOrigin()
+        if self._eventful or self._starts or self._sized:
+            self._engine.resetToOrigin()
+            self._sized = False
+            return
+        # States are set anew after this, and nothing but a parameter that was set is left of a run. A whole
+        # reset looks at every symbol: of a model of 400 states it takes as long as two thousand rates.
+        self._model.setTime(0.0)
+        if self._touched:
+            self._model.setGlobalParameterValues([*self._touched], [*self._touched.values()])
 
     def _assign(self, given: Collection[str]) -> None:
         """Set what has an initial assignment and is not `given`, until no value asks for another one."""
@@ -202,9 +217,18 @@ class Form:
                 continue
             if name in self._compartments:
                 self._model[f"init({name})"] = value
+            self._sized |= name not in self._species
             self._model[name] = value
         if places:
+            self._touch([place for place in places if place not in self._touched])
             self._model.setGlobalParameterValues(places, numbers)
+
+    def _touch(self, places: list[int]) -> None:
+        """Note what parameters were before they are set for the first time; states are set by every start."""
+        new = [place for place in places if place not in self._solved]
+        if new:
+            values = self._model.getGlobalParameterValues(new).tolist()
+            self._touched.update(zip(new, values, strict=True))
 
     def undefined(self) -> str:
         """First state that is not finite, or whose rate of change is not; empty when all are."""
@@ -258,7 +282,9 @@ class Form:
         vital = {*self.held, *(f"{name}'" for name in self.held)}
         self._vital = [i for i, name in enumerate(names) if name in vital]
         self._signs = [i for i, name in enumerate(names) if name in self.amounts]
-        self._followed = [i for i, name in enumerate(names) if name in accuracy.reach]
+        self._signed = _as_slice(self._signs)
+        reaching = [i for i, name in enumerate(names) if name in accuracy.reach]
+        self._followed, self._reaching = _as_slice(reaching), [names[i] for i in reaching]
         read = ["time", *names]
         if read != self._read:
             self._engine.selections = self._read = read
@@ -289,10 +315,10 @@ class Form:
                     text = re.split("[;,] (?:In|at) virtual", " ".join(str(error).split()))[0]
                     raise Stopped(Status.INTEGRATION_FAILED, text) from None
         self._verify(rows)
-        if self._followed:
-            most = np.abs(rows[:, self._followed]).max(axis=0).tolist()
-            for place, value in zip(self._followed, most, strict=True):
-                name = self._read[1 + place]
+        if self._reaching:
+            followed = rows[:, self._followed]
+            most = np.maximum(followed.max(axis=0), -followed.min(axis=0)).tolist()
+            for name, value in zip(self._reaching, most, strict=True):
                 self.reached[name] = max(self.reached.get(name, 0.0), value)
         rows = rows[:, : len(self._asked)]
         return rows[of_times], rows[of_looks]
@@ -300,7 +326,7 @@ class Form:
     def _simulate(self, grid: list[float]) -> np.ndarray:
         """Rows of what is read out at the times of a grid, from the present state, which is its first."""
         self._ran = True
-        return np.array(self._engine.simulate(times=grid))[:, 1:]
+        return simulate(self._engine, grid)[:, 1:]
 
     @property
     def waits(self) -> str:
@@ -326,9 +352,27 @@ class Form:
         if place == len(grid) - 1 and grid[place] <= soon:
             return self._simulate(grid)
         soon = grid[place] if grid[place] < 2 * soon - grid[0] else soon
-        first = self._simulate([*grid[:place], soon])
+        first = self._without_jacobian([*grid[:place], soon])
         then = self._simulate([soon, *grid[bisect_right(grid, soon, place) :]])
         return np.concatenate([first[:place], then[len(then) - (len(grid) - place) :]])
+
+    def _without_jacobian(self, grid: list[float]) -> np.ndarray:
+        """The same rows by a method that needs no Jacobian, which costs as much as a step for every state.
+
+        Where that takes too many steps, and of a model with events, by the usual one.
+        """
+        if self._eventful:
+            return self._simulate(grid)
+        integrator, state = self._engine.integrator, {name: self._model[name] for name in self._states}
+        integrator.stiff, integrator.maximum_num_steps = False, EXPLICIT
+        try:
+            return self._simulate(grid)
+        except RuntimeError:
+            self._set(state)
+            self._model.setTime(grid[0])
+        finally:
+            integrator.stiff, integrator.maximum_num_steps = True, STEPS
+        return self._simulate(grid)
 
     def now(self, names: Sequence[str]) -> np.ndarray:
         """Values of `names` at the present state."""
@@ -341,11 +385,10 @@ class Form:
             raise Stopped(Status.NOT_FINITE, f"{name} is not finite")
         if not self._signs:
             return
-        amounts = rows[:, self._signs]
+        amounts = rows[:, self._signed]
         # An amount may stray below 0 by its own error, far under one cell; never by more.
-        low = amounts < self._lowest
-        if low.any():
-            column = int(np.argwhere(low)[0, 1])
+        if (amounts.min(axis=0) < self._lowest).any():
+            column = int(np.argwhere(amounts < self._lowest)[0, 1])
             name = self._read[1 + self._signs[column]]
             raise Stopped(Status.NEGATIVE, f"{name} falls to {amounts[:, column].min():.3g}")
 
@@ -388,6 +431,12 @@ def form_of(program: Program, logarithms: tuple[str, ...], infusion: bool) -> Fo
 def _symbol(start: str) -> str:
     """What an entry of :attr:`Startable.starts` sets: ``[S]`` for ``init([S])``."""
     return start.removeprefix("init(").removesuffix(")")
+
+
+def _as_slice(places: list[int]) -> list[int] | slice:
+    """Places, ascending, as a slice where they follow one another: what reads them copies nothing."""
+    one = slice(places[0], places[-1] + 1) if places else slice(0, 0)
+    return one if one.stop - one.start == len(places) else places
 
 
 @lru_cache(maxsize=256)

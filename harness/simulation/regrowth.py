@@ -116,16 +116,17 @@ class Regrowth:
         self._rises += np.log(np.maximum(regained / last[:-1], 1.0)).sum(axis=0)
         self._last, self._most = last[-1], most[-1]
         if len(self._tolerances):
-            self._note_lost(np.abs(amounts), rates * np.where(amounts < 0, -1, 1))
+            self._note_lost(amounts, rates)
 
     def _note_lost(self, amounts: np.ndarray, rates: np.ndarray) -> None:
-        back = amounts > BACK * self._tolerances
-        low = amounts <= LOW * self._tolerances
-        followed = self._low | ((self._present | back.any(axis=0)) & low.any(axis=0))
-        places = np.flatnonzero(followed)
+        sizes = np.abs(amounts)
+        present = self._present | (sizes.max(axis=0) > BACK * self._tolerances)
+        low = sizes.min(axis=0) <= LOW * self._tolerances
+        places = np.flatnonzero(self._low | (present & low))
         for look in range(len(amounts) if places.size else 0):
-            self._note_look(places, amounts[look, places], rates[look, places])
-        self._present = self._present | back.any(axis=0)
+            growth = rates[look, places] * np.where(amounts[look, places] < 0, -1, 1)
+            self._note_look(places, sizes[look, places], growth)
+        self._present = present
 
     def _note_look(self, places: np.ndarray, amount: np.ndarray, growth: np.ndarray) -> None:
         """Take note of some pools at one look."""

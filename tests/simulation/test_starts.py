@@ -230,3 +230,40 @@ def test_what_a_run_left_behind_is_in_no_other(monkeypatch):
             monkeypatch.setattr(form, "_COMPILED", OrderedDict())
             expected = Engine(program).run(values, regimen, times, ["transgene", "M_protein"])
             assert np.array_equal(found.values, expected.values)
+
+
+SETTABLE = ["k", "u", "y", "c", "B"]
+SETTINGS = st.dictionaries(st.sampled_from(SETTABLE), st.sampled_from([0.5, 1.0, 3.0]), max_size=3)
+
+
+def test_nothing_that_was_set_is_left_to_the_next_run(tmp_path, monkeypatch):
+    """Parameters, those with a rate of their own, compartments and boundary species alike."""
+    text = "compartment c = 2; species S in c, P in c, $B in c; S = 10; P = 0; B = 1; k = 0.3; d := k/2;"
+    text += " u = 5; y = 1; y' = -0.1*u*y; S -> P; k*S*c; P -> ; d*P*B*y;"
+    program = load_program(_own(tmp_path, text))
+
+    def fresh():
+        monkeypatch.setattr(form, "_COMPILED", OrderedDict())
+        return Engine(program)
+
+    @settings(derandomize=True, deadline=None, max_examples=6)
+    @given(runs=st.lists(SETTINGS, min_size=2, max_size=4))
+    def law(runs):
+        used, read = fresh(), ["S", "P", "y", "B", "c", "u", "k"]
+        for changes in runs:
+            found = used.run(changes, None, TIMES, read)
+            np.testing.assert_array_equal(found.values, fresh().run(changes, None, TIMES, read).values)
+
+    law()
+
+
+@pytest.mark.parametrize("fast", [1.0, 1e4, 1e12])
+def test_what_begins_empty_starts_right_however_fast_it_is(tmp_path, fast):
+    """Without a Jacobian over the first stretch, or with one where that would take too many steps."""
+    text = f"species S, P, Q; S = 10; P = 0; Q = 0; S -> P; 0.3*S; P -> Q; {fast!r}*P; Q -> P; {fast!r}*Q;"
+    found = simulate(_own(tmp_path, text), times=TIMES, observables=["S", "P", "Q"])
+    made = -10 * np.expm1(-0.3 * TIMES)
+    apart = 3 / (2 * fast - 0.3) * (np.exp(-0.3 * TIMES) - np.exp(-2 * fast * TIMES))
+    np.testing.assert_allclose(found.S, 10 - made, rtol=1e-5)
+    np.testing.assert_allclose(found.P, (made + apart) / 2, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(found.Q, (made - apart) / 2, rtol=1e-5, atol=1e-12)
