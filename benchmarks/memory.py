@@ -27,9 +27,9 @@ import psutil
 from benchmarks.accuracy import OMEGA
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
-from harness.simulation.design import random_effects
 from harness.simulation.engines import ENGINES, KERNEL
 from harness.simulation.execute import Processes
+from harness.simulation.made_designs import random_effects
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import Summary, stream
 

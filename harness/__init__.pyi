@@ -18,12 +18,12 @@ from harness.simulation.run import stream as stream
 
 # Designs
 from harness.simulation.design import Design as Design
-from harness.simulation.design import grid as grid
-from harness.simulation.design import latin_hypercube as latin_hypercube
-from harness.simulation.design import random_effects as random_effects
+from harness.simulation.made_designs import grid as grid
+from harness.simulation.made_designs import latin_hypercube as latin_hypercube
+from harness.simulation.made_designs import random_effects as random_effects
 from harness.simulation.design import read_design as read_design
-from harness.simulation.design import single as single
-from harness.simulation.design import sobol as sobol
+from harness.simulation.made_designs import single as single
+from harness.simulation.made_designs import sobol as sobol
 
 # Regimens
 from harness.simulation.regimen import Dose as Dose

@@ -10,7 +10,7 @@ from harness.declarations import declare
 from harness.errors import InputError
 from harness.former import FORMER, Former, FormerName, current
 from harness.models.catalog import load_card, select
-from harness.simulation.design import single
+from harness.simulation.made_designs import single
 from harness.simulation.plan import plan
 from harness.studies.map import Map
 from harness.validation.spec import read_panel

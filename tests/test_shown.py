@@ -11,7 +11,8 @@ from harness.fitting.result import FitResult
 from harness.models.card import repository
 from harness.shown import LINES, WIDTH, in_lines, listed
 from harness.simulation.chunks import run_rows
-from harness.simulation.design import Design, grid
+from harness.simulation.design import Design
+from harness.simulation.made_designs import grid
 from harness.simulation.run import collect
 from harness.simulation.simulate import simulate_once
 from harness.studies.outcome import Outcome

@@ -89,8 +89,8 @@ def scan(
     from harness.errors import InputError
     from harness.files import PICTURES, check_path
     from harness.models.catalog import model_files, select
-    from harness.simulation.design import grid as make_grid
-    from harness.simulation.design import parse_axis
+    from harness.simulation.made_designs import grid as make_grid
+    from harness.simulation.made_designs import parse_axis
 
     selection = select(model, reading or (), condition)
     symbols = selection.card.symbols

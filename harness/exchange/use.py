@@ -18,9 +18,9 @@ from harness.exchange.dosed import dosed_sbml
 from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
-from harness.simulation.design import single
 from harness.simulation.draws import choose_draws
 from harness.simulation.engine import Engine, Status
+from harness.simulation.made_designs import single
 from harness.simulation.plan import plan
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen

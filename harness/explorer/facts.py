@@ -23,7 +23,7 @@ from harness.models.catalog import conditions, model_names, select
 from harness.models.provenance import omegas_of
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert, counts, readable
-from harness.simulation.design import random_effects
+from harness.simulation.made_designs import random_effects
 from harness.simulation.regimen import Dose
 from harness.simulation.times import default_times, parse_times
 from harness.studies.population import Population

@@ -19,10 +19,10 @@ from harness.models.card import ModelCard
 from harness.models.catalog import model_names, select
 from harness.models.symbols import SymbolTable
 from harness.shown import in_lines, listed
-from harness.simulation.design import single
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.estimates import Estimates, estimates_for, middle, set_by
 from harness.simulation.execute import Executor
+from harness.simulation.made_designs import single
 from harness.simulation.plan import Plan, plan
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.run import Found, collect

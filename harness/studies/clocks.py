@@ -19,9 +19,10 @@ from harness.declarations import Declaration, Seed
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
-from harness.simulation.design import Design, grid, random_effects
+from harness.simulation.design import Design
 from harness.simulation.engines import AUTO
 from harness.simulation.execute import Executor
+from harness.simulation.made_designs import grid, random_effects
 from harness.simulation.plan import plan
 from harness.simulation.run import collect
 from harness.studies.assessed import assess

@@ -20,7 +20,7 @@ from harness.analysis.response import is_responder
 from harness.analysis.shares import wilson
 from harness.declarations import Declaration
 from harness.errors import RunFailed
-from harness.simulation.design import grid
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import Plan, plan
 from harness.simulation.study import is_ok
 from harness.studies.outcome import Outcome, by_group, count_failed

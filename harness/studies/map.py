@@ -20,9 +20,10 @@ from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
-from harness.simulation.design import Design, grid, parse_axis
+from harness.simulation.design import Design
 from harness.simulation.draws import ParameterDraws, choose_draws
 from harness.simulation.engines import AUTO
+from harness.simulation.made_designs import grid, parse_axis
 from harness.simulation.plan import Plan, plan
 from harness.simulation.study import is_ok
 from harness.studies.outcome import EngineName, Outcome, count_failed, refuse_set_twice

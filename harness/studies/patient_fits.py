@@ -28,9 +28,10 @@ from harness.models.card import repository
 from harness.models.catalog import select
 from harness.models.provenance import omegas_of
 from harness.models.units import convert
-from harness.simulation.design import Design, random_effects
+from harness.simulation.design import Design
 from harness.simulation.engines import AUTO, KERNEL, ROADRUNNER
 from harness.simulation.execute import Executor
+from harness.simulation.made_designs import random_effects
 from harness.simulation.plan import Plan, plan, run_by
 from harness.simulation.run import run
 from harness.simulation.times import parse_until

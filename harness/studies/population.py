@@ -20,7 +20,7 @@ from harness.identity import key_of
 from harness.models.card import repository
 from harness.models.units import convert
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
-from harness.simulation.design import grid
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import NOT_SHOWN, Plan, plan
 from harness.simulation.times import parse_times, parse_until
 from harness.studies import cohort

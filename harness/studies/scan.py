@@ -14,9 +14,9 @@ import pandas as pd
 from harness.errors import unknown_name
 from harness.models.catalog import Selection, select
 from harness.models.provenance import omegas_of
-from harness.simulation.design import grid, parse_axis
 from harness.simulation.engines import ROADRUNNER
 from harness.simulation.execute import Executor
+from harness.simulation.made_designs import grid, parse_axis
 from harness.simulation.plan import Plan, plan
 from harness.simulation.run import Summary, run
 from harness.studies.outcome import EngineName, Outcome, Progress, StudyDeclaration, refuse_set_twice

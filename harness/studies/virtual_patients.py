@@ -17,9 +17,10 @@ from harness.models.catalog import Selection, select
 from harness.models.provenance import omegas_of
 from harness.models.symbols import SymbolTable
 from harness.models.units import convert
-from harness.simulation.design import Design, random_effects
+from harness.simulation.design import Design
 from harness.simulation.draws import OMEGA, choose_draws
 from harness.simulation.engines import AUTO
+from harness.simulation.made_designs import random_effects
 from harness.studies.outcome import EngineName, ProgressionRule, refuse_set_twice
 from harness.studies.planned import PlannedStudy
 

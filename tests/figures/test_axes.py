@@ -39,8 +39,8 @@ from harness.figures import (
 )
 from harness.figures.style import figure_of
 from harness.fitting.result import FitResult
-from harness.simulation.design import grid
 from harness.simulation.execute import Serial
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate

@@ -9,7 +9,7 @@ from harness.figures.panel import describe, draw_panel
 from harness.figures.profiles import draw_profiles, write_profiles
 from harness.figures.scan import draw_scan
 from harness.figures.style import axes_for, figure_of, new_figure, svg
-from harness.simulation.design import grid
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate

@@ -8,7 +8,7 @@ from harness.analysis.response import category_names
 from harness.figures.profiles import draw_profiles
 from harness.figures.scan import SHADES, draw_scan
 from harness.figures.style import figure_of
-from harness.simulation.design import grid
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.simulate import simulate
 

@@ -6,7 +6,7 @@ import pytest
 from harness import simulate
 from harness.models.catalog import Extension, load_card
 from harness.models.provenance import omegas_of
-from harness.simulation.design import grid, random_effects
+from harness.simulation.made_designs import grid, random_effects
 from harness.simulation.plan import plan
 from harness.simulation.run import collect
 

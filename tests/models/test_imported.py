@@ -21,8 +21,8 @@ from harness.models.imported import import_model
 from harness.models.loading import load
 from harness.models.ruled import free_ruled
 from harness.models.symbols import read_symbols
-from harness.simulation.design import grid
 from harness.simulation.execute import Processes
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate

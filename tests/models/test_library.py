@@ -9,7 +9,7 @@ from harness.cli.main import run as cart
 from harness.errors import InputError
 from harness.models.card import repository
 from harness.models.catalog import library_names, load_card, model_files, model_names
-from harness.simulation.design import single
+from harness.simulation.made_designs import single
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate

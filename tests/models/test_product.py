@@ -10,8 +10,8 @@ from harness.models.attributes import attributes, outside
 from harness.models.card import repository
 from harness.models.catalog import load_card
 from harness.models.units import convert
-from harness.simulation.design import grid
 from harness.simulation.engines import KERNEL
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 
 DOSES = ["150e6", "300e6@60"]

@@ -9,16 +9,8 @@ from harness.errors import InputError
 from harness.identity import key_of
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
-from harness.simulation.design import (
-    Design,
-    grid,
-    latin_hypercube,
-    parse_axis,
-    random_effects,
-    read_design,
-    single,
-    sobol,
-)
+from harness.simulation.design import Design, read_design
+from harness.simulation.made_designs import grid, latin_hypercube, parse_axis, random_effects, single, sobol
 
 RANGES = {"K_12": (0.5, 5.0), "K_21": (0.1, 1.0)}
 TYPICAL = {"K_12": 1.71, "K_21": 0.176}

@@ -19,11 +19,12 @@ from harness.models.catalog import load_card
 from harness.simulation import engines
 from harness.simulation import plan as of_plan
 from harness.simulation.chunks import run_beside, run_chunk
-from harness.simulation.design import Design, grid, random_effects, single
+from harness.simulation.design import Design
 from harness.simulation.engine import Engine, Trajectory
 from harness.simulation.execute import Processes
 from harness.simulation.kernel import kernel
 from harness.simulation.kernel.kernel import Kernel
+from harness.simulation.made_designs import grid, random_effects, single
 from harness.simulation.plan import plan, run_by
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen
@@ -142,7 +143,7 @@ BROKEN = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from harness import plan
-from harness.simulation.design import grid
+from harness.simulation.made_designs import grid
 print(plan("clinical", grid(dose=[1e8]), until=3, engine="kernel").notes[0])
 """
 

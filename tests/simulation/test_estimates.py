@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.models.catalog import select
-from harness.simulation.design import grid
 from harness.simulation.estimates import (
     Estimates,
     estimates_for,
@@ -20,6 +19,7 @@ from harness.simulation.estimates import (
     middle,
     read_estimates,
 )
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.simulation.simulate import simulate

@@ -12,8 +12,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.models.card import repository
-from harness.simulation.design import grid
 from harness.simulation.kept import KeptParts
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import stream
 

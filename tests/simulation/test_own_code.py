@@ -7,8 +7,8 @@ import pytest
 
 from harness.analysis.gives import gives
 from harness.errors import InputError
-from harness.simulation.design import grid
 from harness.simulation.execute import Processes
+from harness.simulation.made_designs import grid
 from harness.simulation.own_code import load, text_of
 from harness.simulation.plan import plan
 from harness.simulation.run import run, stream

@@ -6,7 +6,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.models.catalog import load_card
-from harness.simulation.design import Design, grid, read_design
+from harness.simulation.design import Design, read_design
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.planned_times import own_times
 from harness.simulation.regimen import VISITS, Dose, Hold, Redosing, Regimen

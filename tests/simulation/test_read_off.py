@@ -8,7 +8,7 @@ import pytest
 from harness.analysis import response
 from harness.simulation import read_off
 from harness.simulation.chunks import run_rows
-from harness.simulation.design import grid, random_effects
+from harness.simulation.made_designs import grid, random_effects
 from harness.simulation.plan import plan
 from harness.simulation.read_off import read_endpoints
 

@@ -10,9 +10,10 @@ import xarray as xr
 
 from harness.analysis.gives import gives
 from harness.errors import InputError
-from harness.simulation.design import Design, grid, random_effects, single
+from harness.simulation.design import Design
 from harness.simulation.engine import Status
 from harness.simulation.execute import Processes, Serial, choose_executor
+from harness.simulation.made_designs import grid, random_effects, single
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 from harness.simulation.run import Summary, run, stream

@@ -11,8 +11,8 @@ from scipy.special import lambertw
 from harness.cli.main import run as cart
 from harness.models.card import SolverSettings
 from harness.simulation.accuracy import Accuracy
-from harness.simulation.design import grid
 from harness.simulation.engine import Engine
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.programs import load_program
 from harness.simulation.run import run

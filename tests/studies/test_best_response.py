@@ -7,8 +7,8 @@ from harness.analysis.response import FIRST_VISIT, RULE, category_names, criteri
 from harness.declarations import declare
 from harness.models.catalog import load_card, model_names
 from harness.models.provenance import omegas_of
-from harness.simulation.design import grid
 from harness.simulation.execute import Serial
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.studies.cohort import patient_rows

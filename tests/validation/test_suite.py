@@ -10,8 +10,8 @@ from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.symbols import read_symbols
 from harness.simulation import engines
-from harness.simulation.design import grid
 from harness.simulation.execute import choose_executor
+from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
 from harness.validation import suite
