@@ -20,9 +20,8 @@ class Logger:
 class Integrator:
     absolute_tolerance: Sequence[float] | float
     relative_tolerance: float
-    maximum_num_steps: int
     maximum_time_step: float
-    stiff: bool
+    def setValue(self, key: str, value: object) -> None: ...
 
 class SimulateOptions: ...
 

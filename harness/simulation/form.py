@@ -130,7 +130,7 @@ class Form:
         self._read: list[str] = []
         self._accuracy: Accuracy | None = None
         self._eventful = self._model.getNumEvents() > 0
-        self._engine.integrator.maximum_num_steps = STEPS
+        self._integrate_by(stiff=True, steps=STEPS)
         # CVODE keeps a Jacobian for fifty steps. Where steps are long, what was stiff may be so no more: a
         # correction by the old one is then too small, passes for converged, and the run goes astray unseen.
         self._engine.integrator.maximum_time_step = self._program.solver.longest_step or 0.0
@@ -363,16 +363,21 @@ class Form:
         """
         if self._eventful:
             return self._simulate(grid)
-        integrator, state = self._engine.integrator, {name: self._model[name] for name in self._states}
-        integrator.stiff, integrator.maximum_num_steps = False, EXPLICIT
+        state = self._values(self._states)
+        self._integrate_by(stiff=False, steps=EXPLICIT)
         try:
             return self._simulate(grid)
         except RuntimeError:
             self._set(state)
             self._model.setTime(grid[0])
         finally:
-            integrator.stiff, integrator.maximum_num_steps = True, STEPS
+            self._integrate_by(stiff=True, steps=STEPS)
         return self._simulate(grid)
+
+    def _integrate_by(self, *, stiff: bool, steps: int) -> None:
+        """Choose the method, and the most steps between two rows."""
+        self._engine.integrator.setValue("stiff", stiff)
+        self._engine.integrator.setValue("maximum_num_steps", steps)
 
     def now(self, names: Sequence[str]) -> np.ndarray:
         """Values of `names` at the present state."""
@@ -394,9 +399,12 @@ class Form:
 
     def state(self) -> dict[str, float]:
         """Amounts and rate-rule values now, the logged pools as amounts."""
+        return self._values(self.held)
+
+    def _values(self, states: Sequence[str]) -> dict[str, float]:
         amounts = self._model.getFloatingSpeciesAmounts().tolist()  # in one call: by name, each takes 5 us
         places = self._species
-        return {name: amounts[places[name]] if name in places else self._model[name] for name in self.held}
+        return {name: amounts[places[name]] if name in places else self._model[name] for name in states}
 
     def set_state(self, state: Mapping[str, float], time: float | None = None) -> None:
         """Take over a state: amounts in the plain form; in the solver form, logarithms where it has them.

@@ -123,9 +123,15 @@ class Regrowth:
         present = self._present | (sizes.max(axis=0) > BACK * self._tolerances)
         low = sizes.min(axis=0) <= LOW * self._tolerances
         places = np.flatnonzero(self._low | (present & low))
+        sizes = sizes[:, places]
+        back = sizes > BACK * self._tolerances[places]
+        some_low = (sizes <= LOW * self._tolerances[places]).any(axis=1)
         for look in range(len(amounts) if places.size else 0):
-            growth = rates[look, places] * np.where(amounts[look, places] < 0, -1, 1)
-            self._note_look(places, sizes[look, places], growth)
+            if some_low[look] or self._low[places].any():
+                growth = rates[look, places] * np.where(amounts[look, places] < 0, -1, 1)
+                self._note_look(places, sizes[look], growth)
+            else:
+                self._present[places] |= back[look]
         self._present = present
 
     def _note_look(self, places: np.ndarray, amount: np.ndarray, growth: np.ndarray) -> None:
