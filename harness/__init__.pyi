@@ -79,7 +79,7 @@ from harness.fitting.result import read_result as read_result
 
 # Estimates, carried on
 from harness.simulation.estimates import Estimates as Estimates
-from harness.simulation.estimates import read_estimates as read_estimates
+from harness.simulation.estimate_sources import read_estimates as read_estimates
 from harness.studies.uncertain import Uncertain as Uncertain
 
 # Panels

@@ -119,7 +119,8 @@ def taken(
 ) -> Estimates | None:
     """The estimates of --from that a model takes, but for what is set or varied; None without it."""
     from harness.errors import InputError
-    from harness.simulation.estimates import estimates_for, set_by
+    from harness.simulation.estimate_sources import estimates_for
+    from harness.simulation.estimates import set_by
 
     if source is None:
         if draws:

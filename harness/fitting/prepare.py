@@ -35,7 +35,7 @@ from harness.fitting.synthetic import Schedule, simulate_observations
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.models.units import parse_quantity
-from harness.simulation.estimates import read_estimates
+from harness.simulation.estimate_sources import read_estimates
 from harness.simulation.program import Program
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen, regimen

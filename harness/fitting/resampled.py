@@ -27,7 +27,7 @@ from harness.fitting.prepared import ArmData, Prepared
 from harness.fitting.problem import FitProblem
 from harness.fitting.result import FitResult, as_columns, plain_numbers
 from harness.models.catalog import select
-from harness.simulation.estimates import read_estimates
+from harness.simulation.estimate_sources import read_estimates
 from harness.simulation.execute import Executor, Serial
 
 __all__ = ["KINDS", "ErrorKind", "bootstrap", "estimates_of", "with_carried", "with_errors"]

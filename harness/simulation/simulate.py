@@ -20,7 +20,8 @@ from harness.models.catalog import model_names, select
 from harness.models.symbols import SymbolTable
 from harness.shown import in_lines, listed
 from harness.simulation.engines import ROADRUNNER
-from harness.simulation.estimates import Estimates, estimates_for, middle, set_by
+from harness.simulation.estimate_sources import estimates_for
+from harness.simulation.estimates import Estimates, middle, set_by
 from harness.simulation.execute import Executor
 from harness.simulation.made_designs import single
 from harness.simulation.plan import Plan, plan
@@ -116,8 +117,8 @@ def simulate(
     executor
         Where it runs; by default in this process.
     estimates
-        A result to take values of parameters from, as :func:`~harness.simulation.estimates.read_estimates`
-        takes it; `changes` go over them.
+        A result to take values of parameters from, as
+        :func:`~harness.simulation.estimate_sources.read_estimates` takes it; `changes` go over them.
     uncertainty, seed
         How many draws of what these estimates left open are run too, and the seed of the draws.
 

@@ -22,7 +22,8 @@ from harness.declarations import Seed
 from harness.errors import RunFailed
 from harness.models.catalog import select
 from harness.offered import offered
-from harness.simulation.estimates import Estimates, estimates_for, middle, set_by
+from harness.simulation.estimate_sources import estimates_for
+from harness.simulation.estimates import Estimates, middle, set_by
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.plan import ByBoth, decide_engine, run_by, run_by_both, sample_size
 from harness.simulation.run import run

@@ -15,7 +15,7 @@ from harness.fitting.objective import Objective
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
 from harness.fitting.resampled import bootstrap, estimates_of, with_carried, with_errors
-from harness.simulation.estimates import read_estimates
+from harness.simulation.estimate_sources import read_estimates
 
 RICH = {
     "synthetic": {"times": "0.5,1,2,3,4,6", "seed": 4, "reason": "a test."},

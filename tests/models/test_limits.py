@@ -20,7 +20,8 @@ from harness.models.limits import Limits
 from harness.models.provenance import constants_of
 from harness.simulation.design import Design
 from harness.simulation.draws import read_parameter_draws
-from harness.simulation.estimates import Estimates, estimates_for
+from harness.simulation.estimate_sources import estimates_for
+from harness.simulation.estimates import Estimates
 from harness.simulation.execute import Serial
 from harness.simulation.plan import run_by
 from harness.studies.compare import Compare

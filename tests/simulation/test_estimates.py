@@ -12,13 +12,8 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.models.catalog import select
-from harness.simulation.estimates import (
-    Estimates,
-    estimates_for,
-    estimates_from_tables,
-    middle,
-    read_estimates,
-)
+from harness.simulation.estimate_sources import estimates_for, estimates_from_tables, read_estimates
+from harness.simulation.estimates import Estimates, middle
 from harness.simulation.made_designs import grid
 from harness.simulation.plan import plan
 from harness.simulation.run import run
