@@ -23,7 +23,7 @@ from harness.fitting.prepared import Prepared
 from harness.fitting.resampled import estimates_of
 from harness.fitting.result import FitResult, as_columns
 
-__all__ = ["DIAGNOSTICS", "compare_fits", "diagnose"]
+__all__ = ["DIAGNOSTICS", "compare_fits", "diagnose", "npde"]
 
 DIAGNOSTICS = ("diagnostics", "shrinkage", "typical", "vpc")
 """Tables that :func:`diagnose` adds to a result."""
@@ -170,7 +170,7 @@ def _over_groups(
         shift = z @ fitted.effects[group] if prepared.effects else 0.0
         expected = fitted.individual[own] - shift
         conditional[own] = _whitened(apart[own] - expected, z @ z.T + np.diag(spread[own] ** 2))
-        decorrelated[own] = _npde(apart[own], simulated[:, own])
+        decorrelated[own] = npde(apart[own], simulated[:, own])
     return conditional, decorrelated
 
 
@@ -180,10 +180,12 @@ def _whitened(values: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return vectors @ ((vectors.T @ values) / np.sqrt(np.maximum(sizes, SMALL * sizes.max())))
 
 
-def _npde(observed: np.ndarray, simulated: np.ndarray) -> np.ndarray:
+def npde(observed: np.ndarray, simulated: np.ndarray) -> np.ndarray:
     """Normalised prediction distribution errors of n observations, from (replicates, n) simulated ones."""
     mean, count = simulated.mean(axis=0), len(simulated)
-    root = np.linalg.cholesky(np.cov(simulated.T).reshape(mean.size, -1) + SMALL * np.eye(mean.size))
+    covariance = np.cov(simulated.T).reshape(mean.size, -1)
+    sizes = np.maximum(np.diag(covariance), np.finfo(float).tiny)
+    root = np.linalg.cholesky(covariance + SMALL * np.diag(sizes))
     alone = np.linalg.solve(root, (observed - mean))
     others = np.linalg.solve(root, (simulated - mean).T)
     share = ((others < alone[:, np.newaxis]).sum(axis=1) + 0.5) / (count + 1)

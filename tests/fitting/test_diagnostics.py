@@ -10,7 +10,7 @@ import pytest
 
 from harness.cli.main import run
 from harness.errors import InputError
-from harness.fitting.diagnostics import compare_fits, diagnose
+from harness.fitting.diagnostics import compare_fits, diagnose, npde
 from harness.fitting.fit import fit
 from harness.fitting.objective import Objective
 
@@ -90,6 +90,18 @@ def test_residuals_of_simulated_data_are_standard_normal_and_percentiles_hold_th
     inside = (check["low"] <= check["observed"]) & (check["observed"] <= check["high"])
     assert inside.mean() > 0.8
     assert sorted(check["percentile"].unique()) == [5, 50, 95]
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12])
+def test_prediction_errors_know_no_unit_and_two_observations_may_be_the_same(unit):
+    random = np.random.default_rng(1)
+    simulated, observed = random.normal(3, 1, (400, 3)), np.array([4.0, 2.0, 3.5])
+    truth = npde(observed, simulated)
+    assert npde(unit * observed, unit * simulated) == pytest.approx(truth)
+    assert abs(truth[0] - 1) < 0.2
+    twice = npde(unit * observed[[0, 0, 1]], unit * simulated[:, [0, 0, 1]])
+    assert twice[0] == pytest.approx(truth[0], abs=1e-6)
+    assert np.isfinite(twice).all()
 
 
 def test_a_censored_observation_has_no_residual_and_is_a_share_in_the_check(prepared):

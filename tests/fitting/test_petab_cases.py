@@ -183,6 +183,22 @@ def test_a_condition_begins_in_the_steady_state_of_another(problem, before, then
     assert made.arms[0].name == "c0 after before"
 
 
+@pytest.mark.parametrize("size", [1e-8, 1.0, 1e8])
+def test_a_steady_state_is_found_whatever_the_size_of_its_amounts(problem, size):
+    """It is reached late: the rates are a thousandth of those of the other tests."""
+    conditions = (("conditionId", "k1", "k2"), ("before", 3e-4, 6e-4), ("c0", 8e-4, 6e-4))
+    measured = [{**row(0.7 * size, 1000), "preequilibrationConditionId": "before"}]
+    made = problem(
+        measured,
+        conditions,
+        (HEAD, ("a", "A", repr(0.5 * size))),
+        {"k1": None, "k2": None, "a0": size, "b0": 0.0, "shift": 1.0},
+        more={"a0": {"estimate": 0}, "b0": {"estimate": 0}},
+    )
+    then = at(1, a0=2 / 3, b0=1 / 3, k1=0.8, k2=0.6)
+    assert likelihood(made) == pytest.approx(normal((0.7 * size, then * size, 0.5 * size)), abs=1e-6)
+
+
 def test_a_fit_follows_the_steady_state_that_it_begins_in(problem):
     """Its gradient is that of the closed form, and it ends where the data came from."""
     measured = [
@@ -440,10 +456,11 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("measured", "fields", "said"), REFUSED)
-def test_what_is_not_supported_is_named_in_one_line(problem, measured, fields, said):
+def test_what_is_not_supported_is_named_in_one_line(problem, tmp_path, measured, fields, said):
     with pytest.raises(InputError, match=said) as refused:
         problem(measured, **fields)
     assert str(refused.value).isprintable()
+    assert f"{tmp_path}/" in str(refused.value)
 
 
 def test_another_version_is_named(problem, tmp_path):

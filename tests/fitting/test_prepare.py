@@ -111,6 +111,7 @@ OF_PROBLEMS = [
     ({"optimiser": {"loss": "huber"}}, "loss huber: viability needs an additive or log error, given"),
     ({"optimiser": {"loss": "huber", "method": "minimize"}}, "goes with method least_squares"),
     ({"observations": "data.csv"}, "give one of observations, table and synthetic"),
+    ({"arms": {}}, "arms: synthetic data need one or more"),
     ({"synthetic": None, "observations": "none.csv"}, "none.csv: no such file"),
     ({"fixed_from": {"none.json": ["KC50"]}}, "none.json: no such file; run the fit first"),
     ({"synthetic": {"times": "1", "seed": 1, "reason": "", "truth": {"KC": "1"}}}, "for truth 'KC'"),

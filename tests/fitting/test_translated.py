@@ -21,6 +21,7 @@ from harness.cli.main import run
 from harness.errors import InputError
 from harness.fitting.handover import parts_of
 from harness.fitting.likelihood import Model, constant, residuals
+from harness.fitting.nonmem import RESERVED
 from harness.fitting.objective import Objective
 from harness.fitting.prepare import prepare
 from harness.fitting.problem import read_problem
@@ -403,6 +404,14 @@ def test_what_other_tools_have_no_place_for_is_named(prepared, tmp_path):
              for line in ("Daudi", "JeKo") for r in (2, 8)}  # fmt: skip
     with pytest.raises(InputError, match="group Daudi: has several arms; other tools take one a subject"):
         parts_of(prepared(arms=lines, condition=None, effects={"K_kill_max": {"omega": "0.5"}}))
+
+
+def test_every_array_of_a_control_stream_is_a_word_that_no_parameter_may_have(six, tmp_path):
+    write_for(TOOLS["nonmem"], parts_of(six), tmp_path / "six")
+    (stream,) = (tmp_path / "six").glob("*.ctl")
+    arrays = set(re.findall(r"\b([A-Z_0-9]+)\(", stream.read_text())) - set(MATHS)
+    assert {"THETA", "ETA", "EPS", "DADT", "A", "A_0"} & arrays >= {"THETA", "ETA", "DADT"}
+    assert arrays <= RESERVED
 
 
 def test_the_command_writes_a_folder(tmp_path, capfd):

@@ -198,6 +198,7 @@ def again_by(**fields):
         (of_arm(hold={"observable": "transgene", "above": "5"}), "no dose after the start to hold"),
         (of_arm(doses=["1e8", "1e8@3 for 2"], hold={"observable": "transgene", "above": "5"}), "at once"),
         (of_arm(doses=["1e8", "1e8@3"], hold={"observable": "transgene"}), "below a level, or above one"),
+        ({"patients": 100_001}, "patients: must be at most 100000, not 100001"),
         (of_arm(doses=["1e8", "1e8@3"], hold={"observable": "V_b", "above": "5"}), "is constant"),
         (of_arm(doses=["1e8", "1e8@3"], hold={"observable": "transgen", "above": "5"}), "transgen"),
         (of_arm(redosing=again_by(rise="20 %", below="5")), "by rise, or by below or above"),
