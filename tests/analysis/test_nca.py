@@ -57,6 +57,17 @@ def test_a_case_by_hand():
     assert straight.AUClast == pytest.approx(2 + 6 + 12 + 6 + 3)
 
 
+def test_a_bolus_begins_on_the_line_of_the_first_two_points_be_there_more_or_not():
+    """8 at 1 and 4 at 2 come from 16 at 0; a fall to nothing, a rise and one point begin as the first."""
+    for more in ((), (3,)):
+        times = np.array([1.0, 2, *more])
+        found = exposure(times, 16 * 0.5**times, route="bolus")
+        assert found.AUClast == pytest.approx(16 / np.log(2) * (1 - 0.5 ** times[-1]))
+    assert exposure([1.0, 2], [4, 8], route="bolus").AUClast == pytest.approx(4 + 6)
+    assert exposure([1.0, 2], [4, 0], route="bolus").AUClast == pytest.approx(4)
+    assert exposure([1.0], [4], route="bolus").AUClast == pytest.approx(4)
+
+
 def test_without_a_falling_end_nothing_is_said_of_what_follows():
     found = exposure([0, 1, 2, 3], [1, 2, 3, 4])
     assert found.points == 0

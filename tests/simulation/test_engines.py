@@ -201,6 +201,9 @@ def test_the_sample_is_drawn_with_a_seed_and_keeps_the_rows():
     whole = next(replace(planned, chunk=len(planned)).chunks()).values
     assert all((row == whole).all(axis=1).any() for row in sample.values)
     assert (planned.rows(planned.sample()).values == sample.values).all()
+    sizes = [of_plan.sample_size(runs) for runs in (1, 16, 16_999, 17_000, 10**6)]
+    assert sizes == [1, 16, 16, 17, 1000]
+    assert all(isinstance(size, int) for size in sizes)
 
 
 def test_what_is_below_the_floor_is_no_difference():
