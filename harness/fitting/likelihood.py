@@ -20,7 +20,7 @@ from scipy.special import log_ndtr
 
 from harness.fitting.prepared import Observations, Prepared
 
-__all__ = ["LARGE", "OFFSET", "TINY", "Model", "constant", "residuals"]
+__all__ = ["LARGE", "OFFSET", "TINY", "Model", "constant", "information_rows", "residuals"]
 
 OFFSET = 50.0
 """Keeps the root of the logarithm real down to a standard deviation of a billionth of its reference."""
@@ -110,6 +110,23 @@ def _log_within(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = np.where(other, -b, a), np.where(other, -a, b)
     above = log_ndtr(b)
     return above + np.log(np.maximum(-np.expm1(np.minimum(log_ndtr(a) - above, 0.0)), TINY))
+
+
+def information_rows(
+    seen: Observations, model: Model, predicted: np.ndarray, at: Model, spread: np.ndarray
+) -> np.ndarray:
+    """Rows of n predictions whose differences give the expected information of their observations; (2, n).
+
+    The prediction over its standard deviation (held at `spread`), or the residual of a censored one; then
+    sqrt(2) ln of that deviation, 0 for one censored on one side. `at` gives the scale. NaN where the run
+    failed: a difference to a run that failed is no information.
+    """
+    mean = at.on_scale(predicted) / spread
+    if seen.censored.any():
+        mean = np.where(seen.censored, residuals(seen, model, predicted)[0], mean)
+    one_sided = seen.censored & ~seen.between
+    level = np.where(one_sided, 0.0, np.sqrt(2) * np.log(model.breadth(seen, predicted)))
+    return np.where(np.isfinite(predicted), [mean, level], np.nan)
 
 
 def constant(seen: Observations, model: Model) -> float:

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from harness.fitting.effects import of_size
-from harness.fitting.likelihood import TINY, Model, constant, residuals
-from harness.fitting.prepared import Observations, Prepared
+from harness.fitting.likelihood import TINY, Model, constant, information_rows, residuals
+from harness.fitting.prepared import Prepared
+from harness.fitting.scoring import lowest
 from harness.fitting.simulations import Near, Simulations
 
 __all__ = ["Objective"]
@@ -221,14 +222,12 @@ class Objective:
     def information_rows(
         self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
     ) -> np.ndarray:
-        """Rows whose differences give the expected information of some arms: two an observation.
+        """Rows whose differences give the expected information of some arms, two an observation, in a row.
 
-        Prediction over its standard deviation (held at `spread`), or the residual of a censored one; then
-        sqrt(2) ln of that deviation, 0 for one censored on one side. `at` gives the scale. NaN when the run
-        failed: a difference to a run that failed is no information.
+        Those of :func:`~harness.fitting.likelihood.information_rows`.
         """
         seen, predicted = self.prepared.joined(arms), self.predict(arms, x, effects)
-        return _information_rows(seen, self._model(arms, x), predicted, at, spread).ravel()
+        return information_rows(seen, self._model(arms, x), predicted, at, spread).ravel()
 
     def by_effects(
         self, arms: tuple[int, ...], x: np.ndarray, effects: np.ndarray, at: Model, spread: np.ndarray
@@ -312,7 +311,7 @@ class Objective:
             np.nan_to_num(self._by_predictions(function, model, predicted)[..., np.newaxis] * by_effects)
             for function in (
                 lambda at: residuals(seen, model, at),
-                lambda at: _information_rows(seen, model, at, model, spread),
+                lambda at: information_rows(seen, model, at, model, spread),
             )
         )
         downhill = (slopes * rows[..., np.newaxis]).sum(axis=0)
@@ -361,55 +360,19 @@ class Objective:
         return np.array(found)
 
     def _best_effects(self, x: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        """Effects of every group that minimise its sum of squares, by Fisher scoring from where they are."""
-        effects = effects.copy()
-        arms, active = self._every, np.ones(len(effects), bool)
-        squares = self._squares(arms, x, effects)
-        for _ in range(40):
-            near = self.near(x, effects, at={i: self.prepared.arms[i].times for i in arms}, by=self._acted_on)
-            _, gradients, informations = near._local(arms, x, effects)
-            step = -np.linalg.solve(informations, gradients[..., np.newaxis])[..., 0]
-            longest = np.abs(step).max(axis=1, keepdims=True)
-            step *= np.minimum(1.0, 2.0 / np.maximum(longest, 1e-300)) * active[:, np.newaxis]
-            effects, squares, length = self._downhill(x, effects, squares, step, active)
-            active &= length >= 1e-3
-            if not active.any():
-                break
-            arms = tuple(i for i in self._every if active[self.prepared.arms[i].group])
-        return effects
+        """Effects of every group that minimise its sum of squares, from where they are."""
 
-    def _downhill(
-        self, x: np.ndarray, effects: np.ndarray, squares: np.ndarray, step: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The first of each step, its half, its quarter... that does not raise the sum of squares.
+        def near_there(at: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            arms = self._arms_of(groups)
+            near = self.near(x, at, at={i: self.prepared.arms[i].times for i in arms}, by=self._acted_on)
+            _, gradients, informations = near._local(arms, x, at)
+            return gradients, informations
 
-        Returns effects, sums of squares and how far each group moved, 0 for one whose steps all do.
-        """
-        effects, squares, length = effects.copy(), squares.copy(), np.zeros(len(effects))
-        left = active.copy()
-        for _ in range(12):
-            arms = tuple(i for i in self._every if left[self.prepared.arms[i].group])
-            tried = self._squares(arms, x, effects + step * left[:, np.newaxis])
-            better = left & (tried <= squares)
-            effects[better] += step[better]
-            squares[better], length[better] = tried[better], np.abs(step[better]).max(axis=1)
-            left &= ~better & (np.abs(step).max(axis=1) >= 1e-4)
-            if not left.any():
-                break
-            step = step / 2
-        return effects, squares, length
+        return lowest(effects, lambda at, groups: self._squares(self._arms_of(groups), x, at), near_there)
 
-
-def _information_rows(
-    seen: Observations, model: Model, predicted: np.ndarray, at: Model, spread: np.ndarray
-) -> np.ndarray:
-    """As :meth:`Objective.information_rows`, of n predictions; shape (2, n)."""
-    mean = at.on_scale(predicted) / spread
-    if seen.censored.any():
-        mean = np.where(seen.censored, residuals(seen, model, predicted)[0], mean)
-    one_sided = seen.censored & ~seen.between
-    level = np.where(one_sided, 0.0, np.sqrt(2) * np.log(model.breadth(seen, predicted)))
-    return np.where(np.isfinite(predicted), [mean, level], np.nan)
+    def _arms_of(self, groups: np.ndarray) -> tuple[int, ...]:
+        """The arms of some groups, given which, shape (groups,)."""
+        return tuple(i for i in self._every if groups[self.prepared.arms[i].group])
 
 
 def _roots_of_determinants(informations: np.ndarray) -> np.ndarray:
