@@ -42,13 +42,14 @@ from harness.models.catalog import load_card, model_names
 from harness.models.symbols import read_symbols
 from harness.simulation.chunks import run_rows
 from harness.simulation.design import Design
-from harness.simulation.engine import Engine, Status, Trajectory
+from harness.simulation.engine import Engine
 from harness.simulation.engines import KERNEL, ROADRUNNER, engine_of
 from harness.simulation.plan import plan
 from harness.simulation.program import Program
 from harness.simulation.programs import load_program
 from harness.simulation.read_off import read_endpoints
 from harness.simulation.study import Chunk, EndpointCall, Study
+from harness.simulation.trajectory import Status, Trajectory
 
 OMEGA = {
     "K_exp_max": 0.22,

@@ -19,8 +19,9 @@ from harness.errors import InputError, RunFailed
 from harness.exchange.agreement import RELATIVE_TOLERANCE, absolute_tolerances
 from harness.models.catalog import load_card
 from harness.reading import read_texts, to_numbers
-from harness.simulation.engine import Engine, Status
+from harness.simulation.engine import Engine
 from harness.simulation.programs import make_program
+from harness.simulation.trajectory import Status
 
 __all__ = ["compare_archive"]
 

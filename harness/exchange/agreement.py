@@ -26,10 +26,11 @@ from harness.exchange.dosed import dosed_sbml
 from harness.exchange.tools import TOOLS, USUAL, ToolFailed, run_tool
 from harness.models.catalog import load_card, model_names, select
 from harness.models.check import Consistency
-from harness.simulation.engine import Engine, Status
+from harness.simulation.engine import Engine
 from harness.simulation.execute import Executor
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen, regimen
+from harness.simulation.trajectory import Status
 from harness.studies.outcome import Outcome, Progress, StudyDeclaration
 
 __all__ = ["Agreement", "absolute_tolerances"]

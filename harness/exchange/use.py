@@ -19,11 +19,12 @@ from harness.models.card import ModelCard
 from harness.models.catalog import select
 from harness.models.symbols import SymbolTable
 from harness.simulation.draws import choose_draws
-from harness.simulation.engine import Engine, Status
+from harness.simulation.engine import Engine
 from harness.simulation.made_designs import single
 from harness.simulation.plan import plan
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Regimen
+from harness.simulation.trajectory import Status
 
 __all__ = ["DrawnFrom", "Use", "plain_id", "use_of"]
 

@@ -18,9 +18,8 @@ import numpy as np
 from harness.analysis.moments import after_moment
 from harness.fitting.equilibrium import Equilibrium
 from harness.fitting.prepared import Prepared
-from harness.simulation.engine import NO_TIMES, Trajectory
 from harness.simulation.engines import KERNEL, ROADRUNNER, engine_of
-from harness.simulation.form import Stopped
+from harness.simulation.trajectory import NO_TIMES, Stopped, Trajectory
 
 __all__ = ["NEARBY", "STEP", "TOLERANCE", "Expansion", "Near", "Simulations"]
 

@@ -13,12 +13,11 @@ import numpy as np
 
 from harness.analysis.moments import SAME, jumps, nearly_in
 from harness.shown import shortest
-from harness.simulation.engine import Status, Trajectory
 from harness.simulation.engines import KERNEL, engine_of
-from harness.simulation.form import Stopped
 from harness.simulation.read_off import read_endpoints, read_values
 from harness.simulation.regimen import Regimen
 from harness.simulation.study import HELD, REDOSES, Chunk, ChunkResult, Study
+from harness.simulation.trajectory import Status, Stopped, Trajectory
 
 __all__ = ["run_beside", "run_chunk", "run_rows"]
 

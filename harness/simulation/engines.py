@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
 import numpy as np
 
 from harness.errors import InputError, unknown_name
-from harness.simulation.engine import Engine, Status, Trajectory
+from harness.simulation.engine import Engine
 from harness.simulation.program import Program
 from harness.simulation.regimen import Regimen
+from harness.simulation.trajectory import Status, Trajectory
 
 if TYPE_CHECKING:
     from harness.simulation.kernel.kernel import Kernel

@@ -13,7 +13,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
@@ -25,8 +24,9 @@ from harness.models.starting import startable, underway
 from harness.models.switches import FOREVER, RATES_FROM, RATES_UNTIL, hold_time, holds_time
 from harness.simulation.accuracy import Accuracy
 from harness.simulation.program import Program
+from harness.simulation.trajectory import Status, Stopped
 
-__all__ = ["Form", "Status", "Stopped", "form_of", "quiet"]
+__all__ = ["Form", "form_of", "quiet"]
 
 MOMENT, SHARE = 1e-9, 1e-8
 """A pool that is empty, or nearly, and that is being filled starts, as a logarithm, from what flows in during
@@ -54,25 +54,6 @@ EXPLICIT = 500
 
 KEPT = 4
 """Compiled forms that are kept beside those of the engines: a trial hands its own to the runs."""
-
-
-class Status(StrEnum):
-    """How a run ended."""
-
-    OK = "ok"
-    INTEGRATION_FAILED = "integration failed"
-    NOT_FINITE = "not finite"
-    NEGATIVE = "negative amount"
-    INACCURATE = "not accurate"
-    BEYOND = "beyond the model"
-
-
-class Stopped(Exception):
-    """Raised while a form is run; leaves the engine only as a status."""
-
-    def __init__(self, status: Status, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class Form:

@@ -29,7 +29,6 @@ from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_rows
 from harness.simulation.declared_regimens import require_watched
 from harness.simulation.design import Design
-from harness.simulation.engine import Trajectory
 from harness.simulation.engines import (
     AUTO,
     KERNEL,
@@ -61,6 +60,7 @@ from harness.simulation.planned_times import (
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
 from harness.simulation.study import HELD, REDOSES, Chunk, EndpointCall, Study
+from harness.simulation.trajectory import Trajectory
 
 __all__ = [
     "ENOUGH",

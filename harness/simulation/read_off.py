@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.analysis.moments import SAME, jumps, nearly_in, pieces
-from harness.simulation.engine import Status, Trajectory
 from harness.simulation.study import Chunk, Study
+from harness.simulation.trajectory import Status, Trajectory
 
 __all__ = ["HALVINGS", "STILL", "end_of", "read_endpoints", "read_values"]
 

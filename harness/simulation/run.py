@@ -19,10 +19,10 @@ import numpy as np
 from harness.errors import InputError
 from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_chunk
-from harness.simulation.engine import Status
 from harness.simulation.execute import Executor, Serial
 from harness.simulation.plan import Plan
 from harness.simulation.study import ChunkResult
+from harness.simulation.trajectory import Status
 
 if TYPE_CHECKING:
     import xarray as xr

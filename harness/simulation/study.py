@@ -20,10 +20,10 @@ from harness.errors import InputError
 from harness.identity import key_of
 from harness.shown import in_lines, listed
 from harness.simulation.engines import ROADRUNNER
-from harness.simulation.form import Status
 from harness.simulation.own_code import called, load
 from harness.simulation.program import Program
 from harness.simulation.regimen import Redosing, Regimen
+from harness.simulation.trajectory import Status
 
 __all__ = ["HELD", "REDOSES", "Chunk", "ChunkResult", "EndpointCall", "Study", "is_ok"]
 

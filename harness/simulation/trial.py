@@ -16,9 +16,9 @@ import numpy as np
 
 from harness.identity import key_of
 from harness.simulation.accuracy import LIMIT, TIGHTER, relative_errors
-from harness.simulation.engine import ONE_AT_A_TIME, Engine, Trajectory
-from harness.simulation.form import Stopped
+from harness.simulation.engine import ONE_AT_A_TIME, Engine
 from harness.simulation.program import Program
+from harness.simulation.trajectory import Stopped, Trajectory
 
 __all__ = ["TriedOut", "try_out"]
 

@@ -12,11 +12,12 @@ import pytest
 import harness.explorer
 from harness.explorer.model import kernel_script, run_facts
 from harness.models.catalog import load_card
-from harness.simulation.engine import Engine, Status
+from harness.simulation.engine import Engine
 from harness.simulation.kernel.written import FLOOR
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.times import parse_times
+from harness.simulation.trajectory import Status
 from tests.javascript import answer, number
 
 FOLDER = Path(harness.explorer.__file__).parent / "page"

@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks import accuracy
 from harness.models.catalog import load_card
-from harness.simulation.engine import Engine, Status
-from harness.simulation.form import Stopped
+from harness.simulation.engine import Engine
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
+from harness.simulation.trajectory import Status, Stopped
 
 READ_OUT = ("transgene", "M_protein_change", "sBCMA_change", "Tumor")
 DAYS = np.arange(0.0, 641.0)

@@ -12,10 +12,11 @@ import harness
 from benchmarks import accuracy
 from harness.models.catalog import load_card, model_names
 from harness.simulation.design import Design
-from harness.simulation.engine import Engine, Status
+from harness.simulation.engine import Engine
 from harness.simulation.kernel.kernel import Kernel
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Regimen
+from harness.simulation.trajectory import Status
 
 engine = cache(lambda model: Engine(load_program(model)))
 

@@ -20,7 +20,7 @@ from harness.simulation import engines
 from harness.simulation import plan as of_plan
 from harness.simulation.chunks import run_beside, run_chunk
 from harness.simulation.design import Design
-from harness.simulation.engine import Engine, Trajectory
+from harness.simulation.engine import Engine
 from harness.simulation.execute import Processes
 from harness.simulation.kernel import kernel
 from harness.simulation.kernel.kernel import Kernel
@@ -30,6 +30,7 @@ from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Redosing, Regimen
 from harness.simulation.simulate import simulate
 from harness.simulation.study import Chunk
+from harness.simulation.trajectory import Trajectory
 from harness.studies.map import Map
 from harness.studies.outcome import Outcome
 from harness.studies.patients_declaration import PatientsDeclaration

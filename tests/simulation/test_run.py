@@ -11,13 +11,13 @@ import xarray as xr
 from harness.analysis.gives import gives
 from harness.errors import InputError
 from harness.simulation.design import Design
-from harness.simulation.engine import Status
 from harness.simulation.execute import Processes, Serial, choose_executor
 from harness.simulation.made_designs import grid, random_effects, single
 from harness.simulation.plan import plan
 from harness.simulation.regimen import Dose, Redosing, Regimen, regimen
 from harness.simulation.run import Summary, run, stream
 from harness.simulation.simulate import simulate
+from harness.simulation.trajectory import Status
 from tests.simulation.finer import with_finer_times
 
 TYPICAL = {"K_12": 1.71, "K_21": 0.176, "K_el_e": 113.0, "K_el_m": 0.219, "K_exp_max": 1.73}

@@ -15,8 +15,7 @@ from types import ModuleType
 
 import numpy as np
 
-from harness.simulation.engine import NO_TIMES, Engine, Status, Trajectory
-from harness.simulation.form import Stopped
+from harness.simulation.engine import Engine
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import Batch, Run
 from harness.simulation.kernel.planned import Planned
@@ -26,6 +25,7 @@ from harness.simulation.kernel.written import AGREE, FINER, FLOOR, LOOSER, Contr
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.regrowth import DOSES
+from harness.simulation.trajectory import NO_TIMES, Status, Stopped, Trajectory
 
 __all__ = ["Integrated", "Kernel"]
 

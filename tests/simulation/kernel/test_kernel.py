@@ -14,8 +14,7 @@ from harness.exchange.rhs import python_text
 from harness.models.catalog import load_card, model_names, select
 from harness.models.equations import TimedEvent, read_equations
 from harness.models.mathml import Expression
-from harness.simulation.engine import Engine, Status
-from harness.simulation.form import Stopped
+from harness.simulation.engine import Engine
 from harness.simulation.kernel import kernel as of_kernel
 from harness.simulation.kernel import stepper
 from harness.simulation.kernel.batch import make_batch
@@ -25,6 +24,7 @@ from harness.simulation.kernel.written import FINER
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Hold, Redosing, Regimen, regimen
 from harness.simulation.times import parse_times
+from harness.simulation.trajectory import Status, Stopped
 from tests.simulation.kernel.uncompiled import uncompiled
 
 CELLS = ("CARTe_b", "CARTm_b", "CARTe_t", "CARTm_t", "Cplx")
