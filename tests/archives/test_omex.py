@@ -109,14 +109,14 @@ def test_an_archive_of_a_model_of_ones_own_keeps_them_too_and_expects_what_it_gi
     own = tmp_path / "own.ant"
     own.write_text(
         "model m()\n compartment C=2; species A in C, T in C; A=3; k=0.5; dose=1; J: A->; C*k*A; T:=2*A;"
-        " D=dose; D'=-D\nend\n",
+        " D=dose; D'=-D; compartment V=1; V'=0.1*V\nend\n",
         encoding="utf-8",
     )
     use = use_of(str(own), changes={"k": 0.25}, until=10)
     export(use, "omex", tmp_path / "own.omex")
     rules_of_biosimulators(tmp_path / "own.omex")
     compared = compare_archive(tmp_path / "own.omex")
-    assert set(compared.observable) == {"conc_A", "conc_T", "D"}
+    assert set(compared.observable) == {"conc_A", "conc_T", "D", "V"}
     assert compared.over_tolerance.max() < 1
     read_archive(tmp_path / "own.omex", tmp_path / "unpacked")
     expected = pd.read_csv(tmp_path / "unpacked" / "expected_own.csv")

@@ -77,6 +77,15 @@ def test_a_result_reloads_as_it_was_saved(prepared, tmp_path):
     assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["seed"] == 1
 
 
+def test_a_result_that_does_not_name_its_engine_has_none(prepared, tmp_path):
+    path = tmp_path / "result.json"
+    fit(prepared(), profile=False).save(path)
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    del saved["engine"]
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    assert read_result(path).engine == ""
+
+
 def test_another_file_is_no_result(tmp_path):
     (tmp_path / "result.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="is no result of a fit: title: is missing"):

@@ -1,6 +1,7 @@
 """Which engine runs a study: asked for by name, held against the reference, the same for all runs."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -24,6 +25,7 @@ from harness.simulation.engine import Engine
 from harness.simulation.execute import Processes
 from harness.simulation.kernel import kernel
 from harness.simulation.kernel.kernel import Kernel
+from harness.simulation.kernel.written import write_kernel
 from harness.simulation.made_designs import grid, random_effects, single
 from harness.simulation.plan import plan, run_by
 from harness.simulation.programs import load_program
@@ -193,6 +195,20 @@ def test_the_rate_of_a_reaction_is_read_out_by_roadrunner():
 def test_a_wrong_name_is_told_with_the_nearest():
     with pytest.raises(InputError, match="no engine 'kernal'; nearest: kernel"):
         study("kernal")
+
+
+def test_a_switch_at_a_time_that_is_worked_out_is_named_and_left_to_the_reference(tmp_path):
+    path = tmp_path / "own.ant"
+    path.write_text(
+        "model own()\n lag := 2*k; k = 1; x = 0; on := piecewise(1, time >= lag, 0); x' = on\nend\n"
+    )
+    said = f"{path}: when its rates switch depends on lag"
+    with pytest.raises(InputError, match=f"^{re.escape(said)}$"):
+        write_kernel(load_program(str(path)))
+    found = run_plan(plan(str(path), grid(k=[1.0, 1.5]), at=[4], until=4, engine="kernel"))
+    assert found.attrs["engine"] == "roadrunner"
+    assert said in found.attrs["notes"]
+    assert found.x_4.to_numpy() == pytest.approx([2, 1], rel=1e-6)
 
 
 def test_the_sample_is_drawn_with_a_seed_and_keeps_the_rows():
