@@ -50,7 +50,7 @@ Attempt = Callable[[Accuracy], Trajectory]
 
 
 class Engine(Integration):
-    """Runs one program, again and again: tries, and judges what came of them; built as an integration is."""
+    """Runs one program, again and again: tries, and judges what came of it; built as an integration is."""
 
     def __init__(self, program: Program, relative_tolerance: float | None = None) -> None:
         super().__init__(program, relative_tolerance)
