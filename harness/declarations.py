@@ -11,7 +11,7 @@ import re
 from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -52,7 +52,7 @@ class _InOurWords(ModelMetaclass):
         try:
             return super().__call__(**fields)
         except ValidationError as error:
-            raise InputError(f"{cls.__name__}: {describe(_likeliest(error), schema)}") from None
+            raise InputError(f"{cls.__name__}: {describe(error, schema)}") from None
 
 
 class Declaration(BaseModel, metaclass=_InOurWords):
@@ -165,16 +165,10 @@ def _parsed(path: Path, text: str, schema: type[T]) -> T:
     except RecursionError:
         raise InputError(f"{path}:1: is nested too deeply") from None
     except ValidationError as error:
-        first = _likeliest(error)
-        raise InputError(f"{path}:{_line_of(node, place_of(first))}: {describe(first, schema)}") from None
+        raise InputError(f"{path}:{_line_of(node, place_of(error))}: {describe(error, schema)}") from None
 
 
 _kept = lru_cache(maxsize=128)(_parsed)
-
-
-def _likeliest(error: ValidationError) -> ErrorDetails:
-    """The fault to tell: an unknown field rather than the field that it leaves missing."""
-    return min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
 
 
 class _Loader(yaml.SafeLoader):
@@ -273,7 +267,7 @@ def declare(schema: type[T], **fields: object) -> T:
     try:
         return schema.model_validate(fields)
     except ValidationError as error:
-        raise InputError(describe(_likeliest(error), schema)) from None
+        raise InputError(describe(error, schema)) from None
 
 
 def _doubled_key(document: yaml.Node | None) -> yaml.Node | None:

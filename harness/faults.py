@@ -7,15 +7,23 @@ that nobody knows is answered by those that are allowed in its place.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = ["describe", "place_of"]
+
+_KIND = re.compile(r"[a-z-]+\[.*\]")
+"""How pydantic names a kind among several, in the place of a fault: function-after[...], literal[...]."""
+
+_NO_MAPPING = frozenset(["model_type", "model_attributes_type", "dict_type"])
+_NO_SCALAR = re.compile("(string|float|int|bool)_.*|literal_error")
 
 NO_LIST, NO_MAPPING = "{given} is not a list", "{given} is not a mapping of fields"
 SAID = {
@@ -53,10 +61,10 @@ SAID = {
 """Kind of fault, as pydantic names it, to what is said of it."""
 
 
-def describe(error: ErrorDetails, schema: type[BaseModel]) -> str:
-    """One fault that pydantic found in what should follow `schema`, as 'field: what is wrong'."""
-    place = place_of(error)
-    field = ".".join(str(part) for part in place)
+def describe(told: ValidationError, schema: type[BaseModel]) -> str:
+    """The likeliest fault that pydantic found in what should follow `schema`, as 'field: what is wrong'."""
+    error, place = _likeliest(told), place_of(told)
+    field = ".".join(str(part) for part in _without_kinds(schema, place))
     given = error.get("input")
     shown = f"'{given[:40]}'" if isinstance(given, str) else str(given)[:40]
     if error["type"] == "extra_forbidden":
@@ -68,8 +76,33 @@ def describe(error: ErrorDetails, schema: type[BaseModel]) -> str:
     return f"{field}: {message}" if field else message
 
 
-def place_of(error: ErrorDetails) -> tuple:
-    """Where a fault is, in the file: a validator of a whole declaration names the field itself."""
+def _likeliest(told: ValidationError) -> ErrorDetails:
+    """The fault that was most likely made: an unknown field rather than the one that it leaves missing, and,
+    where a field may be of several kinds, one of the kind that was given.
+    """
+    return min(told.errors(), key=lambda error: (error["type"] != "extra_forbidden", _of_another_kind(error)))
+
+
+def _of_another_kind(error: ErrorDetails) -> bool:
+    if isinstance(error.get("input"), dict | list | tuple):
+        return _NO_SCALAR.fullmatch(error["type"]) is not None
+    return error["type"] in _NO_MAPPING
+
+
+def _without_kinds(schema: type[BaseModel], place: tuple) -> Iterator[str | int]:
+    """A place without the names of kinds, of fields that may be of several."""
+    kinds: list[object] = [schema]
+    for part in place:
+        choices = [choice for kind in kinds for choice in _choices(kind)]
+        if _KIND.fullmatch(str(part)) or part in {getattr(choice, "__name__", "") for choice in choices[1:]}:
+            continue
+        yield part
+        kinds = [inner for kind in kinds for inner in _inside(kind, part)]
+
+
+def place_of(told: ValidationError) -> tuple:
+    """Where that fault is, in the file: a validator of a whole declaration names the field itself."""
+    error = _likeliest(told)
     return *error["loc"], *getattr(error.get("ctx", {}).get("error"), "location", ())
 
 
@@ -82,7 +115,7 @@ def _no_field(name: str, allowed: list[str]) -> str:
 def _fields(schema: type[BaseModel], place: tuple) -> Iterator[str]:
     """Fields of whatever may stand at a place of a declaration."""
     kinds: list[object] = [schema]
-    for part in place:
+    for part in _without_kinds(schema, place):
         kinds = [inner for kind in kinds for inner in _inside(kind, part)]
     for model in (model for kind in kinds for model in _models(kind)):
         yield from model.model_fields
@@ -104,6 +137,13 @@ def _inside(kind: object, part: str | int) -> Iterator[object]:
     else:
         for each in parts[:1] if get_origin(kind) is Annotated else parts:
             yield from _inside(each, part)
+
+
+def _choices(kind: object) -> Iterator[object]:
+    """A kind, and those that it leaves the choice of."""
+    yield kind
+    if get_origin(kind) in (Union, UnionType):
+        yield from get_args(kind)
 
 
 def _words(kind: object) -> tuple:

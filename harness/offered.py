@@ -140,7 +140,7 @@ def _fault(value: object, kind: Any, place: str) -> _Fault | None:
         try:
             TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
-            return _Fault(place, describe(error.errors()[0], BaseModel))
+            return _Fault(place, describe(error, BaseModel))
     if inside is None:
         return _Fault(place, f"must be {_words(kind)}, not {_shown(value)}")
     return next(filter(None, (_fault(one, part, at) for at, one, part in inside)), None)

@@ -98,8 +98,11 @@ def read_text(path: Path) -> str:
     """
     try:
         text = require_file(path).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        said = f"byte {error.start + 1} is no text in UTF-8; save the file as UTF-8"
+        raise InputError(f"{path}: cannot be read: {said}") from None
     require_plain(text, path)
     return text
 
@@ -175,6 +178,8 @@ def parse_texts(
     import pandas as pd
 
     separator = _separator(text)
+    if not text.strip():
+        raise InputError(f"{path}: cannot be read: there is nothing in it")
     try:
         rows = pd.read_csv(
             io.StringIO(text), header=None, dtype=str, keep_default_na=False, comment="#",

@@ -4,7 +4,7 @@ import inspect
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from harness.cli.main import run
 from harness.declarations import Declaration, declare
@@ -33,6 +33,19 @@ class Area(Declaration):
     stop: Annotated[float, Field(gt=0, le=10)]
 
 
+class Ends(Declaration):
+    """One that is checked as a whole, where a field may be a number instead."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ascend(self):
+        if self.low > self.high:
+            raise ValueError("ends are the wrong way round")
+        return self
+
+
 class Whole(Declaration):
     """All the forms that a field can have."""
 
@@ -45,6 +58,8 @@ class Whole(Declaration):
     pair: tuple[float, ...] = Field(default=(1, 2), min_length=2, max_length=3)
     word: Literal["all", "none"] = "all"
     pattern: str = Field(default="a", pattern="^[a-z]$")
+    between: Ends | float = 1.0
+    words: dict[str, Literal["x", "y"] | Literal["none"]] = {}
 
 
 PEAK, AREA = {"kind": "peak", "after": 1}, {"kind": "area", "stop": 2}
@@ -53,7 +68,18 @@ PEAK, AREA = {"kind": "peak", "after": 1}, {"kind": "area", "stop": 2}
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"cuont": 1}, "cuont: no such field; nearest: count; allowed: count, flag, many, name, named, one,"),
+        ({"between": {"low": 2, "high": 1}}, "between: ends are the wrong way round"),
+        ({"between": "wide"}, "between: 'wide' is not a number"),
+        ({"between": {"low": 2}}, "between.high: is missing"),
+        (
+            {"between": {"low": 2, "hihg": 3}},
+            "between.hihg: no such field; nearest: high; allowed: high, low",
+        ),
+        ({"words": {"a [b]": "z"}}, "words.a [b]: must be 'x' or 'y', not 'z'"),
+        (
+            {"cuont": 1},
+            "cuont: no such field; nearest: count; allowed: between, count, flag, many, name, named, one,",
+        ),
         ({"one": {**PEAK, "x": 1}}, "one.x: no such field; allowed: after, kind"),
         (
             {"named": {"a": {**AREA, "sotp": 1}}},

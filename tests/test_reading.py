@@ -51,7 +51,8 @@ def test_what_is_no_regular_file_is_refused_without_reading_it(tmp_path):
         (b"a,b,remrak\n1,2,3\n", "no column 'remrak'; nearest: remark"),
         (b"a,b,a\n1,2,3\n", "column a is given twice"),
         (b"a,b\n1,2,3\n", "Expected 2 fields in line 2, saw 3"),
-        (b"a,\xffb\n", "cannot be read"),
+        (b"a,\xffb\n", "cannot be read: byte 3 is no text in UTF-8; save the file as UTF-8"),
+        (b"\n", "cannot be read: there is nothing in it"),
         (b"# nothing\n", "cannot be read"),
     ],
 )

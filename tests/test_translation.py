@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import shutil
 import sys
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from harness.cli.main import run
 from harness.fitting.result import read_result
+from harness.fitting.study import Fit
 from harness.models.card import repository
 
 
@@ -40,6 +42,22 @@ def test_the_assay_of_a_new_line_leads_to_a_mouse_and_to_patients(commands, tmp_
     mouse = pd.read_csv(folder / "mouse.csv")
     assert (mouse.high - mouse.low).max() > 10
     assert (folder / "forward.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_line_is_that_of_the_assay_that_is_given(tmp_path, monkeypatch):
+    shutil.copytree(repository() / "examples" / "forward", tmp_path, dirs_exist_ok=True)
+    program, file = str(tmp_path / "forward.py"), tmp_path / "assay.yaml"
+    text = file.read_text(encoding="utf-8")
+    for old, new, wanted in (("'30000'", "'12000'", 12_000.0), ("Ag_tumor: '30000', ", "", None)):
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        if wanted:
+            assert runpy.run_path(program)["density"](Fit(problem=str(file))) == wanted
+    monkeypatch.setattr(sys, "argv", [program, str(tmp_path / "out"), str(file)])
+    with pytest.raises(
+        SystemExit, match=r"assay\.yaml: an assay of one line estimates KC50 and K_kill_max, and"
+    ):
+        runpy.run_path(program, run_name="__main__")
 
 
 @pytest.mark.slow

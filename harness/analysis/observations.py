@@ -51,13 +51,17 @@ LIMITS = ("lower", "upper")
 
 @dataclass(frozen=True)
 class Observed:
-    """Observations of one observable in one arm: arrays of the same shape, time ascending."""
+    """Observations of one observable in one arm: arrays of the same shape, time ascending.
+
+    `row` has their places in the table.
+    """
 
     time: np.ndarray
     value: np.ndarray
     error: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    row: np.ndarray
 
 
 def read_observations(path: Path, further: Columns | None = None) -> pd.DataFrame:
@@ -183,6 +187,7 @@ def observed(table: pd.DataFrame, observable: str, arm: str, unit: str, time_uni
             in_unit(rows, name, unit, what)[order] if name in rows else np.full(time.size, np.nan)
             for name in LIMITS
         ),
+        row=rows.index.to_numpy()[order],
     )
 
 

@@ -76,7 +76,12 @@ def _laid_out(problem: FitProblem, folder: Path, card: ModelCard) -> LaidOut:
 def _from_long(problem: FitProblem, declared: LongTable, folder: Path, card: ModelCard) -> LaidOut:
     path = folder / declared.file
     names = tuple(dict.fromkeys(name for given in problem.covariates.values() for name in given))
-    in_file = [name for name in names if name not in _named_by_courses(problem, folder)]
+    elsewhere = _named_by_courses(problem, folder)
+    in_file = {
+        name: [given[name] for given in problem.covariates.values() if name in given]
+        for name in names
+        if name not in elsewhere
+    }
     found = read_long_table(declared, folder, tuple(problem.observables), card.symbols, card.dose, in_file)
     measured = set(found.table["arm"])
     arms, ignored = {}, dict(found.ignored)

@@ -90,19 +90,24 @@ class Covariate(Declaration):
             return f"({covariate}/{self.reference})^{name}"
         return f"(1 + {name} * ({covariate} - ({self.reference})))"
 
+    def fault(self, text: str) -> str:
+        """What is wrong with a value of the covariate; empty for one that can be."""
+        if self.factors:
+            known = (self.reference, *self.factors)
+            return "" if text in known else f"is none of its levels: {', '.join(known)}"
+        value = parse_number(text)
+        if math.isfinite(value) and (self.power is None or value > 0):
+            return ""
+        return f"must be a {'positive ' * (self.power is not None)}number"
+
     def quantities(self, covariate: str, text: str) -> dict[str, float]:
         """What the model knows the value of a covariate by: itself, or 1 for its level and 0 for others."""
+        fault = self.fault(text)
+        if fault:
+            raise InputError(f"{covariate} '{text}': {fault}")
         if self.factors:
-            if text not in (self.reference, *self.factors):
-                known = ", ".join((self.reference, *self.factors))
-                raise InputError(f"{covariate} '{text}': is none of its levels: {known}")
             return {f"{covariate}_{level}": float(level == text) for level in self.factors}
-        value = parse_number(text)
-        if not math.isfinite(value) or (self.power is not None and value <= 0):
-            raise InputError(
-                f"{covariate} '{text}': must be a {'positive ' * (self.power is not None)}number"
-            )
-        return {covariate: value}
+        return {covariate: parse_number(text)}
 
 
 Covariates = dict[str, dict[str, Covariate]]
@@ -165,6 +170,7 @@ def individualised(
         for arm, (of, over) in courses.items()
     }
     names = {name: None for given in values.values() for name in given}
+    _require_somebody(covariates, values)
     if not names and not covariates:
         return program, {arm: dict(given) for arm, given in fixed.items()}
     for arm, given in values.items():
@@ -196,6 +202,18 @@ def individualised(
         }
         for arm, given in values.items()
     }
+
+
+def _require_somebody(
+    covariates: Covariates, values: Mapping[str, Mapping[str, Mapping[float, float]]]
+) -> None:
+    """A factor is estimated from those who have its level."""
+    for parameter, name, covariate in _each(covariates):
+        for level, factor in covariate.factors.items():
+            there = (value for given in values.values() for value in given[f"{name}_{level}"].values())
+            if isinstance(factor, Coefficient) and not any(there):
+                said = f"no arm has {name} {level}, whose factor is to be estimated; give a number"
+                raise InputError(f"covariates.{parameter}: {said}")
 
 
 def _with_factors(sbml: str, covariates: Covariates, quantities: Sequence[str]) -> str:

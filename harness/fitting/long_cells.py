@@ -6,6 +6,7 @@ with its file, row and column.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -149,4 +150,16 @@ def _read(path: Path) -> pd.DataFrame:
         lines[0] = heading[1]
     if not re.search("[,;\t]", lines[0]):
         lines = [",".join(line.split()) for line in lines]
-    return parse_texts(path, "\n".join(lines) + "\n", (), None)
+    table = parse_texts(path, "\n".join(lines) + "\n", (), None)
+    _require_whole(path, lines, len(table.columns))
+    return table
+
+
+def _require_whole(path: Path, lines: list[str], wanted: int) -> None:
+    """A row that ends early may have lost more than empty cells: the file may be cut short."""
+    mark = next((mark for mark in ",;\t" if mark in lines[0]), ",")
+    written = (line for line in lines[1:] if line.strip() and not line.lstrip().startswith("#"))
+    for number, row in enumerate(csv.reader(written, delimiter=mark, skipinitialspace=True), start=1):
+        if len(row) < wanted:
+            said = f"has {len(row)} cells of {wanted}; write . for nothing, or is the file cut short?"
+            raise InputError(f"{path}: row {number}: {said}")

@@ -17,6 +17,7 @@ import pandas as pd
 from harness.analysis.observations import COLUMNS, LIMITS, censored_between
 from harness.declarations import Declaration
 from harness.errors import InputError, unknown_name
+from harness.fitting.covariates import Covariate
 from harness.fitting.long_cells import REMARK, LongCells, Standard
 from harness.models.card import DoseTarget
 from harness.models.symbols import SymbolTable
@@ -85,7 +86,7 @@ def read_long_table(
     observables: Sequence[str],
     symbols: SymbolTable,
     dosed: DoseTarget | None,
-    covariates: Sequence[str] = (),
+    covariates: Mapping[str, Sequence[Covariate]] | None = None,
 ) -> Laid:
     """Read a long table.
 
@@ -98,14 +99,14 @@ def read_long_table(
     dosed
         What a dose of the model goes into.
     covariates
-        Columns that are covariates, numbers or names.
+        Columns that are covariates, with how each acts.
 
     Raises
     ------
     InputError
         With file, row and column.
     """
-    return _Reading(declared, folder / declared.file, observables, symbols, dosed, covariates).laid()
+    return _Reading(declared, folder / declared.file, observables, symbols, dosed, covariates or {}).laid()
 
 
 class _Reading:
@@ -118,7 +119,7 @@ class _Reading:
         observables: Sequence[str],
         symbols: SymbolTable,
         dosed: DoseTarget | None,
-        covariates: Sequence[str],
+        covariates: Mapping[str, Sequence[Covariate]],
     ) -> None:
         self.declared, self.observables, self.symbols = declared, observables, symbols
         self.dosed, self.covariates = dosed, covariates
@@ -133,7 +134,7 @@ class _Reading:
         self._require_together()
         self._require_order()
         doses: dict[str, list[Dose]] = {name: [] for name in dict.fromkeys(self.cells.table["ID"])}
-        rows: list[tuple] = []
+        rows: dict[int, tuple] = {}
         compartments: dict[str, int] = {}
         for row in self.cells.rows:
             reason = self._reason_to_ignore(row)
@@ -143,13 +144,13 @@ class _Reading:
                 compartments.setdefault(self.cells.text(row, "CMT"), row)
                 doses[self.cells.text(row, "ID")] += self._doses(row)
             else:
-                rows.append(self._observation(row))
+                rows[row] = self._observation(row)
         if len(compartments) > 1:
             before, row = next(iter(compartments)), list(compartments.values())[1]
             raise self.cells.wrong(row, "CMT", f"doses go into '{before}' before; the model doses one pool")
         if not rows:
             raise InputError(f"{self.cells.path}: holds no measurement")
-        table = pd.DataFrame(rows, columns=[*COLUMNS, *LIMITS])
+        table = pd.DataFrame(list(rows.values()), [*rows], [*COLUMNS, *LIMITS])
         subjects = {name: self._subject(name, given) for name, given in doses.items()}
         return Laid(subjects, table, self.ignored)
 
@@ -221,6 +222,10 @@ class _Reading:
             if missing == 0 or value not in (None, 0.0):
                 column = "MDV" if missing == 0 else "DV"
                 raise self.cells.wrong(row, column, "stands on a dose; give the measurement a row of its own")
+            if self.cells.number(row, "CENS"):
+                raise self.cells.wrong(
+                    row, "CENS", "is of a measurement, and this is a dose; leave it . or 0"
+                )
             return "" if self.cells.number(row, "AMT") else "doses of nothing"
         if missing == 1:
             return "without a value (MDV 1)"
@@ -318,14 +323,18 @@ class _Reading:
             raise InputError(f"table.{where}: {unknown_name('observable of the fit', name, among)}")
         if name not in self.symbols:
             raise self.symbols.unknown("observable", name, self.symbols)
-        return name, unit.strip() or self.symbols[name].unit
+        own = self.symbols[name].unit
+        unit = unit.strip() or own
+        convert(1.0, unit, own, f"table.{where}: {name}")
+        return name, unit
 
     def _subject(self, name: str, given: list[Dose]) -> LongSubject:
         rows = self.cells.rows[self.cells.table["ID"] == name]
         changes = {}
         for column, text in self.declared.parameters.items():
             parameter, _, unit = text.partition(" ")
-            self.symbols.require_settable(parameter)
+            own = self.symbols.require_settable(parameter).unit
+            convert(1.0, unit.strip() or own, own, f"table.parameters.{column}: {parameter}")
             value = self._constant(rows, column)
             if not np.isfinite(parse_number(value)):
                 raise self.cells.wrong(rows[0], column, f"must be a number: it is the value of {parameter}")
@@ -357,6 +366,9 @@ class _Reading:
             value = self.cells.text(row, column)
             if not value and not last:
                 raise self.cells.wrong(row, column, "must not be empty on the first row of a subject")
+            fault = next(filter(None, (each.fault(value) for each in self.covariates[column])), "")
+            if value and fault:
+                raise self.cells.wrong(row, column, fault)
             if value and value != last:
                 time = self._in_time(self._time(row)) if found else 0.0
                 if time in found:

@@ -105,7 +105,7 @@ def prepare(problem: FitProblem, folder: str | Path) -> Prepared:
         truth = _truth(problem.synthetic, without_data)
         table = simulate_observations(without_data, schedule, truth, problem.synthetic.seed)
         rows = {name: table[table["arm"] == name] for name in problem.arms}
-    return with_data(without_data, problem, rows)
+    return with_data(without_data, problem, rows, "synthetic data" if problem.synthetic else str(laid.path))
 
 
 def _carried(problem: FitProblem, folder: Path) -> dict[str, str]:

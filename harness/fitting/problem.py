@@ -344,7 +344,7 @@ def read_problem(path: str | Path, readers: tuple[Path, ...] = ()) -> FitProblem
     try:
         return FitProblem.model_validate({**taken.model_dump(exclude=left), **given})
     except ValidationError as error:
-        raise InputError(f"{path}: {describe(error.errors()[0], FitProblem)}") from None
+        raise InputError(f"{path}: {describe(error, FitProblem)}") from None
 
 
 def _from_folder(problem: FitProblem, folder: Path) -> FitProblem:

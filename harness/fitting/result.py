@@ -125,7 +125,7 @@ def read_result(path: str | Path) -> FitResult:
     try:
         return FitResult.model_validate(json.loads(text))
     except (RecursionError, ValueError) as error:
-        said = describe(error.errors()[0], FitResult) if isinstance(error, ValidationError) else str(error)
+        said = describe(error, FitResult) if isinstance(error, ValidationError) else str(error)
         raise InputError(f"{path}: is no result of a fit: {said}") from None
 
 

@@ -22,8 +22,10 @@ from harness.models.units import parse_quantity
 __all__ = ["with_data"]
 
 
-def with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.DataFrame]) -> Prepared:
-    """The same fit with the observations of each arm, by its name.
+def with_data(
+    prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.DataFrame], file: str
+) -> Prepared:
+    """The same fit with the observations of each arm, by its name; `file` is where they are from.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.Dat
     for name, limit in limits.items():
         if limit <= 0 and problem.observables[name].model == "log":
             raise InputError(f"lloq of {name}: must be positive for a log error")
-    arms = tuple(_observe(arm, problem, prepared, rows[arm.name], limits) for arm in prepared.arms)
+    arms = tuple(_observe(arm, problem, prepared, rows[arm.name], limits, file) for arm in prepared.arms)
     errors = tuple(_with_reference(error, i, arms) for i, error in enumerate(prepared.errors))
     for i, error in enumerate(errors):
         if not any((arm.error == i).any() for arm in arms):
@@ -54,7 +56,12 @@ def with_data(prepared: Prepared, problem: FitProblem, rows: Mapping[str, pd.Dat
 
 
 def _observe(
-    arm: ArmData, problem: FitProblem, prepared: Prepared, rows: pd.DataFrame, limits: dict[str, float]
+    arm: ArmData,
+    problem: FitProblem,
+    prepared: Prepared,
+    rows: pd.DataFrame,
+    limits: dict[str, float],
+    file: str,
 ) -> ArmData:
     source, there = rows["arm"].iloc[0], set(rows["observable"])
     wanted = [name for name in arm.observables if name in there or problem.arms[arm.name].observables]
@@ -63,7 +70,7 @@ def _observe(
     for k, name in enumerate(wanted):
         found = observed(rows, name, source, prepared.units[name], prepared.time_unit)
         low, high = _between(found, limits.get(name, -np.inf))
-        _require_fit_for_errors(arm.name, name, found, np.isnan(high), problem)
+        _require_fit_for_errors(file, name, found, np.isnan(high), problem)
         time.append(found.time)
         value.append(found.value)
         column.append(np.full(found.time.size, k))
@@ -89,18 +96,21 @@ def _between(found: Observed, lloq: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _require_fit_for_errors(
-    arm: str, name: str, found: Observed, quantified: np.ndarray, problem: FitProblem
+    file: str, name: str, found: Observed, quantified: np.ndarray, problem: FitProblem
 ) -> None:
     """Refuse what an error model cannot have: nothing below 0 on logarithms, no weight of nothing."""
     match problem.observables[name].model:
         case "log":
             limits = np.where(np.isfinite(found.upper), found.upper, found.lower)
-            if (np.where(quantified, found.value, limits) <= 0).any():
-                wanted = "a log error needs positive values; declare lloq, and they are censored"
-                raise InputError(f"{name}, arm {arm}: {wanted}")
+            given = np.where(quantified, found.value, limits)
+            wanted = "a log error needs positive values; declare lloq, and what is below it is censored"
         case "reading_error":
-            if (found.error <= 0).any():
-                raise InputError(f"{name}, arm {arm}: a row without a positive reading_error has no weight")
+            given, wanted = found.error, "is the reading_error, which is the weight, and must be positive"
+        case _:
+            return
+    bad = np.flatnonzero(given <= 0)
+    if bad.size:
+        raise InputError(f"{file}: row {found.row[bad[0]] + 1}: {name} {given[bad[0]]:g}: {wanted}")
 
 
 def _with_reference(error: ErrorSizes, place: int, arms: tuple[ArmData, ...]) -> ErrorSizes:

@@ -53,7 +53,7 @@ def _attributes(path: Path, text: str) -> dict[str, Attribute]:
         try:
             one = Attribute.model_validate(row)
         except ValidationError as error:
-            raise InputError(f"{path}: row {place}: {describe(error.errors()[0], Attribute)}") from None
+            raise InputError(f"{path}: row {place}: {describe(error, Attribute)}") from None
         found[one.parameter] = one
     return found
 

@@ -67,7 +67,7 @@ def _parameters(path: Path, text: str) -> tuple[Parameter, ...]:
         try:
             rows.append(Parameter.model_validate(row))
         except ValidationError as error:
-            raise InputError(f"{path}: row {place}: {describe(error.errors()[0], Parameter)}") from None
+            raise InputError(f"{path}: row {place}: {describe(error, Parameter)}") from None
     return tuple(rows)
 
 

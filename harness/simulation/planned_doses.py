@@ -22,7 +22,7 @@ from harness.simulation.study import Study
 
 __all__ = [
     "default_dose",
-    "far_below",
+    "far_from",
     "notes_on_doses",
     "notes_on_ends",
     "notes_on_own_amounts",
@@ -32,8 +32,8 @@ __all__ = [
     "require_whole_multiples",
 ]
 
-FAR_BELOW = 2
-"""Powers of ten below a model's own dose at which a dose is more likely a slip of the unit."""
+FAR_BELOW, FAR_ABOVE = 2, 3
+"""Powers of ten from a model's own dose at which a dose is more likely a slip of the unit."""
 
 
 def require_whole(card: ModelCard, symbols: SymbolTable, design: Design, fixed: Mapping[str, float]) -> None:
@@ -149,7 +149,7 @@ def notes_on_doses(card: ModelCard, study: Study, design: Design) -> tuple[str, 
     given = [dose.amount for each in regimens for dose in each.doses if not dose.relative]
     given += [each.redosing.amount for each in regimens if each.redosing and not each.redosing.relative]
     given += design.table[own.id].tolist() if own.id in design.names else [study.fixed.get(own.id, 0.0)]
-    return far_below(given, own)
+    return far_from(given, own)
 
 
 def notes_on_ends(study: Study, design: Design, unit: str) -> tuple[str, ...]:
@@ -180,15 +180,17 @@ def _last_moment(given: Regimen | None) -> float:
     return max([*starts, *([given.redosing.start] if given.redosing else [])], default=0.0)
 
 
-def far_below(given: Iterable[float], own: Symbol) -> tuple[str, ...]:
-    """A note on the lowest of some amounts, where it is far below a model's own dose; none otherwise."""
-    lowest = min((amount for amount in given if amount > 0), default=math.inf)
-    if not own.value > 0:
+def far_from(given: Iterable[float], own: Symbol) -> tuple[str, ...]:
+    """Notes on the lowest and the highest of some amounts, where they are far from a model's own dose."""
+    given = [amount for amount in given if amount > 0]
+    if not given or not own.value > 0:
         return ()
-    usual = math.floor(math.log10(own.value) - FAR_BELOW)
-    if lowest >= 10.0**usual:
-        return ()
-    return (f"dose {lowest:g}: {lowest:g} {own.unit}; this model's doses are of 1e{usual} and more",)
+    place = math.log10(own.value)
+    least, most = math.floor(place - FAR_BELOW), math.ceil(place + FAR_ABOVE)
+    low, high = min(given), max(given)
+    said = [(low, f"1e{least} and more")] * (low < 10.0**least)
+    said += [(high, f"1e{most} and less")] * (high > 10.0**most)
+    return tuple(f"dose {dose:g}: {dose:g} {own.unit}; this model's doses are of {of}" for dose, of in said)
 
 
 def default_dose(card: ModelCard, symbols: SymbolTable, fixed: Mapping[str, float]) -> float:

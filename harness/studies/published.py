@@ -104,7 +104,7 @@ def read_published(path: Path) -> tuple[Published, ...]:
         try:
             found = Published.model_validate(cells)
         except ValidationError as error:
-            raise InputError(f"{path}: row {row}: {describe(error.errors()[0], Published)}") from None
+            raise InputError(f"{path}: row {row}: {describe(error, Published)}") from None
         if found.name in rows:
             raise InputError(f"{path}: row {row}: name: {found.name} is given twice")
         rows[found.name] = found

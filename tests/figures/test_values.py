@@ -32,7 +32,12 @@ def panel(scale):
             curves={"one": curve},
             at=lambda *_: np.full(3, 10.0),
             observed=lambda *_: Observed(
-                time, np.array([20.0, 5.0, 0.0]), np.full(3, 4.0), np.full(3, np.nan), np.full(3, np.nan)
+                time,
+                np.array([20.0, 5.0, 0.0]),
+                np.full(3, 4.0),
+                np.full(3, np.nan),
+                np.full(3, np.nan),
+                np.arange(3),
             ),
         ),
     )

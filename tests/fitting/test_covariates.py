@@ -196,6 +196,11 @@ WRONG = [
     ({"SEX": {"reference": "M", "factors": {"M": 1}}}, {"SEX": "M"}, "level M: is the reference"),
     ({"SEX": {"reference": "M", "factors": {"F": 2}}}, {"SEX": "m"}, "SEX 'm': is none of its levels: M, F"),
     (
+        {"SEX": {"reference": "M", "factors": {"F": {"low": 0.1, "high": 10}}}},
+        {"SEX": "M"},
+        "covariates.K_kill_max: no arm has SEX F, whose factor is to be estimated; give a number",
+    ),
+    (
         {"KC50": {"reference": 70, "power": 1}},
         {"KC50": "70"},
         "the model has KC50 already; name it otherwise",

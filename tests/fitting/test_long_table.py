@@ -176,6 +176,9 @@ WRONG = [
     ([DOSE, SEEN, DOSE, SEEN], "row 3: TIME '0': lies before a row above it, at 7; put rows in order, or is"),
     (["1,0,5,.,.,0,1,0,0,.", DOSE, SEEN], "row 1: TIME '0': a dose of the same time stands below; a sample"),
     ([DOSE, "1,7,5,.,1e6,0,1,0,0,."], "row 2: RATE '1e6': is of a dose, and this is a measurement"),
+    (["1,0,.,150e6,.,1,.,1,1,.", SEEN], "row 1: CENS '1': is of a measurement, and this is a dose"),
+    ([DOSE, SEEN, "1,9,0,.,.,0,1,0,0,."], "row 3: transgene 0: a log error needs positive values"),
+    ([DOSE, SEEN, "1,9,5,.,.,0"], "row 3: has 6 cells of 10; write . for nothing, or is the file cut short?"),
     ([DOSE], "holds no measurement"),
 ]
 
@@ -204,6 +207,18 @@ OF_COLUMNS = [
         "1,7,5,.",
         {"doses": ["1e8"], "observables": {}},
         "doses: goes with a table without AMT",
+    ),
+    (
+        "ID,TIME,DV,W",
+        "1,7,5,2",
+        {"parameters": {"W": "V_b kg"}, "observables": {}},
+        "table.parameters.W: V_b: kg does not convert to L",
+    ),
+    (
+        "ID,TIME,DV,CMT",
+        "1,7,5,1",
+        {"observables": {"1": "transgene mg/L"}},
+        "table.observables.1: transgene: mg/L does not convert to copies/",
     ),
     ("ID,TIME,DV,W", "1,7,5,x", {"parameters": {"W": "V_b"}, "observables": {}}, "W 'x': must be a number"),
     ("ID,TIME,DV,CMT", "1,7,5,1", {"observables": {"1": "transgen"}}, "no observable of the fit 'transgen'"),
@@ -262,6 +277,32 @@ def test_a_dose_far_below_those_of_the_model_is_told(tmp_path):
     (tmp_path / "data.csv").write_text("ID,TIME,DV\n1,7,900\n", encoding="utf-8")
     _, said = understood(FitProblem.model_validate(problem), tmp_path)
     assert "nobody gets a dose: AMT, or doses under table, says who does" in said
+
+
+def test_a_slip_of_a_unit_shows_in_what_is_told(made, tmp_path):
+    """An amount in units of which there are far too many, a rate by another clock, and a measurement."""
+    said = {}
+    for row in ("1,0,.,150e12,.,1,.,1,.,.", "1,0,.,150e6,1e3,1,.,1,.,."):
+        made(row, SEEN)
+        said[row] = understood(read_problem(tmp_path / "problem.yaml"), tmp_path)[1]
+    many, slow = said.values()
+    assert "dose 1.5e+14: 1.5e+14 cells; this model's doses are of 1e12 and less" in many
+    assert "a dose is given, or still runs, after the last observation: 1" in slow
+    assert not set(many[1:]) & set(slow[1:])
+
+
+def test_what_a_subject_sets_and_what_changes_in_it_is_told(made, tmp_path):
+    rows = ["1,0,.,1e8,60,5", "1,7,50,.,60,5", "1,9,9e3,.,66,5", "2,0,.,1e8,80,6", "2,7,3e2,.,80,6"]
+    made(
+        *rows,
+        head="ID,TIME,DV,AMT,WT,V",
+        fields={"covariates": {"K_exp_max": {"WT": {"reference": "70", "linear": {"low": -1, "high": 1}}}}},
+        observables={},
+        parameters={"V": "V_b"},
+    )
+    found, _ = understood(read_problem(tmp_path / "problem.yaml"), tmp_path)
+    assert found["sets"].tolist() == ["WT 60, 66 from 9.0; V_b 5", "WT 80; V_b 6"]
+    assert found[["lowest", "highest"]].to_numpy().tolist() == [[50, 9e3], [300, 300]]
 
 
 def test_a_model_without_doses_takes_none(made):
