@@ -45,6 +45,10 @@ LARGEST = 1e6
 """Ratio of a restricted variance to that of maximum likelihood from which on a size counts as spent: as many
 parameters as observations leave no residuals over that could tell it."""
 
+FEWEST = 0.5
+"""Degrees of freedom of a size below which it is not determined: its error, in ln units, is above 1, and the
+chi-squared interval of a variance means nothing, as for a spread that the fit makes vanish."""
+
 KNOWN = 2e12
 """Degrees of freedom of a size that is given."""
 
@@ -56,8 +60,8 @@ class Uncertainty:
     Attributes
     ----------
     error
-        Standard errors, shape (k,); NaN where the information is singular or nothing at all, and where it
-        rests on a size that is spent.
+        Standard errors, shape (k,); NaN where the information is singular or nothing at all, where it
+        rests on a size that is spent, and for a size that less than FEWEST degrees of freedom tell.
     covariance
         Shape (k, k); directions without information are left out of it.
     restricted
@@ -224,6 +228,7 @@ def uncertainty(objective: Objective, x: np.ndarray) -> Uncertainty:
         inflation=inflation,
     )
     error[known.rests_on_spent(np.eye(x.size))] = np.nan
+    error[sizes[0.5 / error[sizes] ** 2 < FEWEST]] = np.nan
     return known
 
 

@@ -208,8 +208,8 @@ def result_notes(
     notes = [f"Synthetic data: {prepared.synthetic}"] if prepared.synthetic else []
     notes += dict.fromkeys(doubt for arm in prepared.arms for doubt in arm.program.doubts)
     if prepared.left_out:
-        said = ", ".join(f"{count} of {name}" for name, count in prepared.left_out.items())
-        notes.append(f"Rows left out, as the problem says: {said}.")
+        said = "; ".join(f"{name}: {count}" for name, count in prepared.left_out.items())
+        notes.append(f"Rows left out, by the table or as the problem says: {said}.")
     spent = [prepared.names[place] for place in found.known.sizes[found.known.spent]]
     if spent:
         notes.append(

@@ -38,6 +38,21 @@ def test_one_size_over_n_values_and_p_parameters_has_n_minus_p_degrees_of_freedo
     assert [low[2], high[2]] == pytest.approx(bounds, rel=1e-6)
 
 
+@pytest.mark.parametrize("omega", [0.5, 1e-3, 1e-6])
+def test_a_spread_that_vanishes_has_no_error_and_no_interval(prepared, omega):
+    """Beside a scatter of 20 %, a spread of 50 % between lines can be told, and one of 0.1 % cannot."""
+    made = grouped(prepared, ("Daudi", "JeKo", "U266-B1"), {"viability": {"model": "log", "relative": "0.2"}})
+    at = made.start.copy()
+    at[made.names.index("omega_K_kill_max")] = np.log(omega)
+    known = uncertainty(Objective(made), at)
+    low, high = known.interval(at)
+    centre = at + np.log(known.restricted)
+    told = np.isfinite(known.error)
+    assert told.tolist() == [True, omega == 0.5]
+    assert ((low < centre) & (centre < high))[told].all()
+    assert np.isnan([low[~told], high[~told]]).all()
+
+
 def test_a_given_size_gives_errors_of_that_size_and_normal_intervals(prepared):
     estimated = prepared()
     made = prepared(observables={"viability": {"model": "log", "relative": "0.05"}})
