@@ -11,7 +11,7 @@ import re
 from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,7 +24,6 @@ from harness.reading import parse_number, read_text, require_plain
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
-    from pydantic_core import ErrorDetails
 else:
     ModelMetaclass = type(BaseModel)  # which pydantic gives no public name
 

@@ -218,6 +218,16 @@ class Arms(VirtualPatients):
             return np.full(len(planned), planned.study.default_dose)
         return planned.design.values([declared.parameter])[:, 0]
 
+    def idle_rules(self, runs: pd.DataFrame) -> tuple[str, ...]:
+        """A note on each arm with a rule that did nothing to anybody, as one whose level is never reached."""
+        said = []
+        for name, arm in self.arms.items():
+            own = runs[runs["arm"] == name]
+            for rule, column, did in ((arm.redosing, REDOSES[1], "gave"), (arm.hold, HELD[1], "held")):
+                if rule is not None and not own[column].astype(bool).any():
+                    said.append(f"arm {name}: its rule {did} no dose of anybody")
+        return tuple(said)
+
     def redrawn(self, count: int, times: int, stream: int) -> np.ndarray:
         """Places of `count` patients that are drawn anew, shape (times, count)."""
         return np.random.default_rng([self.seed, stream]).integers(count, size=(times, count))

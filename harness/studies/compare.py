@@ -117,7 +117,12 @@ class Compare(Arms):
         notes += self._without_exposure(values)
         engine = planned.study.engine
         return Outcome(
-            self._numbers(tables, failed), tables, self.size(), failed, tuple(notes), engine=engine
+            self._numbers(tables, failed),
+            tables,
+            self.size(),
+            failed,
+            (*notes, *self.idle_rules(runs)),
+            engine=engine,
         )
 
     def of_patients(self, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], np.ndarray]:

@@ -62,7 +62,7 @@ class Trial(VirtualPatients):
         When M-protein is taken, besides at baseline: ``28:728:28``, in the model's time unit. Response is
         assessed from the first of them on; the last one ends the trial.
     dropout
-        Rate at which patients leave, per month; exponential. They are censored at the last visit before.
+        Rate at which patients leave, per month, at most 1; exponential. They are censored at the last visit before.
     in_a_row
         At how many visits, one after the other, a response or a progression must hold; 2 is a confirmation.
     replicates
@@ -72,7 +72,7 @@ class Trial(VirtualPatients):
     kind: Literal["trial"] = "trial"
     arms: dict[str, TrialArm]
     visits: str
-    dropout: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    dropout: float = Field(default=0.0, ge=0, le=1)
     in_a_row: int = Field(default=1, ge=1)
     replicates: int = Field(default=100, ge=1)
 
@@ -161,6 +161,9 @@ class Trial(VirtualPatients):
         visits = parse_times(self.visits, self.symbols().time_unit)
         if visits.max() <= 0:
             raise InputError("visits: at least one visit after baseline is needed")
+        if self.in_a_row > (visits > 0).sum():
+            said = f"nothing holds at {self.in_a_row} visits one after the other"
+            raise InputError(f"in_a_row: {said}: after baseline there are {(visits > 0).sum()}")
         return np.union1d([0.0], visits)
 
     def _places(self) -> pd.DataFrame:

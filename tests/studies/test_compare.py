@@ -172,6 +172,21 @@ def test_an_arm_without_cells_is_one_to_compare_with_and_has_no_exposure():
     assert found["difference_orr_cells"] == found["orr_cells"] > 0
 
 
+def test_a_rule_that_never_did_anything_is_told(small):
+    assert not [note for note in small.notes if "its rule" in note]
+    arms = {
+        "usual": {"doses": ["450e6"]},
+        "never": {
+            "doses": ["100e6", "50e6@3"],
+            "hold": {"observable": "transgene", "above": "1e12"},
+            "redosing": again_by(below="-5"),
+        },
+    }
+    notes = declare(Compare, arms=arms, patients=10, until="8 months", draws=100).run(Serial()).notes
+    for did in ("gave", "held"):
+        assert f"arm never: its rule {did} no dose of anybody" in notes
+
+
 def of_arm(**fields):
     return {"arms": {"a": {"doses": ["1e8"]}, "b": {"doses": ["1e8"], **fields}}}
 
