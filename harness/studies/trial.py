@@ -62,7 +62,8 @@ class Trial(VirtualPatients):
         When M-protein is taken, besides at baseline: ``28:728:28``, in the model's time unit. Response is
         assessed from the first of them on; the last one ends the trial.
     dropout
-        Rate at which patients leave, per month, at most 1; exponential. They are censored at the last visit before.
+        Rate at which patients leave, per month, at most 1; exponential. They are censored at the last visit
+        before.
     in_a_row
         At how many visits, one after the other, a response or a progression must hold; 2 is a confirmation.
     replicates
