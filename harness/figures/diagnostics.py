@@ -42,7 +42,12 @@ MOST = 24
 
 ENDS = ("low", "high", "profile_low", "profile_high")
 
-TICKS = (0.001, 0.01, 0.1, 0.2, 0.5, 0.7, 1, 1.4, 2, 5, 10, 100, 1000)
+TICKS = (
+    (4.0, (0.3, 0.5, 0.7, 1, 1.4, 2, 3)),
+    (30.0, (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)),
+    (np.inf, (0.001, 0.01, 0.1, 1, 10, 100, 1000)),
+)
+"""Ticks of an axis of ratios, by how far it reaches, so that none stands in another."""
 
 FAR = 1e3
 """How far from its estimate an interval is drawn: an open one to there."""
@@ -143,10 +148,11 @@ def draw_predictive_check(result: FitResult, axes: SomeAxes | None = None) -> li
 def draw_forest(result: FitResult, ax: Axes | None = None) -> Axes:
     """Estimates with their 95 % intervals, each over its estimate, by standard error and by profile.
 
-    What is not positive is no ratio: it is told below.
+    What is not positive, or may not be by its interval, is no ratio: it is told below.
     """
     every = result.table("estimates")
-    table = every[every["estimate"] > 0].iloc[::-1].reset_index(drop=True)
+    is_ratio = (every["estimate"] > 0) & ~(every["low"] <= 0) & ~(every["profile_low"] <= 0)
+    table = every[is_ratio].iloc[::-1].reset_index(drop=True)
     axes = ax or axes_for(None, 1, width=6.4, height=1.4 + 0.34 * len(table))[0]
     place = np.arange(len(table))
     ratio = {name: table[name].to_numpy(float) / table["estimate"].to_numpy(float) for name in ENDS}
@@ -168,12 +174,12 @@ def draw_forest(result: FitResult, ax: Axes | None = None) -> Axes:
     known = np.abs(np.log(known[np.isfinite(known) & (known > 0)]))
     reach = 1.2 * float(np.exp(np.clip(known.max(initial=0.4), 0.4, np.log(FAR))))
     axes.set_xlim(1 / reach, reach)
-    ticks = [tick for tick in TICKS if 1 / reach <= tick <= reach]
+    ticks = [tick for tick in next(t for end, t in TICKS if reach < end) if 1 / reach <= tick <= reach]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(place, [_told(row) for row in table.itertuples()])
     told = [f"no ratio: {_told(row)} ({row.low:.3g} to {row.high:.3g})"
-            for row in every[~(every["estimate"] > 0)].itertuples()]  # fmt: skip
+            for row in every[~is_ratio].itertuples()]  # fmt: skip
     axes.set_xlabel("\n".join(["95 % interval over the estimate", *told]))
     legend_of_all([axes], None if ax is None else [ax], "outside upper right", 3)
     return axes

@@ -324,9 +324,25 @@ def test_the_figure_of_axes_in_a_part_of_it_is_the_whole():
 
 
 def test_a_forest_tells_what_is_no_ratio():
-    """A coefficient that is negative is left out of no picture."""
+    """A coefficient that is negative, or may be, is left out of no picture."""
     result = fitted()
-    table = {**result.tables["estimates"], "estimate": [1.5, -0.2], "low": [1.2, -0.5], "high": [1.9, 0.1]}
-    moved = result.model_copy(update={"tables": {**result.tables, "estimates": table}})
-    label = diagnostics.draw_forest(moved).get_xlabel()
-    assert label.splitlines()[1:] == ["no ratio: q  -0.2 1/day (-0.5 to 0.1)"]
+    for estimate in (-0.2, 0.05):
+        ends = {"estimate": [1.5, estimate], "low": [1.2, -0.5], "high": [1.9, 0.1]}
+        table = {**result.tables["estimates"], **ends}
+        moved = result.model_copy(update={"tables": {**result.tables, "estimates": table}})
+        label = diagnostics.draw_forest(moved).get_xlabel()
+        assert label.splitlines()[1:] == [f"no ratio: q  {estimate:g} 1/day (-0.5 to 0.1)"]
+
+
+@pytest.mark.parametrize("high", [1.6, 3, 7, 20, 90, 1e5])
+def test_no_tick_of_a_forest_stands_in_another(high):
+    result = fitted()
+    ends = {"estimate": [1.5, 0.2], "low": [1.2, 0.19], "high": [1.5 * high, 0.21]}
+    moved = result.model_copy(
+        update={"tables": {**result.tables, "estimates": {**result.tables["estimates"], **ends}}}
+    )
+    axes = diagnostics.draw_forest(moved)
+    ticks, (left, right) = np.log(axes.get_xticks()), np.log(axes.get_xlim())
+    assert np.diff(ticks).min() / (right - left) > 0.04
+    assert (ticks <= right).all()
+    assert len(ticks) > 2
