@@ -179,15 +179,17 @@ def observed(table: pd.DataFrame, observable: str, arm: str, unit: str, time_uni
     what = f"{observable}, {arm}"
     time = in_unit(rows, "time", time_unit, what)
     order = np.argsort(time, kind="stable")
+    lower, upper = (
+        in_unit(rows, name, unit, what)[order] if name in rows else np.full(time.size, np.nan)
+        for name in LIMITS
+    )
     return Observed(
         time[order],
         in_unit(rows, "value", unit, what)[order],
         in_unit(rows, "reading_error", unit, what)[order],
-        *(
-            in_unit(rows, name, unit, what)[order] if name in rows else np.full(time.size, np.nan)
-            for name in LIMITS
-        ),
-        row=rows.index.to_numpy()[order],
+        lower,
+        upper,
+        rows.index.to_numpy()[order],
     )
 
 

@@ -45,8 +45,8 @@ LARGEST = 1e6
 """Ratio of a restricted variance to that of maximum likelihood from which on a size counts as spent: as many
 parameters as observations leave no residuals over that could tell it."""
 
-FEWEST = 0.5
-"""Degrees of freedom of a size below which it is not determined: its error, in ln units, is above 1, and the
+FEWEST = 0.1
+"""Degrees of freedom of a size below which it is not determined: its error, in ln units, is above 2.2, and the
 chi-squared interval of a variance means nothing, as for a spread that the fit makes vanish."""
 
 KNOWN = 2e12
