@@ -46,8 +46,8 @@ LARGEST = 1e6
 parameters as observations leave no residuals over that could tell it."""
 
 FEWEST = 0.1
-"""Degrees of freedom of a size below which it is not determined: its error, in ln units, is above 2.2, and the
-chi-squared interval of a variance means nothing, as for a spread that the fit makes vanish."""
+"""Degrees of freedom of a size below which it is not determined: its error, in ln units, is above 2.2. The
+chi-squared interval of a variance means nothing there, as for a spread that the fit makes vanish."""
 
 KNOWN = 2e12
 """Degrees of freedom of a size that is given."""
