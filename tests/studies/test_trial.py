@@ -9,7 +9,7 @@ from harness.declarations import declare, read_declaration
 from harness.errors import InputError
 from harness.models.card import repository
 from harness.simulation.execute import Processes, Serial
-from harness.studies import trial as module
+from harness.studies import planned as module
 from harness.studies.trial import Trial
 from harness.studies.virtual_patients import CHANGE
 
