@@ -247,6 +247,8 @@ class _Reading:
         if self.cells.number(row, "SS"):
             raise self.cells.wrong(row, "SS", "steady states are not supported; give the doses before it")
         amount, duration = self.cells.number(row, "AMT") or 0.0, self._duration(row)
+        if amount < 0:
+            raise self.cells.wrong(row, "AMT", "must not be negative")
         count, every = self.cells.whole(row, "ADDL"), self.cells.number(row, "II")
         if every and count is None:
             raise self.cells.wrong(row, "II", "repeats nothing without ADDL; say how many doses more")

@@ -167,7 +167,7 @@ WRONG = [
     (["1,0,9,150e6,.,1,.,1,.,.", SEEN], "row 1: DV '9': stands on a dose"),
     (["1,0,.,150e6,.,1,.,0,.,.", SEEN], "row 1: MDV '0': stands on a dose"),
     (["1,0,.,150e6,-2,1,.,1,.,.", SEEN], "row 1: RATE '-2': asks for a rate that a model estimates"),
-    (["1,0,.,-5,.,1,.,1,.,.", SEEN], "row 1: dose '-5@0': the amount must not be negative"),
+    (["1,0,.,-5,.,1,.,1,.,.", SEEN], "row 1: AMT '-5': must not be negative"),
     ([DOSE, OTHER, SEEN], "row 3: ID '1': comes again after other subjects"),
     ([DOSE, "2,7,5,.,.,0,1,0,0,."], "ID 1: nothing was measured; ignore: names it"),
     ([",7,5,.,.,0,1,0,0,."], "row 1: ID '': must name the subject"),
