@@ -6,25 +6,16 @@ line by :func:`plan`.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.gives import unit_given
-from harness.analysis.library import FUNCTIONS, WORDS, require_options
-from harness.analysis.moments import SAME
 from harness.errors import InputError, unknown_name
-from harness.former import current
-from harness.models.card import DeclaredEndpoint, ModelCard, is_path
 from harness.models.catalog import Selection, select
 from harness.models.symbols import SymbolTable
-from harness.models.units import convert
 from harness.offered import offered
-from harness.reading import parse_number
 from harness.shown import in_lines, listed
 from harness.simulation.chunks import run_rows
 from harness.simulation.declared_regimens import require_watched
@@ -39,7 +30,6 @@ from harness.simulation.engines import (
     usable,
 )
 from harness.simulation.over_time import over_time_of
-from harness.simulation.own_code import text_of
 from harness.simulation.planned_doses import (
     default_dose,
     notes_on_doses,
@@ -50,6 +40,12 @@ from harness.simulation.planned_doses import (
     require_whole,
     require_whole_multiples,
 )
+from harness.simulation.planned_endpoints import (
+    endpoint_call,
+    moving_ones,
+    notes_beyond_the_end,
+    observables_of,
+)
 from harness.simulation.planned_times import (
     end_of_runs,
     given_times,
@@ -59,7 +55,7 @@ from harness.simulation.planned_times import (
 )
 from harness.simulation.programs import make_program
 from harness.simulation.regimen import Dose, Regimen, regimen
-from harness.simulation.study import HELD, REDOSES, Chunk, EndpointCall, Study
+from harness.simulation.study import HELD, REDOSES, Chunk, Study
 from harness.simulation.trajectory import Trajectory
 
 __all__ = [
@@ -239,11 +235,11 @@ def plan(
     checked = design.checked(symbols, tuple(regimens or {}))
     require_whole(card, symbols, checked, fixed)
     columns = tuple(c for c in checked.names if c not in ("days", "regimen"))
-    read_out = _observables(card, symbols, observables)
+    read_out = observables_of(card, symbols, observables)
     asked = read_out_times(at, symbols)
     if endpoints is None:
         endpoints = () if trajectories else tuple(card.endpoints)
-    calls = tuple(_endpoint(text, card, symbols) for text in endpoints)
+    calls = tuple(endpoint_call(text, card, symbols) for text in endpoints)
     if not (calls or asked or trajectories):
         raise InputError("nothing to compute: name endpoints, times to read out at, or keep the trajectories")
     grid = given_times(times, symbols)
@@ -281,7 +277,7 @@ def plan(
         at=asked,
         at_observables=read_out if asked else (),
         default_dose=usual,
-        moving=_moving(card, endpoints, calls),
+        moving=moving_ones(card, endpoints, calls),
     )
     for name in shown:
         if name not in checked.names:
@@ -292,7 +288,7 @@ def plan(
         *notes_on_doses(card, study, checked),
         *notes_on_ends(study, checked, symbols.time_unit),
         *notes_on_own_amounts(card, checked, fixed, regimens or {}),
-        *_beyond_the_end([call for call in calls if call.name in study.moving], end, symbols.time_unit),
+        *notes_beyond_the_end([call for call in calls if call.name in study.moving], end, symbols.time_unit),
     )
     if grid is not None and not trajectories:
         notes += (NOT_SHOWN,)
@@ -359,83 +355,6 @@ def run_by(planned: Plan, engine: str) -> Plan:
 def _even(runs: int) -> int:
     """Runs a task: many runs are a multiple of four tasks, so that no core of two or four waits for one."""
     return CHUNK if runs <= 8 * CHUNK else -(-runs // (4 * -(-runs // (4 * CHUNK))))
-
-
-def _observables(
-    card: ModelCard, symbols: SymbolTable, wanted: str | Sequence[str] | None
-) -> tuple[str, ...]:
-    if wanted is None:
-        return card.observables
-    wanted = (wanted,) if isinstance(wanted, str) else wanted
-    if not wanted:
-        raise InputError("observables: none given")
-    for name in wanted:
-        if name not in symbols:
-            raise symbols.unknown("observable", name, symbols)
-    return tuple(dict.fromkeys(wanted))
-
-
-def _endpoint(text: str, card: ModelCard, symbols: SymbolTable) -> EndpointCall:
-    """Endpoint by the name that a model declares, as a call, or by the import path of a function."""
-    text = current("endpoint", text.strip())
-    if text in card.endpoints:
-        return _checked_call(text, card.endpoints[text], symbols)
-    if re.fullmatch(r"[\w.]+:\w+", text):
-        call = EndpointCall(text.partition(":")[2], text, "", text=text_of(text))
-        return replace(call, unit=unit_given(text, call.load(), time=symbols.time_unit))
-    match = re.fullmatch(r"(\w+)\(\s*(\w+)\s*((?:,\s*\w+\s*=\s*[^,=]+)*)\)", text)
-    if match is None:
-        raise unknown_name(f"endpoint of {card.id}", text, [*card.endpoints, *FUNCTIONS])
-    options = [[side.strip() for side in part.split("=")] for part in match[3].split(",") if part.strip()]
-    given = {name: value if name in WORDS else parse_number(value) for name, value in options}
-    if any(isinstance(value, float) and math.isnan(value) for value in given.values()):
-        raise InputError(f"endpoint {text}: an option is no number")
-    if len(given) < len(options):
-        raise InputError(f"endpoint {text}: an option is given twice")
-    declared = DeclaredEndpoint(function=match[1], observable=match[2], **{"options": given})
-    return _checked_call(re.sub(r"[^\w.-]+", "_", text).strip("_"), declared, symbols)
-
-
-def _checked_call(name: str, declared: DeclaredEndpoint, symbols: SymbolTable) -> EndpointCall:
-    if declared.function not in FUNCTIONS:
-        raise unknown_name("endpoint function", declared.function, FUNCTIONS)
-    if declared.observable not in symbols:
-        raise symbols.unknown("observable", declared.observable, symbols)
-    require_options(declared.function, FUNCTIONS[declared.function], declared.options)
-    value, time = symbols[declared.observable].unit, symbols.time_unit
-    _require_curve(declared, value, symbols)
-    unit = unit_given(name, FUNCTIONS[declared.function], value=value, time=time)
-    options = dict(declared.options)
-    if "day" in options:
-        options["day"] = convert(float(options["day"]), "day", time, f"endpoint {name}: day")
-    return EndpointCall(name, declared.function, unit, declared.observable, options)
-
-
-def _require_curve(declared: DeclaredEndpoint, unit: str, symbols: SymbolTable) -> None:
-    """Refuse an observable in another unit than that of all that the function means something of."""
-    of = getattr(FUNCTIONS[declared.function], "of", unit)
-    if unit in (of, "", "dimensionless"):
-        return
-    fit = ", ".join(name for name, symbol in symbols.items() if symbol.unit == of and not symbol.settable)
-    said = f"is of what is in {of}, and {declared.observable} is in {unit}"
-    raise InputError(f"endpoint {declared.function}: {said}" + (f"; there are {fit}" if fit else ""))
-
-
-def _beyond_the_end(calls: Sequence[EndpointCall], end: float, unit: str) -> Iterator[str]:
-    """Notes on calls of a time that no run reaches."""
-    for call in calls:
-        times = [value for name, value in call.options.items() if name in ("start", "stop", "day")]
-        late = max((float(time) for time in times), default=0.0)
-        if late > end * (1 + SAME):
-            said = f"{late:g} lies after the end, {end:g} {unit}"
-            yield f"endpoint {call.name}: {said}, and it may have no value"
-
-
-def _moving(card: ModelCard, asked: Sequence[str], calls: Sequence[EndpointCall]) -> tuple[str, ...]:
-    """Endpoints that nothing vouches for: of a user's own model, or not declared by the model."""
-    declared = () if is_path(card.id) else tuple(card.endpoints)
-    given = zip(asked, calls, strict=True)
-    return tuple(call.name for text, call in given if call.observable and text.strip() not in declared)
 
 
 def _named(design: Design) -> set[str]:
