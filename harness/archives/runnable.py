@@ -29,13 +29,14 @@ SUFFIXES = (".omex", ".sedml")
 class Runnable:
     """A model's file, and where a task says so, when and what is read out of it.
 
-    `reports` are ids of the reports that hold what is read out.
+    `reports` are ids of the reports that hold what is read out; `notes` say what of a task has no part.
     """
 
     model: str
     times: tuple[float, ...] | None = None
     observables: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,20 @@ class Unpacked:
             raise InputError(f"{self.path}: task {task.name} {task.refused}")
         model = source = inside(document.parent, task.source, document)
         _require_inside(self.path, source)
+        notes = task.notes
         if task.changes:
             model = Path(tempfile.mkdtemp(dir=_kept().name)) / source.name
-            model.write_text(changed_sbml(source, task.changes), encoding="utf-8")
+            text, idle = changed_sbml(source, task.changes)
+            notes = (*notes, *idle)
+            model.write_text(text, encoding="utf-8")
         symbols = load_card(str(model)).symbols
         for each in task.observables:
             if each not in symbols:
                 said = f"reads out {each}, which {source.name} does not have"
                 raise InputError(f"{self.path}: task {task.name} {said}")
         observables = (f"conc_{n}" if f"conc_{n}" in symbols else n for n in task.observables)
-        return Runnable(str(model), task.times, tuple(observables), task.reports)
+        said = tuple(f"task {task.name}: {note}" for note in notes)
+        return Runnable(str(model), task.times, tuple(observables), task.reports, said)
 
 
 def open_runnable(path: Path, task: str | None = None) -> Runnable:

@@ -127,6 +127,7 @@ def _of_task(
     if Path(path).suffix.lower() not in SUFFIXES:
         raise InputError(f"--task is of an archive (.omex) or a SED-ML file (.sedml), not of {path}")
     found = open_runnable(Path(path), task)
+    say(found.notes)
     own = times is None and until is None
     return found.model, found.times if own else times, observable or list(found.observables) or None
 

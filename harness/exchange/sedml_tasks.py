@@ -31,6 +31,8 @@ SOLVERS = {"KISAO:0000019", "KISAO:0000030", "KISAO:0000032", "KISAO:0000086", "
 
 STEP = re.compile(r"/(?:[\w.-]+:)?(\w+)(?:\[@(\w+)=(['\"])(.*?)\3\])?")
 STARTS = ("initialAmount", "initialConcentration")
+OVER = (("initialAssignment", "symbol", "an initial assignment"),
+        ("assignmentRule", "variable", "an assignment rule"))  # fmt: skip
 TIME = "urn:sedml:symbol:time"
 MOST_POINTS = 1_000_000
 
@@ -47,8 +49,8 @@ class Change:
 class SedTask:
     """One uniform time course: the model's file as the document names it, and what is changed in it.
 
-    `observables` are ids, `reports` the reports that hold them. `refused` says why the task cannot be run;
-    the rest then means nothing.
+    `observables` are ids, `reports` the reports that hold them, `notes` what the document works out from
+    them, which is not read out. `refused` says why the task cannot be run; the rest then means nothing.
     """
 
     name: str
@@ -57,6 +59,7 @@ class SedTask:
     times: tuple[float, ...] = ()
     observables: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     refused: str = ""
 
 
@@ -103,7 +106,8 @@ def _task(document: Any, task: Any) -> SedTask:
         observables = tuple(dict.fromkeys(_observables(document, name)))
     except InputError as error:
         return SedTask(name, refused=str(error))
-    return SedTask(name, source, changes, times, observables, tuple(_reports(document, name)))
+    reports, notes = tuple(_reports(document, name)), tuple(_worked_out(document, name))
+    return SedTask(name, source, changes, times, observables, reports, notes)
 
 
 def _model(document: Any, name: str, above: tuple[str, ...]) -> tuple[str, tuple[Change, ...]]:
@@ -156,6 +160,16 @@ def _observables(document: Any, task: str) -> Iterator[str]:
             yield _steps(variable.getTarget())[0][-1][2]
 
 
+def _worked_out(document: Any, task: str) -> Iterator[str]:
+    """A note on each data generator of a task that is more than one variable."""
+    for generator in _all(document, "DataGenerator"):
+        math_ = generator.getMath()
+        of_task = any(variable.getTaskReference() == task for variable in _all(generator, "Variable"))
+        if of_task and math_ is not None and not math_.isName():
+            formula = libsedml.formulaToString(math_)
+            yield f"{generator.getId()} is {formula}, which is not worked out: what it is made of is read out"
+
+
 def _reports(document: Any, task: str) -> Iterator[str]:
     """Ids of the reports that hold what a task gives."""
     of_task = {
@@ -179,8 +193,8 @@ def _steps(target: str) -> tuple[list[tuple[str, str, str]], str]:
     return steps, attribute
 
 
-def changed_sbml(path: Path, changes: tuple[Change, ...]) -> str:
-    """The text of an SBML file with attributes changed.
+def changed_sbml(path: Path, changes: tuple[Change, ...]) -> tuple[str, tuple[str, ...]]:
+    """The text of an SBML file with attributes changed, and notes on changes that do nothing.
 
     Raises
     ------
@@ -188,8 +202,7 @@ def changed_sbml(path: Path, changes: tuple[Change, ...]) -> str:
         When the file is no XML, or holds no such element.
     """
     text = read_text(path)
-    if not changes:
-        return text
+    notes: dict[str, None] = {}
     try:
         document = minidom.parseString(text)  # it keeps the prefixes, without which libSBML reads no Level 2
     except ExpatError as error:
@@ -205,7 +218,20 @@ def changed_sbml(path: Path, changes: tuple[Change, ...]) -> str:
             for other in set(STARTS) & set(element.attributes.keys()):
                 element.removeAttribute(other)
         element.setAttribute(attribute, change.value)
-    return document.toxml()
+        over = _worked_out_by(document, element.getAttribute("id"), attribute)
+        if over:
+            notes[f"the change of {change.target} does nothing: {over} of the model gives its value"] = None
+    return document.toxml(), tuple(notes)
+
+
+def _worked_out_by(document: minidom.Document, name: str, attribute: str) -> str:
+    """What of a model goes over a value or a start of a symbol; empty where nothing does."""
+    if not name or attribute not in (*STARTS, "value", "size"):
+        return ""
+    for tag, key, said in OVER:
+        if any(each.getAttribute(key) == name for each in document.getElementsByTagNameNS("*", tag)):
+            return said
+    return ""
 
 
 def _found(document: minidom.Document, steps: list[tuple[str, str, str]]) -> minidom.Element | None:

@@ -90,6 +90,21 @@ def test_a_task_runs_with_its_changes_times_and_read_outs(archive, target, value
     assert float(done.conc_S[0]) == pytest.approx({"0.1": 8, "6": 6, "4": 8, "": 8}[value])
 
 
+def test_a_change_that_does_nothing_and_what_is_worked_out_are_told(archive, capfd):
+    def edit(document):
+        change("/sbml:sbml/sbml:model/sbml:listOfSpecies/sbml:species[@id='S']/@initialAmount", "3")(document)
+        change(WHERE.format("Parameter", "parameter", "total") + "/@value", "3")(document)
+        document.getDataGenerator(1).setMath(libsedml.parseFormula("2*total_of_one"))
+
+    path = archive(with_tasks(edit))
+    assert run(["simulate", str(path), "--task", "task_one"]) == 0
+    said = capfd.readouterr().err
+    assert "S']/@initialAmount does nothing: an initial assignment of the model gives its value" in said
+    assert "total']/@value does nothing: an assignment rule" in said
+    assert "is 2 * total_of_one, which is not worked out" in said
+    assert open_runnable(archive(with_tasks()), "task_one").notes == ()
+
+
 @pytest.mark.parametrize(("level", "version"), [(2, 1), (2, 4), (3, 1)])
 def test_a_task_changes_models_of_older_levels(archive, sbml, level, version):
     document = libsbml.readSBMLFromString(sbml)
