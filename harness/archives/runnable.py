@@ -75,8 +75,8 @@ class Unpacked:
                 said = f"reads out {each}, which {source.name} does not have"
                 raise InputError(f"{self.path}: task {task.name} {said}")
         observables = (f"conc_{n}" if f"conc_{n}" in symbols else n for n in task.observables)
-        said = tuple(f"task {task.name}: {note}" for note in notes)
-        return Runnable(str(model), task.times, tuple(observables), task.reports, said)
+        told = tuple(f"task {task.name}: {note}" for note in notes)
+        return Runnable(str(model), task.times, tuple(observables), task.reports, told)
 
 
 def open_runnable(path: Path, task: str | None = None) -> Runnable:

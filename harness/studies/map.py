@@ -169,19 +169,29 @@ class Map(PlannedStudy):
         every = self._every()
         shape = (len(planned) // every // self.burden.points, self.burden.points)
         cells = planned.design.table.iloc[::every].reset_index(drop=True)
-        told = _worst(found["status"].to_numpy(), every)
+        status = found["status"].to_numpy()
+        told, ran = _worst(status, every), np.array([is_ok(each) for each in status])
+        peaked = ran & np.isfinite(found["Cmax"].to_numpy())
+        early = _half_of(peaked, ran, every)
+
+        def peak(name: str) -> np.ndarray:
+            return np.where(early, _middle(found[name].to_numpy(), peaked, every), np.nan)
+
+        def fall(name: str) -> np.ndarray:
+            return -_middle(found[name].to_numpy(), ran, every)
+
         table = pd.DataFrame(
             {
                 dose: cells[dose],
                 "burden_percent": np.tile(self.burden.percent(), shape[0]),
                 self.burden.parameter: cells[self.burden.parameter],
-                "status": found["status"].to_numpy()[told],
-                "Cmax": _middle(found["Cmax"].to_numpy(), every),
-                "Tmax": _middle(found["Tmax"].to_numpy(), every),
-                "Tmax_of_run": _middle(found[_highest_of_run(self._card())[1]].to_numpy(), every),
-                "sBCMA_fall": -_middle(found["sBCMA_nadir"].to_numpy(), every),
-                "M_fall": -_middle(found["M_nadir"].to_numpy(), every),
-                **{name: _middle(found[name].to_numpy(), every) for name in self._more(planned)},
+                "status": status[told],
+                "Cmax": peak("Cmax"),
+                "Tmax": peak("Tmax"),
+                "Tmax_of_run": _middle(found[_highest_of_run(self._card())[1]].to_numpy(), ran, every),
+                "sBCMA_fall": fall("sBCMA_nadir"),
+                "M_fall": fall("M_nadir"),
+                **{name: _middle(found[name].to_numpy(), ran, every) for name in self._more(planned)},
                 "reason": found["reason"].to_numpy()[told],
             }
         )
@@ -191,7 +201,7 @@ class Map(PlannedStudy):
             "more": self._more(planned),
             "units": {name: planned.unit(name) for name in ("Cmax", "Tmax")},
         }
-        notes = (*planned.notes, *self._notes(numbers))
+        notes = (*planned.notes, *self._notes(numbers, (dose, self.burden.parameter)))
         curves, engine = (found if self.curves else None), planned.study.engine
         return Outcome(numbers, {"map": table}, len(planned), failed, notes, shown, engine, curves)
 
@@ -249,7 +259,7 @@ class Map(PlannedStudy):
             engine=self.engine,
         )
 
-    def _notes(self, numbers: dict[str, float]) -> tuple[str, ...]:
+    def _notes(self, numbers: dict[str, float], axes: tuple[str, ...]) -> tuple[str, ...]:
         known = sorted(self.burden.conversion.items())
         conversion = ", ".join(f"{percent:g} % = {value}" for percent, value in known)
         joined = "in proportion" if len(known) == 1 else "joined by straight lines"
@@ -260,20 +270,36 @@ class Map(PlannedStudy):
             f"{numbers['relapse_higher']:g} the transgene at a relapse, by {self.until}, is higher than the "
             "early peak.",
         ]
-        if self.posterior is not None:
+        _, draws = self._chosen()
+        if draws is not None:
+            given = [name for name in axes if name in draws.table]
+            notes += [f"{name} of the draws has no part: it is an axis of the map." for name in given]
             notes.append(
-                f"Each cell is the median of {DRAWS} typical patients, each of a draw of the posterior."
+                f"Each cell is the median of {DRAWS} typical patients, each of a draw of the posterior; Cmax "
+                "and Tmax are of those with an early peak, blank where fewer than half have one."
             )
         if numbers["failed"]:
-            notes.append(
-                f"{numbers['failed']:g} simulations failed; their cells are blank and count nowhere."
-            )
+            failed = f"{numbers['failed']:g} simulations failed; their cells are blank and count nowhere."
+            some = f"{numbers['failed']:g} cells have draws that failed; each is the middle of the others."
+            notes.append(failed if draws is None else some)
         return tuple(notes)
 
 
-def _middle(values: np.ndarray, every: int) -> np.ndarray:
-    """The middle one of each `every` values, those that are NaN last."""
-    return np.sort(values.reshape(-1, every), axis=1)[:, (every - 1) // 2]
+def _middle(values: np.ndarray, of: np.ndarray, every: int) -> np.ndarray:
+    """The middle one of the values in each `every` that are counted (`of`); NaN where none is, NaN last.
+
+    NaN sorts as what is never reached; a peak that is not there is none of that, and not to be counted.
+    """
+    counted = np.where(of, values, np.nan).reshape(-1, every)
+    count = of.reshape(-1, every).sum(axis=1)
+    place = np.maximum(count - 1, 0) // 2
+    return np.sort(counted, axis=1)[np.arange(len(count)), place]
+
+
+def _half_of(some: np.ndarray, of: np.ndarray, every: int) -> np.ndarray:
+    """Whether, of each `every`, more than half of those that are counted are so, or the one there is."""
+    many, count = (each.reshape(-1, every).sum(axis=1) for each in (some, of))
+    return many >= np.maximum((count + 1) // 2, 1)
 
 
 def _worst(status: np.ndarray, every: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import pytest
 from harness.declarations import declare
 from harness.errors import InputError
 from harness.simulation.execute import Serial
+from harness.simulation.run import run as run_plan
 from harness.studies.arms import Arms
 from harness.studies.compare import Compare
 from harness.studies.drivers import Drivers
@@ -85,6 +86,24 @@ def test_a_map_is_the_middle_of_the_draws(file):
     assert np.isnan(middle["Tmax"]).all() or (middle["Cmax"] < fixed.tables["map"]["Cmax"]).all()
     with pytest.raises(InputError, match="K_g"):
         Map(**axes, posterior=file("K_g\n0.01\n"), changes={"K_g": "0.01"}).run(Serial())
+
+
+def test_a_draw_without_a_peak_is_no_high_one_in_a_cell_of_a_map(file):
+    """The peak of a cell is the middle one of those that there are; of an axis a draw says nothing."""
+    axes = {"dose": "1e8:4e8:log:2", "burden": {"low": 20, "high": 60, "points": 2}, "until": "60 days"}
+    study = Map(**axes, posterior=file("K_exp_max,Tumor_0\n1.5,1e9\n1.6,1e9\n1.73,2e9\n0.1,2e9\n"))
+    planned = study.plan()
+    found = run_plan(planned)
+    outcome = study.read_off(planned, found)
+    peaks = found["Cmax"].to_numpy().reshape(-1, 32)
+    none = np.isnan(peaks).sum(axis=1)
+    assert ((none > 0) & (none < 16)).all()
+    expected = [np.percentile(row[np.isfinite(row)], 50, method="inverted_cdf") for row in peaks]
+    assert outcome.tables["map"]["Cmax"].to_numpy() == pytest.approx(np.array(expected))
+    assert any(note.startswith("Tumor_0 of the draws has no part") for note in outcome.notes)
+    few = Map(**axes, posterior=file("K_exp_max,weight\n1.73,0.2\n0.1,0.8\n")).run(Serial()).tables["map"]
+    assert few[["Cmax", "Tmax"]].isna().all(axis=None)
+    assert few["M_fall"].notna().all()
 
 
 STUDIES = {
