@@ -51,7 +51,9 @@ def draw_predictions(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
     """
     curves, residuals = result.table("predictions"), result.table("residuals")
     names = list(dict.fromkeys(curves["observable"]))
-    places = axes_for(axes, len(names))
+    arms = curves["arm"].nunique()
+    named = arms if arms <= NAMED else 0
+    places = axes_for(axes, len(names), height=3.3 + 0.08 * named)  # and the legend below
     single = residuals.groupby(["arm", "observable"]).size().max() == 1
     for place, name in zip(places, names, strict=True):
         mine, seen = curves[curves["observable"] == name], residuals[residuals["observable"] == name]
@@ -69,8 +71,8 @@ def draw_predictions(result: FitResult, axes: SomeAxes | None = None) -> list[Ax
             place.set_ylim(seen["observed"].min() - margin, seen["observed"].max() + margin)
         place.set_xlabel(with_unit("time", result.time_unit))
         place.set_ylabel(with_unit(name, unit))
-    if curves["arm"].nunique() <= NAMED:
-        legend_of_all(places, axes, "outside right upper", 1)
+    if named and not single:
+        legend_of_all(places, axes, "outside lower center", 4)
     return places
 
 
