@@ -12,6 +12,7 @@ from harness.models.catalog import load_card
 from harness.models.provenance import omegas_of
 from harness.simulation.execute import Processes, Serial
 from harness.simulation.run import run as run_plan
+from harness.studies import planned
 from harness.studies import population as module
 from harness.studies.population import Population
 from harness.studies.virtual_patients import CHANGE
@@ -165,7 +166,7 @@ def test_a_failed_simulation_has_a_row_and_is_in_no_share(monkeypatch):
         found["status"][1], found["reason"][1] = "not finite", "it grew"
         return found
 
-    monkeypatch.setattr(module, "run", broken)
+    monkeypatch.setattr(planned, "run", broken)
     outcome = Population(patients=3, doses=["50e6", "800e6"]).run(Serial())
     assert outcome.failed == outcome.numbers["failed"] == 1
     assert "1 of 6 simulations failed" in outcome.notes[-1]
