@@ -511,6 +511,16 @@ SAME = [
 ]  # fmt: skip
 
 
+def test_version_2_may_leave_out_files_that_it_has_none_of(problem, second, tmp_path):
+    problem(TWO)
+    made = second()
+    path = tmp_path / "second" / "problem.yaml"
+    kept = {k: v for k, v in yaml.safe_load(path.read_text()).items() if v}
+    assert "mapping_files" not in kept
+    path.write_text(yaml.safe_dump(kept))
+    assert likelihood(prepare_petab(path)) == likelihood(made)
+
+
 @pytest.mark.parametrize(("measured", "fields"), SAME)
 def test_version_2_says_the_same(problem, second, measured, fields):
     first, other = problem(measured, **fields), second()

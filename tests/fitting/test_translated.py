@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import roadrunner
+import yaml
 from scipy import stats
 from scipy.integrate import solve_ivp
 
@@ -404,6 +405,22 @@ def test_what_other_tools_have_no_place_for_is_named(prepared, tmp_path):
              for line in ("Daudi", "JeKo") for r in (2, 8)}  # fmt: skip
     with pytest.raises(InputError, match="group Daudi: has several arms; other tools take one a subject"):
         parts_of(prepared(arms=lines, condition=None, effects={"K_kill_max": {"omega": "0.5"}}))
+
+
+def test_a_condition_that_nonmem_has_no_words_for_is_named(tmp_path):
+    rate = "A = 1; k = 1; A' = -k*piecewise(1, !(A > 0.5), 2)"
+    (tmp_path / "own.ant").write_text(f"model own()\n {rate}\nend\n")
+    head = "observable,arm,time,time_unit,value,unit,reading_error"
+    (tmp_path / "data.csv").write_text(f"{head}\nA,one,1,dimensionless,0.5,dimensionless,0\n")
+    declared = {
+        "title": "a decay", "model": str(tmp_path / "own.ant"), "observations": "data.csv",
+        "arms": {"one": {}}, "observables": {"A": {"model": "additive", "additive": "1"}},
+        "parameters": {"k": {"low": "0.1", "high": "10"}},
+    }  # fmt: skip
+    (tmp_path / "problem.yaml").write_text(yaml.safe_dump(declared))
+    parts = parts_of(prepare(read_problem(tmp_path / "problem.yaml"), tmp_path))
+    with pytest.raises(InputError, match=r"^NONMEM: a condition with not has no place$"):
+        write_for(TOOLS["nonmem"], parts, tmp_path / "none")
 
 
 def test_every_array_of_a_control_stream_is_a_word_that_no_parameter_may_have(six, tmp_path):

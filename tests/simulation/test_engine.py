@@ -394,3 +394,20 @@ def test_a_rise_counts_from_the_last_dose_of_the_rule(clinical):
         nadir = min(nadir, value)
     assert [dose.time for dose in run.redoses] == expected
     assert len(expected) > 2
+
+
+def test_what_lost_a_pool_and_cannot_be_run_finer_is_not_accurate(clinical):
+    found = replace(clinical.run({}, None, np.array([0.0, 60]), READ_OUT), lost=("Tumor",))
+
+    def failing(_accuracy):
+        raise Stopped(Status.INTEGRATION_FAILED, "too many steps")
+
+    said = "Tumor all but vanished, and no finer run ends: too many"
+    with pytest.raises(Stopped, match=said) as refused:
+        clinical._confirmed(found, clinical.accuracy, None, failing)
+    assert refused.value.status is Status.INACCURATE
+
+
+def test_a_marker_is_followed_above_its_floor_when_it_is_a_state(clinical):
+    """M-protein and soluble BCMA are states; transgene is read out of the cells."""
+    assert clinical._markers == ("M_protein", "sBCMA")
