@@ -59,6 +59,7 @@ from harness.simulation.study import HELD, REDOSES, Chunk, Study
 from harness.simulation.trajectory import Trajectory
 
 __all__ = [
+    "CHUNK_OF_KERNEL",
     "ENOUGH",
     "NOT_SHOWN",
     "ByBoth",

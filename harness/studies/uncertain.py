@@ -25,7 +25,14 @@ from harness.offered import offered
 from harness.simulation.estimate_sources import estimates_for
 from harness.simulation.estimates import Estimates, middle, set_by
 from harness.simulation.execute import Executor, Serial
-from harness.simulation.plan import ByBoth, decide_engine, run_by, run_by_both, sample_size
+from harness.simulation.plan import (
+    CHUNK_OF_KERNEL,
+    ByBoth,
+    decide_engine,
+    run_by,
+    run_by_both,
+    sample_size,
+)
 from harness.simulation.run import run
 from harness.studies.outcome import Outcome, Progress
 from harness.studies.planned import PlannedStudy
@@ -168,7 +175,7 @@ def _at_draw(study: PlannedStudy, engine: str, draw: tuple[int, Estimates]) -> t
     """Place and outcome of a study at one draw, whole in one process; None when every simulation failed."""
     place, estimates = draw
     at_draw = at_estimates(study, estimates)
-    planned = run_by(at_draw.plan(), engine)
+    planned = replace(run_by(at_draw.plan(), engine), chunk=CHUNK_OF_KERNEL)  # nothing is shared out here
     try:
         return place, at_draw.read_off(planned, run(planned, Serial()))
     except RunFailed:
