@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 from benchmarks.cvode import cvode_in_c
 from harness.models.catalog import load_card
 from harness.models.provenance import read_parameters
-from harness.simulation.loaded import quiet
+from harness.simulation.form import quiet
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

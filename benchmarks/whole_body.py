@@ -30,7 +30,7 @@ from harness.models import apart
 from harness.models.catalog import load_card
 from harness.simulation.accuracy import relative_errors
 from harness.simulation.engines import engine_of
-from harness.simulation.loaded import quiet
+from harness.simulation.form import quiet
 from harness.simulation.programs import load_program
 
 TISSUES = (

@@ -15,7 +15,7 @@ import roadrunner
 
 from harness.exchange.rhs import solve
 from harness.models.equations import read_equations
-from harness.simulation.loaded import quiet
+from harness.simulation.form import quiet
 
 __all__ = ["TOOLS", "USUAL", "ToolFailed", "run_tool"]
 

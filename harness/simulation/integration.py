@@ -24,10 +24,10 @@ import numpy as np
 from harness.analysis.moments import SAME, apart, just_before
 from harness.models.solver_form import log_state
 from harness.simulation.accuracy import Accuracy
-from harness.simulation.form import Form, form_of
 from harness.simulation.program import Program
 from harness.simulation.regimen import Dose, Regimen
 from harness.simulation.regrowth import Regrowth, even_looks
+from harness.simulation.stepped import Stepped, stepped_form
 from harness.simulation.timeline import Timeline
 from harness.simulation.trajectory import NO_TIMES, Status, Stopped, Trajectory
 
@@ -51,7 +51,7 @@ class Integration:
         self._program = program
         relative = relative_tolerance or program.solver.relative_tolerance
         self.accuracy = Accuracy(program.solver, relative, program.reach, frozenset(program.signed))
-        self._forms: dict[tuple[tuple[str, ...], bool], Form] = {}
+        self._forms: dict[tuple[tuple[str, ...], bool], Stepped] = {}
         self._suspects: set[str] = set()  # pools that were low in some run: their rates are read out
         self._switch_times = lru_cache(maxsize=256)(self._find_switches)
 
@@ -203,7 +203,7 @@ class Integration:
                 found[name] = max(found.get(name, 0.0), value)
         return found
 
-    def _give(self, form: Form, plain: Form, timeline: Timeline, stop: float) -> dict[str, float]:
+    def _give(self, form: Stepped, plain: Stepped, timeline: Timeline, stop: float) -> dict[str, float]:
         """Add what a stop gives to the state of `form`, which `plain` takes over; return that state."""
         state = form.state()
         state[self._program.target.species] += timeline.amount
@@ -212,13 +212,13 @@ class Integration:
         plain.set_state({**kept, **state, **self._dosing(timeline)}, None if form is plain else stop)
         return state
 
-    def _own_dose(self, plain: Form) -> tuple[Dose, ...]:
+    def _own_dose(self, plain: Stepped) -> tuple[Dose, ...]:
         """The dose that a model without a regimen starts with, when there is one."""
         target = self._program.dose
         amount = plain.now([target.parameter])[0] if target else 0.0
         return (Dose(0.0, float(amount)),) if amount > 0 else ()
 
-    def _switches(self, plain: Form, start: float, end: float) -> tuple[float, ...]:
+    def _switches(self, plain: Stepped, start: float, end: float) -> tuple[float, ...]:
         """Times after `start` at which rates switch, with the values that `plain` holds."""
         switches = self._program.switches
         if not switches.atoms:
@@ -246,12 +246,12 @@ class Integration:
 
     def _choose(
         self,
-        plain: Form,
+        plain: Stepped,
         state: Mapping[str, float],
         values: Mapping[str, float],
         timeline: Timeline,
-        running: Form | None = None,
-    ) -> Form:
+        running: Stepped | None = None,
+    ) -> Stepped:
         """The form to go on with from the state that `plain` holds: logarithms of what is not empty.
 
         One that is `running` goes on, with what its events have seen and what waits in it.
@@ -270,10 +270,10 @@ class Integration:
             form.take_over(given, {**state, **logarithms})
         return form
 
-    def _form(self, logarithms: tuple[str, ...] = (), infusion: bool = False) -> Form:
+    def _form(self, logarithms: tuple[str, ...] = (), infusion: bool = False) -> Stepped:
         key = logarithms, infusion
         if key not in self._forms:
-            self._forms[key] = form_of(self._program, logarithms, infusion)
+            self._forms[key] = stepped_form(self._program, logarithms, infusion)
         return self._forms[key]
 
 
@@ -286,7 +286,7 @@ def _read_out(observables: tuple[str, ...], followed: tuple[str, ...]) -> tuple[
     return read, np.array([places[name] for name in followed], int)
 
 
-def _seen(form: Form, names: Sequence[str]) -> dict[str, float]:
+def _seen(form: Stepped, names: Sequence[str]) -> dict[str, float]:
     """What rules look at, as it is now."""
     return dict(zip(names, form.now(list(names)), strict=True))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.models.catalog import load_card
 from harness.models.loading import load
-from harness.simulation import form
+from harness.simulation import stepped
 from harness.simulation.engine import Engine
 from harness.simulation.programs import load_program
 from harness.simulation.regimen import Dose, Regimen
@@ -227,7 +227,7 @@ def test_what_a_run_left_behind_is_in_no_other(monkeypatch):
         one = Engine(program)
         for values, regimen in runs:
             found = one.run(values, regimen, times, ["transgene", "M_protein"])
-            monkeypatch.setattr(form, "_COMPILED", OrderedDict())
+            monkeypatch.setattr(stepped, "_COMPILED", OrderedDict())
             expected = Engine(program).run(values, regimen, times, ["transgene", "M_protein"])
             assert np.array_equal(found.values, expected.values)
 
@@ -243,7 +243,7 @@ def test_nothing_that_was_set_is_left_to_the_next_run(tmp_path, monkeypatch):
     program = load_program(_own(tmp_path, text))
 
     def fresh():
-        monkeypatch.setattr(form, "_COMPILED", OrderedDict())
+        monkeypatch.setattr(stepped, "_COMPILED", OrderedDict())
         return Engine(program)
 
     @settings(derandomize=True, deadline=None, max_examples=6)
