@@ -29,6 +29,7 @@ from harness.models.card import ModelCard, repository
 from harness.models.catalog import load_card, model_names
 from harness.models.check import check_model
 from harness.models.provenance import read_parameters
+from harness.models.units import readable
 from harness.report.credibility import factors, use_lines
 from harness.report.model_card import card_entries
 from harness.report.summary import BEYOND, sentences
@@ -87,7 +88,7 @@ def render_page(
     environment = Environment(
         loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"number": _number, "apart": _apart}
+    environment.filters |= {"number": _number, "apart": _apart, "readable": readable}
     scores = [score for result in results for score in result.scores]
     cards = [load_card(name) for name in model_names()]
     parts = _parts(results, cards)

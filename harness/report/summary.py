@@ -87,9 +87,8 @@ def _missed(results: Sequence[Scored], ledger: Mapping[str, Discrepancy], verdic
     causes = [f"{ledger[row].topic} ({count}, {row})" for row, count in rows]
     others = len(missed) - sum(count for _, count in rows)
     causes += [f"others ({others})"] if others else []
-    targets = (
-        f"1 target {said}" if len(missed) == 1 else f"{len(missed)} targets {said.replace('is ', 'are ', 1)}"
-    )
+    several = f"are {said.removeprefix('is ')}" if said.startswith("is ") else said
+    targets = f"1 target {said}" if len(missed) == 1 else f"{len(missed)} targets {several}"
     return f"{targets}: {_listed(causes)}; in {_listed(_with_counts(results, verdict))}."
 
 

@@ -65,7 +65,12 @@ def test_what_is_missed_has_its_causes_the_most_frequent_first(results):
     named = [f"{ledger[row].topic} ({counts[row]}, {row})" for row in rows[:CAUSES]]
     assert f": {', '.join(named)} and others ({counts[rows[4]] + counts[rows[5]]}); in Figure 2a (9)." in said
     (_, one) = sentences([replace(results[0], scores=missed[:1])], ledger)
-    assert one.startswith("1 target cannot be had")
+    assert one.startswith("1 target cannot be had from the specification as it is published")
+    assert said.startswith("9 targets cannot be had from the specification as it is published")
+    by_reading = [replace(s, verdict=Verdict.NOT_MET_BY_READING) for s in missed]
+    (_, several), (_, one) = (sentences([replace(results[0], scores=by_reading[:n])], ledger) for n in (2, 1))
+    assert several.startswith("2 targets are missed by a reading")
+    assert one.startswith("1 target is missed by a reading")
     assert one.endswith(f": {ledger['D17'].topic} (1, D17); in Figure 2a (1).")
 
 
