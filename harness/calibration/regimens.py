@@ -141,8 +141,8 @@ class Regimens(OfPosterior):
         symbols = load_card(declared.candidate(name).model).symbols
         calls = {"Cmax": "cmax"}
         for month in self.months:
-            day = convert(month, "month", symbols.time_unit, "month")
-            calls[f"response_at({CHANGE}, day={day:g})"] = f"response_{month:g}"
+            day = convert(month, "month", "day", "month")  # what the endpoint asks for
+            calls[f"response_at({CHANGE}, day={day!r})"] = f"response_{month:g}"
         seen = simulate_arms(
             declared,
             name,

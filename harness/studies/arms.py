@@ -126,6 +126,8 @@ class Arms(VirtualPatients):
         fixed = symbols.parse_all(self._selection().changes, self.changes)
         if self.read_month * self.month() > parse_until(self.until, symbols.time_unit):
             raise InputError(f"read_month: month {self.read_month:g} lies after the end, {self.until}")
+        first = self.in_time(self.first_visit, "first_visit")
+        day = convert(self.read_month, "month", "day", "read_month")  # what the endpoint asks for
         changed = self.changed()
         refuse_set_twice(self.changes, self.set_in_all())
         table, parts = symbols.at(fixed), []
@@ -143,10 +145,10 @@ class Arms(VirtualPatients):
             replace(patients, table=pd.concat(parts, ignore_index=True)),
             endpoints=[
                 "Cmax",
-                f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",
-                f"response_at({CHANGE}, day={self.read_month * self.month()!r})",
+                f"best_response({CHANGE}, first_visit={first!r}, rule={self.rule})",
+                f"response_at({CHANGE}, day={day!r})",
                 f"progression_time({CHANGE}, rule={self.rule})",
-                f"lowest({CHANGE}, start={self._first_visit()!r})",
+                f"lowest({CHANGE}, start={first!r})",
                 f"progression_after_last_dose({CHANGE}, rule={self.rule})",
                 f"last_dose({CHANGE})",
                 *more,
@@ -231,10 +233,6 @@ class Arms(VirtualPatients):
     def redrawn(self, count: int, times: int, stream: int) -> np.ndarray:
         """Places of `count` patients that are drawn anew, shape (times, count)."""
         return np.random.default_rng([self.seed, stream]).integers(count, size=(times, count))
-
-    def _first_visit(self) -> float:
-        """In the model's time unit."""
-        return convert(self.first_visit, "day", self.symbols().time_unit, "first_visit")
 
 
 def _amounts(regimen: Regimen, dose: float, redose_days: str, held_days: str) -> list[float]:

@@ -20,6 +20,7 @@ from harness.analysis.response import is_responder
 from harness.analysis.shares import wilson
 from harness.declarations import Declaration
 from harness.errors import RunFailed
+from harness.models.units import convert
 from harness.simulation.made_designs import grid
 from harness.simulation.plan import Plan, plan
 from harness.simulation.study import is_ok
@@ -308,7 +309,7 @@ class Escalation(VirtualPatients):
                     "toxic": 100 * g.toxic.sum() / treated,
                     "responders": g.responders.mean(),
                     "patients": g.patients.mean(),
-                    "months": g.days.mean() / self.month(),
+                    "months": convert(g.days.mean(), "day", "month", "duration"),
                 }
             )
         return pd.DataFrame(rows)

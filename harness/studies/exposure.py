@@ -154,6 +154,7 @@ class ExposureResponse(VirtualPatients):
 
     def plan(self) -> Plan:
         """The simulations: dose by dose, each with patients of its own."""
+        first = self.in_time(self.first_visit, "first_visit")
         patients = self.patients_design(self.size(), given=("dose",))
         table = patients.table.assign(dose=np.repeat(self.doses, self.patients))
         return plan(
@@ -161,7 +162,7 @@ class ExposureResponse(VirtualPatients):
             replace(patients, table=table),
             endpoints=[
                 *self.exposures.values(),
-                f"best_response({CHANGE}, first_visit={self.first_visit!r}, rule={self.rule})",
+                f"best_response({CHANGE}, first_visit={first!r}, rule={self.rule})",
                 f"progression_time({CHANGE}, rule={self.rule})",
             ],
             until=self.until,
@@ -204,7 +205,7 @@ class ExposureResponse(VirtualPatients):
                 used = np.log(known[[exposure, *columns]].to_numpy(float))
                 still = [
                     name
-                    for name, spread in zip(columns, np.ptp(used, axis=0)[1:], strict=True)
+                    for name, spread in zip((exposure, *columns), np.ptp(used, axis=0), strict=True)
                     if not spread > 0
                 ]
                 for outcome in ("response", "complete", "progression"):

@@ -18,7 +18,6 @@ from harness.analysis.response import FIRST_VISIT
 from harness.errors import InputError, RunFailed
 from harness.identity import key_of
 from harness.models.card import repository
-from harness.models.units import convert
 from harness.simulation.declared_regimens import DeclaredRegimen, declared_regimen
 from harness.simulation.made_designs import grid
 from harness.simulation.plan import NOT_SHOWN, Plan, plan
@@ -186,7 +185,8 @@ class Population(VirtualPatients):
     def _own_times(self) -> np.ndarray:
         """Times at which everything is read off."""
         days, end = np.append(np.array(self.months) * self.month(), self._first_visit()), self._end()
-        steps = [np.arange(start, min(stop, end), step) for start, stop, step in STEPS]
+        day = self.in_time(1.0, "day")
+        steps = [np.arange(start, min(stop, end / day), step) * day for start, stop, step in STEPS]
         return np.unique(np.concatenate([*steps, days, [end]]))
 
     def _shown_times(self) -> np.ndarray:
@@ -257,7 +257,7 @@ class Population(VirtualPatients):
 
     def _first_visit(self) -> float:
         """In the model's time unit."""
-        return convert(self.first_visit, "day", self.symbols().time_unit, "first_visit")
+        return self.in_time(self.first_visit, "first_visit")
 
     def _end(self) -> float:
         end = parse_until(self.until, self.symbols().time_unit)

@@ -77,6 +77,10 @@ class VirtualPatients(PlannedStudy):
         """A month, a twelfth of 365.25 days, in the model's time unit."""
         return convert(1.0, "month", self.symbols().time_unit, "month")
 
+    def in_time(self, days: float, what: str) -> float:
+        """So many days in the model's time unit; `what` says what they are."""
+        return convert(days, "day", self.symbols().time_unit, what)
+
     def patients_design(self, count: int, together: int = 1, given: tuple[str, ...] = ()) -> Design:
         """Parameters of the first `count` patients, one row each; `together` of them share a draw.
 

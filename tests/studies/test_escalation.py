@@ -101,10 +101,6 @@ def test_an_exposure_without_a_logarithm_is_none_and_is_told():
         ({"designs": []}, "one or more, each once"),
         ({"cohort": 40}, "40 patients are more than the 30"),
         ({"exposure": "Cmxa"}, "Cmxa"),
-        (
-            {"exposure": "M_nadir", "patients": 10},
-            "exposure: M_nadir reaches -.*; toxicity follows the logarithm",
-        ),
         ({"trials": 0}, "trials"),
     ],
 )
