@@ -164,7 +164,9 @@ def _parsed(path: Path, text: str, schema: type[T]) -> T:
     except RecursionError:
         raise InputError(f"{path}:1: is nested too deeply") from None
     except ValidationError as error:
-        raise InputError(f"{path}:{_line_of(node, place_of(error))}: {describe(error, schema)}") from None
+        raise InputError(
+            f"{path}:{_line_of(node, place_of(error, schema))}: {describe(error, schema)}"
+        ) from None
 
 
 _kept = lru_cache(maxsize=128)(_parsed)

@@ -63,7 +63,7 @@ SAID = {
 
 def describe(told: ValidationError, schema: type[BaseModel]) -> str:
     """The likeliest fault that pydantic found in what should follow `schema`, as 'field: what is wrong'."""
-    error, place = _likeliest(told), place_of(told)
+    error, place = _likeliest(told), place_of(told, schema)
     field = ".".join(str(part) for part in _without_kinds(schema, place))
     given = error.get("input")
     shown = f"'{given[:40]}'" if isinstance(given, str) else str(given)[:40]
@@ -72,7 +72,7 @@ def describe(told: ValidationError, schema: type[BaseModel]) -> str:
     elif error["type"] in SAID:
         message = SAID[error["type"]].format(**error.get("ctx", {}), given=shown)
     else:
-        message = error["msg"].removeprefix("Value error, ")
+        message = error["msg"].removeprefix("Value error, ").removeprefix(f"{next(reversed(place), '')}: ")
     return f"{field}: {message}" if field else message
 
 
@@ -100,10 +100,17 @@ def _without_kinds(schema: type[BaseModel], place: tuple) -> Iterator[str | int]
         kinds = [inner for kind in kinds for inner in _inside(kind, part)]
 
 
-def place_of(told: ValidationError) -> tuple:
-    """Where that fault is, in the file: a validator of a whole declaration names the field itself."""
+def place_of(told: ValidationError, schema: type[BaseModel]) -> tuple:
+    """Where that fault is, in the file: a validator of a whole declaration names the field itself.
+
+    It does so by :class:`harness.declarations.FieldError`, or in the first word that it says, ``doses: ...``.
+    """
     error = _likeliest(told)
-    return *error["loc"], *getattr(error.get("ctx", {}).get("error"), "location", ())
+    within = getattr(error.get("ctx", {}).get("error"), "location", ())
+    name, colon, _ = error["msg"].removeprefix("Value error, ").partition(":")
+    if colon and not within and name in _fields(schema, error["loc"]):
+        within = (name,)
+    return *error["loc"], *within
 
 
 def _no_field(name: str, allowed: list[str]) -> str:

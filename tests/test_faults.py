@@ -7,12 +7,13 @@ import pytest
 from pydantic import Field, ValidationError, model_validator
 
 from harness.cli.main import run
-from harness.declarations import Declaration, declare
+from harness.declarations import Declaration, declare, read_declaration
 from harness.errors import InputError
 from harness.exchange.agreement import Agreement
 from harness.faults import SAID
 from harness.fitting.problem import FitProblem
 from harness.models.card import ModelCard
+from harness.studies.escalation import Escalation
 from harness.studies.map import Map
 from harness.studies.published import Published
 from harness.studies.trial import Trial
@@ -43,6 +44,8 @@ class Ends(Declaration):
     def _ascend(self):
         if self.low > self.high:
             raise ValueError("ends are the wrong way round")
+        if self.low == self.high:
+            raise ValueError("high: is that of low")
         return self
 
 
@@ -69,6 +72,7 @@ PEAK, AREA = {"kind": "peak", "after": 1}, {"kind": "area", "stop": 2}
     ("given", "said"),
     [
         ({"between": {"low": 2, "high": 1}}, "between: ends are the wrong way round"),
+        ({"between": {"low": 2, "high": 2}}, "between.high: is that of low"),
         ({"between": "wide"}, "between: 'wide' is not a number"),
         ({"between": {"low": 2}}, "between.high: is missing"),
         (
@@ -114,6 +118,16 @@ def test_a_fault_is_told_with_its_field_and_what_would_be_right(given, said):
         declare(Whole, **given)
     assert str(told.value).startswith(said)
     assert "Input should" not in str(told.value)
+
+
+def test_what_a_whole_declaration_says_of_a_field_is_told_with_the_line_of_that_field(tmp_path):
+    file = tmp_path / "escalation.yaml"
+    file.write_text(
+        "model: clinical\ntoxicity: {at: 1, probability: 0.2, slopes: [1]}\ndoses: [2e8, 1e8]\n", "utf-8"
+    )
+    with pytest.raises(InputError) as told:
+        read_declaration(file, Escalation)
+    assert str(told.value) == f"{file}:3: doses: each is to be above the one before"
 
 
 STRANGE = [
