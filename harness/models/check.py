@@ -1,7 +1,8 @@
 """Checks of the built SBML: small classes, each of which collects issues and raises nothing.
 
-Promise: :func:`check_model` runs every check of :data:`DEFAULT_CHECKS` (a list that a user can extend) and
-returns all issues found; an empty list means that nothing was found at any severity.
+Promise: :func:`check_model` runs every check of :data:`DEFAULT_CHECKS` (a list that a user can extend), of a
+model of another article or of one's own those that can be asked of it, and returns all issues found; an empty
+list means that nothing was found at any severity.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.models.provenance import parameters_of, read_terms
 from harness.models.solver_form import ADDED
 from harness.models.symbols import description, read_symbols
 from harness.models.units import registry
+from harness.reading import parse_number, read_texts
 
 __all__ = [
     "DEFAULT_CHECKS",
@@ -36,9 +38,15 @@ __all__ = [
     "Portability",
     "Provenance",
     "Severity",
+    "Sources",
     "Subject",
     "check_model",
+    "checks_of",
 ]
+
+
+GRADES = ("A", "B", "C", "D")
+"""Grades of a source, from what is printed in the article itself to what was read second-hand."""
 
 
 class Severity(StrEnum):
@@ -231,6 +239,28 @@ class Provenance(Check):
                 yield Severity.ERROR, f"{name}: {symbol.value:g} {symbol.unit} does not equal 1"
 
 
+class Sources(Check):
+    """Every parameter of a model of another article has its row, with this value and its source."""
+
+    def findings(self, subject: Subject) -> Iterator[tuple[Severity, str]]:
+        name, symbols = subject.card.id, subject.card.symbols
+        path = subject.card.antimony_path.parent / "parameters.csv"
+        table = read_texts(path, ("model", "id", "value", "unit", "grade", "source"))
+        rows = {row.id: row for row in table[table["model"] == name].itertuples()}
+        given = {symbol for symbol in symbols.offered() if symbols[symbol].kind == "parameter"}
+        for symbol in sorted(given - rows.keys()):
+            yield Severity.ERROR, f"{symbol} is not in library/parameters.csv"
+        for symbol in sorted(rows.keys() - given):
+            yield Severity.ERROR, f"library/parameters.csv lists {symbol}, which is no parameter of the model"
+        for symbol in sorted(rows.keys() & given):
+            row = rows[symbol]
+            if parse_number(row.value) != symbols[symbol].value:
+                said = f"{row.value} in library/parameters.csv, {symbols[symbol].value:g} in the model"
+                yield Severity.ERROR, f"{symbol}: {said}"
+            if row.grade not in GRADES or not row.source:
+                yield Severity.ERROR, f"{symbol}: has no source, or no grade of it ({', '.join(GRADES)})"
+
+
 def _is_one(value: float, unit: str) -> bool:
     """Whether a conversion factor is right: with its unit it is the number 1 (86400 s/day)."""
     quantity = registry().Quantity(value, unit)
@@ -285,8 +315,21 @@ DEFAULT_CHECKS: tuple[Check, ...] = (
 )
 
 
-def check_model(card: ModelCard, checks: Sequence[Check] = DEFAULT_CHECKS) -> list[Issue]:
-    """Check all SBML files of a model, and return all issues found."""
+LIBRARY_CHECKS: tuple[Check, ...] = (Card(), Naming(), Sources())
+
+OWN_CHECKS: tuple[Check, ...] = (Card(), Consistency())
+
+
+def checks_of(card: ModelCard) -> tuple[Check, ...]:
+    """What is asked of a model: all of one of the article, less of one of another, or of one's own."""
+    folder = repository() / "models_antimony"
+    of = {folder: DEFAULT_CHECKS, folder / "library": LIBRARY_CHECKS}
+    return of.get(card.antimony_path.parent, OWN_CHECKS)
+
+
+def check_model(card: ModelCard, checks: Sequence[Check] | None = None) -> list[Issue]:
+    """Check all SBML files of a model, by :func:`checks_of` unless others are given; all issues found."""
+    checks = checks_of(card) if checks is None else checks
     issues = []
     for path in card.sbml_paths().values():
         if not path.is_file():

@@ -3,12 +3,15 @@
 import csv
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.cli.main import run as cart
 from harness.errors import InputError
+from harness.models import check
 from harness.models.card import repository
 from harness.models.catalog import library_names, load_card, model_files, model_names
+from harness.models.check import check_model
 from harness.simulation.made_designs import single
 from harness.simulation.plan import plan
 from harness.simulation.run import run
@@ -33,6 +36,36 @@ def test_every_value_of_every_model_has_its_source():
             assert row["grade"] in {"A", "B", "C", "D"}
             assert row["source"]
     assert {row["model"] for row in sources()} == set(library_names())
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_the_command_that_checks_finds_nothing_in_it(name):
+    assert check_model(load_card(name)) == []
+
+
+def test_a_model_of_ones_own_is_asked_what_can_be_asked_of_it(tmp_path, capsys):
+    (tmp_path / "own.ant").write_text("model own()\n  k = 1; S = 1; r: S -> ; k*S;\nend\n")
+    cart(["check", str(tmp_path / "own.ant")])
+    said = capsys.readouterr().out
+    assert "parameters.csv" not in said
+    assert "no SBO term" not in said
+    assert "1 files checked (Card, Consistency)" in said
+
+
+def test_a_source_that_is_missing_or_of_another_value_is_told(monkeypatch):
+    card = load_card("stein2019")
+    table = pd.DataFrame(sources())
+    wrong = table[table["id"] != "FB"].replace(
+        {"value": {"0.16": "0.17"}, "source": {table["source"][0]: ""}}
+    )
+    monkeypatch.setattr(check, "read_texts", lambda *_: wrong)
+    said = "\n".join(str(issue) for issue in check_model(card, [check.Sources()]))
+    for each in (
+        "FB is not in library/",
+        "alpha: 0.17 in library/parameters.csv, 0.16 in the model",
+        "foldx: has no s",
+    ):
+        assert each in said
 
 
 def test_a_model_of_another_article_or_of_a_user_is_not_said_to_be_of_this_one(tmp_path):
