@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["grid", "latin_hypercube", "parse_axis", "random_effects", "single", "sobol"]
 
-WIDEST = 10.0
-"""The largest omega: patients one standard deviation apart are 22 000-fold apart; a percentage is above."""
-
 FEW = 10_000
 """Rows of random effects whose deviates are kept: less than a megabyte."""
 
@@ -133,8 +130,7 @@ def random_effects(
     Raises
     ------
     InputError
-        When an omega has no typical value, is negative or not finite, is as large as a percentage, or no row
-        is asked for.
+        When an omega has no typical value, is negative or not finite, or no row is asked for.
     """
     missing = sorted(set(omega) - set(typical))
     if missing:
@@ -143,10 +139,6 @@ def random_effects(
         raise InputError(f"design: {count} rows asked for; at least one is needed")
     if any(not (np.isfinite(w) & (np.asarray(w) >= 0)).all() for w in omega.values()):
         raise InputError("random effects: omega must be finite and not negative")
-    for name, given in omega.items():
-        if np.max(given) > WIDEST:
-            said = f"omega {name}: {np.max(given):g} is more than {WIDEST:g}"
-            raise InputError(f"{said}; it is a standard deviation of the logarithm, 0.3 for about 30 %")
     z = (_drawn_once if count <= FEW else _standard_normal)(seed, count, len(omega))
     with np.errstate(over="ignore"):  # what is beyond all numbers is told with its row
         columns = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from pydantic import field_validator
 
 from harness.analysis.response import RULE
 from harness.declarations import Seed
@@ -31,6 +32,11 @@ CHANGE = "M_protein_change"
 
 MOST = 1_000_000
 """Virtual patients of a study: their trajectories are held in memory."""
+
+
+WIDEST = 10.0
+"""The largest omega that is declared: patients one standard deviation apart are 22 000-fold apart, and a
+percentage is above. What is drawn of an omega that an estimate left open may be larger."""
 
 
 class VirtualPatients(PlannedStudy):
@@ -65,6 +71,15 @@ class VirtualPatients(PlannedStudy):
     seed: Seed = 1
     rule: ProgressionRule = RULE
     engine: EngineName = AUTO
+
+    @field_validator("omegas")
+    @classmethod
+    def _omegas_are_of_logarithms(cls, omegas: dict[str, float]) -> dict[str, float]:
+        for name, given in omegas.items():
+            if given > WIDEST:
+                said = "it is a standard deviation of the logarithm, 0.3 for about 30 %"
+                raise ValueError(f"{name}: {given:g} is more than {WIDEST:g}; {said}")
+        return omegas
 
     def symbols(self) -> SymbolTable:
         """Symbols of the model, which must have a change of M-protein."""

@@ -173,7 +173,7 @@ def test_the_example_is_a_trial():
             {"in_a_row": 3, "visits": "28:56:28"},
             "in_a_row: nothing holds at 3 visits one after the other: .* 2",
         ),
-        ({"omegas": {"Tumor_0": 80}}, "omega Tumor_0: 80 is more than 10"),
+        ({"omegas": {"Tumor_0": 80}}, "omegas: Tumor_0: 80 is more than 10"),
         ({"replicates": 10**9}, "at most 1000000 are allowed"),
         ({"rule": "x"}, "no rule of progression"),
     ],
