@@ -44,6 +44,7 @@ def test_a_factor_of_a_read_out_moves_it_as_much_and_drives_all_of_it(found):
     assert tornado.high["TransC"] == pytest.approx(2 * base, rel=1e-3)
     assert tornado.swing["K_m"] == pytest.approx(0, abs=1e-3 * base)
     assert tornado.index[0] == "TransC"
+    assert (tornado.unit["TransC"], tornado.unit["K_m"]) == ("L/ug", "1/day")
     indices = found.tables["indices"].set_index("parameter")
     assert indices.total["TransC"] == pytest.approx(1, abs=indices.total_half["TransC"] + 0.02)
     assert indices.total["K_m"] == pytest.approx(0, abs=0.01)
