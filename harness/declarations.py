@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from functools import cache, lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
@@ -80,6 +80,14 @@ class Declaration(BaseModel, metaclass=_InOurWords):
             return given
         now = {current("field", name) if isinstance(name, str) else name: v for name, v in given.items()}
         return given if len(now) < len(given) else now
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_path_is_a_text(cls, given: object) -> object:
+        """A script may name a file as a path: of a model, a problem, a table."""
+        if not isinstance(given, dict):
+            return given
+        return {name: str(value) if isinstance(value, PurePath) else value for name, value in given.items()}
 
     def __copy__(self) -> Declaration:
         """The fields alone, for :meth:`model_copy` to change: what was derived from them is left behind."""

@@ -259,6 +259,9 @@ def test_what_scripts_have_at_hand_goes_through(tmp_path):
     own = tmp_path / "own.ant"
     own.write_text("model own\n  species A = 10; k = 1; J: A -> ; k*A\nend\n", "utf-8")
     assert harness.simulate(own, until=1).attrs["status"] == "ok"
+    scan = harness.Scan(model=own, grid={"k": "1,2"}, endpoints=("highest(A)",), until="1")
+    assert scan == harness.Scan(model=str(own), grid={"k": "1,2"}, endpoints=("highest(A)",), until="1")
+    assert scan.run(harness.Serial()).failed == 0
 
 
 @pytest.mark.parametrize("name", sorted(set(harness.__all__) - {"__version__"}))
