@@ -16,6 +16,8 @@ from harness.offered import LATE
 from harness.validation.studies import AnyStudy
 from tests.fitting.conftest import VITRO
 
+NAMES = sorted(set(harness.__all__) - {"__version__"})
+
 WRONG = {
     "None": None,
     "a text": "nope",
@@ -127,7 +129,7 @@ def refused(call):
 
 def function_doors():
     """Names of all functions that scripts are offered."""
-    return {name for name in harness.__all__ if inspect.isfunction(getattr(harness, name))}
+    return {name for name in NAMES if inspect.isfunction(getattr(harness, name))}
 
 
 def test_every_function_is_tried():
@@ -264,7 +266,7 @@ def test_what_scripts_have_at_hand_goes_through(tmp_path):
     assert scan.run(harness.Serial()).failed == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(harness.__all__) - {"__version__"}))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_type_of_a_door_is_known_where_it_is_held_against_it(name):
     late = {short: import_module(package) for short, package in LATE.items()}
     door = getattr(harness, name)
