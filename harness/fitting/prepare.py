@@ -113,11 +113,18 @@ def _carried(problem: FitProblem, folder: Path) -> dict[str, str]:
     selection = select(problem.model, problem.readings, problem.condition)
     found: dict[str, str] = {}
     for path, names in problem.fixed_from.items():
-        found |= read_estimates(folder / path, selection, names).changes()
+        carried = read_estimates(folder / path, selection, names).changes()
         for name in names:
             selection.card.symbols.require_settable(name)
-            if name in problem.parameters:
-                raise InputError(f"{name}: is free and fixed from {path}; one of them")
+            others = (
+                ("free", problem.parameters),
+                ("set", problem.changes),
+                ("fixed from another result", found),
+            )
+            for said, given in others:
+                if name in set(given):
+                    raise InputError(f"{name}: is {said} and fixed from {path}; one of them")
+        found |= carried
     return found
 
 

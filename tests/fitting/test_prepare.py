@@ -175,6 +175,20 @@ def test_a_broken_result_to_carry_values_from_is_refused_in_one_line(prepared, t
     assert said in str(refused.value)
 
 
+def test_a_value_that_is_carried_is_not_given_otherwise(prepared, tmp_path):
+    estimates = {"parameter": ["KC50"], "estimate": [2.0], "unit": ["dimensionless"]}
+    for name in ("result.json", "other.json"):
+        (tmp_path / name).write_text(json.dumps({**RESULT, "tables": {"estimates": estimates}}), "utf-8")
+    free = {"K_kill_max": {"low": "0.1", "high": "5"}}
+    one, two = {"result.json": ["KC50"]}, {"result.json": ["KC50"], "other.json": ["KC50"]}
+    for given, said in (
+        ({"fixed_from": one, "changes": {"KC50": "2x"}}, "KC50: is set and fixed from result.json"),
+        ({"fixed_from": two}, "KC50: is fixed from another result and fixed from"),
+    ):
+        with pytest.raises(InputError, match=said):
+            prepared(parameters=free, **given)
+
+
 def test_problems_like_one_another_and_files_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "a.yaml").write_text("like: b.yaml\ntitle: x\n", encoding="utf-8")
     (tmp_path / "b.yaml").write_text("like: a.yaml\ntitle: x\n", encoding="utf-8")
