@@ -34,6 +34,7 @@ from harness.simulation.planned_doses import (
     default_dose,
     notes_on_doses,
     notes_on_ends,
+    notes_on_infusions,
     notes_on_own_amounts,
     planned_regimen,
     require_course,
@@ -288,6 +289,7 @@ def plan(
         *study.program.doubts,
         *notes_on_doses(card, study, checked),
         *notes_on_ends(study, checked, symbols.time_unit),
+        *notes_on_infusions(study, checked, symbols.time_unit),
         *notes_on_own_amounts(card, checked, fixed, regimens or {}),
         *notes_beyond_the_end([call for call in calls if call.name in study.moving], end, symbols.time_unit),
     )

@@ -25,6 +25,7 @@ __all__ = [
     "far_from",
     "notes_on_doses",
     "notes_on_ends",
+    "notes_on_infusions",
     "notes_on_own_amounts",
     "planned_regimen",
     "require_course",
@@ -170,6 +171,23 @@ def notes_on_ends(study: Study, design: Design, unit: str) -> tuple[str, ...]:
     count = "1 row ends" if missed.size == 1 else f"{missed.size} rows end"
     said = f"row {first} at {ends[first]:g} of {latest[first]:g} {unit}"
     return (f"{count} before what the regimen gives last, which is not given there: {said}",)
+
+
+def notes_on_infusions(study: Study, design: Design, unit: str) -> tuple[str, ...]:
+    """A note on the rows that end while an infusion runs, and so get a part of it; `unit` of time."""
+    ends = design.values(["days"])[:, 0] if "days" in design.names else np.full(len(design), study.end)
+    chosen = design.table["regimen"].to_numpy() if "regimen" in design.names else np.full(len(design), "")
+    cut, latest = np.zeros(len(design), bool), 0.0
+    for name, given in {"": study.regimen, **study.regimens}.items():
+        for dose in given.doses if given else ():
+            stop = dose.time + dose.duration
+            part = (chosen == name) & (dose.time < ends) & (stop > ends * (1 + SAME)) & (dose.duration > 0)
+            cut |= part
+            latest = max(latest, stop) if part.any() else latest
+    if not cut.any():
+        return ()
+    count = "1 row ends" if cut.sum() == 1 else f"{cut.sum()} rows end"
+    return (f"{count} while an infusion runs, to {latest:g} {unit}: what is left of it is not given",)
 
 
 def _last_moment(given: Regimen | None) -> float:

@@ -203,12 +203,12 @@ class Arms(VirtualPatients):
         patients = len(planned) // len(self.arms)
         said = {name: found[name].to_numpy() for name in (*REDOSES, *HELD) if name in found}
         days = {name: said.get(name, np.full(len(planned), "", object)) for name in (REDOSES[1], HELD[1])}
-        dose = self._dose(planned)
+        dose, end = self._dose(planned), planned.study.end
         got = list(zip(dose.tolist(), *days.values(), strict=True))
         cells, doses = np.zeros(len(planned)), np.zeros(len(planned))
         for place, each in enumerate(self.regimens().values()):
             rows = range(place * patients, (place + 1) * patients)
-            given = {key: _amounts(each, *key) for key in {got[row] for row in rows}}
+            given = {key: _amounts(each, end, *key) for key in {got[row] for row in rows}}
             for row in rows:
                 cells[row], doses[row] = sum(given[got[row]]), len(given[got[row]])
         return {"cells": cells, "doses": doses, **days}
@@ -235,10 +235,13 @@ class Arms(VirtualPatients):
         return np.random.default_rng([self.seed, stream]).integers(count, size=(times, count))
 
 
-def _amounts(regimen: Regimen, dose: float, redose_days: str, held_days: str) -> list[float]:
-    """Cells of each dose that a run of such a dose got, of one that a rule gave or held on such days."""
+def _amounts(regimen: Regimen, end: float, dose: float, redose_days: str, held_days: str) -> list[float]:
+    """Cells by `end` of each dose that a run of such a dose got, with days of what a rule gave or held."""
     redosed, held = ([float(day) for day in text.split()] for text in (redose_days, held_days))
-    return [each.amount for each in regimen.absolute(dose).given(redosed, held)]
+    return [
+        each.amount * (min(1.0, (end - each.time) / each.duration) if each.duration else 1.0)
+        for each in regimen.absolute(dose).given(redosed, held)
+    ]
 
 
 def unit_of(outcome: str, planned: Plan) -> str:

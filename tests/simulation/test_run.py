@@ -358,6 +358,23 @@ def test_a_dose_that_the_regimen_of_a_row_takes_nothing_of_is_told():
     assert plan("clinical", grid(dose=[1e8]), doses=again["again"]).notes == ()
 
 
+def test_an_infusion_that_the_end_of_a_run_cuts_short_is_told():
+    design = Design(pd.DataFrame({"days": [10.0, 20.0, 30.0]}))
+    said = plan("clinical", design, doses="1e8@5 for 15 days").notes
+    assert said == ("1 row ends while an infusion runs, to 20 day: what is left of it is not given",)
+    table = Design(pd.DataFrame({"regimen": ["a", "b", "a"]}))
+    regimens = {"a": regimen("1e8 for 2"), "b": regimen("1e8@8 for 3")}
+    assert plan("clinical", table, regimens=regimens, until=11).notes == ()
+    assert (
+        "1 row ends while an infusion runs, to 11"
+        in plan("clinical", table, regimens=regimens, until=9).notes[0]
+    )
+    assert (
+        "3 rows end"
+        in plan("clinical", Design(pd.DataFrame({"K_12": [1.0] * 3})), doses="1e8 for 400").notes[0]
+    )
+
+
 def test_dose_and_end_are_given_once():
     design = Design(pd.DataFrame({"K_12": [1.0], "days": [10.0]}))
     with pytest.raises(InputError, match="give the end once"):

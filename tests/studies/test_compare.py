@@ -110,6 +110,7 @@ def test_cells_that_are_given_again_are_counted(small):
         ({"doses": ["1e8", "1e8@100.0001", "1e8@100.0002", "1e8@100.0002"]}, 4e8, 3),
         ({"doses": ["1e8", "2e8@2.1234567"], "hold": {"observable": "transgene", "above": "0"}}, 1e8, 1),
         ({"doses": ["0.5x", "1x@3"]}, 225e6, 2),
+        ({"doses": ["1e8", "1e8 @ 4 months for 8 months"]}, 150e6, 2),
         ({"doses": ["0.5x", "1x@3"], "changes": {"dose": "2x"}}, 450e6, 2),
     ],
 )
