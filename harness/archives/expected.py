@@ -53,8 +53,15 @@ def _compared(found: Unpacked, name: str, file: Path) -> list[dict[str, object]]
     if len(table.columns) < 2 or not np.isfinite(table.to_numpy()).all():
         raise InputError(f"{found.path}: {file.name} needs numbers in a column time and in others")
     times = table["time"].to_numpy(float)
+    if times[0] < 0 or (np.diff(times) < 0).any():
+        raise InputError(f"{found.path}: {file.name}: times ascend from 0 on")
+    card = load_card(run.model)
     observables = [column for column in table.columns if column != "time"]
-    engine = Engine(make_program(load_card(run.model)), relative_tolerance=1e-10)
+    for column in observables:
+        if column not in card.symbols:
+            unknown = card.symbols.unknown("observable", column, card.symbols)
+            raise InputError(f"{found.path}: {file.name}: {unknown}")
+    engine = Engine(make_program(card), relative_tolerance=1e-10)
     done = engine.run({}, None, times, observables)
     if done.status is not Status.OK:
         raise RunFailed(f"{found.path}: {name}: {done.status}: {done.reason}")

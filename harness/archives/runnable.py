@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.archives.omex import read_archive
 from harness.errors import InputError, unknown_name
 from harness.exchange.sedml_tasks import SedTask, changed_sbml, read_tasks
+from harness.models.card import ModelCard
 from harness.models.catalog import load_card
 from harness.models.mathml import tag
 from harness.reading import inside, read_text, require_file
@@ -69,7 +70,7 @@ class Unpacked:
             text, idle = changed_sbml(source, task.changes)
             notes = (*notes, *idle)
             model.write_text(text, encoding="utf-8")
-        symbols = load_card(str(model)).symbols
+        symbols = _card(self.path, model).symbols
         for each in task.observables:
             if each not in symbols:
                 said = f"reads out {each}, which {source.name} does not have"
@@ -94,8 +95,10 @@ def open_runnable(path: Path, task: str | None = None) -> Runnable:
     models = [location for location in found.listed if location.lower().endswith((".xml", ".sbml"))]
     models = [location for location in models if posixpath.normpath(location) != "manifest.xml"]
     if len(models) == 1:
-        _require_inside(path, found.folder / models[0])
-        return Runnable(str(found.folder / models[0]))
+        model = found.folder / models[0]
+        _require_inside(path, model)
+        _card(path, model)
+        return Runnable(str(model))
     if len(found.tasks) == 1:
         return found.run_of(*found.tasks)
     if not found.tasks:
@@ -125,6 +128,14 @@ def unpack(path: Path) -> Unpacked:
                 name = task.name if task.name not in tasks else f"{Path(location).name}:{task.name}"
                 tasks[name] = folder / location, task
     return Unpacked(path, folder, tuple(listed), tasks)
+
+
+def _card(path: Path, model: Path) -> ModelCard:
+    """The card of a model of an archive; what is wrong with it is told of the archive, by name."""
+    try:
+        return load_card(str(model))
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).replace(f'{model.parent}/', '')}") from None
 
 
 def _require_inside(path: Path, model: Path) -> None:

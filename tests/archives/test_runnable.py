@@ -213,6 +213,28 @@ def test_expected_numbers_are_compared_and_a_wrong_one_is_found(archive):
         compare_archive(archive(with_tasks(), **{"expected_two.csv": "time,total\n0,24\n"}))
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("time,totl\n0,24\n", "expected_one.csv: no observable in m 'totl'; nearest: total"),
+        ("time,total\n0,24\n9,1\n5,2\n", "expected_one.csv: times ascend from 0 on"),
+        ("time,total\n-1,24\n", "expected_one.csv: times ascend from 0 on"),
+    ],
+)
+def test_expected_numbers_of_what_there_is_not_are_told(archive, table, said):
+    with pytest.raises(InputError) as caught:
+        compare_archive(archive(with_tasks(), **{"expected_one.csv": table}))
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("task", [None, "task_one"])
+def test_a_broken_model_is_told_by_the_names_of_archive_and_model(archive, sbml, task):
+    path = archive(with_tasks(), **{"m.xml": sbml[: len(sbml) // 2]})
+    with pytest.raises(InputError) as caught:
+        open_runnable(path, task)
+    assert str(caught.value).startswith(f"{path}: m.xml:")
+
+
 PARTS = (
     '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" version="2" xmlns:comp='
     '"http://www.sbml.org/sbml/level3/version1/comp/version1" comp:required="true"><model id="whole">'
