@@ -151,11 +151,17 @@ def free_values(model: str) -> dict[str, float]:
 
 
 def wide_draws(model: str, factor: float, count: int, seed: int) -> list[dict[str, float]]:
-    """Every value of a model times or over up to `factor`, log-uniform."""
-    sizes = free_values(model)
+    """Every value of a model times or over up to `factor`, log-uniform; a share is at most 1."""
+    sizes, symbols = free_values(model), load_card(model).symbols
+    limits = [symbols[name].within if name in symbols else None for name in sizes]
+    most = [np.inf if limit is None or limit.most is None else limit.most for limit in limits]
     draws = np.random.default_rng(seed).uniform(-1, 1, (count, len(sizes)))
     return [
-        {name: size * factor**u for (name, size), u in zip(sizes.items(), row, strict=True)} for row in draws
+        {
+            name: min(size * factor**u, end)
+            for (name, size), end, u in zip(sizes.items(), most, row, strict=True)
+        }
+        for row in draws
     ]
 
 

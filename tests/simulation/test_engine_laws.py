@@ -166,3 +166,11 @@ def test_nothing_is_below_its_bound_by_more_than_rounding_by_either_engine(model
                     ok += 1
                     assert max(beyond_bounds(card, run).values()) < ROUNDING, (factor, place, by)
     assert ok > 100
+
+
+@pytest.mark.parametrize("model", model_names())
+def test_a_wide_draw_has_values_that_its_model_can_have(model):
+    symbols = load_card(model).symbols
+    for draw in accuracy.wide_draws(model, 100.0, 20, 1):
+        limits = {name: symbols[name].within for name in draw if name in symbols}
+        assert not [name for name, limit in limits.items() if limit and limit.excludes(draw[name])]
