@@ -70,8 +70,8 @@ def draw_compare(outcome: Outcome, axes: SomeAxes | None = None) -> list[Axes]:
     drawn[0].set_xlabel(with_unit(f"difference from {first}", "points"))
     legend_outside(drawn[0], "above", ncols=2)
     drawn[1].set_xscale("log")
-    _plain_ticks(drawn[1])
     _finish(drawn[1], ["Cmax"], 1.0)
+    _plain_ticks(drawn[1])
     drawn[1].set_xlabel(f"ratio to {first}")
     if len(power):
         _power(drawn[2], power, arms)

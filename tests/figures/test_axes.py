@@ -323,6 +323,11 @@ def test_the_figure_of_axes_in_a_part_of_it_is_the_whole():
     assert figure_of(part.subplots()) is whole
 
 
+def test_a_ratio_says_where_it_is_1():
+    _, ratios = compare.draw_compare(compared())[:2]
+    assert "1" in [label.get_text() for label in ratios.get_xticklabels()]
+
+
 def test_a_forest_tells_what_is_no_ratio():
     """A coefficient that is negative, or may be, is left out of no picture."""
     result = fitted()
