@@ -316,7 +316,15 @@ def test_the_likelihood_of_the_files_is_that_of_the_fit(six, tool, tmp_path):
         assert found == pytest.approx(expected, rel=1e-5)
 
 
-def test_conditions_changes_with_time_and_given_sizes_are_written(tmp_path, prepared):
+@pytest.mark.parametrize(
+    ("sizes", "sd"),
+    [
+        ({"model": "combined", "additive": "2", "relative": "0.1"}, math.hypot(2, 10)),
+        ({"model": "additive", "additive": "2"}, 2),
+        ({"model": "proportional", "relative": "0.1"}, 10),
+    ],
+)
+def test_conditions_changes_with_time_and_given_sizes_are_written(tmp_path, prepared, sizes, sd):
     """The clock of a rate: hoisted conditions, a record at the change, sizes that are fixed."""
     model = tmp_path / "decay.ant"
     model.write_text("model decay()\n  k = 0.1; A = 100; A' = -k*A; end\n")
@@ -325,7 +333,7 @@ def test_conditions_changes_with_time_and_given_sizes_are_written(tmp_path, prep
     made = prepared(
         model=str(model), condition=None, synthetic=None, observations="data.csv",
         arms={"one": {"over_time": {"k": {"0": "0.1", "2": "0.4"}}}},
-        observables={"A": {"model": "combined", "additive": "2", "relative": "0.1"}},
+        observables={"A": sizes},
         parameters={"init_A": {"low": "10", "high": "1000", "scale": "linear"}},
     )  # fmt: skip
     for tool in TOOLS:
@@ -337,11 +345,12 @@ def test_conditions_changes_with_time_and_given_sizes_are_written(tmp_path, prep
             found = reader.at(None, {}, t)[2]
             assert (found["A"] if tool == "nlmixr2" else found[0]) == pytest.approx(-100 * rate)
         values = list(reader.theta.values()) if tool == "nlmixr2" else reader.theta
-        assert values == [[10, 100, 1000], [2, 2, 2], [0.1, 0.1, 0.1]]
+        given = [3 * [float(sizes[name])] for name in ("additive", "relative") if name in sizes]
+        assert values == [[10, 100, 1000], *given]
         assert (reader.omega == {}) if tool == "nlmixr2" else (reader.omega == ["0 FIX"])
         seen = table[table["EVID"] == 0].iloc[0]
         names = reader.at(None, {}, 1.0)[0]
-        expected = -2 * stats.norm(100, math.hypot(2, 10)).logpdf(99)
+        expected = -2 * stats.norm(100, sd).logpdf(99)
         assert reader.deviance(seen, names) == pytest.approx(expected)
 
 
