@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harness.errors import InputError
 from harness.offered import offered
-from harness.simulation.workers import pool_of
+from harness.simulation.workers import pool_of, why_it_died
 
 __all__ = ["AllCores", "Dask", "Executor", "Processes", "Serial", "choose_executor"]
 
@@ -79,7 +79,7 @@ class Processes:
                     yield future.result()
         except concurrent.futures.process.BrokenProcessPool:
             pool.give_up()
-            raise InputError("a worker process died, perhaps for want of memory; try fewer workers") from None
+            raise InputError(why_it_died()) from None
         except BaseException:
             pool.give_up()  # the caller has stopped
             raise

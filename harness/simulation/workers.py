@@ -13,12 +13,14 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-__all__ = ["Pool", "pool_of"]
+__all__ = ["Pool", "pool_of", "why_it_died"]
 
 QUIET = "harness.simulation.interrupt"
 """Imported first by the fork server, for its effect."""
@@ -50,6 +52,15 @@ def pool_of(workers: int) -> Pool:
     if workers not in _POOLS:
         _POOLS[workers] = _start(workers)
     return _POOLS[workers]
+
+
+def why_it_died() -> str:
+    """What to say of a worker that died: each reads the script of the process that starts it first."""
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    with contextlib.suppress(OSError, ValueError):
+        if script.suffix == ".py" and "__main__" not in script.read_text(encoding="utf-8"):
+            return f"{script}: processes start by reading it; put what runs under if __name__ == '__main__':"
+    return "a worker process died, perhaps for want of memory; try fewer workers"
 
 
 def _start(workers: int) -> Pool:
