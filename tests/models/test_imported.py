@@ -534,7 +534,7 @@ DOSED = "model m()\n compartment C=1; species S in C; D=100; k=0.5; S=D; S->; k*
         ("dose: {parameter: D, species: k}", "own.yaml: dose: k is no species that doses can be added to"),
         ("dose: {parameter: y, species: S}", "own.yaml: dose: y is no parameter that can be set"),
         ("dose: {parameter: k, species: S}", "own.yaml: dose: k does not set the start of S; write S = k"),
-        ("solver: {logarithms: [S, S]}", "own.yaml:1: solver: logarithms: S is named twice"),
+        ("solver: {logarithms: [S, S]}", "own.yaml:1: solver.logarithms: S is named twice"),
         ("until: 0", "own.yaml:1: until: must be greater than 0"),
         ("extends: clinical", "own.yaml:1: extends"),
         ("id: another", "own.yaml: id is another, the file's name says own"),
