@@ -149,7 +149,7 @@ def main(arguments: Sequence[str]) -> int:
             path.write_text(whole_body(size), encoding="utf-8")
         for path in [*given.files, *map(str, made)]:
             species, *times, differs = measure(path, given.rounds)
-            shown = "".join(f"{spent:12.3f}" for spent in times)
+            shown = "".join(f"{spent:12.4f}" for spent in times)
             print(f"{Path(path).name:40}{species:12d}{shown}{differs:12.1e}", flush=True)
     return 0
 

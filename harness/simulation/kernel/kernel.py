@@ -40,6 +40,9 @@ SAID = {
 }
 
 
+TOGETHER = 256
+"""Runs at once: with many rows of output, those of more runs leave the caches before they are read."""
+
 NO_RECORD = np.zeros((1, 0))
 """Of no steps, for all runs."""
 
@@ -115,6 +118,16 @@ class Kernel:
         again: np.ndarray = NO_TIMES,
     ) -> list[Trajectory]:
         """Run the model for each of `runs` at its own `times`; otherwise as :meth:`Engine.run`."""
+        parts = [slice(start, start + TOGETHER) for start in range(0, len(runs), TOGETHER)]
+        return [run for part in parts for run in self._run_some(runs[part], times[part], observables, again)]
+
+    def _run_some(
+        self,
+        runs: Sequence[Run],
+        times: Sequence[np.ndarray],
+        observables: Sequence[str],
+        again: np.ndarray,
+    ) -> list[Trajectory]:
         batch = self._planned.batch(runs, times)
         found = self.integrate(batch, observables, again)
         grown = self._made_finer(batch, found, observables, again)

@@ -153,13 +153,14 @@ def test_random_patients_agree_with_the_reference(kernel):
         assert error.max() < 2e-4
 
 
-def test_a_run_has_the_same_bits_alone_and_among_others(kernel):
+def test_a_run_has_the_same_bits_alone_and_among_others(kernel, monkeypatch):
     rows = accuracy.patients(6, seed=2)
     runs = [
         (row, regimens(load_card("clinical"))["infused"] if i % 3 else None) for i, row in enumerate(rows)
     ]
     grids = [np.arange(0.0, 361.0, 5)] * len(runs)
     together = [run.values.tobytes() for run in kernel.run_many(runs, grids, accuracy.READ_OUT)]
+    monkeypatch.setattr(of_kernel, "TOGETHER", 2)
     back = [run.values.tobytes() for run in kernel.run_many(runs[::-1], grids, accuracy.READ_OUT)]
     alone = [kernel.run_many([run], grids[:1], accuracy.READ_OUT)[0].values.tobytes() for run in runs]
     assert together == back[::-1] == alone
