@@ -7,6 +7,7 @@ short as it can be said. No formula is computed, no macro run.
 from __future__ import annotations
 
 import datetime
+import io
 import warnings
 import zipfile
 from pathlib import Path
@@ -38,12 +39,15 @@ def read_workbook(path: Path) -> list[list[str]]:
             f"{path}: openpyxl is not installed; install cart-pkpd[tables], or save as csv"
         ) from None
     try:
-        with zipfile.ZipFile(path) as archive:
+        whole = path.read_bytes()  # openpyxl leaves a file open that it cannot read
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
             if sum(part.file_size for part in archive.infolist()) > MOST:
                 raise InputError(f"{path}: has more than {MOST // 1_000_000} MB unpacked")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and validations, which have no part in values
-            values, formulas = (openpyxl.load_workbook(path, data_only=only) for only in (True, False))
+            values, formulas = (
+                openpyxl.load_workbook(io.BytesIO(whole), data_only=only) for only in (True, False)
+            )
             return _texts(path, values, formulas)
     except InputError:
         raise

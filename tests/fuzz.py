@@ -47,7 +47,8 @@ def survive(
 ) -> Counter:
     """Read `count` mutants, each as the file `path`; how many were read, and how many refused in one line.
 
-    Any other error, and a reader that hangs, is a failure; the mutant is left at `path`.
+    Any other error, a reader that hangs, and one that holds a file open that it refuses, is a failure; the
+    mutant is left at `path`.
     """
     found: Counter = Counter()
     for content in (*seeds, *mutants(seeds, count, seed)):
@@ -61,8 +62,16 @@ def survive(
             assert said, path
             assert said.isprintable(), said
             assert len(said) < 20_000, said
+            assert not _is_open(path), said
             found["refused"] += 1
     return found
+
+
+def _is_open(path: Path) -> bool:
+    """Whether this process holds a file open; False where the system does not tell."""
+    held = Path("/proc/self/fd")
+    links = list(held.iterdir()) if held.is_dir() else []
+    return any(each.exists() and each.samefile(path) for each in links)
 
 
 @contextmanager

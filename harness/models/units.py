@@ -151,26 +151,14 @@ def _parsed(text: str) -> pint.Unit | None:
 
 
 def require_unit(text: str) -> str:
-    """Refuse a text that is no unit.
-
-    Raises
-    ------
-    InputError
-        When it is none.
-    """
+    """The same text, unless it is no unit, which is an InputError."""
     if _parsed(text) is None:
         raise InputError(f"'{text}' is not a unit")
     return text
 
 
 def require_time_unit(text: str) -> str:
-    """Refuse a text that is no unit of time.
-
-    Raises
-    ------
-    InputError
-        When it is none.
-    """
+    """As :func:`require_unit`, of time."""
     unit = _parsed(text)
     if unit is None or not unit.is_compatible_with("day"):
         raise InputError(f"'{text}' is not a unit of time")

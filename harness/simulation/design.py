@@ -248,10 +248,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        if file.metadata.num_rows > MOST:
-            raise InputError(f"{path}: {file.metadata.num_rows} rows; at most {MOST} are allowed")
-        rows = file.read()
+        with path.open("rb") as stream:  # pyarrow leaves a file open that it cannot read
+            file = pq.ParquetFile(stream)
+            if file.metadata.num_rows > MOST:
+                raise InputError(f"{path}: {file.metadata.num_rows} rows; at most {MOST} are allowed")
+            rows = file.read()
         for field in rows.schema:
             unknown = (field.metadata or {}).get(b"ARROW:extension:name", b"").decode()  # to this process
             known = isinstance(field.type, pa.BaseExtensionType) and field.type.extension_name
