@@ -3,6 +3,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D, Bbox, BboxTransformTo
 
 from harness.figures.contours import draw_lines
 from harness.figures.panel import describe, draw_panel
@@ -117,10 +119,21 @@ def test_numbers_of_lines_touch_neither_each_other_nor_the_edge(steepness):
     x = np.linspace(0, 1, 40)
     (axes,) = axes_for(None, 1)
     draw_lines(x, x, np.add.outer(steepness * x, x), tuple(np.arange(0.05, 32, 0.15)), axes)
-    boxes = [text.get_window_extent() for text in axes.texts]
+    boxes = [box_of(text) for text in axes.texts]
     assert len(boxes) > 3
-    assert all(axes.bbox.contains(*corner) for box in boxes for corner in box.corners())
-    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(axes.bbox.contains(*corner) for box in boxes for corner in box.vertices)
+    assert not any(one.intersects_path(other) for one, other in combinations(boxes, 2))
+
+
+def box_of(text):
+    """The box of a text, turned as it is; that along the axes, in which it lies, is larger."""
+    turned, middle = text.get_rotation(), text.get_window_extent().get_points().mean(axis=0)
+    text.set_rotation(0)
+    box = text.get_window_extent()
+    box = Bbox.from_bounds(*(middle - [box.width / 2, box.height / 2]), box.width, box.height)
+    return Path.unit_rectangle().transformed(
+        BboxTransformTo(box) + Affine2D().rotate_deg_around(*middle, turned)
+    )
 
 
 def test_what_matplotlib_would_draw_in_black_takes_the_colour_of_the_page():

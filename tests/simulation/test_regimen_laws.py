@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.exchange.agreement import absolute_tolerances
@@ -182,6 +182,7 @@ def alone():
 @given(order=st.permutations(range(len(ROWS))), count=st.integers(1, len(ROWS)), chunk=st.integers(1, 12))
 def test_a_run_is_the_same_to_the_last_bit_in_any_order_and_chunk(alone, order, count, chunk):
     chosen = order[:count]
+    assume((ROWS["regimen"][chosen] != "nothing").any())  # else nothing takes the doses, which is refused
     for name, values in outcome(ROWS.iloc[chosen].reset_index(drop=True), chunk).items():
         np.testing.assert_array_equal(values, alone[name][chosen], err_msg=name)
 
