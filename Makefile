@@ -60,11 +60,17 @@ reproduce: $(RUNS)
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/cart report --out $(REPORT)
 
+# In two halves, each with processes of its own: one that has loaded a thousand and more models in libRoadRunner 2.10 has crashed
+# three times as it loaded the next, always in the last tenth of the tests.
+HALF := $(addprefix tests/,archives cli exchange explorer figures models report validation)
+
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(HALF)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(addprefix --ignore=,$(HALF))
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(HALF)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(HALF))
 
 test-quick: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "quick and not slow"
