@@ -1,11 +1,14 @@
 """What a schema finds wrong, in our words."""
 
 import inspect
+import pkgutil
+from importlib import import_module
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
+import harness
 from harness.cli.main import run
 from harness.declarations import Declaration, declare, read_declaration
 from harness.errors import InputError
@@ -134,6 +137,10 @@ STRANGE = [
     None, True, "x", "", -1, 0, float("inf"), float("nan"), 1.5, [], ["x"], {}, {"a": 1}, [[1]],
     {"kind": "none"}, b"x", {1: 2}, "9" * 5000,
 ]  # fmt: skip
+
+
+for found in pkgutil.walk_packages(harness.__path__, "harness."):
+    import_module(found.name)  # else only what other tests have imported is declared here
 
 
 def declared(base=Declaration):
