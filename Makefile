@@ -60,17 +60,19 @@ reproduce: $(RUNS)
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/cart report --out $(REPORT)
 
-# In two halves, each with processes of its own: one that has loaded a thousand and more models in libRoadRunner 2.10 has crashed
-# three times as it loaded the next, always in the last tenth of the tests.
+# In two halves, each with processes of its own: one that has loaded hundreds of models in libRoadRunner 2.10 has crashed three times as it
+# loaded the next, always in the last tenth of the tests.
 HALF := $(addprefix tests/,archives cli exchange explorer figures models report validation)
+define in_halves
+$(BIN)/python -m pytest -n 2 --dist loadfile $(1) $(HALF)
+$(BIN)/python -m pytest -n 2 --dist loadfile $(1) $(addprefix --ignore=,$(HALF))
+endef
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(HALF)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(addprefix --ignore=,$(HALF))
+	$(call in_halves,-m 'not slow')
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(HALF)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(HALF))
+	$(call in_halves)
 
 test-quick: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "quick and not slow"
