@@ -1,7 +1,8 @@
 """How a command may be ended from outside: by a signal, or by output that nobody takes.
 
 Promise: a request to end (SIGTERM) and the end of the terminal (SIGHUP, unless it is ignored, as under nohup)
-stop a command where Ctrl-C would; closed standard streams never get in the way of files.
+stop a command where Ctrl-C would; one that Python lost on the way can be repeated. Closed standard streams
+never get in the way of files.
 """
 
 from __future__ import annotations
@@ -12,19 +13,31 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["as_interrupts", "fill_closed_streams", "show_beside"]
 
+AGAIN = 1.0
+"""Seconds after which a signal is another request: the processes of a job may get the same one twice."""
+
 
 @contextlib.contextmanager
 def as_interrupts() -> Iterator[list[int]]:
-    """Within it, signals that end a process raise KeyboardInterrupt, once; what is yielded lists them."""
+    """Within it, signals that end a process raise KeyboardInterrupt; what is yielded lists them.
+
+    Python drops the exception where a signal comes in the midst of a callback of its own, as when it frees an
+    object: whoever handles an error therefore looks at the list too.
+    """
     came: list[int] = []
+    last = -AGAIN
 
     def stop(number: int, _frame: object) -> None:
+        nonlocal last
         came.append(number)
-        if len(came) == 1:
+        now = time.monotonic()
+        if now - last >= AGAIN:
+            last = now
             raise KeyboardInterrupt
 
     before = {}

@@ -120,7 +120,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     with as_interrupts() as signals, _former_names_told():
-        code = _run(arguments)
+        code = _run(arguments, signals)
     if code != INTERRUPTED:
         return code
     from harness.cli.terminal import interruption
@@ -154,7 +154,7 @@ def _of_now(argument: str) -> str:
     return f"{current('option', name)}{equals}{value}" if name.startswith("--") else argument
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], signals: list[int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets a ? for it
@@ -167,6 +167,8 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
+        if signals:  # the workers were asked to end as well, and the exception that says so was lost
+            return INTERRUPTED
         return _fail(str(error), 1 if isinstance(error, RunFailed) else 2)
     except typer.TyperException as error:
         lines = error.format_message().splitlines()

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from harness.errors import InputError
+
 __all__ = [
     "if_interrupted",
     "interruption",
@@ -186,11 +188,11 @@ _interruption = ""
 
 @contextmanager
 def if_interrupted(say: Callable[[], str]) -> Iterator[None]:
-    """Within it, Ctrl-C is told together with what `say` returns then."""
+    """Within it, Ctrl-C is told together with what `say` returns then, and an error that it leads to."""
     global _interruption
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InputError):
         _interruption = say()
         raise
 

@@ -2,13 +2,17 @@
 
 It would otherwise be told of Ctrl-C, which reaches every process of a terminal, in the midst of its imports,
 and say so at length. The end of a terminal and a request to end, which may reach every process of a job as
-well, are left to the process that the server works for; it ends after that one. Nothing else may import this
-module.
+well, are left to the process that the server works for; it ends after that one.
+
+That server is started with these signals blocked. Where they are not, importing this does nothing.
 """
 
 import signal
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-for ending in (signal.SIGTERM, signal.SIGHUP):
-    signal.signal(ending, signal.SIG_IGN)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+if hasattr(signal, "pthread_sigmask"):  # not on Windows, which has no fork server
+    SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    if signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= SIGNALS:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

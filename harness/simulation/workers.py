@@ -71,7 +71,8 @@ def _start(workers: int) -> Pool:
         context.set_forkserver_preload([QUIET, "harness.simulation.chunks"])
         _start_server()
     end, life = context.Pipe(duplex=False)
-    executor = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (end,))
+    ignored = signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    executor = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (end, ignored))
     atexit.register(partial(executor.shutdown, wait=False, cancel_futures=True))
     return Pool(workers, executor, life)
 
@@ -90,11 +91,11 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
-def _begin(end: Connection) -> None:
-    """Leave signals to the process that collects, and end with it."""
+def _begin(end: Connection, ignored: bool) -> None:
+    """Leave signals to the process that collects, and end with it; `ignored`: whether it ignores SIGTERM."""
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _end_soon)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if ignored else _end_soon)
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(end,), daemon=True).start()

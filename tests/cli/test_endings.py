@@ -1,5 +1,6 @@
 """How commands end when something outside ends them: signals, a killed parent, output that nobody takes."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,7 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.cli import main
+from harness.errors import InputError
 from harness.models.card import repository
+from harness.simulation.workers import GRACE
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
 
@@ -88,13 +92,13 @@ def wait_until(condition):
     return False
 
 
-def slow_run(start, tmp_path, free=2, workers="2"):
+def slow_run(start, tmp_path, free=2, workers="2", **given):
     """A run of which some chunks are kept and the others are under way."""
     (tmp_path / "mine.py").write_text(SLOW.format(free=free), encoding="utf-8")
     pd.DataFrame({"dose": [1e8] * 400}).to_csv(tmp_path / "design.csv", index=False)
     process = start(
         "run", "clinical", "--design", "design.csv", "--endpoint", "mine:slow", "--until", "2",
-        "--out", "out.csv", "--workers", workers,
+        "--out", "out.csv", "--workers", workers, **given,
     )  # fmt: skip
     kept = tmp_path / "out.csv.parts"
     assert wait_until(lambda: (tmp_path / "stuck").exists() and len(list(kept.glob("0*.part"))) >= free)
@@ -117,10 +121,50 @@ def test_a_signal_ends_a_run_with_one_line_and_keeps_its_chunks(start, tmp_path,
     process = slow_run(start, tmp_path)
     (os.killpg if whole_group else os.kill)(process.pid, number)
     out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out) == (ENDINGS[number], "")
-    assert err.startswith("cart: interrupted with 2 of 7 chunks kept in out.csv.parts; --resume")
-    assert err.count("\n") == 1
+    line = "cart: interrupted with 2 of 7 chunks kept in out.csv.parts; --resume goes on with them\n"
+    assert (process.returncode, out, err) == (ENDINGS[number], "", line)
     assert wait_until(lambda: not family(tmp_path))
+
+
+@pytest.fixture
+def lost(monkeypatch, tmp_path):
+    """A run in this process, in which Python loses a request to end, as within a callback of its own."""
+    design, out = tmp_path / "design.csv", tmp_path / "out.csv"
+    design.write_text("dose\n150e6\n", encoding="utf-8")
+
+    def call(then):
+        def run(*_args):
+            with contextlib.suppress(KeyboardInterrupt):
+                ask_to_end()
+            then()
+            raise InputError("a worker process died")
+
+        monkeypatch.setattr("harness.simulation.execute.AllCores.map", run)
+        return main.run(["run", "clinical", "--design", str(design), "--out", str(out)])
+
+    return call
+
+
+def ask_to_end():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0)  # where Python sees it
+
+
+def test_an_error_after_a_request_to_end_that_was_lost_is_told_as_the_interruption(lost, capfd):
+    assert lost(ask_to_end) == 143  # the second at once is the same request, which a job may send twice
+    err = capfd.readouterr().err
+    assert err.startswith("cart: interrupted with 0 of 1 chunks kept in ")
+    assert err.count("\n") == 1
+
+
+def test_a_request_to_end_that_was_lost_can_be_repeated(lost, capfd, monkeypatch):
+    def again():
+        monkeypatch.setattr("harness.cli.endings.AGAIN", 0.0)
+        ask_to_end()
+        pytest.fail("nothing was raised")
+
+    assert lost(again) == 143
+    assert capfd.readouterr().err.startswith("cart: interrupted with 0 of 1 chunks kept in ")
 
 
 def test_nobody_outlives_a_run_that_is_killed(start, tmp_path):
@@ -128,6 +172,16 @@ def test_nobody_outlives_a_run_that_is_killed(start, tmp_path):
     assert len(family(tmp_path)) >= 4  # itself, two workers, the fork server
     process.kill()
     assert wait_until(lambda: not family(tmp_path)), family(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_to_ignore_a_request_to_end_goes_on_with_its_workers(start, tmp_path):
+    process = slow_run(start, tmp_path, preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+    before = family(tmp_path)
+    os.killpg(process.pid, signal.SIGTERM)
+    time.sleep(2 * GRACE)
+    assert family(tmp_path) == before
+    assert process.poll() is None
 
 
 @pytest.mark.slow
