@@ -60,19 +60,11 @@ reproduce: $(RUNS)
 	@mkdir -p $(dir $(REPORT))
 	$(BIN)/cart report --out $(REPORT)
 
-# In two halves, each with processes of its own: one that has loaded hundreds of models in libRoadRunner 2.10 has crashed three times as it
-# loaded the next, always in the last tenth of the tests.
-HALF := $(addprefix tests/,archives cli exchange explorer figures models report validation)
-define in_halves
-$(BIN)/python -m pytest -n 2 --dist loadfile $(1) $(HALF)
-$(BIN)/python -m pytest -n 2 --dist loadfile $(1) $(addprefix --ignore=,$(HALF))
-endef
-
 test: $(READY)
-	$(call in_halves,-m 'not slow')
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
 test-all: $(READY)
-	$(call in_halves)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-quick: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "quick and not slow"
