@@ -6,6 +6,7 @@ import numpy as np
 
 class Config:
     LLJIT: int
+    MCJIT: int
     LLVM_BACKEND: int
     ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES: int
     @staticmethod

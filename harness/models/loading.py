@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -19,6 +20,9 @@ __all__ = ["load", "simulate"]
 
 REACH = 2**30
 """Bytes between the parts of a model, at most: half of what LLJit's jumps reach."""
+
+_LOADING = threading.Lock()
+"""Held while settings of libRoadRunner, which are those of the whole process, are others."""
 
 roadrunner.Logger.disableLogging()
 
@@ -33,12 +37,12 @@ def load(sbml: str) -> roadrunner.RoadRunner:
     config = roadrunner.Config
     compiler = config.LLJIT if _room_is_near(len(sbml)) else config.MCJIT
     settings = {config.LLVM_BACKEND: compiler, config.ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES: True}
-    with _set(settings):
+    with _LOADING, _set(settings):
         return roadrunner.RoadRunner(sbml)
 
 
 @contextmanager
-def _set(settings: dict[int, object]) -> Iterator[None]:
+def _set(settings: Mapping[int, object]) -> Iterator[None]:
     """Within it, libRoadRunner has other settings."""
     config = roadrunner.Config
     kept = {name: config.getValue(name) for name in settings}
@@ -55,7 +59,8 @@ def _room_is_near(most: int) -> bool:
     """Whether pieces of memory of up to `most` bytes that are asked for now come to lie within reach."""
     if not hasattr(mmap, "MAP_PRIVATE"):  # Windows
         return True
-    places, size = [], mmap.PAGESIZE
+    places: list[int] = []
+    size = mmap.PAGESIZE
     with ExitStack() as held:
         while not places or size < 2 * most:
             for _ in range(2):
