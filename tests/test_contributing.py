@@ -66,7 +66,12 @@ def test_there_is_a_recipe_for_each_kind_of_part():
     assert list(RECIPES) == kinds
 
 
-@pytest.mark.parametrize("name", RECIPES)
+EVERYDAY = ("A model", "A reading", "A study")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in EVERYDAY else pytest.mark.slow) for name in RECIPES]
+)
 def test_a_recipe_does_what_it_says(copy, name):
     file, sessions = None, 0
     for block in BLOCK.finditer(RECIPES[name]):
