@@ -92,6 +92,7 @@ class Form:
         if self._startable.delayed and self._ran:
             self._load()  # nothing else empties its queue; a state that it has saved does not always
         if self._eventful or self._starts or self._sized:
+            self._begin_at_zero()
             self._engine.resetToOrigin()
             self._sized = False
             return
@@ -100,6 +101,15 @@ class Form:
         self._model.setTime(0.0)
         if self._touched:
             self._model.setGlobalParameterValues([*self._touched], [*self._touched.values()])
+
+    def _begin_at_zero(self) -> None:
+        """Let a reset look at events as of time 0, and not of the start of the integration before it.
+
+        What was triggered by then would happen at 0, and again when its time comes.
+        """
+        if self._eventful:
+            self._engine.integrator.setIntegrationStartTime(0.0)
+            self._model.setIntegrationStartTime(0.0)
 
     def _assign(self, given: Collection[str]) -> None:
         """Set what has an initial assignment and is not `given`, until no value asks for another one."""

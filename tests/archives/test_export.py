@@ -20,6 +20,7 @@ from harness.exchange.use import use_of
 from harness.models.catalog import model_names
 from harness.models.check import Consistency
 from harness.models.equations import read_equations
+from harness.simulation.simulate import simulate
 
 DOSES = ["1e8", "5e7@10.3", "1e8@20.2 for 1 day"]
 
@@ -54,6 +55,16 @@ def test_level_2_gives_the_numbers_of_the_engine(name, tmp_path):
     """The files of Level 3 are run, with repeated doses, by the tests of the agreement."""
     use = used(name)
     assert differs(use, written(use, "sbml-l2v4", tmp_path)) <= 1
+
+
+@pytest.mark.parametrize("version", ["sbml-l3v2", "sbml-l3v1", "sbml-l2v4", "sbml-solver", "antimony"])
+def test_what_is_exported_with_doses_is_read_back_with_the_numbers_of_the_engine(version, tmp_path):
+    use, times = used("clinical"), np.linspace(0, 40, 41)
+    path = tmp_path / f"exported{FORMATS[version].suffix}"
+    export(use, version, path)
+    read = ["transgene", "sBCMA", "M_protein"]
+    found = simulate(path, times=times, observables=read)
+    np.testing.assert_allclose(found.to_dataframe()[read], use.expected(times)[read], rtol=1e-3)
 
 
 def test_level_2_draws_only_the_messages_about_numbers_without_units(tmp_path):

@@ -37,8 +37,9 @@ FOLLOWS = {  # how y follows from q; S falls at a tenth of y, and of what events
     "set at the start": "y = q; at (q > 3), t0=false: y = y + 1;",
     "set by what waits": "y = q; at 2 after (q > 3), t0=false: y = y + 1;",
 }
-WAITING = """
-  x = 1; z = a; a = 2; on = 1; S = 1; S' = -0.1*z*S;
+DECLARED = "x = 1; z = a; a = 2; on = 1; S = 1; S' = -0.1*z*S;"
+WAITING = f"""
+  {DECLARED}
   at (on > 0), t0=false: x = x + 1;
   at 3 after (S < 0.9 && on > 0): x = x + 10, z = z + 1;
   at (S < 0.5): x = x + 100;
@@ -47,6 +48,8 @@ EVENTS = {
     "waits from a time on": WAITING.replace("S < 0.9", "time > 1"),
     "waits from a state on": WAITING,
     "waits from the start on": WAITING + "at 2 after (x > 1.5 && a < 4), t0=false: x = 2*x;",
+    "at a time": DECLARED + "at (time >= a), t0=false: x = x + 1; at (2 <= time), t0=false: S = S + 1;",
+    "at the start by its time": DECLARED + "at (time >= a - 2), t0=false: x = x + 1;",
 }
 
 
