@@ -1,8 +1,8 @@
 """How a command may be ended from outside: by a signal, or by output that nobody takes.
 
 Promise: a request to end (SIGTERM) and the end of the terminal (SIGHUP, unless it is ignored, as under nohup)
-stop a command where Ctrl-C would; one that Python lost on the way can be repeated. Closed standard streams
-never get in the way of files.
+stop a command where Ctrl-C would, each of them surely, also where Python loses the first. Closed standard
+streams never get in the way of files.
 """
 
 from __future__ import annotations
@@ -13,44 +13,77 @@ import io
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
-__all__ = ["as_interrupts", "fill_closed_streams", "show_beside"]
+__all__ = ["Requests", "as_interrupts", "end_undisturbed", "fill_closed_streams", "show_beside"]
+
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 AGAIN = 1.0
-"""Seconds after which a signal is another request: the processes of a job may get the same one twice."""
+"""Seconds after which a request that was not heard is repeated; a second one before is the same one."""
+
+
+@dataclass
+class Requests:
+    """Signals that asked a command to end, in their order; `heard` once it has been brought to its end."""
+
+    came: list[int] = field(default_factory=list)
+    heard: bool = False
+
+    def __call__(self, number: int, _frame: object) -> None:
+        """Handle a signal: raise KeyboardInterrupt, now and from time to time, until that is heard.
+
+        Python drops the exception where a signal comes in the midst of a callback of its own, as when it
+        frees an object, and so does code that catches everything, as some do around their imports.
+        """
+        if self.heard:
+            return
+        if number != getattr(signal, "SIGALRM", None):
+            self.came.append(number)
+            if len(self.came) > 1 and _repeat():  # a job's processes may get the same request twice
+                return
+        _repeat(AGAIN)
+        raise KeyboardInterrupt
+
+
+def _repeat(seconds: float | None = None) -> bool:
+    """Ask for a signal every so many seconds (0: no more); without them, whether there is one to come."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        return False
+    if seconds is not None:
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 
 @contextlib.contextmanager
-def as_interrupts() -> Iterator[list[int]]:
-    """Within it, signals that end a process raise KeyboardInterrupt; what is yielded lists them.
-
-    Python drops the exception where a signal comes in the midst of a callback of its own, as when it frees an
-    object: whoever handles an error therefore looks at the list too.
-    """
-    came: list[int] = []
-    last = -AGAIN
-
-    def stop(number: int, _frame: object) -> None:
-        nonlocal last
-        came.append(number)
-        now = time.monotonic()
-        if now - last >= AGAIN:
-            last = now
-            raise KeyboardInterrupt
-
+def as_interrupts() -> Iterator[Requests]:
+    """Within it, signals that end a process raise KeyboardInterrupt; what is yielded lists them."""
+    requests = Requests()
     before = {}
     with contextlib.suppress(ValueError):  # not in the main thread, where nothing can be set
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGALRM", *ENDING):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                before[number] = signal.signal(number, stop)
+            if number is not None and signal.getsignal(number) in (
+                signal.SIG_DFL,
+                signal.default_int_handler,
+            ):
+                before[number] = signal.signal(number, requests)
     try:
-        yield came
+        yield requests
     finally:
+        requests.heard = True
+        if before:
+            _repeat(0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_undisturbed() -> None:
+    """Let no further request disturb a process that is ending by one."""
+    for name in ENDING:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 class _Closed(io.TextIOBase):

@@ -33,7 +33,7 @@ from harness.cli import (
     translate,
     validate,
 )
-from harness.cli.endings import as_interrupts, fill_closed_streams
+from harness.cli.endings import Requests, as_interrupts, end_undisturbed, fill_closed_streams
 from harness.cli.examples import EXAMPLES
 from harness.cli.recorded import TYPED
 from harness.errors import InputError, RunFailed
@@ -114,20 +114,29 @@ def app_of(arguments: list[str]) -> typer.Typer:
 def main() -> None:
     """Run the command line."""
     fill_closed_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code > 128:
+        end_undisturbed()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
-    with as_interrupts() as signals, _former_names_told():
-        code = _run(arguments, signals)
-    if code != INTERRUPTED:
-        return code
-    from harness.cli.terminal import interruption
+    with as_interrupts() as requests, _former_names_told():
+        try:
+            code = _run(arguments, requests)
+        except BaseException:
+            if not requests.came:
+                raise
+            code = INTERRUPTED
+        if code != INTERRUPTED:
+            return code
+        requests.heard = True
+        from harness.cli.terminal import interruption
 
-    with contextlib.suppress(OSError):  # of a terminal that is gone
-        print(" ".join(["cart: interrupted", interruption()]).strip(), file=sys.stderr)
-    return 128 + signals[0] if signals else INTERRUPTED
+        with contextlib.suppress(OSError):  # of a terminal that is gone
+            print(" ".join(["cart: interrupted", interruption()]).strip(), file=sys.stderr)
+    return 128 + requests.came[0] if requests.came else INTERRUPTED
 
 
 @contextlib.contextmanager
@@ -154,7 +163,7 @@ def _of_now(argument: str) -> str:
     return f"{current('option', name)}{equals}{value}" if name.startswith("--") else argument
 
 
-def _run(arguments: list[str], signals: list[int]) -> int:
+def _run(arguments: list[str], requests: Requests) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets a ? for it
@@ -167,7 +176,7 @@ def _run(arguments: list[str], signals: list[int]) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        if signals:  # the workers were asked to end as well, and the exception that says so was lost
+        if requests.came:  # the workers were asked to end as well, and the exception that says so was lost
             return INTERRUPTED
         return _fail(str(error), 1 if isinstance(error, RunFailed) else 2)
     except typer.TyperException as error:
@@ -184,6 +193,8 @@ def _run(arguments: list[str], signals: list[int]) -> int:
             return 0  # it has told a shell how a line goes on
         sys.stdout = None  # nothing more to say to it
         return _fail("whoever read the output has gone", 1)
+    except MemoryError:
+        return _fail("not enough memory", 1)
     except OSError as error:
         sys.stdout = None
         where = f"{error.filename}: " if error.filename else ""

@@ -52,7 +52,7 @@ def sentences(results: Sequence[Scored], ledger: Mapping[str, Discrepancy]) -> l
             article,
             ledger,
             Verdict.NOT_REPRODUCIBLE,
-            "cannot be had from the specification as it is published, by any reading",
+            "cannot be had from the specification as it is published",
         ),
         _missed(
             article,

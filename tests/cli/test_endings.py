@@ -132,12 +132,13 @@ def lost(monkeypatch, tmp_path):
     design, out = tmp_path / "design.csv", tmp_path / "out.csv"
     design.write_text("dose\n150e6\n", encoding="utf-8")
 
-    def call(then):
+    def call(then, number=signal.SIGTERM):
         def run(*_args):
             with contextlib.suppress(KeyboardInterrupt):
-                ask_to_end()
+                os.kill(os.getpid(), number)
+                os.kill(os.getpid(), number)  # the same request, which a job may send twice
+                time.sleep(0)
             then()
-            raise InputError("a worker process died")
 
         monkeypatch.setattr("harness.simulation.execute.AllCores.map", run)
         return main.run(["run", "clinical", "--design", str(design), "--out", str(out)])
@@ -145,26 +146,27 @@ def lost(monkeypatch, tmp_path):
     return call
 
 
-def ask_to_end():
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0)  # where Python sees it
-
-
-def test_an_error_after_a_request_to_end_that_was_lost_is_told_as_the_interruption(lost, capfd):
-    assert lost(ask_to_end) == 143  # the second at once is the same request, which a job may send twice
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_request_to_end_that_was_lost_is_repeated(lost, capfd, monkeypatch, number):
+    monkeypatch.setattr("harness.cli.endings.AGAIN", 0.1)
+    handlers = [signal.getsignal(each) for each in (*ENDINGS, signal.SIGALRM)]
+    assert lost(lambda: time.sleep(PATIENCE), number) == ENDINGS[number]
     err = capfd.readouterr().err
     assert err.startswith("cart: interrupted with 0 of 1 chunks kept in ")
     assert err.count("\n") == 1
+    assert [signal.getsignal(each) for each in (*ENDINGS, signal.SIGALRM)] == handlers
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_a_request_to_end_that_was_lost_can_be_repeated(lost, capfd, monkeypatch):
-    def again():
-        monkeypatch.setattr("harness.cli.endings.AGAIN", 0.0)
-        ask_to_end()
-        pytest.fail("nothing was raised")
+@pytest.mark.parametrize("error", [InputError("a worker process died"), ImportError("no module")])
+def test_an_error_after_a_request_to_end_that_was_lost_is_told_as_the_interruption(lost, capfd, error):
+    def fail():
+        raise error
 
-    assert lost(again) == 143
-    assert capfd.readouterr().err.startswith("cart: interrupted with 0 of 1 chunks kept in ")
+    assert lost(fail) == 143
+    err = capfd.readouterr().err
+    assert err.startswith("cart: interrupted")
+    assert err.count("\n") == 1
 
 
 def test_nobody_outlives_a_run_that_is_killed(start, tmp_path):
