@@ -157,6 +157,17 @@ def _former_names_told() -> Iterator[None]:
         yield
 
 
+def _require_once(commands: Any, given: list[str]) -> None:
+    """Refuse an option of one value that is given twice: only the last would count."""
+    command = commands.commands.get(given[0]) if given else None
+    typed = [argument.partition("=")[0] for argument in given[: given.index("--") if "--" in given else None]]
+    for option in command.params if command is not None else ():
+        if option.param_type_name == "option" and not (option.multiple or option.is_flag):
+            named = [name for name in typed if name in option.opts]
+            if len(named) > 1:
+                raise InputError(f"{named[0]}: given {len(named)} times; it takes one value")
+
+
 def _of_now(argument: str) -> str:
     """An argument, with the name that its option has now."""
     name, equals, value = argument.partition("=")
@@ -172,7 +183,9 @@ def _run(arguments: list[str], requests: Requests) -> int:
             require_plain(argument, "arguments")
         given = [_of_now(argument) for argument in arguments]
         TYPED.set(given)
-        code = app_of(given)(args=given, prog_name="cart", standalone_mode=False) or 0
+        commands = typer.main.get_command(app_of(given))
+        _require_once(commands, given)
+        code = commands(args=given, prog_name="cart", standalone_mode=False) or 0
         sys.stdout.flush()
         return code
     except InputError as error:

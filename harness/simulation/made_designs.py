@@ -170,6 +170,8 @@ def parse_axis(text: str, symbols: SymbolTable) -> tuple[str, np.ndarray]:
     count = re.fullmatch(r"\s*([0-9]{1,12})\s*", parts[3])
     if count is None or not 1 <= int(count[1]) <= MOST:
         raise InputError(f"grid '{text}': the number of points must be at least 1 and at most {MOST}")
+    if int(count[1]) == 1 and low != high:
+        raise InputError(f"grid '{text}': one point cannot be at both ends; write NAME=value, or 2 points")
     if parts[2].strip() == "linear":
         return name, np.linspace(low, high, int(count[1]))
     if low <= 0 or high <= 0:

@@ -93,6 +93,7 @@ def _start_server() -> None:
 
 def _begin(end: Connection, ignored: bool) -> None:
     """Leave signals to the process that collects, and end with it; `ignored`: whether it ignores SIGTERM."""
+    sys.excepthook = sys.__excepthook__
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN if ignored else _end_soon)

@@ -229,3 +229,13 @@ def test_no_column_of_a_wide_table_is_cut(capfd):
     assert "…" not in head + row
     assert "transgene_300 (copies/µg)" in head
     assert len(row.split()) == 4 + 31 * len(load_card("clinical").observables)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_an_option_of_one_value_that_is_given_twice_is_refused(capfd, name):
+    """The last one alone would count, and the first be dropped in silence."""
+    command = COMMANDS[name]
+    single = [p for p in command.params if p.param_type_name == "option" and not (p.multiple or p.is_flag)]
+    for option in single:
+        assert run([name, f"{option.opts[0]}=1", option.opts[0], "2"]) == 2
+        assert capfd.readouterr().err == f"cart: {option.opts[0]}: given 2 times; it takes one value\n"

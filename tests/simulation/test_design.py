@@ -157,7 +157,7 @@ def test_a_broken_file_gives_one_clear_line(tmp_path, name, content, said):
         ("K_12=1:3:linear:3", [1, 2, 3]),
         ("K_12=1,2.5", [1, 2.5]),
         ("K_12=0.05,0.1 1/h", [1.2, 2.4]),
-        ("K_12=1:2:linear:1", [1]),
+        ("K_12=1:1:linear:1", [1]),
     ],
 )
 def test_an_axis_is_read(clinical, text, values):
@@ -175,6 +175,7 @@ def test_an_axis_is_read(clinical, text, values):
         ("K_12=1:2:lgo:3", "a range is low:high"),
         ("K_12=1:2:log:0", "at least 1"),
         ("K_12=1:2:log:many", "at least 1"),
+        ("K_12=1:2:linear:1", "one point cannot be at both ends"),
         ("K_12=1:2:log:99999999999", "at most 10000000"),
         ("K_12=0:2:log:3", "must be positive"),
         ("K_12=a,b", "is not a number"),
