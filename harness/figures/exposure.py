@@ -73,7 +73,7 @@ def _ratios(axes: Axes, outcome: Outcome) -> None:
     axes.minorticks_off()
     axes.set_yticks(-np.arange(len(rows)), [f"{SAID[what]}, {exposure}" for what, exposure in rows])
     axes.set_xlabel("odds or hazard ratio by e-fold exposure")
-    legend_outside(axes, "above", ncols=len(held) + 1)
+    legend_outside(axes, "above", ncols=2)
 
 
 def _said(held: str) -> str:

@@ -80,11 +80,16 @@ def _heading(dataset: xr.Dataset) -> list[str]:
     given = re.sub(
         r"(\d[\d.e+]*)@", lambda found: f"{dose_name(float(found[1]))} at {unit} ", dataset.attrs["doses"]
     )
-    given = re.sub(r"( for \S+?)(?=,|$)", rf"\1 {unit}s", given)
+    given = re.sub(r" for (\S+?)(?=,|$)", lambda found: f" for {_short(float(found[1]))} {unit}s", given)
     words = ("condition", "readings", "changes")
     said = [f"doses: {given}"] if given else []
     said += [f"{word}: {dataset.attrs[word]}" for word in words if dataset.attrs[word]]
     return [dataset.attrs["title"], *textwrap.wrap("; ".join(said), HEADING)]
+
+
+def _short(time: float) -> str:
+    """A time as one reads it: 0.0833 of a day, not what two hours are to the last digit."""
+    return f"{time:.3g}" if abs(time) < 1 else f"{time:g}"
 
 
 def _set_scale(axes: Axes, time: np.ndarray, values: np.ndarray) -> None:
@@ -105,7 +110,7 @@ def _mark_moments(axes: Axes, time: np.ndarray, unit: str) -> None:
     if 0 < moments.size <= NAMED:
         above = axes.secondary_xaxis("top")
         told = _apart(moments, NEAR * np.ptp(time))
-        labels = [f"{first:g}" if first == last else f"{first:g}–{last:g}" for first, last in told]
+        labels = ["–".join(dict.fromkeys(map(_short, ends))) for ends in told]
         above.set_xticks([first for first, _ in told], [f"{unit} {labels[0]}", *labels[1:]])
         above.tick_params(length=2, pad=1, labelsize=7.5, colors=INK)
         above.spines["top"].set_visible(False)
