@@ -269,13 +269,23 @@ def _predictive(fitted: _Fitted, simulated: np.ndarray) -> pd.DataFrame:
             )
             shares = (below[0], *np.percentile(below[1], [2.5, 97.5]))
             for level in PERCENTILES:
-                each = np.percentile(drawn, level, axis=1, method="inverted_cdf")
-                ends = np.percentile(each, [2.5, 50, 97.5], method="inverted_cdf")
-                observed = np.percentile(value, level, method="inverted_cdf")
+                each = _percentile(drawn, level)
+                ends = [float(_percentile(each, end)) for end in (2.5, 50.0, 97.5)]
+                observed = float(_percentile(value, level))
                 rows.append((*common, level, observed, *ends, *shares))
     columns = ["observable", "unit", "time", "count", "percentile", "observed", "low", "middle", "high",
                "below", "below_low", "below_high"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns).replace(-np.inf, np.nan)
+
+
+def _percentile(values: np.ndarray, level: float) -> np.ndarray:
+    """Percentile along the last axis of values of which some are -inf: one of them, or the middle of two.
+
+    As numpy's averaged_inverted_cdf, which makes nothing of infinite values.
+    """
+    lower = np.percentile(values, level, axis=-1, method="inverted_cdf")
+    upper = -np.percentile(-values, 100 - level, axis=-1, method="inverted_cdf")
+    return (lower + upper) / 2
 
 
 def _natural(model: Model, value: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.cli.main import run
 from harness.errors import InputError
-from harness.fitting.diagnostics import compare_fits, diagnose, npde
+from harness.fitting.diagnostics import _percentile, compare_fits, diagnose, npde
 from harness.fitting.fit import fit
 from harness.fitting.objective import Objective
 
@@ -90,6 +90,19 @@ def test_residuals_of_simulated_data_are_standard_normal_and_percentiles_hold_th
     inside = (check["low"] <= check["observed"]) & (check["observed"] <= check["high"])
     assert inside.mean() > 0.8
     assert sorted(check["percentile"].unique()) == [5, 50, 95]
+
+
+def test_a_percentile_between_two_values_is_their_middle_and_empty_where_one_is_below_a_limit():
+    values = np.random.default_rng(2).lognormal(size=(3, 40))
+    for level in (2.5, 5.0, 50.0, 95.0):
+        expected = np.percentile(values, level, axis=1, method="averaged_inverted_cdf")
+        np.testing.assert_allclose(_percentile(values, level), expected)
+    assert _percentile(np.array([900.0, 2100.0]), 50.0) == 1500
+    assert [_percentile(np.array([-np.inf, 900.0]), level) for level in (5.0, 50.0, 95.0)] == [
+        -np.inf,
+        -np.inf,
+        900,
+    ]
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12])
