@@ -15,7 +15,7 @@ from harness.models.loading import load, simulate
 SPREAD = """
 import ctypes, mmap, re, sys
 from harness.models.catalog import load_card
-from harness.models.loading import load, simulate
+from harness.models.loading import _room_is_near, load, simulate
 
 libc, size = ctypes.CDLL(None), ctypes.c_size_t
 libc.mmap.restype = ctypes.c_void_p
@@ -43,8 +43,10 @@ def last(text):
 
 sbml, kept = load_card("clinical").sbml_path().read_text(encoding="utf-8"), []
 texts = [re.sub(r'(<model [^>]*\\bid=")', rf"\\1m{k}", sbml) for k in range(3)]  # a text is compiled once
-near = last(texts[0])
-spread(int(sys.argv[1]))
+near, apart = last(texts[0]), int(sys.argv[1])
+assert _room_is_near(len(sbml))
+spread(apart)
+assert _room_is_near(len(sbml)) == (apart < 2**30)
 far = [last(text) for text in texts[:2]]
 kept.clear()
 far += [last(text) for text in texts[1:]]
@@ -58,6 +60,17 @@ def test_a_model_is_compiled_however_far_apart_room_is_and_runs_have_the_same_bi
     command = [sys.executable, "-c", SPREAD, str(apart)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("near", "compiler"), [(True, "LLJIT"), (False, "MCJIT")])
+def test_the_faster_compiler_is_taken_where_room_is_near(monkeypatch, near, compiler):
+    config, taken = roadrunner.Config, []
+    monkeypatch.setattr("harness.models.loading._room_is_near", lambda _most: near)
+    monkeypatch.setattr(
+        "roadrunner.RoadRunner", lambda _sbml: taken.append(config.getValue(config.LLVM_BACKEND))
+    )
+    load("")
+    assert taken == [getattr(config, compiler)]
 
 
 def test_settings_of_libroadrunner_are_left_as_they_were():

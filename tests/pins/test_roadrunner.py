@@ -86,6 +86,22 @@ def test_a_changed_volume_leaves_amounts_that_start_from_an_assignment_alone(eng
     assert engine["A"] == 3
 
 
+def test_a_reset_looks_at_events_as_of_the_start_of_the_integration_before_it():
+    """The harness sets that start to 0 first; without it, what was triggered by then happens at time 0."""
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString("model timed()\n A = 3; at (time >= 10), t0=false: A = 5;\nend") != -1
+    engine = roadrunner.RoadRunner(antimony.getSBMLString("timed"))
+    engine.simulate(times=[0, 10])
+    engine.simulate(times=[10, 20])
+    engine.reset(roadrunner.SelectionRecord.ALL)
+    assert engine["A"] == 5
+    for part in (engine.integrator, engine.model):
+        part.setIntegrationStartTime(0.0)
+    engine.resetToOrigin()
+    engine.reset()
+    assert engine["A"] == 3
+
+
 def test_a_syntax_error_in_antimony_is_a_return_value_and_leaves_no_model():
     antimony.clearPreviousLoads()
     assert antimony.loadAntimonyString("model m()\n x = = 1\nend") == -1
